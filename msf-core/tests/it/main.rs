@@ -1,0 +1,1 @@
+//! Integration tests of msf-core, in one binary so that they link once.
