@@ -1,10 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod backoff;
+pub mod classify;
+pub mod clock;
 pub mod config;
+pub mod deadline;
 pub mod health;
 pub mod metrics;
+pub mod name;
+pub mod problem;
 pub mod route;
+pub mod task;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;
 pub mod trace;

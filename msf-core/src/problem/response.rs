@@ -1,0 +1,200 @@
+//! From a problem to a response, and to the log.
+
+use std::{error::Error, fmt, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, header};
+use serde::{Serialize, ser::SerializeMap};
+
+use super::Problem;
+use crate::trace;
+
+/// The media type of a problem (RFC 9457 section 6.1).
+pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Members that msf writes itself.
+pub(super) const RESERVED: [&str; 9] = [
+    "type",
+    "title",
+    "status",
+    "detail",
+    "instance",
+    "code",
+    "trace_id",
+    "retry_after",
+    "errors",
+];
+
+impl Problem {
+    /// The response that carries this problem.
+    ///
+    /// The trace id of the current request is put into the body, and everything that the client is
+    /// not told is logged: at `ERROR` for 5xx, at `DEBUG` otherwise.
+    #[must_use]
+    pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
+        self.log();
+        let body = serde_json::to_vec(&Body(&self))
+            .expect("a map of strings, numbers and JSON values serializes");
+        let mut response = Response::new(Bytes::from(body).into());
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(wait) = self.0.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+        }
+        response
+    }
+
+    fn log(&self) {
+        let detail = self
+            .log_detail()
+            .or_else(|| self.detail())
+            .unwrap_or_default();
+        let code = self.code().as_str();
+        if self.status().is_server_error() {
+            tracing::error!(code, detail, error = %Chain(self), "answered with a problem");
+        } else {
+            tracing::debug!(code, detail, error = %Chain(self), "answered with a problem");
+        }
+    }
+}
+
+impl<B: From<Bytes>> From<Problem> for Response<B> {
+    fn from(problem: Problem) -> Self {
+        problem.into_response()
+    }
+}
+
+/// `Retry-After` has whole seconds; rounding down would invite the client back too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    let seconds = wait
+        .as_secs()
+        .saturating_add(u64::from(wait.subsec_nanos() > 0));
+    seconds.max(1)
+}
+
+struct Body<'a>(&'a Problem);
+
+impl Serialize for Body<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(problem) = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", problem.type_uri())?;
+        map.serialize_entry("title", problem.title())?;
+        map.serialize_entry("status", &problem.status().as_u16())?;
+        if let Some(detail) = problem.detail() {
+            map.serialize_entry("detail", detail)?;
+        }
+        if let Some(instance) = &problem.0.instance {
+            map.serialize_entry("instance", instance)?;
+        }
+        map.serialize_entry("code", &problem.code())?;
+        if let Some(context) = trace::current() {
+            map.serialize_entry("trace_id", &format_args!("{}", context.trace().trace_id()))?;
+        }
+        if let Some(wait) = problem.0.retry_after {
+            map.serialize_entry("retry_after", &whole_seconds(wait))?;
+        }
+        if !problem.errors().is_empty() {
+            map.serialize_entry("errors", problem.errors())?;
+        }
+        for (name, value) in &problem.0.members {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// The sources of an error on one line.
+struct Chain<'a>(&'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut source = self.0.source();
+        let mut separator = "";
+        for _ in 0..CHAIN_LEN_MAX {
+            let Some(error) = source else { break };
+            write!(f, "{separator}{error}")?;
+            separator = ": ";
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+const CHAIN_LEN_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::problem::Code;
+
+    fn body(problem: Problem) -> Value {
+        serde_json::from_slice(problem.into_response::<Bytes>().body()).unwrap()
+    }
+
+    #[test]
+    fn a_bare_problem_has_the_members_of_its_code() {
+        assert_eq!(
+            body(Problem::new(Code::RateLimited)),
+            json!({
+                "type": Code::RateLimited.type_uri(),
+                "title": "Too many requests",
+                "status": 429,
+                "code": "rate_limited",
+            })
+        );
+    }
+
+    #[test]
+    fn every_member_can_be_set() {
+        let problem = Problem::new(Code::PaymentRequired)
+            .with_type("https://shop.example/declined", "Card declined")
+            .with_detail("the bank said no")
+            .with_instance("/api/payments/7")
+            .with_retry_after(Duration::from_millis(1_001))
+            .with_error("/card", "declined")
+            .with_member("attempts_left", 2);
+        assert_eq!(
+            body(problem),
+            json!({
+                "type": "https://shop.example/declined",
+                "title": "Card declined",
+                "status": 402,
+                "detail": "the bank said no",
+                "instance": "/api/payments/7",
+                "code": "payment_required",
+                "retry_after": 2,
+                "errors": [{ "pointer": "/card", "detail": "declined" }],
+                "attempts_left": 2,
+            })
+        );
+    }
+
+    #[test]
+    fn an_extension_cannot_replace_a_member() {
+        let problem = Problem::new(Code::NotFound).with_member("status", 200);
+        assert_eq!(body(problem)["status"], 404);
+    }
+
+    #[test]
+    fn retry_after_is_rounded_up_and_never_zero() {
+        for (wait_ms, seconds) in [(0, "1"), (1, "1"), (1_000, "1"), (1_001, "2")] {
+            let response = Problem::new(Code::RateLimited)
+                .with_retry_after(Duration::from_millis(wait_ms))
+                .into_response::<Bytes>();
+            assert_eq!(response.headers()[header::RETRY_AFTER], seconds);
+        }
+    }
+
+    #[test]
+    fn the_number_of_errors_is_bounded() {
+        let problem = (0..1_000).fold(Problem::new(Code::ValidationFailed), |problem, n| {
+            problem.with_error(format!("/{n}"), "wrong")
+        });
+        assert_eq!(problem.errors().len(), Problem::ERRORS_MAX);
+    }
+}
