@@ -11,6 +11,8 @@ pub mod metrics;
 pub mod name;
 pub mod problem;
 pub mod route;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod task;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;

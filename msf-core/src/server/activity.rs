@@ -1,0 +1,248 @@
+//! Whether a connection is at work, slow, or idle: the decisions, without the sockets.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// What one connection does, as its reader, its requests and its timer see it.
+///
+/// The reader and the requests only store; the timer alone decides, at most once per timeout. So a
+/// request arms no timer, where hyper's own header timeout allocates one for each.
+///
+/// The fields are read one by one and may belong to different moments. That is harmless: reader,
+/// requests and timer of an HTTP/1 connection run in one task, and for HTTP/2 a late view only moves
+/// a decision to the next check.
+#[derive(Debug)]
+pub(super) struct Activity {
+    start: Instant,
+    in_flight: AtomicU32,
+    /// When the head that is being read began, in ms since `start` plus 1; 0 when none is.
+    head_since: AtomicU64,
+    /// When the last request ended, in ms since `start`.
+    idle_since: AtomicU64,
+    /// Whether anything arrived since the last request.
+    head_has_bytes: AtomicBool,
+    http2: AtomicBool,
+}
+
+/// How long a connection may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) header: Duration,
+    pub(super) idle: Duration,
+}
+
+/// What to do with a connection now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing until then.
+    CheckAt(Instant),
+    /// A request's head takes too long; `partial` says that a part of it has arrived.
+    HeaderTimeout { partial: bool },
+    /// Nothing happened for too long.
+    Idle,
+}
+
+impl Activity {
+    /// A connection that was just accepted: the clock for its first head runs.
+    pub(super) fn new(start: Instant) -> Self {
+        Self {
+            start,
+            in_flight: AtomicU32::new(0),
+            head_since: AtomicU64::new(1),
+            idle_since: AtomicU64::new(0),
+            head_has_bytes: AtomicBool::new(false),
+            http2: AtomicBool::new(false),
+        }
+    }
+
+    /// The client speaks HTTP/2, whose frames between requests are no heads.
+    pub(super) fn set_http2(&self) {
+        self.http2.store(true, Ordering::Relaxed);
+        self.head_since.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_http2(&self) -> bool {
+        self.http2.load(Ordering::Relaxed)
+    }
+
+    /// Bytes arrived. `now` is only asked for at the first bytes of a head.
+    pub(super) fn on_read(&self, now: impl FnOnce() -> Instant) {
+        if self.is_busy() || self.is_http2() || self.head_has_bytes.load(Ordering::Relaxed) {
+            return;
+        }
+        self.head_has_bytes.store(true, Ordering::Relaxed);
+        if self.head_since.load(Ordering::Relaxed) == 0 {
+            self.head_since.store(self.ms(now()) + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// A request's head is complete.
+    pub(super) fn on_request(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.head_since.store(0, Ordering::Relaxed);
+        self.head_has_bytes.store(false, Ordering::Relaxed);
+    }
+
+    /// A response is complete, or was given up.
+    pub(super) fn on_end(&self, now: Instant) {
+        self.idle_since.store(self.ms(now), Ordering::Relaxed);
+        self.in_flight.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Whether a request is being worked on.
+    pub(super) fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether a part of a request's head has arrived.
+    pub(super) fn has_partial_head(&self) -> bool {
+        self.head_has_bytes.load(Ordering::Relaxed)
+    }
+
+    /// What to do with the connection.
+    pub(super) fn next(&self, now: Instant, patience: Patience) -> Next {
+        if self.is_busy() {
+            return Next::CheckAt(now + patience.header.min(patience.idle));
+        }
+        match self.head_since.load(Ordering::Relaxed) {
+            0 => {
+                let end = self.at(self.idle_since.load(Ordering::Relaxed)) + patience.idle;
+                // A head that begins before `end` has a limit of its own to be checked against.
+                let check = end.min(now + patience.header);
+                if now >= end {
+                    Next::Idle
+                } else {
+                    Next::CheckAt(check)
+                }
+            }
+            since => {
+                let end = self.at(since - 1) + patience.header;
+                if now >= end {
+                    Next::HeaderTimeout {
+                        partial: self.has_partial_head(),
+                    }
+                } else {
+                    Next::CheckAt(end)
+                }
+            }
+        }
+    }
+
+    fn ms(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX - 1)
+    }
+
+    fn at(&self, ms: u64) -> Instant {
+        self.start + Duration::from_millis(ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience {
+        header: Duration::from_secs(10),
+        idle: Duration::from_secs(75),
+    };
+
+    fn at(start: Instant, seconds: u64) -> Instant {
+        start + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_silent_connection_gets_the_header_timeout_and_no_answer() {
+        let start = Instant::now();
+        let activity = Activity::new(start);
+        assert_eq!(
+            activity.next(at(start, 3), PATIENCE),
+            Next::CheckAt(at(start, 10))
+        );
+        assert_eq!(
+            activity.next(at(start, 10), PATIENCE),
+            Next::HeaderTimeout { partial: false }
+        );
+    }
+
+    #[test]
+    fn dripping_bytes_do_not_extend_the_header_timeout() {
+        let start = Instant::now();
+        let activity = Activity::new(start);
+        activity.on_request();
+        activity.on_end(at(start, 1));
+        for second in 20..30 {
+            activity.on_read(|| at(start, second));
+        }
+        assert_eq!(
+            activity.next(at(start, 29), PATIENCE),
+            Next::CheckAt(at(start, 30))
+        );
+        assert_eq!(
+            activity.next(at(start, 30), PATIENCE),
+            Next::HeaderTimeout { partial: true }
+        );
+    }
+
+    #[test]
+    fn an_idle_connection_ends_after_the_idle_timeout() {
+        let start = Instant::now();
+        let activity = Activity::new(start);
+        activity.on_request();
+        activity.on_end(at(start, 5));
+        assert_eq!(
+            activity.next(at(start, 6), PATIENCE),
+            Next::CheckAt(at(start, 16))
+        );
+        assert_eq!(
+            activity.next(at(start, 79), PATIENCE),
+            Next::CheckAt(at(start, 80))
+        );
+        assert_eq!(activity.next(at(start, 80), PATIENCE), Next::Idle);
+    }
+
+    #[test]
+    fn a_request_may_take_as_long_as_it_likes() {
+        let start = Instant::now();
+        let activity = Activity::new(start);
+        activity.on_request();
+        activity.on_read(|| at(start, 1));
+        assert_eq!(
+            activity.next(at(start, 4_000), PATIENCE),
+            Next::CheckAt(at(start, 4_010))
+        );
+        activity.on_end(at(start, 4_001));
+        assert_eq!(
+            activity.next(at(start, 4_001), PATIENCE),
+            Next::CheckAt(at(start, 4_011))
+        );
+    }
+
+    #[test]
+    fn frames_of_http2_are_no_slow_head() {
+        let start = Instant::now();
+        let activity = Activity::new(start);
+        activity.set_http2();
+        activity.on_read(|| at(start, 1));
+        assert_eq!(
+            activity.next(at(start, 20), PATIENCE),
+            Next::CheckAt(at(start, 30))
+        );
+        assert_eq!(activity.next(at(start, 75), PATIENCE), Next::Idle);
+    }
+
+    #[test]
+    fn requests_of_one_connection_overlap() {
+        let start = Instant::now();
+        let activity = Activity::new(start);
+        activity.on_request();
+        activity.on_request();
+        activity.on_end(at(start, 1));
+        assert!(activity.is_busy());
+        activity.on_end(at(start, 2));
+        assert!(!activity.is_busy());
+    }
+}

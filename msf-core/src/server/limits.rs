@@ -1,0 +1,111 @@
+//! What a server grants its clients.
+
+use std::time::Duration;
+
+/// The limits of a server. Every wait and every size has one.
+///
+/// | limit | default | why |
+/// |---|---|---|
+/// | `connections_max` | 10 000 | about 200 MB of buffers at worst; further clients wait in the kernel's queue |
+/// | `header_timeout` | 10 s | an honest head fits into one round trip; slow ones are attacks |
+/// | `idle_timeout` | 75 s | longer than the 60 s of common load balancers, so that they close first |
+/// | `body_timeout` | 30 s | between two pieces of a request body |
+/// | `write_timeout` | 30 s | unacknowledged bytes of a response (`TCP_USER_TIMEOUT`, Linux) |
+/// | `header_limit` | 32 KiB | request line and fields together |
+/// | `body_limit` | 2 MiB | what a JSON service needs; uploads raise it |
+/// | `http2_streams_max` | 200 | requests at once on one HTTP/2 connection |
+///
+/// ```
+/// use std::time::Duration;
+/// use msf_core::server::Limits;
+///
+/// let limits = Limits::default().body_limit(64 << 20).idle_timeout(Duration::from_secs(5));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub(super) connections_max: u32,
+    pub(super) header_timeout: Duration,
+    pub(super) idle_timeout: Duration,
+    pub(super) body_timeout: Duration,
+    pub(super) write_timeout: Duration,
+    pub(super) header_limit: usize,
+    pub(super) body_limit: usize,
+    pub(super) http2_streams_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            header_limit: 32 << 10,
+            body_limit: 2 << 20,
+            http2_streams_max: 200,
+        }
+    }
+}
+
+impl Limits {
+    /// The smallest header limit: the protocol library reads at least this much at once.
+    pub const HEADER_LIMIT_MIN: usize = 8 << 10;
+
+    /// Connections open at once, at least 1; the server accepts no more until one closes.
+    #[must_use]
+    pub fn connections_max(mut self, connections: u32) -> Self {
+        self.connections_max = connections.max(1);
+        self
+    }
+
+    /// Time for a request's head to arrive in full, from its first byte; for the first request of a
+    /// connection, from the accept.
+    #[must_use]
+    pub const fn header_timeout(mut self, timeout: Duration) -> Self {
+        self.header_timeout = timeout;
+        self
+    }
+
+    /// Time that a connection may stay open without a request.
+    #[must_use]
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// Time between two pieces of a request body.
+    #[must_use]
+    pub const fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
+        self
+    }
+
+    /// Time that a client may leave sent bytes unacknowledged.
+    #[must_use]
+    pub const fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
+    }
+
+    /// Bytes of a request's head, at least [`Limits::HEADER_LIMIT_MIN`]; more is answered with 431.
+    #[must_use]
+    pub fn header_limit(mut self, bytes: usize) -> Self {
+        self.header_limit = bytes.max(Self::HEADER_LIMIT_MIN);
+        self
+    }
+
+    /// Bytes of a request's body; more is answered with 413.
+    #[must_use]
+    pub const fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// Requests at once on one HTTP/2 connection.
+    #[must_use]
+    pub fn http2_streams_max(mut self, streams: u32) -> Self {
+        self.http2_streams_max = streams.max(1);
+        self
+    }
+}

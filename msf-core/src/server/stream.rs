@@ -1,0 +1,179 @@
+//! A TCP stream that the connection's task keeps a hand on.
+
+use std::{
+    io,
+    net::Shutdown,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    sync::oneshot,
+    time,
+};
+
+use super::activity::Activity;
+use crate::clock;
+
+/// The half that hyper reads and writes, and that an upgraded connection takes with it.
+///
+/// The stream is shared, so that the connection's task can still close it when hyper has let go: after
+/// an error answer, at the hard deadline, and when it belongs to a WebSocket handler by then.
+#[derive(Debug)]
+pub(super) struct Stream {
+    tcp: Arc<TcpStream>,
+    activity: Arc<Activity>,
+    seen_first_bytes: bool,
+    /// Dropped with the stream, which is how the task learns that the last user is gone.
+    _alive: oneshot::Sender<()>,
+}
+
+/// The half that the connection's task keeps.
+#[derive(Debug)]
+pub(super) struct StreamControl {
+    tcp: Arc<TcpStream>,
+    gone: oneshot::Receiver<()>,
+}
+
+pub(super) fn split(tcp: TcpStream, activity: Arc<Activity>) -> (Stream, StreamControl) {
+    let tcp = Arc::new(tcp);
+    let (alive, gone) = oneshot::channel();
+    let stream = Stream {
+        tcp: tcp.clone(),
+        activity,
+        seen_first_bytes: false,
+        _alive: alive,
+    };
+    (stream, StreamControl { tcp, gone })
+}
+
+impl StreamControl {
+    /// Waits until nobody reads or writes the stream any more.
+    pub(super) async fn until_released(&mut self) {
+        // Nothing is ever sent: the channel ends when the stream is dropped.
+        let _ended = (&mut self.gone).await;
+    }
+
+    /// Writes what the socket takes at once; used for a last word to a client that is being left.
+    pub(super) fn write_best_effort(&self, bytes: &[u8]) {
+        if let Err(error) = self.tcp.try_write(bytes) {
+            tracing::trace!(%error, "could not say goodbye");
+        }
+    }
+
+    /// Ends the connection in both directions, whoever holds the other half.
+    pub(super) fn cut(&self) {
+        // It fails only when the peer has closed already.
+        let _closed = SockRef::from(&*self.tcp).shutdown(Shutdown::Both);
+    }
+
+    /// Closes without destroying an answer that is still on its way.
+    ///
+    /// A socket that is closed with unread bytes sends RST, and a client that is still uploading then
+    /// loses the 413 or 431 that it was sent. So the sending side ends first, and what the client still
+    /// sends is read and thrown away for a short while (nginx calls this a lingering close).
+    pub(super) async fn linger(&self, limit: Duration) {
+        if SockRef::from(&*self.tcp).shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        let drained = async {
+            let mut scratch = [0; 4_096];
+            while self.tcp.readable().await.is_ok() {
+                match self.tcp.try_read(&mut scratch) {
+                    Ok(0) => break,
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => break,
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        };
+        let _in_time = time::timeout(limit, drained).await;
+    }
+}
+
+impl Stream {
+    /// Tells the two protocols apart by their first bytes (RFC 9113 section 3.4).
+    fn on_read(&mut self, bytes: &[u8]) {
+        if !self.seen_first_bytes {
+            self.seen_first_bytes = true;
+            if bytes.starts_with(b"PRI") {
+                self.activity.set_http2();
+            }
+        }
+        self.activity.on_read(clock::now);
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            ready!(this.tcp.poll_read_ready(cx))?;
+            let filled = buf.filled().len();
+            match this.tcp.try_read_buf(buf) {
+                Ok(0) => return Poll::Ready(Ok(())),
+                Ok(_) => {
+                    this.on_read(&buf.filled()[filled..]);
+                    return Poll::Ready(Ok(()));
+                }
+                // Readiness was stale; `try_read_buf` has cleared it, so the next poll waits.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_try(cx, |tcp| tcp.try_write(buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_try(cx, |tcp| tcp.try_write_vectored(bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&*self.tcp).shutdown(Shutdown::Write))
+    }
+}
+
+impl Stream {
+    fn poll_try<T>(
+        &self,
+        cx: &mut Context<'_>,
+        attempt: impl Fn(&TcpStream) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        loop {
+            ready!(self.tcp.poll_write_ready(cx))?;
+            match attempt(&self.tcp) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return Poll::Ready(outcome),
+            }
+        }
+    }
+}
