@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "axum")]
+pub mod axum;
 pub mod backoff;
 pub mod classify;
 pub mod clock;
@@ -16,6 +18,8 @@ pub mod server;
 pub mod task;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod trace;
 
 /// A boxed error that can cross threads, as tower spells it.

@@ -55,7 +55,7 @@ pub struct Deadline(Instant);
 /// The deadline passed before the work was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the deadline of the request has passed")]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "a fact without parts; layers and tests make it")]
 pub struct DeadlineExceeded;
 
 impl Deadline {
@@ -122,6 +122,10 @@ impl Deadline {
     /// assert_eq!(soon.tighten(request.extensions_mut()), soon);
     /// assert_eq!(later.tighten(request.extensions_mut()), soon);
     /// ```
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "the extensions hold the result as well"
+    )]
     pub fn tighten(self, extensions: &mut Extensions) -> Self {
         let holds = Self::of(extensions).map_or(self, |present| present.min(self));
         extensions.insert(holds);

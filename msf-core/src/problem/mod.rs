@@ -38,6 +38,10 @@
 //! assert_eq!(Problem::from_error(boxed).code(), Code::Internal);
 //! ```
 //!
+//! # Bare statuses
+//!
+//! Routers answer with a bare 404 or 405; [`FillProblemLayer`] gives such answers a body.
+//!
 //! # Reading one
 //!
 //! A caller that receives a problem reads it with [`Received`], which tolerates what other
@@ -45,6 +49,7 @@
 
 mod code;
 mod convert;
+mod fill;
 mod received;
 mod response;
 
@@ -55,6 +60,7 @@ use serde_json::Value;
 
 pub use self::{
     code::{Code, UnknownCode},
+    fill::{FillProblem, FillProblemFuture, FillProblemLayer},
     received::Received,
     response::CONTENT_TYPE,
 };
@@ -202,13 +208,19 @@ impl Problem {
     /// The title: the code's, unless [`Problem::with_type`] replaced it.
     #[must_use]
     pub fn title(&self) -> &str {
-        self.0.title.as_deref().unwrap_or(self.0.code.title())
+        self.0
+            .title
+            .as_deref()
+            .unwrap_or_else(|| self.0.code.title())
     }
 
     /// The problem type: the code's, unless [`Problem::with_type`] replaced it.
     #[must_use]
     pub fn type_uri(&self) -> &str {
-        self.0.type_uri.as_deref().unwrap_or(self.0.code.type_uri())
+        self.0
+            .type_uri
+            .as_deref()
+            .unwrap_or_else(|| self.0.code.type_uri())
     }
 
     /// What the client is told.

@@ -30,6 +30,10 @@ impl Problem {
     ///
     /// The trace id of the current request is put into the body, and everything that the client is
     /// not told is logged: at `ERROR` for 5xx, at `DEBUG` otherwise.
+    ///
+    /// # Panics
+    ///
+    /// Never: what a problem holds always serializes.
     #[must_use]
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
         self.log();

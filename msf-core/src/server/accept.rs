@@ -41,7 +41,7 @@ pub(super) async fn run<S, B>(
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let start = |tcp, connection, slot| {
+    let start = move |tcp, connection, slot| {
         let served = connection::serve(tcp, connection, service.clone(), limits, slot);
         task::spawn("connection", served).detach();
     };
