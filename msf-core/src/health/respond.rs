@@ -120,12 +120,9 @@ struct Answer {
 
 impl Answer {
     fn live(health: &Health, verbose: bool) -> Self {
-        Self::new(
-            true,
-            verbose,
-            || render::live_text(),
-            || render::live_json(health.identity()),
-        )
+        Self::new(true, verbose, render::live_text, || {
+            render::live_json(health.identity())
+        })
     }
 
     fn ready(health: &Health, report: &Report, name: &str, verbose: bool) -> Self {

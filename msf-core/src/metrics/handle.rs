@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use prometheus::HistogramOpts;
+use prometheus::{HistogramOpts, Opts};
 
 /// A count that only goes up. Cloning shares the series; every method is one atomic operation.
 ///
@@ -24,8 +24,7 @@ impl Counter {
     /// A counter that counts but is exported nowhere, for code that runs without metrics.
     #[must_use]
     pub fn noop() -> Self {
-        let counter = prometheus::IntCounter::new("noop", "Exported nowhere.");
-        Self(counter.expect("`noop` is a valid metric name"))
+        Self(unregistered(prometheus::IntCounter::with_opts))
     }
 
     /// Adds one.
@@ -75,8 +74,7 @@ impl Gauge {
     /// A gauge that is exported nowhere, for code that runs without metrics.
     #[must_use]
     pub fn noop() -> Self {
-        let gauge = prometheus::Gauge::new("noop", "Exported nowhere.");
-        Self(gauge.expect("`noop` is a valid metric name"))
+        Self(unregistered(prometheus::Gauge::with_opts))
     }
 
     /// Replaces the value.
@@ -156,9 +154,9 @@ impl Histogram {
     /// A histogram that is exported nowhere, for code that runs without metrics.
     #[must_use]
     pub fn noop() -> Self {
-        let histogram =
-            prometheus::Histogram::with_opts(HistogramOpts::new("noop", "Exported nowhere."));
-        Self(histogram.expect("`noop` is a valid metric name"))
+        Self(unregistered(|opts| {
+            prometheus::Histogram::with_opts(HistogramOpts::from(opts))
+        }))
     }
 
     /// Records a duration, in seconds.
@@ -211,6 +209,10 @@ impl SecondsCounter {
     }
 }
 
+fn unregistered<M>(make: impl FnOnce(Opts) -> prometheus::Result<M>) -> M {
+    make(Opts::new("noop", "Exported nowhere.")).expect("`noop` is a valid metric name")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,7 +229,8 @@ mod tests {
     #[test]
     fn clones_share_the_series() {
         let counter = Counter::noop();
-        counter.clone().inc();
+        let shared = counter.clone();
+        shared.inc();
         assert_eq!(format!("{counter:?}"), "Counter(1)");
     }
 

@@ -64,24 +64,8 @@ impl Metrics {
     /// own: names are written in code.
     #[must_use]
     pub fn with_series_limit(limit: usize) -> Self {
-        let info = OVERFLOW.info();
-        let shape = Shape::new(info.kind, info.labels, &[]);
-        let desc = describe(info.name, info.help, &shape);
-        let overflow = Arc::new(SeriesSet::new(desc, &[], limit, None));
-        let inner = Inner {
-            registry: prometheus::Registry::new(),
-            families: Mutex::default(),
-            overflow: Arc::clone(&overflow),
-            hooks: Hooks::default(),
-            limit,
-        };
-        let mut families = inner.families();
-        inner
-            .insert(&mut families, info.name, shape, overflow)
-            .expect("the registry is empty");
-        drop(families);
         Self {
-            inner: Arc::new(inner),
+            inner: Arc::new(Inner::new(limit)),
         }
     }
 
@@ -288,6 +272,26 @@ struct Inner {
 }
 
 impl Inner {
+    fn new(limit: usize) -> Self {
+        let info = OVERFLOW.info();
+        let shape = Shape::new(info.kind, info.labels, &[]);
+        let desc = describe(info.name, info.help, &shape);
+        let overflow = Arc::new(SeriesSet::new(desc, &[], limit, None));
+        let inner = Inner {
+            registry: prometheus::Registry::new(),
+            families: Mutex::default(),
+            overflow: Arc::clone(&overflow),
+            hooks: Hooks::default(),
+            limit,
+        };
+        let mut families = inner.families();
+        inner
+            .insert(&mut families, info.name, shape, overflow)
+            .expect("the registry is empty");
+        drop(families);
+        inner
+    }
+
     fn families(&self) -> MutexGuard<'_, Families> {
         self.families.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,1 +1,4 @@
 //! Integration tests of msf-core, in one binary so that they link once.
+
+mod health;
+mod metrics;

@@ -99,7 +99,10 @@ impl Drop for Tracker {
             self.labels.end = End::Panic;
         }
         self.recorder.active(self.labels.method).dec();
-        let route = self.route.as_ref().unwrap_or(self.recorder.unmatched());
+        let route = self
+            .route
+            .as_deref()
+            .unwrap_or_else(|| self.recorder.unmatched());
         self.recorder
             .record(route, self.labels, self.started.elapsed());
     }
