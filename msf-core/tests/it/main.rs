@@ -1,4 +1,6 @@
 //! Integration tests of msf-core, in one binary so that they link once.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod health;
+mod metrics;
 mod server;
