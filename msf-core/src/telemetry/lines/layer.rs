@@ -88,8 +88,8 @@ where
                 name => fields.span.extend_from_slice(name),
             }
         }
-        fields.trace_id = fields.trace_id.or(record.trace_id());
-        fields.span_id = fields.span_id.or(record.span_id());
+        fields.trace_id = fields.trace_id.or_else(|| record.trace_id());
+        fields.span_id = fields.span_id.or_else(|| record.span_id());
         if fields.request_id.is_empty() {
             fields.request_id.extend_from_slice(record.request_id());
         }

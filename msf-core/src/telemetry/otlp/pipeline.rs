@@ -39,7 +39,7 @@ impl TelemetrySetup {
             return Ok(self);
         };
         let url = traces_url(endpoint)?;
-        self.exporter = Some(start(&url, config, service)?);
+        self.exporter = Some(start(exporter(&url, config, service)?, config));
         Ok(self)
     }
 }
@@ -86,12 +86,12 @@ impl SpanFlush for Spans {
     }
 }
 
-fn start(
+fn exporter(
     url: &str,
     config: &OtlpConfig,
     service: &ServiceIdentity,
-) -> Result<SpanExport, TelemetryError> {
-    // Its default client is the blocking one, built on a plain thread; it is used on the processor's thread only.
+) -> Result<opentelemetry_otlp::SpanExporter, TelemetryError> {
+    // The default client is the blocking one, built on a plain thread; it is used on the processor's thread only.
     // An async client would need a runtime there, and hang or panic without.
     let mut exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
@@ -101,7 +101,11 @@ fn start(
         .build()
         .map_err(|error| TelemetryError::Exporter(error.into()))?;
     exporter.set_resource(&resource(service));
+    Ok(exporter)
+}
 
+/// Starts the processor's thread.
+pub(super) fn start(exporter: impl SpanExporter + 'static, config: &OtlpConfig) -> SpanExport {
     let counters = Arc::new(SpanCounters::default());
     let pending = Arc::new(AtomicUsize::new(0));
     let exporter = Counting::new(exporter, Arc::clone(&counters), Arc::clone(&pending));
@@ -118,11 +122,11 @@ fn start(
         closed: Arc::default(),
     };
     let layer = OtlpLayer::new(spans.clone(), config.sample_ratio, config.root_spans);
-    Ok(SpanExport {
+    SpanExport {
         layer: Box::new(layer),
         flush: Box::new(spans),
         counters,
-    })
+    }
 }
 
 fn resource(service: &ServiceIdentity) -> Resource {

@@ -1,11 +1,12 @@
 //! What is kept of a span until it is exported.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use opentelemetry::trace::{
     Event, Link, SpanContext, SpanId, SpanKind, TraceFlags, TraceId, TraceState,
 };
-use opentelemetry::{InstrumentationScope, Value};
+use opentelemetry::{InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::attributes::Attributes;
@@ -49,7 +50,7 @@ impl TracedSpan {
             parent_span_id: open.parent,
             parent_span_is_remote: open.parent_is_remote,
             span_kind: kind,
-            name: fields.name.map_or(name.into(), Into::into),
+            name: fields.name.map_or(Cow::Borrowed(name), Cow::Owned),
             start_time: open.start,
             // The wall clock may have been set back meanwhile.
             end_time: SystemTime::now().max(open.start),
@@ -108,10 +109,10 @@ pub(super) fn event(
 ) -> Event {
     let name = fields.name.take();
     let level = Value::from(metadata.level().as_str());
-    fields.push(opentelemetry::KeyValue::new("level", level));
-    fields.push(opentelemetry::KeyValue::new("target", metadata.target()));
+    fields.push(KeyValue::new("level", level));
+    fields.push(KeyValue::new("target", metadata.target()));
     Event::new(
-        name.map_or(metadata.name().into(), std::borrow::Cow::from),
+        name.map_or_else(|| Cow::Borrowed(metadata.name()), Cow::Owned),
         SystemTime::now(),
         fields.list,
         fields.dropped,

@@ -29,13 +29,13 @@ pub(super) fn of(kind: &SpanKind, fields: &mut Attributes) -> Status {
 mod tests {
     use super::*;
 
-    fn status(kind: SpanKind, http_status: Option<i64>, error_type: Option<&str>) -> Status {
+    fn status(kind: &SpanKind, http_status: Option<i64>, error_type: Option<&str>) -> Status {
         let mut fields = Attributes {
             http_status,
             error_type: error_type.map(str::to_owned),
             ..Attributes::default()
         };
-        of(&kind, &mut fields)
+        of(kind, &mut fields)
     }
 
     #[test]
@@ -59,7 +59,7 @@ mod tests {
         ];
         for (kind, code, error, expected) in table {
             let label = format!("{kind:?} {code:?} {error:?}");
-            assert_eq!(status(kind, code, error), expected, "{label}");
+            assert_eq!(status(&kind, code, error), expected, "{label}");
         }
     }
 

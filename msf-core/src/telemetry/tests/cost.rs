@@ -82,7 +82,7 @@ fn time_per_request() {
         answer(&span);
         measure("event in a span", &|| access(&span));
         measure("event outside", &|| {
-            info!(duration_ms = 1.25, bytes = 512, "request")
+            info!(duration_ms = 1.25, bytes = 512, "request");
         });
     });
     println!("dropped: {}", telemetry.dropped_lines());

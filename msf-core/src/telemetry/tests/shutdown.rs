@@ -7,18 +7,11 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tracing::info;
 
-use super::Bench;
+use super::{Bench, within};
 use crate::telemetry::lines::LineStyle;
 use crate::telemetry::{LogConfig, Telemetry, TelemetrySetup};
 
 const LONG: Duration = Duration::from_secs(30);
-
-/// Fails a test that hangs instead of hanging with it.
-fn within<T: Send + 'static>(bound: Duration, work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (done, answer) = channel();
-    std::thread::spawn(move || done.send(work()));
-    answer.recv_timeout(bound).expect("the work ends in time")
-}
 
 /// An output that says when it is written to, and then blocks until told to go on.
 struct Stuck {
