@@ -5,3 +5,4 @@ mod config;
 mod health;
 mod metrics;
 mod server;
+mod telemetry;

@@ -1,0 +1,4 @@
+//! Tests of the exporter: what a span becomes, and what a collector can do to us.
+
+mod collector;
+mod spans;
