@@ -1,6 +1,7 @@
 //! The body type of requests and responses in a server.
 
 use std::{
+    any::Any,
     fmt,
     pin::Pin,
     task::{Context, Poll},
@@ -59,13 +60,23 @@ impl Body {
         Self(Kind::Full(None))
     }
 
-    /// Takes any body.
+    /// Takes any body, boxing it unless it is of this type already.
+    ///
+    /// # Panics
+    ///
+    /// Never.
     #[must_use]
     pub fn new<B>(body: B) -> Self
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        let mut body = Some(body);
+        let same = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>();
+        if let Some(same) = same.and_then(Option::take) {
+            return same;
+        }
+        let body = body.expect("only a body of this type is taken out");
         Self(Kind::Boxed(body.map_err(Into::into).boxed_unsync()))
     }
 

@@ -1,0 +1,102 @@
+//! The paths that every service has.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, header};
+use http_body_util::Either;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::routes::Routes;
+use crate::{
+    health::Health,
+    metrics::{self, Metrics},
+    server::Body,
+};
+
+/// Answers probes and scrapes itself and hands everything else to the routes.
+///
+/// It stands in front of the trace and metrics layers: probes come every second and would bury the
+/// traces and metrics of real requests.
+#[derive(Clone, Debug)]
+pub(super) struct Ops {
+    health: Health,
+    metrics: Metrics,
+    routes: Routes,
+}
+
+type OpsFuture = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
+
+pin_project! {
+    /// The response of the routes or of an operational path.
+    pub(super) struct ResponseFuture {
+        #[pin]
+        inner: Either<OpsFuture, <Routes as Service<Request<Body>>>::Future>,
+    }
+}
+
+impl Ops {
+    pub(super) const fn new(health: Health, metrics: Metrics, routes: Routes) -> Self {
+        Self {
+            health,
+            metrics,
+            routes,
+        }
+    }
+
+    fn answer(&self, method: &Method, path: &str, query: Option<&str>) -> Option<OpsFuture> {
+        if path == METRICS_PATH && matches!(*method, Method::GET | Method::HEAD) {
+            let metrics = self.metrics.clone();
+            return Some(Box::pin(async move { scrape(&metrics) }));
+        }
+        let probe = self.health.respond(method, path, query)?;
+        Some(Box::pin(probe))
+    }
+}
+
+impl Service<Request<Body>> for Ops {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.routes.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let uri = request.uri();
+        let inner = match self.answer(request.method(), uri.path(), uri.query()) {
+            Some(answer) => Either::Left(answer),
+            None => Either::Right(self.routes.call(request)),
+        };
+        ResponseFuture { inner }
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().inner.get_mut() {
+            Either::Left(answer) => answer.as_mut().poll(cx).map(|r| Ok(r.map(Body::from))),
+            Either::Right(routes) => Pin::new(routes).poll(cx),
+        }
+    }
+}
+
+fn scrape(metrics: &Metrics) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(metrics.render()));
+    let headers = response.headers_mut();
+    let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+const METRICS_PATH: &str = "/metrics";

@@ -1,0 +1,77 @@
+//! The user's routes, behind the layers that every service has, as one type.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{
+    BoxError,
+    metrics::HttpMetricsLayer,
+    problem::{FillProblemLayer, Problem},
+    server::Body,
+    trace::TraceLayer,
+};
+
+/// The one seam at which a service loses its type, so that the type of a host does not grow with the
+/// user's routes.
+pub(super) type Routes = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+
+/// The layers around the routes.
+#[derive(Clone, Debug)]
+pub(super) struct Layers {
+    pub(super) trace: TraceLayer,
+    pub(super) metrics: HttpMetricsLayer,
+}
+
+impl Layers {
+    /// Wraps any service. Where a router inside it knows the template of a route, it has to say so
+    /// with [`MatchedRoute`](crate::route::MatchedRoute).
+    pub(super) fn around<S, B>(self, service: S) -> Routes
+    where
+        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let service = ServiceBuilder::new()
+            // Outermost, so that everything inside is logged with the ids of its request.
+            .layer(self.trace)
+            .layer(self.metrics)
+            // Innermost, where the bare answers of a router come from.
+            .layer(FillProblemLayer::new())
+            .service(service.map_response(|response: Response<B>| response.map(Body::new)));
+        erase(service)
+    }
+}
+
+/// Takes the type away.
+pub(super) fn erase<S, B>(service: S) -> Routes
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    BoxCloneSyncService::new(service.map_response(|response: Response<B>| response.map(Body::new)))
+}
+
+/// What a service without routes answers.
+pub(super) fn nothing() -> Routes {
+    let not_found = tower::service_fn(|_request: Request<Body>| async {
+        let problem = Problem::new(crate::problem::Code::NotFound);
+        Ok::<_, Infallible>(problem.into_response::<Body>())
+    });
+    BoxCloneSyncService::new(not_found)
+}

@@ -1,0 +1,49 @@
+//! Routes in a build that knows axum.
+
+use std::{any::Any, convert::Infallible};
+
+use axum::{Router, extract::DefaultBodyLimit};
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::routes::{Layers, Routes, erase};
+use crate::{BoxError, axum::route_template, problem::FillProblemLayer, server::Body};
+
+/// Wraps a service in the layers; inside the router if it is one.
+///
+/// axum tells the template of a route only to layers inside its router, and without it every metric
+/// would lack its route. A router is a service like any other to the type system, hence the downcast.
+pub(super) fn observe<S, B>(service: S, layers: Layers) -> Routes
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let mut service = Some(service);
+    let router = (&mut service as &mut dyn Any)
+        .downcast_mut::<Option<Router>>()
+        .and_then(Option::take);
+    match (router, service) {
+        (Some(router), _) => around(router, layers),
+        (None, Some(service)) => layers.around(service),
+        (None, None) => unreachable!("only a router is taken out"),
+    }
+}
+
+/// In the order of [`Layers::around`]; axum's last layer is the outermost.
+fn around(router: Router, layers: Layers) -> Routes {
+    let router = router
+        // The server's limit holds for every body; a second, lower one of axum would surprise whoever
+        // raises the first.
+        .layer(DefaultBodyLimit::disable())
+        .layer(FillProblemLayer::new())
+        .layer(layers.metrics.route_from(route_template))
+        .layer(layers.trace.route_from(route_template));
+    erase(router)
+}

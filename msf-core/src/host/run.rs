@@ -1,0 +1,289 @@
+//! The life of a service: settings, start, signals, end.
+
+use std::{pin::pin, time::Duration};
+
+use tokio::{select, time};
+
+use super::{
+    HostConfig, HostError, HostInfo, HostSettings, RunningHost, ServiceHostBuilder,
+    builder::Settings,
+    export,
+    hooks::{self, Hook},
+    ops::Ops,
+    routes,
+    signals::Signals,
+};
+use crate::{
+    clock,
+    config::{Command, Config, ConfigError, Loader},
+    name::InstanceId,
+    server::{Drain, Listener, Phase, Server},
+    task,
+    telemetry::{Telemetry, TelemetryError, TelemetrySetup, otlp::ServiceIdentity},
+};
+
+/// Runs a service as the only one of its process.
+pub(super) async fn run(mut builder: ServiceHostBuilder) -> Result<(), HostError> {
+    let settings = match &mut builder.settings {
+        Settings::Process => settings_or_exit(Loader::from_process().load::<HostConfig>()?),
+        given => self::settings(given)?,
+    };
+    let name = builder.name.clone()?;
+    let instance = builder.instance.get_or_insert_with(|| InstanceId::random(&name)).clone();
+    let identity = ServiceIdentity::new(name.as_str())
+        .version(builder.version.clone())
+        .instance(instance.as_str());
+    let telemetry = telemetry(&settings, &identity)?;
+    if let Some(telemetry) = &telemetry {
+        watch_telemetry(&builder, telemetry)?;
+    }
+    // Listened for before anything is started: a signal during the start must not kill half of it.
+    let mut signals = Signals::listen().map_err(HostError::Signals)?;
+    let outcome = serve(builder, settings, &mut signals).await;
+    if let Err(error) = &outcome {
+        tracing::error!(?error, "the service ends");
+    }
+    if let Some(telemetry) = telemetry
+        && let Err(error) = telemetry.shutdown(FLUSH_MAX).await
+    {
+        report(&error);
+    }
+    outcome
+}
+
+async fn serve(
+    builder: ServiceHostBuilder,
+    settings: HostSettings,
+    signals: &mut Signals,
+) -> Result<(), HostError> {
+    let mut running = select! {
+        biased;
+        signal = signals.next() => {
+            tracing::info!(signal, "stopped before the start was done");
+            return Ok(());
+        }
+        started = start(builder, settings) => started?,
+    };
+    let mut serving = running.serving.take();
+    let signal = select! {
+        biased;
+        signal = signals.next() => signal,
+        // The server ends by itself only when it fails.
+        _ended = until_finished(&mut serving) => "none: the server ended",
+    };
+    running.serving = serving;
+    tracing::info!(signal, plan = ?running.plan, "draining; a second signal ends at once");
+    let served = {
+        let mut end = pin!(async {
+            drain(&mut running).await;
+            running.ended().await
+        });
+        select! {
+            biased;
+            served = &mut end => served?,
+            signal = signals.next() => stop_now(signal),
+        }
+    };
+    tracing::info!(connections_cut = served.cut, "drained");
+    Ok(())
+}
+
+/// Starts everything but what belongs to the process.
+pub(super) async fn start(
+    builder: ServiceHostBuilder,
+    settings: HostSettings,
+) -> Result<RunningHost, HostError> {
+    let began = clock::now();
+    let layers = builder.layers()?;
+    let routes = match &builder.routes {
+        Some(routes) => routes(layers),
+        None => routes::nothing(),
+    };
+    let ServiceHostBuilder {
+        name,
+        version,
+        instance,
+        health,
+        metrics,
+        checks,
+        on_start,
+        on_drain,
+        ..
+    } = builder;
+    let service = name?;
+    let instance = instance.unwrap_or_else(|| InstanceId::random(&service));
+    for check in checks {
+        health.add(check)?;
+    }
+    let server = Server::new().limits(settings.limits);
+    metrics.register_process()?;
+    metrics.register_build_info(service.as_str(), &version)?;
+    metrics.register_runtime("main", &tokio::runtime::Handle::current())?;
+    let listeners = match settings.workers {
+        0 => vec![Listener::bind(settings.bind)?],
+        workers => Listener::bind_shared(settings.bind, workers.into())?,
+    };
+    let addr = listeners.first().map_or(settings.bind, Listener::local_addr);
+    let info = HostInfo::new(hooks::Shared {
+        service,
+        instance,
+        version,
+        addr,
+        health: health.clone(),
+        metrics: metrics.clone(),
+        drain: server.drain().signal(),
+    });
+
+    // The socket is open and nobody accepts yet: what comes early waits in the kernel and is not refused.
+    run_start_hooks(on_start, &info).await?;
+    let ops = Ops::new(health.clone(), metrics, routes);
+    let serving = {
+        let server = server.clone();
+        task::spawn("server", async move {
+            if settings.workers == 0 {
+                let mut listeners = listeners;
+                match listeners.pop() {
+                    Some(listener) => server.serve(listener, ops).await,
+                    None => Ok(crate::server::Served::default()),
+                }
+            } else {
+                server.serve_sharded(listeners, move || ops.clone()).await
+            }
+        })
+    };
+    health.set_ready();
+    tracing::info!(
+        service = %info.service(),
+        instance = %info.instance(),
+        version = info.version(),
+        url = %format_args!("http://{addr}"),
+        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "listening on http://{addr}"
+    );
+    Ok(RunningHost {
+        info,
+        server,
+        plan: settings.plan,
+        on_drain,
+        serving: Some(serving),
+    })
+}
+
+/// Goes through the phases of the end, up to the point where the server is told to cut.
+pub(super) async fn drain(running: &mut RunningHost) {
+    let drain = running.server.drain().clone();
+    running.info.health().set_draining();
+    // Callers are asked to go elsewhere from now on, while the hooks tell others.
+    drain.advance(Phase::Draining);
+    let hooks = std::mem::take(&mut running.on_drain);
+    if time::timeout(DRAIN_HOOKS_MAX, run_drain_hooks(hooks, &running.info)).await.is_err() {
+        tracing::warn!(limit = ?DRAIN_HOOKS_MAX, "the drain hooks took too long and were given up");
+    }
+    follow_plan(&drain, running).await;
+}
+
+async fn follow_plan(drain: &Drain, running: &mut RunningHost) {
+    let plan = running.plan;
+    let finished = until_finished(&mut running.serving);
+    select! {
+        biased;
+        () = finished => {}
+        () = drain.run(plan) => {}
+    }
+}
+
+async fn until_finished<T>(task: &mut Option<task::Task<T>>) {
+    match task {
+        Some(task) => task.finished().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn run_start_hooks(hooks: Vec<Hook>, info: &HostInfo) -> Result<(), HostError> {
+    let all = async {
+        for hook in hooks {
+            hook.run(info.clone()).await.map_err(HostError::Start)?;
+        }
+        Ok(())
+    };
+    time::timeout(START_HOOKS_MAX, all)
+        .await
+        .unwrap_or(Err(HostError::StartTimeout(START_HOOKS_MAX)))
+}
+
+async fn run_drain_hooks(hooks: Vec<Hook>, info: &HostInfo) {
+    for hook in hooks.into_iter().rev() {
+        if let Err(error) = hook.run(info.clone()).await {
+            tracing::warn!(error = &*error, "a drain hook failed");
+        }
+    }
+}
+
+/// The settings that do not come from the command line.
+pub(super) fn settings(settings: &mut Settings) -> Result<HostSettings, HostError> {
+    Ok(match settings {
+        Settings::Resolved(settings) => (**settings).clone(),
+        Settings::Raw(config) => resolve((**config).clone())?,
+        Settings::Process => resolve(HostConfig::default())?,
+    })
+}
+
+fn resolve(config: HostConfig) -> Result<HostSettings, ConfigError> {
+    crate::config::resolve(config)
+}
+
+/// The settings, unless the command line asked for something else: then that is printed and the process
+/// ends, as with any command line parser.
+#[expect(clippy::print_stdout, clippy::exit, reason = "this is what the flags ask for")]
+pub(super) fn settings_or_exit<T>(command: Command<T>) -> T {
+    match command {
+        Command::Run(loaded) => loaded.settings,
+        other => {
+            println!("{other}");
+            std::process::exit(0)
+        }
+    }
+}
+
+/// Sets up telemetry; `None` when somebody else has.
+fn telemetry(
+    settings: &HostSettings,
+    identity: &ServiceIdentity,
+) -> Result<Option<Telemetry>, HostError> {
+    let setup = TelemetrySetup::new(&settings.log);
+    match export::add(setup, &settings.otlp, identity)?.init() {
+        Ok(telemetry) => Ok(Some(telemetry)),
+        Err(TelemetryError::AlreadySet) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What telemetry loses must show somewhere else than in telemetry.
+fn watch_telemetry(builder: &ServiceHostBuilder, telemetry: &Telemetry) -> Result<(), HostError> {
+    let dropped = builder.metrics.gauge(
+        "msf_log_lines_dropped",
+        "Log lines that were dropped because the output was stuck.",
+    )?;
+    let stats = telemetry.stats();
+    builder.metrics.on_scrape(move || {
+        #[expect(clippy::cast_precision_loss, reason = "a count for people")]
+        dropped.set(stats.dropped_lines() as f64);
+    });
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "the log is what failed")]
+fn report(error: &impl std::fmt::Display) {
+    eprintln!("{error}");
+}
+
+/// A second signal means it. Leaving `main` in order would wait for handlers that block a thread.
+#[expect(clippy::exit, reason = "the user asked twice")]
+fn stop_now(signal: &'static str) -> ! {
+    tracing::warn!(signal, "stopped at once; requests in flight are lost");
+    std::process::exit(130)
+}
+
+const START_HOOKS_MAX: Duration = Duration::from_secs(30);
+const DRAIN_HOOKS_MAX: Duration = Duration::from_secs(5);
+const FLUSH_MAX: Duration = Duration::from_secs(2);
