@@ -61,19 +61,18 @@
 //! A probe may be dropped at any await. A run it was driving goes on under the next probe that waits
 //! for it; with no other probe waiting it is dropped too.
 
+mod builder;
 mod check;
 mod error;
 mod flight;
+mod join;
 mod render;
 mod report;
 mod respond;
 mod state;
 
+pub use self::builder::HealthBuilder;
 pub use self::check::{Check, HealthCheck, Severity};
 pub use self::error::{AddCheckError, CheckError};
 pub use self::report::{CheckReport, Outcome, Report};
-pub use self::state::{Health, HealthBuilder, Status};
-
-/// How many checks a [`Health`] takes: a service with more has other worries, and each is asked at
-/// the same time as all others.
-pub const MAX_CHECKS: usize = 64;
+pub use self::state::{Health, MAX_CHECKS, Status};

@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
+use super::builder::Identity;
 use super::report::{CheckReport, Outcome, Report};
-use super::state::{Identity, Status};
+use super::state::Status;
 
 pub(super) fn live_json(identity: &Identity) -> Bytes {
     json(&Document::new(identity, Outcome::Pass))

@@ -1,16 +1,19 @@
 //! The health of one service: where in its life it is, and its checks.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::Poll;
 
-use super::MAX_CHECKS;
+use super::builder::{HealthBuilder, Identity};
 use super::check::Check;
 use super::error::AddCheckError;
 use super::flight::Flight;
+use super::join::join_all;
 use super::report::{CheckReport, Report};
+
+/// How many checks a [`Health`] takes: a service with more has other worries, and each is asked at
+/// the same time as all others.
+pub const MAX_CHECKS: usize = 64;
 
 /// Where in its life a service is. It only moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,12 +75,7 @@ impl Health {
 
     /// As [`new`](Self::new), with more to say about the service.
     pub fn builder(service_id: impl Into<String>) -> HealthBuilder {
-        HealthBuilder {
-            identity: Identity {
-                service_id: service_id.into(),
-                ..Identity::default()
-            },
-        }
+        HealthBuilder::new(service_id.into())
     }
 
     /// Adds a check, at any time; the next probe asks it.
@@ -155,6 +153,17 @@ impl Health {
         Report::new(self.status(), checks)
     }
 
+    pub(super) fn with_identity(identity: Identity) -> Self {
+        let shared = Shared {
+            identity,
+            status: AtomicU8::new(Status::Starting as u8),
+            flights: RwLock::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
     pub(super) fn identity(&self) -> &Identity {
         &self.shared.identity
     }
@@ -167,98 +176,9 @@ impl Health {
     }
 }
 
-/// Says what a service is. Made by [`Health::builder`].
-///
-/// ```
-/// use msf_core::health::Health;
-///
-/// let health = Health::builder("orders")
-///     .version("1")
-///     .release_id("1.4.2")
-///     .description("takes orders")
-///     .build();
-/// assert!(!health.status().as_str().is_empty());
-/// ```
-#[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until `build`"]
-pub struct HealthBuilder {
-    identity: Identity,
-}
-
-impl HealthBuilder {
-    /// `version`: the public version of the service.
-    pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.identity.version = Some(version.into());
-        self
-    }
-
-    /// `releaseId`: what is deployed, if that is not the version.
-    pub fn release_id(mut self, release_id: impl Into<String>) -> Self {
-        self.identity.release_id = Some(release_id.into());
-        self
-    }
-
-    /// `description`: a sentence for people.
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.identity.description = Some(description.into());
-        self
-    }
-
-    /// A service that is starting and has no checks.
-    #[must_use]
-    pub fn build(self) -> Health {
-        let shared = Shared {
-            identity: self.identity,
-            status: AtomicU8::new(Status::Starting as u8),
-            flights: RwLock::default(),
-        };
-        Health {
-            shared: Arc::new(shared),
-        }
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct Identity {
-    pub(super) service_id: String,
-    pub(super) version: Option<String>,
-    pub(super) release_id: Option<String>,
-    pub(super) description: Option<String>,
-}
-
 #[derive(Debug)]
 struct Shared {
     identity: Identity,
     status: AtomicU8,
     flights: RwLock<Vec<Arc<Flight>>>,
-}
-
-/// Drives all futures in this task; there are at most [`MAX_CHECKS`], so polling each is cheap.
-async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<Joined<F>> = futures
-        .map(|future| Joined::Running(Box::pin(future)))
-        .collect();
-    std::future::poll_fn(|cx| {
-        let mut all = true;
-        for joined in &mut running {
-            if let Joined::Running(future) = joined {
-                match future.as_mut().poll(cx) {
-                    Poll::Ready(output) => *joined = Joined::Done(output),
-                    Poll::Pending => all = false,
-                }
-            }
-        }
-        if all { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    let outputs = running.into_iter().filter_map(|joined| match joined {
-        Joined::Done(output) => Some(output),
-        Joined::Running(_) => None,
-    });
-    outputs.collect()
-}
-
-enum Joined<F: Future> {
-    Running(Pin<Box<F>>),
-    Done(F::Output),
 }

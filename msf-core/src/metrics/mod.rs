@@ -76,6 +76,7 @@
 
 mod catalogue;
 mod error;
+mod families;
 mod family;
 mod handle;
 pub mod http;

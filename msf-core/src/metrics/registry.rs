@@ -1,15 +1,15 @@
 //! The registry: families by name, and the text a scrape gets.
 
-use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus::TextEncoder;
 use prometheus::core::{Collector, Desc};
 
-use super::catalogue::{MetricKind, OVERFLOW};
+use super::catalogue::OVERFLOW;
 use super::error::MetricsError;
+use super::families::{Families, Registered, histogram_clash};
 use super::family::{CounterFamily, GaugeFamily, HistogramFamily};
 use super::handle::{Counter, Gauge, Histogram};
 use super::scrape::Hooks;
@@ -277,7 +277,7 @@ impl Inner {
         let shape = Shape::new(info.kind, info.labels, &[]);
         let desc = describe(info.name, info.help, &shape);
         let overflow = Arc::new(SeriesSet::new(desc, &[], limit, None));
-        let inner = Inner {
+        let inner = Self {
             registry: prometheus::Registry::new(),
             families: Mutex::default(),
             overflow: Arc::clone(&overflow),
@@ -313,52 +313,9 @@ impl Inner {
         self.registry
             .register(Box::new(Collected(Arc::clone(&set))))
             .map_err(|_| taken("another collector"))?;
-        let erased: Arc<dyn Any + Send + Sync> = Arc::clone(&set) as _;
-        families.insert(name.to_owned(), Registered { shape, set: erased });
+        families.insert(name.to_owned(), Registered::new(shape, Arc::clone(&set)));
         Ok(set)
     }
-}
-
-type Families = BTreeMap<String, Registered>;
-
-/// A family whose handle type is known by its shape only.
-struct Registered {
-    shape: Shape,
-    set: Arc<dyn Any + Send + Sync>,
-}
-
-impl Registered {
-    fn downcast<M: Series>(
-        &self,
-        name: &str,
-        wanted: &Shape,
-    ) -> Result<Arc<SeriesSet<M>>, MetricsError> {
-        let same_shape = (self.shape == *wanted).then(|| Arc::clone(&self.set));
-        same_shape
-            .and_then(|set| set.downcast().ok())
-            .ok_or_else(|| MetricsError::Mismatch {
-                metric: name.to_owned(),
-                registered: self.shape.to_string(),
-                wanted: wanted.to_string(),
-            })
-    }
-}
-
-/// The family whose exported lines would mix with those of `name`: a histogram `h` also writes
-/// `h_bucket`, `h_sum` and `h_count`.
-fn histogram_clash<'a>(families: &'a Families, name: &str, kind: MetricKind) -> Option<&'a str> {
-    const SUFFIXES: [&str; 3] = ["_bucket", "_sum", "_count"];
-    let owner = |name: &str| families.get_key_value(name);
-    let base = SUFFIXES
-        .iter()
-        .filter_map(|suffix| owner(name.strip_suffix(suffix)?))
-        .find(|(_, base)| base.shape.kind == MetricKind::Histogram);
-    let derived = || {
-        let suffixes = (kind == MetricKind::Histogram).then_some(SUFFIXES);
-        let mut names = suffixes.into_iter().flatten();
-        names.find_map(|suffix| owner(&format!("{name}{suffix}")))
-    };
-    base.or_else(derived).map(|(owner, _)| owner.as_str())
 }
 
 fn describe(name: &str, help: &str, shape: &Shape) -> Desc {

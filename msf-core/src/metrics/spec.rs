@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use super::catalogue::{MetricInfo, MetricKind};
 use super::error::MetricsError;
@@ -152,7 +153,7 @@ impl<const N: usize> Spec<SecondsCounter, N> {
     pub(super) fn register(
         &self,
         metrics: &Metrics,
-    ) -> Result<std::sync::Arc<SeriesSet<SecondsCounter>>, MetricsError> {
+    ) -> Result<Arc<SeriesSet<SecondsCounter>>, MetricsError> {
         metrics.family(self.name, self.help, &self.labels, &[])
     }
 }

@@ -10,14 +10,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::extract::MatchedPath;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use msf_core::BoxError;
 use msf_core::metrics::http::ResponseBody;
 use msf_core::metrics::{HttpMetricsLayer, MetricKind, Metrics, MetricsError, catalogue};
 use msf_core::route::MatchedRoute;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -528,6 +532,72 @@ async fn readiness_passes_through_in_both_directions() {
 }
 
 #[tokio::test]
+async fn an_axum_router_takes_the_layer_and_names_the_route() {
+    let bench = Bench::new();
+    let layer = bench
+        .layer
+        .clone()
+        .route_from(|extensions| extensions.get::<MatchedPath>().map(MatchedPath::as_str));
+    let router: axum::Router = axum::Router::new()
+        .route("/items/{id}", axum::routing::get(|| async { "x" }))
+        .layer(layer);
+    let request = Request::get("/items/7")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    collect(router.oneshot(request).await.unwrap()).await;
+    bench.ended_once("200", "");
+}
+
+/// What the layer takes for the end of a body is what a real server leaves of it.
+#[tokio::test]
+async fn a_server_that_stops_reading_a_sent_body_has_not_cancelled_it() {
+    for (method, head, body) in [
+        (
+            "GET",
+            "content-length",
+            vec![Step::Data("ab"), Step::Data("c")],
+        ),
+        (
+            "GET",
+            "x-no-length",
+            vec![Step::Data("ab"), Step::Data("c")],
+        ),
+        ("HEAD", "content-length", vec![Step::Data("abc")]),
+        ("HEAD", "x-no-length", vec![Step::Data("abc")]),
+    ] {
+        let bench = Bench::new();
+        let body = Script(body.into());
+        let (mut client, serving) = bench.serve(head, body);
+        let request = format!("{method} / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        serving.await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 OK"), "{response}");
+        assert_eq!(bench.count(method, "", "200", ""), 1.0, "{method} {head}");
+        assert_eq!(bench.total(), 1.0);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_is_counted_as_cancelled() {
+    let bench = Bench::new();
+    let (mut client, serving) =
+        bench.serve("x-no-length", Script::new([Step::Data("a"), Step::Wait]));
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let mut start = [0; 12];
+    client.read_exact(&mut start).await.unwrap();
+    assert_eq!(bench.active("GET"), 1.0);
+    drop(client);
+    serving.await.unwrap();
+    assert_eq!(bench.count("GET", "", "200", "cancelled"), 1.0);
+    assert_eq!(bench.active("GET"), 0.0);
+}
+
+#[tokio::test]
 async fn a_known_request_allocates_nothing() {
     let metrics = Metrics::new();
     let layer = HttpMetricsLayer::new(&metrics).unwrap();
@@ -642,6 +712,25 @@ impl Bench {
         service.oneshot(request).await.unwrap()
     }
 
+    /// One connection on which every request gets `body` and three in the header `head`.
+    fn serve(
+        &self,
+        head: &'static str,
+        body: Script,
+    ) -> (tokio::io::DuplexStream, tokio::task::JoinHandle<()>) {
+        let service = self.layer.layer(service_fn(move |_: Request<_>| {
+            let response = Response::builder().header(head, "3").body(body.clone());
+            std::future::ready(Ok::<_, Infallible>(response.unwrap()))
+        }));
+        let (client, server) = tokio::io::duplex(1024);
+        let connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(server), TowerToHyperService::new(service));
+        let task = tokio::runtime::Handle::current().spawn(async {
+            let _hung_up = connection.await;
+        });
+        (client, task)
+    }
+
     fn active(&self, method: &str) -> f64 {
         let gauge = format!(r#"http_server_active_requests{{http_request_method="{method}"}}"#);
         value(&self.metrics.render(), &gauge)
@@ -728,6 +817,7 @@ enum Step {
     Trailers,
     Fail,
     Panic,
+    Wait,
 }
 
 /// A streaming body that does as it is told and knows neither its length nor its end.
@@ -754,6 +844,10 @@ impl Body for Script {
             Some(Step::Trailers) => Some(Ok(Frame::trailers(HeaderMap::new()))),
             Some(Step::Fail) => Some(Err("broken".into())),
             Some(Step::Panic) => panic!("on purpose"),
+            Some(Step::Wait) => {
+                self.0.push_front(Step::Wait);
+                return Poll::Pending;
+            }
         })
     }
 
