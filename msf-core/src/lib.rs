@@ -9,6 +9,8 @@ pub mod clock;
 pub mod config;
 pub mod deadline;
 pub mod health;
+#[cfg(feature = "host")]
+pub mod host;
 pub mod metrics;
 pub mod name;
 pub mod problem;

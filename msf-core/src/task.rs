@@ -19,7 +19,7 @@
 
 use std::future::Future;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument;
 
 /// A running task; dropping it stops the task.
@@ -28,6 +28,7 @@ use tracing::Instrument;
 pub struct Task<T> {
     name: &'static str,
     handle: Option<JoinHandle<T>>,
+    outcome: Option<Result<T, JoinError>>,
 }
 
 /// Starts a named task on the current runtime.
@@ -48,6 +49,7 @@ where
     Task {
         name,
         handle: Some(tokio::spawn(future.instrument(span))),
+        outcome: None,
     }
 }
 
@@ -71,12 +73,21 @@ impl<T> Task<T> {
 
     /// Waits for the end; `None` when the task panicked, which is logged.
     pub async fn join(mut self) -> Option<T> {
-        // The handle stays in `self` while we wait, so that a dropped `join` still stops the task.
-        let outcome = self.handle.as_mut()?.await;
-        self.handle = None;
-        outcome
+        self.finished().await;
+        self.outcome
+            .take()?
             .inspect_err(|error| tracing::error!(task = self.name, %error, "task failed"))
             .ok()
+    }
+
+    /// Waits for the end and leaves the outcome to [`join`](Self::join).
+    ///
+    /// Cancel safe: dropping the future changes nothing.
+    pub async fn finished(&mut self) {
+        if let Some(handle) = &mut self.handle {
+            self.outcome = Some(handle.await);
+            self.handle = None;
+        }
     }
 }
 

@@ -120,11 +120,7 @@ pub(super) fn load<S: Sections>(loader: &Loader) -> Result<Command<S::Resolved>,
         ..
     } = reading;
     if settings.is_none() && report.len() == 0 {
-        report.push(Problem::new(
-            Key::default(),
-            None,
-            "was refused, and no reason was given",
-        ));
+        report.push(refused());
     }
     report.into_result()?;
     match (flags.asked, settings) {
@@ -136,6 +132,34 @@ pub(super) fn load<S: Sections>(loader: &Loader) -> Result<Command<S::Resolved>,
         })),
         (_, None) => unreachable!("missing settings were reported above"),
     }
+}
+
+/// Resolves settings that the program itself made, without any layer.
+///
+/// # Errors
+///
+/// [`ConfigError`] with whatever [`Config::resolve`] reports.
+///
+/// ```
+/// use msf_core::config::{self, Plain};
+///
+/// assert_eq!(config::resolve(Plain(7))?, 7);
+/// # Ok::<(), msf_core::config::ConfigError>(())
+/// ```
+pub fn resolve<C: Config>(settings: C) -> Result<C::Resolved, ConfigError> {
+    let mut found = Vec::new();
+    let resolved = settings.resolve(&mut Problems::new(&mut found));
+    let mut report = Report::default();
+    for problem in found {
+        report.push(problem);
+    }
+    report.into_result()?;
+    resolved.ok_or_else(|| refused().into())
+}
+
+/// What is said of a section that gives nothing and no reason.
+fn refused() -> Problem {
+    Problem::new(Key::default(), None, "was refused, and no reason was given")
 }
 
 /// Reading sections from the merged tree, one after the other.

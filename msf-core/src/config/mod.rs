@@ -145,6 +145,7 @@ pub use self::{
     error::{ConfigError, Problem},
     explain::{Explanation, Setting},
     help::Help,
+    load::resolve,
     loader::Loader,
     secret::Secret,
     section::{Config, Plain, Problems},

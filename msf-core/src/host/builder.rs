@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     BoxError,
-    config::{Command, Config, Loader},
+    config::{Config, Loader},
     health::{Check, Health, HealthCheck},
     metrics::{HttpMetricsLayer, Metrics},
     name::{InstanceId, InvalidName, ServiceName},
@@ -45,14 +45,21 @@ pub struct ServiceHostBuilder {
 }
 
 /// Where the settings come from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Settings {
     /// The arguments and the environment of this process, read when it runs.
+    #[default]
     Process,
     /// The program itself, checked when it runs.
     Raw(Box<HostConfig>),
     /// Loaded before.
     Resolved(Box<HostSettings>),
+}
+
+impl Settings {
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
 }
 
 /// Puts the layers around the routes, once the layers are known.
@@ -195,7 +202,7 @@ impl ServiceHostBuilder {
     ///
     /// [`HostError`] says what could not be started; what had been started is stopped.
     pub async fn start(mut self) -> Result<RunningHost, HostError> {
-        let settings = run::settings(&mut self.settings)?;
+        let settings = run::given_settings(self.settings.take())?;
         run::start(self, settings).await
     }
 

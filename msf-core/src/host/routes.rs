@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::{Request, Response};
 use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
-use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock,
-    config::{Command, Config, ConfigError, Loader},
+    config::{self, Command, Loader},
     name::InstanceId,
     server::{Drain, Listener, Phase, Server},
     task,
@@ -24,9 +24,9 @@ use crate::{
 
 /// Runs a service as the only one of its process.
 pub(super) async fn run(mut builder: ServiceHostBuilder) -> Result<(), HostError> {
-    let settings = match &mut builder.settings {
+    let settings = match builder.settings.take() {
         Settings::Process => settings_or_exit(Loader::from_process().load::<HostConfig>()?),
-        given => self::settings(given)?,
+        given => given_settings(given)?,
     };
     let name = builder.name.clone()?;
     let instance = builder.instance.get_or_insert_with(|| InstanceId::random(&name)).clone();
@@ -220,16 +220,12 @@ async fn run_drain_hooks(hooks: Vec<Hook>, info: &HostInfo) {
 }
 
 /// The settings that do not come from the command line.
-pub(super) fn settings(settings: &mut Settings) -> Result<HostSettings, HostError> {
+pub(super) fn given_settings(settings: Settings) -> Result<HostSettings, HostError> {
     Ok(match settings {
-        Settings::Resolved(settings) => (**settings).clone(),
-        Settings::Raw(config) => resolve((**config).clone())?,
-        Settings::Process => resolve(HostConfig::default())?,
+        Settings::Resolved(settings) => *settings,
+        Settings::Raw(config) => config::resolve(*config)?,
+        Settings::Process => config::resolve(HostConfig::default())?,
     })
-}
-
-fn resolve(config: HostConfig) -> Result<HostSettings, ConfigError> {
-    crate::config::resolve(config)
 }
 
 /// The settings, unless the command line asked for something else: then that is printed and the process

@@ -23,14 +23,14 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    pub(super) connections_max: u32,
-    pub(super) header_timeout: Duration,
-    pub(super) idle_timeout: Duration,
-    pub(super) body_timeout: Duration,
-    pub(super) write_timeout: Duration,
-    pub(super) header_limit: usize,
-    pub(super) body_limit: usize,
-    pub(super) http2_streams_max: u32,
+    pub(crate) connections_max: u32,
+    pub(crate) header_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) header_limit: usize,
+    pub(crate) body_limit: usize,
+    pub(crate) http2_streams_max: u32,
 }
 
 impl Default for Limits {

@@ -78,7 +78,7 @@ mod guard;
 mod ids;
 mod level;
 mod lines;
-#[cfg(feature = "otlp")]
+#[cfg(any(feature = "host", feature = "otlp"))]
 pub mod otlp;
 mod quiet;
 mod setup;

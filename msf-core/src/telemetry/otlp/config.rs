@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use crate::telemetry::TelemetryError;
+use crate::{config::duration, telemetry::TelemetryError};
 
 /// Export settings, as found in a configuration file.
 ///
@@ -34,15 +34,14 @@ use crate::telemetry::TelemetryError;
 #[non_exhaustive]
 pub struct OtlpConfig {
     /// The collector, such as `http://127.0.0.1:4318`; `/v1/traces` is appended unless it is there. None: no export.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The share of traces to export, from 0.0 to 1.0.
     pub sample_ratio: f64,
     /// How long one batch may take.
-    #[serde(with = "text_duration")]
+    #[serde(with = "duration")]
     pub timeout: Duration,
     /// How long a finished span waits for others at most.
-    #[serde(with = "text_duration")]
+    #[serde(with = "duration")]
     pub interval: Duration,
     /// How many finished spans may wait; beyond that they are dropped and counted. From 1 to 1048576.
     pub queue_spans: usize,
@@ -64,8 +63,11 @@ impl Default for OtlpConfig {
 }
 
 impl OtlpConfig {
-    /// Checks the ranges of everything but the endpoint.
-    pub(super) fn check(&self) -> Result<(), TelemetryError> {
+    /// Checks the endpoint and the ranges of everything else.
+    pub(crate) fn check(&self) -> Result<(), TelemetryError> {
+        if let Some(endpoint) = &self.endpoint {
+            traces_url(endpoint)?;
+        }
         let invalid = |key, reason| Err(TelemetryError::InvalidSetting { key, reason });
         if !(0.0..=1.0).contains(&self.sample_ratio) {
             return invalid("sample_ratio", "it must be from 0.0 to 1.0");
@@ -155,23 +157,6 @@ impl ServiceIdentity {
     pub fn instance(mut self, id: impl Into<String>) -> Self {
         self.instance = Some(id.into());
         self
-    }
-}
-
-mod text_duration {
-    //! Durations as people write them.
-
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&humantime::format_duration(*value))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(from)?;
-        humantime::parse_duration(&text).map_err(D::Error::custom)
     }
 }
 

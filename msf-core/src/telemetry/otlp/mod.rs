@@ -48,15 +48,21 @@
 //! waits: spans beyond the queue are dropped and counted. A collector that never answers
 //! costs `timeout` per batch on the exporter's thread; shutdown leaves it behind when its own bound is reached.
 
+#[cfg(feature = "otlp")]
 mod attributes;
 mod config;
+#[cfg(feature = "otlp")]
 mod exporter;
+#[cfg(feature = "otlp")]
 mod layer;
+#[cfg(feature = "otlp")]
 mod pipeline;
+#[cfg(feature = "otlp")]
 mod record;
+#[cfg(feature = "otlp")]
 mod status;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "otlp"))]
 mod tests;
 
 pub use config::{OtlpConfig, ServiceIdentity};
