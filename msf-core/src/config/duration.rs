@@ -58,7 +58,6 @@ pub mod option {
     /// # Errors
     ///
     /// As the serializer.
-    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
     pub fn serialize<S: Serializer>(
         value: &Option<Duration>,
         serializer: S,

@@ -170,10 +170,6 @@ impl Report {
         self.0.len() >= MAX_COLLECTED
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Whether a problem was reported at `key`, above it or below it.
     pub(super) fn mentions(&self, key: &Key) -> bool {
         self.0

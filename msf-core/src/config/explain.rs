@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 use serde_json::Value as Json;
 
-use super::{env::variable_name, key::Key, source::Source, toml_text::inline, tree::Node};
+use super::{key::Key, layer::variable_name, source::Source, toml_text::inline, tree::Node};
 
 /// The effective value of every key.
 ///

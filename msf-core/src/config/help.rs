@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    env::variable_name,
     key::Key,
+    layer::variable_name,
     secret::REDACTED,
     toml_text::inline,
     tree::{Node, Value},

@@ -8,10 +8,9 @@ use super::{
     command::{Command, Loaded},
     error::{ConfigError, Problem, Report},
     explain::Explanation,
-    file,
-    flags::{Asked, Flags},
     help::Help,
     key::Key,
+    layer::{Asked, Flags, file},
     loader::{Loader, NamedFile},
     read,
     section::{Config, Problems},
@@ -37,10 +36,7 @@ impl<C: Config> Sections for One<C> {
     type Resolved = C::Resolved;
 
     fn defaults() -> Vec<(&'static str, Result<Json, serde_json::Error>)> {
-        vec![(
-            std::any::type_name::<C>(),
-            serde_json::to_value(C::default()),
-        )]
+        vec![(section_name::<C>(), serde_json::to_value(C::default()))]
     }
 
     fn read(reading: &mut Reading<'_>) -> Option<C::Resolved> {
@@ -115,23 +111,27 @@ pub(super) fn load<S: Sections>(loader: &Loader) -> Result<Command<S::Resolved>,
     let settings = S::read(&mut reading);
     reading.unclaimed();
     let Reading {
-        mut report,
+        report,
         explanation,
         ..
     } = reading;
-    if settings.is_none() && report.len() == 0 {
-        report.push(refused());
-    }
     report.into_result()?;
-    match (flags.asked, settings) {
-        (Asked::PrintConfig, _) => Ok(Command::PrintConfig(explanation)),
-        (Asked::CheckConfig, _) => Ok(Command::CheckConfig),
-        (_, Some(settings)) => Ok(Command::Run(Loaded {
+    let settings = settings.ok_or_else(|| {
+        Problem::new(
+            Key::default(),
+            None,
+            "the settings were refused, and no reason was given",
+        )
+    })?;
+    Ok(match flags.asked {
+        Asked::PrintConfig => Command::PrintConfig(explanation),
+        Asked::CheckConfig => Command::CheckConfig,
+        // Help was answered before anything was read.
+        Asked::Run | Asked::Help => Command::Run(Loaded {
             settings,
             explanation,
-        })),
-        (_, None) => unreachable!("missing settings were reported above"),
-    }
+        }),
+    })
 }
 
 /// Resolves settings that the program itself made, without any layer.
@@ -176,10 +176,10 @@ pub(super) struct Reading<'a> {
 
 impl Reading<'_> {
     fn section<C: Config>(&mut self) -> Option<C::Resolved> {
-        let defaults = section_defaults(serde_json::to_value(C::default()))
-            .ok()?
-            .without_secrets();
-        let mut part = self.take(&section_defaults(serde_json::to_value(C::default())).ok()?);
+        // An error here was reported when the keys were claimed.
+        let defaults = section_defaults(serde_json::to_value(C::default())).ok()?;
+        let mut part = self.take(&defaults);
+        let defaults = defaults.without_secrets();
         let env = &self.loader.env;
         let raw: C = read::section(&mut part, &defaults, env, &self.known, &mut self.report)?;
         match serde_json::to_value(&raw) {
@@ -262,6 +262,15 @@ fn claimed_keys(
     }
     report.into_result()?;
     Ok(claimed)
+}
+
+/// The name of the user's type, which may stand inside [`Plain`](super::Plain).
+fn section_name<C>() -> &'static str {
+    let name = std::any::type_name::<C>();
+    let inner = name
+        .split_once("::section::Plain<")
+        .and_then(|(_, name)| name.strip_suffix('>'));
+    inner.unwrap_or(name)
 }
 
 fn section_defaults(defaults: Result<Json, serde_json::Error>) -> Result<Node, String> {

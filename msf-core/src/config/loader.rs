@@ -9,8 +9,8 @@ use std::{
 
 use super::{
     command::Command,
-    env::Environment,
     error::ConfigError,
+    layer::Environment,
     load::{self, One, Pair},
     section::Config,
 };

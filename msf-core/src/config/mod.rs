@@ -74,9 +74,9 @@
 //!     loaded.explanation.to_string(),
 //!     "\
 //! database.password = \"[redacted]\"  # orders.toml:6
-//! # database.pool is not set        # default
-//! server.bind = \"127.0.0.1:0\"     # flag --server.bind
-//! server.header_timeout = \"2s\"    # env MSF__SERVER__HEADER_TIMEOUT"
+//! ## database.pool is not set        # default
+//! server.bind = \"127.0.0.1:0\"       # flag --server.bind
+//! server.header_timeout = \"2s\"      # env MSF__SERVER__HEADER_TIMEOUT"
 //! );
 //! # Ok::<(), msf_core::config::ConfigError>(())
 //! ```
@@ -91,6 +91,9 @@
 //! | variable | `MSF__SERVER__BIND=..` | two underscores between names, in any case |
 //! | flag | `--server.bind=..`, `--server.bind ..` | `-` for `_` is fine; `--server.tls` alone means true; of two equal flags the last wins |
 //!
+//! `--help`, `--print-config` and `--check-config` ask for a [`Command`] instead of a run. A top-level
+//! key with the name of such a flag, or `config`, can be set in a file or a variable only.
+//!
 //! Tables are merged key by key, everything else is replaced: a list in a variable is the whole list.
 //!
 //! Variables and flags are text, and the type of the field decides what the text is: a boolean
@@ -101,12 +104,14 @@
 //! # Limits of what serde can tell
 //!
 //! - A struct that is flattened, and an enum with `tag` or `untagged`, are read by serde itself:
-//!   their errors name the struct and not the key, and their unknown keys are errors only with
-//!   `deny_unknown_fields`. Prefer nested structs and plain enums.
+//!   their errors name the struct and not the key, their unknown keys are errors only with
+//!   `deny_unknown_fields`, and secrets inside follow `env:` in the environment of the process, not
+//!   in that of the [`Loader`]. Prefer nested structs and plain enums.
 //! - A default [`Secret`] is taken from the `Default` of the struct that contains it, even if an
 //!   outer `Default` says otherwise.
 //! - The keys of a map have no known spelling, so a variable can only reach lower-case ones, or ones
 //!   that the file mentions.
+//! - An `alias` works below the top level only, since a section claims its keys by their names.
 //! - Keys behind a default of `None` are missing from `--help` until something sets them.
 //!
 //! # When not to use it
@@ -114,21 +119,17 @@
 //! It reads the configuration once, at the start; it watches nothing. It has no profiles, includes
 //! or templates: a deployment with many files should render them into one.
 
-mod assign;
 mod command;
 mod de;
 pub mod duration;
-mod env;
 mod error;
 mod explain;
 mod fault;
-mod file;
-mod flags;
 mod help;
 mod key;
+mod layer;
 mod load;
 mod loader;
-mod map_key;
 mod read;
 mod secret;
 mod section;

@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 
 use super::{
     de::Pass,
-    env::Environment,
     error::{Problem, Report},
     fault::{Fault, Kind},
     key::{Key, Step},
+    layer::Environment,
     tree::{Node, Value},
     unknown::Known,
 };
@@ -110,8 +110,14 @@ impl Reader<'_> {
             .any(|repaired| repaired.is_within(&key));
         if !is_consequence {
             let (reported, source) = match fault.kind() {
+                Kind::Message(_) => (key.clone(), set_by),
+                // Nobody set the key that is missing, but somebody opened the table.
                 Kind::Missing(field) => (key.name(field), set_by.filter(|_| !key.0.is_empty())),
-                _ => (key.clone(), set_by),
+                Kind::Duplicate(field) => {
+                    let twice = key.name(field);
+                    let source = self.tree.source_of(&twice);
+                    (twice, Some(source))
+                }
             };
             report.push(Problem::new(reported, source, &fault).with_hint(fault.hint()));
         }

@@ -80,7 +80,6 @@ pub mod option {
     /// # Errors
     ///
     /// As [`size::serialize`](super::serialize).
-    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
     pub fn serialize<T, S>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error>
     where
         T: Copy + TryInto<u64>,

@@ -1,7 +1,7 @@
 //! From text to typed values: inline TOML, as it stands in variables and flags, and parsed TOML, as
 //! it stands in the file.
 
-use std::ops::Range;
+use std::{net::Ipv6Addr, ops::Range};
 
 use toml::de::{DeTable, DeValue};
 
@@ -117,6 +117,15 @@ pub(super) fn float(text: &str) -> Option<f64> {
     } else {
         None
     }
+}
+
+/// Whether a text is meant as a list in brackets; an IPv6 address has them, too.
+pub(super) fn is_bracketed_list(text: &str) -> bool {
+    let Some(rest) = text.trim_start().strip_prefix('[') else {
+        return false;
+    };
+    let inside = rest.split(']').next().unwrap_or_default();
+    inside.parse::<Ipv6Addr>().is_err()
 }
 
 /// The elements of a list without brackets: `a, b`. An empty text is an empty list.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    env::variable_name,
     error::{Problem, Report},
     key::{Key, Step},
+    layer::variable_name,
     source::Source,
     suggest,
     tree::{Node, Value},

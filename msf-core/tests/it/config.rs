@@ -330,8 +330,8 @@ fn every_wrong_value_is_reported_in_one_go() {
             "a.toml:8: routes[0].path: must be set",
             "a.toml:12: routes[1].weight: expected a whole number from 0 to 255, found \"x\"",
             "a.toml:14: routes[2].path: expected a string, found 1",
-            "flag --server.body_max: server.body_max: expected a size such as \"64KiB\", found \"64K\"",
             "a.toml:4: server.bind: invalid socket address syntax",
+            "flag --server.body_max: server.body_max: expected a size such as \"64KiB\", found \"64K\"",
             "env MSF__SERVER__HEADER_TIMEOUT: server.header_timeout: expected a duration such as \"5s\", found \"5 parsecs\"",
             "a.toml:3: server.workers: expected a whole number from 0 to 65535, found 70000",
             "env MSF__TAGS: tags: expected a list such as [1, 2] or 1,2: unclosed array, expected `]`",
@@ -610,7 +610,7 @@ fn a_refusal_without_a_reason_is_still_a_problem() {
     }
     assert_eq!(
         problems::<Sulking>(&Loader::new()),
-        ["was refused, and no reason was given"]
+        ["the settings were refused, and no reason was given"]
     );
 }
 
@@ -629,13 +629,6 @@ fn two_sections_share_a_file_and_claim_their_keys() {
         .unwrap();
     assert_eq!(loaded.settings.0.server.workers, 3);
     assert_eq!(loaded.settings.1.greeting, "hello");
-    assert!(
-        loaded
-            .explanation
-            .to_string()
-            .ends_with("greeting = \"hello\"  # a.toml:1")
-            == false
-    );
     assert!(loaded.explanation.to_string().contains("# a.toml:1"));
 
     loader.load_pair::<(), Plain<App>>().unwrap_err();
@@ -651,7 +644,9 @@ fn two_sections_share_a_file_and_claim_their_keys() {
     assert_eq!(error.problems().len(), 10);
     let first = error.problems()[0].to_string();
     assert!(
-        first.starts_with("label: is claimed by both msf_core::config::section::Plain<"),
+        first.starts_with(
+            "label: is claimed by both it::config::Settings and it::config::Settings; "
+        ),
         "{first}"
     );
     assert!(
@@ -709,21 +704,21 @@ fn print_config_shows_every_key_and_its_source() {
     assert_eq!(
         text,
         "\
-# label is not set                       # default
-level = 3                                # env MSF__LEVEL
-log.file.path = \"x\"                      # a.toml:6
-ratio = 0.0                              # default
-routes = [{ path = \"/\", weight = 0 }]    # a.toml:7
-server.bind = \"127.0.0.1:8080\"           # default
-server.body_max = \"1MiB\"                 # default
-server.header_timeout = \"5s\"             # default
-server.workers = 4                       # flag --server.workers
-tags = [\"a\"]                             # a.toml:1
-tls.certFile = \"c\"                       # env MSF__TLS
-tls.keyFile = \"\"                         # env MSF__TLS
-verbose = false                          # default
-weights.a = 1                            # a.toml:3
-weights.\"b c\" = 2                        # a.toml:4"
+# label is not set                     # default
+level = 3                              # env MSF__LEVEL
+log.file.path = \"x\"                    # a.toml:6
+ratio = 0.0                            # default
+routes = [{ path = \"/\", weight = 0 }]  # a.toml:7
+server.bind = \"127.0.0.1:8080\"         # default
+server.body_max = \"1MiB\"               # default
+server.header_timeout = \"5s\"           # default
+server.workers = 4                     # flag --server.workers
+tags = [\"a\"]                           # a.toml:1
+tls.certFile = \"c\"                     # env MSF__TLS
+tls.keyFile = \"\"                       # env MSF__TLS
+verbose = false                        # default
+weights.a = 1                          # a.toml:3
+weights.\"b c\" = 2                      # a.toml:4"
     );
     // What is printed can be loaded again.
     let Command::Run(again) = file(&text).load::<Plain<Settings>>().unwrap() else {
@@ -930,20 +925,45 @@ fn a_broken_reference_names_the_place() {
 fn an_alias_replaces_the_default() {
     #[derive(Debug, Default, Serialize, Deserialize)]
     #[serde(default)]
+    struct Outer {
+        inner: Aliased,
+    }
+    #[derive(Debug, Default, Serialize, Deserialize)]
+    #[serde(default)]
     struct Aliased {
         #[serde(alias = "addr")]
         bind: String,
     }
-    let load = |text| file(text).load::<Plain<Aliased>>();
+    let load = |text| file(text).load::<Plain<Outer>>();
+    let outer = load("inner.addr = 'x'")
+        .unwrap()
+        .into_loaded()
+        .unwrap()
+        .settings;
+    assert_eq!(outer.inner.bind, "x");
+    let error = load("inner.addr = 'x'\ninner.bind = 'y'").unwrap_err();
     assert_eq!(
-        load("addr = 'x'")
+        error.problems()[0].to_string(),
+        "a.toml:2: inner.bind: is set twice, under two names"
+    );
+}
+
+#[test]
+fn addresses_in_brackets_are_a_list_without_brackets() {
+    let hosts = |text: &str| {
+        let loader = Loader::new().args([format!("--hosts={text}")]);
+        loader
+            .load::<Plain<Pool>>()
             .unwrap()
             .into_loaded()
             .unwrap()
             .settings
-            .bind,
-        "x"
-    );
+            .hosts
+    };
+    assert_eq!(hosts("[::1]:1,[::2]:2"), ["[::1]:1", "[::2]:2"]);
+    assert_eq!(hosts("['[::1]:1']"), ["[::1]:1"]);
+    assert_eq!(hosts("[]"), [""; 0]);
+    assert_eq!(hosts(""), [""; 0]);
 }
 
 /// Text that resembles configuration more than random bytes do.
