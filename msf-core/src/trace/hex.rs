@@ -1,0 +1,40 @@
+//! Lower-case hex without allocation, as every field of `traceparent` is written.
+
+use std::str;
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Writes `bytes` as hex into `out`, which must be twice as long.
+pub(super) fn encode(bytes: &[u8], out: &mut [u8]) {
+    debug_assert_eq!(out.len(), bytes.len() * 2);
+    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 0x0f)];
+    }
+}
+
+/// Reads exactly `2 * N` lower-case hex digits. Upper case is refused, as HEXDIGLC (W3C Trace
+/// Context §3.2.2) has no capital letters.
+pub(super) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    if text.len() != N * 2 {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        *byte = (digit(pair[0])? << 4) | digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+/// The text of a buffer that was filled with ASCII by this crate.
+pub(super) fn ascii(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).expect("only ASCII was written to this buffer")
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}

@@ -1,0 +1,103 @@
+//! The access log: one event per request, on the target `msf::access`.
+
+use http::uri::PathAndQuery;
+use http::{Request, StatusCode};
+use tokio::time::Instant;
+use tracing::Level;
+use tracing::field::display;
+
+use super::super::RequestContext;
+use super::outcome::Outcome;
+use super::span::clipped_path;
+
+/// Which requests get a line in the access log.
+///
+/// ```
+/// use msf_core::trace::AccessLog;
+///
+/// assert_eq!(AccessLog::default(), AccessLog::Every);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AccessLog {
+    /// Every request.
+    #[default]
+    Every,
+    /// Requests answered with 5xx, with an error, or by a panic.
+    Failures,
+    /// None.
+    Off,
+}
+
+/// What the line will say. It exists only if somebody listens, and so do its allocations.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) route: Option<Box<str>>,
+    pub(super) status: Option<StatusCode>,
+    pub(super) response_bytes: u64,
+    policy: AccessLog,
+    path: Option<PathAndQuery>,
+    started: Instant,
+}
+
+impl Access {
+    pub(super) fn start<B>(
+        policy: AccessLog,
+        request: &Request<B>,
+        route: Option<&str>,
+    ) -> Option<Self> {
+        // WARN is asked for, since whoever wants INFO gets it too.
+        if policy == AccessLog::Off || !tracing::event_enabled!(target: "msf::access", Level::WARN)
+        {
+            return None;
+        }
+        Some(Self {
+            route: route.map(Into::into),
+            status: None,
+            response_bytes: 0,
+            policy,
+            path: request.uri().path_and_query().cloned(),
+            started: Instant::now(),
+        })
+    }
+
+    /// Writes the line; `context` is given if the current span does not tell the ids.
+    pub(super) fn write(
+        &self,
+        method: &'static str,
+        outcome: Outcome,
+        context: Option<&RequestContext>,
+    ) {
+        let server_error = self.status.filter(StatusCode::is_server_error);
+        let error = outcome
+            .error_type()
+            .or_else(|| server_error.as_ref().map(StatusCode::as_str));
+        if error.is_none() && self.policy == AccessLog::Failures {
+            return;
+        }
+        macro_rules! line {
+            ($level:expr) => {
+                tracing::event!(
+                    target: "msf::access",
+                    $level,
+                    method,
+                    path = clipped_path(self.path.as_ref()),
+                    route = self.route.as_deref(),
+                    status = self.status.map(|status| status.as_u16()),
+                    outcome = outcome.as_str(),
+                    error.type = error,
+                    duration_ms = self.started.elapsed().as_micros() as f64 / 1000.0,
+                    response_bytes = self.response_bytes,
+                    trace_id = context.map(|context| display(context.trace_id())),
+                    request_id = context.map(|context| display(context.request_id())),
+                    "request served"
+                )
+            };
+        }
+        if error.is_some() {
+            line!(Level::WARN);
+        } else {
+            line!(Level::INFO);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The tower layer that gives every request its context, its span and its line in the access log.
+
+mod access;
+mod body;
+mod config;
+mod exchange;
+pub mod future;
+mod outcome;
+mod service;
+mod span;
+
+pub use self::access::AccessLog;
+pub use self::body::ResponseBody;
+pub use self::config::{TraceLayer, Trust};
+pub use self::service::Trace;

@@ -1,0 +1,163 @@
+//! [`RequestId`], the content of the `x-request-id` header.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+use http::HeaderValue;
+
+use super::hex;
+
+/// The name a person quotes when a request went wrong.
+///
+/// It is 1 to 64 characters of RFC 3986's unreserved set, `A-Z a-z 0-9 - . _ ~`. Such an id needs
+/// no escape in a log line, a URL, a header or a shell, so a caller cannot forge a second log line
+/// with it; UUID, ULID and hex ids all fit. Anything else a caller sends is replaced, not repaired.
+/// It is stored inline.
+///
+/// ```
+/// use msf_core::trace::RequestId;
+///
+/// let id: RequestId = "01JD7Z6K3V-checkout".parse()?;
+/// assert_eq!(id.as_str(), "01JD7Z6K3V-checkout");
+///
+/// assert!("a\nlevel=INFO admin logged in".parse::<RequestId>().is_err());
+/// assert_eq!(RequestId::random().as_str().len(), 32);
+/// # Ok::<(), msf_core::trace::InvalidRequestId>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct RequestId {
+    bytes: [u8; Self::MAX_LEN],
+    len: u8,
+}
+
+impl RequestId {
+    /// Characters of an id, at most.
+    pub const MAX_LEN: usize = 64;
+
+    /// Makes an id of 128 random bits, as 32 lower-case hex digits. It is unique, but no secret.
+    #[must_use]
+    pub fn random() -> Self {
+        let mut bytes = [0; Self::MAX_LEN];
+        hex::encode(&fastrand::u128(..).to_be_bytes(), &mut bytes[..32]);
+        Self { bytes, len: 32 }
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        hex::ascii(&self.bytes[..usize::from(self.len)])
+    }
+
+    /// The id as a header value, which costs one allocation.
+    #[must_use]
+    pub fn to_header_value(&self) -> HeaderValue {
+        HeaderValue::from_str(self.as_str()).expect("unreserved characters are visible ASCII")
+    }
+
+    pub(super) fn parse_bytes(text: &[u8]) -> Result<Self, InvalidRequestId> {
+        if text.is_empty() || text.len() > Self::MAX_LEN {
+            return Err(InvalidRequestId::Length);
+        }
+        if !text.iter().all(|byte| is_unreserved(*byte)) {
+            return Err(InvalidRequestId::Character);
+        }
+        let mut bytes = [0; Self::MAX_LEN];
+        bytes[..text.len()].copy_from_slice(text);
+        let len = u8::try_from(text.len()).expect("64 fits a byte");
+        Ok(Self { bytes, len })
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = InvalidRequestId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRequestId> {
+        Self::parse_bytes(text.as_bytes())
+    }
+}
+
+impl PartialEq for RequestId {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for RequestId {}
+
+impl Hash for RequestId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestId({self})")
+    }
+}
+
+/// Why a text is no [`RequestId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRequestId {
+    /// Empty, or more than 64 characters.
+    #[error("a request id has 1 to 64 characters")]
+    Length,
+    /// A character outside the unreserved set.
+    #[error("a request id has only letters, digits and -._~")]
+    Character,
+}
+
+/// RFC 3986 §2.3.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn hostile_ids_are_refused() {
+        let long = "a".repeat(65);
+        let cases = [
+            ("", InvalidRequestId::Length),
+            (&long, InvalidRequestId::Length),
+            ("a b", InvalidRequestId::Character),
+            ("a\r\nset-cookie: x=y", InvalidRequestId::Character),
+            ("\"quoted\"", InvalidRequestId::Character),
+            ("\u{1b}[31mred", InvalidRequestId::Character),
+            ("../../etc/passwd", InvalidRequestId::Character),
+            ("${jndi:ldap}", InvalidRequestId::Character),
+            ("na\u{ef}ve", InvalidRequestId::Character),
+        ];
+        for (text, reason) in cases {
+            assert_eq!(text.parse::<RequestId>(), Err(reason), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sane_ids_are_kept(text in "[A-Za-z0-9._~-]{1,64}") {
+            let id: RequestId = text.parse().unwrap();
+            prop_assert_eq!(id.as_str(), &text);
+            prop_assert_eq!(id.to_header_value(), text);
+        }
+
+        #[test]
+        fn any_bytes_never_panic(bytes: Vec<u8>) {
+            if let Ok(id) = RequestId::parse_bytes(&bytes) {
+                prop_assert_eq!(id.as_str().as_bytes(), bytes);
+            }
+        }
+    }
+}
