@@ -55,7 +55,10 @@ pub struct Deadline(Instant);
 /// The deadline passed before the work was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the deadline of the request has passed")]
-#[expect(clippy::exhaustive_structs, reason = "a fact without parts; layers and tests make it")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a fact without parts; layers and tests make it"
+)]
 pub struct DeadlineExceeded;
 
 impl Deadline {

@@ -86,7 +86,10 @@ impl ServiceHost {
         let command = Loader::from_process().load_pair::<HostConfig, S>()?;
         let (host, settings) = run::settings_or_exit(command);
         let settings_host = Settings::Resolved(Box::new(host));
-        Ok((settings, ServiceHostBuilder::new(name.as_ref(), settings_host)))
+        Ok((
+            settings,
+            ServiceHostBuilder::new(name.as_ref(), settings_host),
+        ))
     }
 }
 

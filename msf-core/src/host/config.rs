@@ -216,7 +216,10 @@ impl DrainConfig {
         if self.timeout > WAIT_MAX {
             problems.report("timeout", "must be at most 1h");
         }
-        Some(DrainPlan::new(self.delay.unwrap_or_else(usual_delay), self.timeout))
+        Some(DrainPlan::new(
+            self.delay.unwrap_or_else(usual_delay),
+            self.timeout,
+        ))
     }
 }
 

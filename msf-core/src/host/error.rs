@@ -3,13 +3,8 @@
 use std::{error::Error, fmt, io};
 
 use crate::{
-    BoxError,
-    config::ConfigError,
-    health::AddCheckError,
-    metrics::MetricsError,
-    name::InvalidName,
-    server::BindError,
-    telemetry::TelemetryError,
+    BoxError, config::ConfigError, health::AddCheckError, metrics::MetricsError, name::InvalidName,
+    server::BindError, telemetry::TelemetryError,
 };
 
 /// Why a service could not start or go on.
@@ -62,4 +57,7 @@ impl fmt::Debug for HostError {
     }
 }
 
-const _: () = assert!(size_of::<Result<(), HostError>>() <= 128, "Err must stay small");
+const _: () = assert!(
+    size_of::<Result<(), HostError>>() <= 128,
+    "Err must stay small"
+);

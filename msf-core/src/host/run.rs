@@ -29,7 +29,10 @@ pub(super) async fn run(mut builder: ServiceHostBuilder) -> Result<(), HostError
         given => given_settings(given)?,
     };
     let name = builder.name.clone()?;
-    let instance = builder.instance.get_or_insert_with(|| InstanceId::random(&name)).clone();
+    let instance = builder
+        .instance
+        .get_or_insert_with(|| InstanceId::random(&name))
+        .clone();
     let identity = ServiceIdentity::new(name.as_str())
         .version(builder.version.clone())
         .instance(instance.as_str());
@@ -123,7 +126,9 @@ pub(super) async fn start(
         0 => vec![Listener::bind(settings.bind)?],
         workers => Listener::bind_shared(settings.bind, workers.into())?,
     };
-    let addr = listeners.first().map_or(settings.bind, Listener::local_addr);
+    let addr = listeners
+        .first()
+        .map_or(settings.bind, Listener::local_addr);
     let info = HostInfo::new(hooks::Shared {
         service,
         instance,
@@ -176,7 +181,10 @@ pub(super) async fn drain(running: &mut RunningHost) {
     // Callers are asked to go elsewhere from now on, while the hooks tell others.
     drain.advance(Phase::Draining);
     let hooks = std::mem::take(&mut running.on_drain);
-    if time::timeout(DRAIN_HOOKS_MAX, run_drain_hooks(hooks, &running.info)).await.is_err() {
+    if time::timeout(DRAIN_HOOKS_MAX, run_drain_hooks(hooks, &running.info))
+        .await
+        .is_err()
+    {
         tracing::warn!(limit = ?DRAIN_HOOKS_MAX, "the drain hooks took too long and were given up");
     }
     follow_plan(&drain, running).await;
@@ -230,7 +238,11 @@ pub(super) fn given_settings(settings: Settings) -> Result<HostSettings, HostErr
 
 /// The settings, unless the command line asked for something else: then that is printed and the process
 /// ends, as with any command line parser.
-#[expect(clippy::print_stdout, clippy::exit, reason = "this is what the flags ask for")]
+#[expect(
+    clippy::print_stdout,
+    clippy::exit,
+    reason = "this is what the flags ask for"
+)]
 pub(super) fn settings_or_exit<T>(command: Command<T>) -> T {
     match command {
         Command::Run(loaded) => loaded.settings,
