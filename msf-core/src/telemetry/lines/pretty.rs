@@ -79,8 +79,9 @@ fn bare(value: &[u8]) -> &[u8] {
     }
 }
 
-/// Undoes the escapes that a person does not want to read. Control characters other than line feed and tab stay
-/// escaped: a request must not be able to move the cursor of whoever reads the log.
+/// Undoes the escapes that a person does not want to read. Control characters other than line
+/// feed and tab stay escaped: a request must not be able to move the cursor of whoever reads the
+/// log.
 fn push_unescaped(line: &mut Vec<u8>, escaped: &[u8]) {
     let mut bytes = escaped.iter().copied();
     while let Some(byte) = bytes.next() {
