@@ -91,9 +91,7 @@ mod tests;
 
 pub use config::{LogConfig, LogFormat};
 pub use error::{InvalidLevel, ShutdownIncomplete, TelemetryError};
+use gate::TARGET;
 pub use guard::{Telemetry, TelemetryStats};
 pub use level::LevelHandle;
 pub use setup::{TelemetrySetup, init};
-
-/// The target of what this module itself says.
-const TARGET: &str = "msf_core::telemetry";

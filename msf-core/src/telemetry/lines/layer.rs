@@ -34,6 +34,16 @@ impl LineLayer {
     }
 }
 
+impl LineStyle {
+    /// What makes the line that reports dropped lines.
+    pub(in crate::telemetry) fn dropped_notice(self) -> fn(u64) -> Vec<u8> {
+        match self {
+            Self::Json => json::dropped_notice,
+            Self::Pretty { .. } => pretty::dropped_notice,
+        }
+    }
+}
+
 impl<S> Layer<S> for LineLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

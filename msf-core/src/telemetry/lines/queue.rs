@@ -160,3 +160,6 @@ const GATHER: Duration = Duration::from_millis(1);
 
 /// How long to wait for a non-blocking output that is full.
 const RETRY_AFTER: Duration = Duration::from_millis(5);
+
+/// What the log says of lines that are missing.
+pub(super) const DROPPED_MESSAGE: &str = "log lines dropped: the output is slower than the log";
