@@ -1,4 +1,5 @@
-//! `telemetry::init` in processes of its own: the global subscriber and standard output are the process's.
+//! `telemetry::init` in processes of its own: the global subscriber and standard output are the
+//! process's.
 //!
 //! This binary runs itself: each scenario is a child, whose output the parent reads, or does not.
 
@@ -100,7 +101,8 @@ fn dead_collector() {
     shut_down(telemetry);
 }
 
-/// Logs while it is printed. Only the global subscriber sees that: a scoped one is left alone by tracing.
+/// Logs while it is printed. Only the global subscriber sees that: a scoped one is left alone by
+/// tracing.
 struct Chatty;
 
 impl std::fmt::Debug for Chatty {
@@ -190,7 +192,8 @@ fn start(scenario: &str, env: &[(&str, &str)]) -> Child {
 }
 
 fn finish(mut child: Child) {
-    // A child that hangs fails the test run by its time limit; a panic of its own shows on standard error.
+    // A child that hangs fails the test run by its time limit; a panic of its own shows on
+    // standard error.
     let status = child.wait().expect("it ends");
     assert!(status.success(), "{status}");
 }

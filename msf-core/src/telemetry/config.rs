@@ -32,7 +32,8 @@ pub struct LogConfig {
     pub level: String,
     /// How a line looks.
     pub format: LogFormat,
-    /// How many lines may wait for the writer; beyond that lines are dropped and counted. At least 1.
+    /// How many lines may wait for the writer; beyond that lines are dropped and counted. At
+    /// least 1.
     pub queue_lines: usize,
 }
 

@@ -42,9 +42,7 @@ impl<S: Subscriber> Layer<S> for Gate {
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
-        !self.exporting
-            || event.metadata().target() == super::TARGET
-            || !quiet::on_exporter_thread()
+        !self.exporting || event.metadata().target() == TARGET || !quiet::on_exporter_thread()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -95,3 +93,6 @@ fn identifies_a_trace(metadata: &Metadata<'_>) -> bool {
         && *metadata.level() <= Level::INFO
         && metadata.fields().field("trace_id").is_some()
 }
+
+/// The target of what this module tree itself says.
+pub(super) const TARGET: &str = "msf_core::telemetry";

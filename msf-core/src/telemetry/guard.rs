@@ -15,8 +15,8 @@ use super::lines::Progress;
 
 /// Telemetry that is running. Keep it until the process ends.
 ///
-/// [`shutdown`](Self::shutdown) writes out what is waiting, within a bound. Dropping the guard does the
-/// same with a bound of half a second, blocking the thread.
+/// [`shutdown`](Self::shutdown) writes out what is waiting, within a bound. Dropping the guard
+/// does the same with a bound of half a second, blocking the thread.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -74,9 +74,10 @@ impl Telemetry {
 
     /// Writes out waiting lines and finished spans, waiting at most about `timeout`.
     ///
-    /// Needs no runtime and no timer of one: the waiting is done by a thread of its own, so it ends in time on a
-    /// `current_thread` runtime, on a busy one, and with a paused clock. Lines logged
-    /// afterwards are still written if the process lives long enough; spans are not exported any more.
+    /// Needs no runtime and no timer of one: the waiting is done by a thread of its own, so it
+    /// ends in time on a `current_thread` runtime, on a busy one, and with a paused clock. Lines
+    /// logged afterwards are still written if the process lives long enough; spans are not
+    /// exported any more.
     ///
     /// # Errors
     ///
@@ -84,7 +85,8 @@ impl Telemetry {
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the flush goes on without the future. Dropped before, the guard flushes as on drop.
+    /// Once polled, the flush goes on without the future. Dropped before, the guard flushes as on
+    /// drop.
     pub async fn shutdown(mut self, timeout: Duration) -> Result<(), ShutdownIncomplete> {
         let (report, reported) = tokio::sync::oneshot::channel();
         let flush = self.take_flush();
@@ -93,7 +95,8 @@ impl Telemetry {
             .name("msf-telemetry-flush".to_owned())
             .spawn(move || report.send(flush.run(timeout)).is_ok());
         if thread.is_err() {
-            // No thread to be had: the exporter could not start one either, but lines can be waited for.
+            // No thread to be had: the exporter could not start one either, but lines can be
+            // waited for.
             let lines = !lines.lines.flush(timeout);
             return Err(ShutdownIncomplete {
                 timeout,
@@ -177,7 +180,8 @@ impl TelemetryStats {
         self.spans.exported.load(Ordering::Relaxed)
     }
 
-    /// Spans lost because the collector did not take them: it was unreachable, too slow, or refused.
+    /// Spans lost because the collector did not take them: it was unreachable, too slow, or
+    /// refused.
     #[must_use]
     pub fn failed_spans(&self) -> u64 {
         self.spans.failed.load(Ordering::Relaxed)
@@ -205,7 +209,8 @@ pub(super) struct SpanCounters {
 
 /// A span exporter, as far as ending it goes.
 pub(super) trait SpanFlush: fmt::Debug + Send + Sync {
-    /// Starts to export what is waiting, without blocking; the answer says whether all of it went out.
+    /// Starts to export what is waiting, without blocking; the answer says whether all of it went
+    /// out.
     fn start_shutdown(self: Box<Self>, timeout: Duration) -> Receiver<bool>;
 }
 

@@ -11,8 +11,8 @@ use super::error::InvalidLevel;
 
 /// Reads and changes the log level of a running process.
 ///
-/// Clones share the level. A change takes effect at once for every thread; a request in flight keeps its ids
-/// because spans that carry a `trace_id` are made at any level.
+/// Clones share the level. A change takes effect at once for every thread; a request in flight
+/// keeps its ids because spans that carry a `trace_id` are made at any level.
 ///
 /// ```
 /// # use msf_core::telemetry::LevelHandle;

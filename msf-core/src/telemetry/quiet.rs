@@ -1,9 +1,9 @@
 //! Keeps the exporter from talking about itself.
 //!
-//! The exporter's HTTP client is instrumented like everything else. With `level = "debug"` each export
-//! would log lines about sockets, and spans of its transport would be exported, which makes another export.
-//! Its work is done on threads of known names, so whatever they say is left out, except
-//! for this module tree's own target.
+//! The exporter's HTTP client is instrumented like everything else. With `level = "debug"` each
+//! export would log lines about sockets, and spans of its transport would be exported, which
+//! makes another export. Its work is done on threads of known names, so whatever they say is left
+//! out, except for this module tree's own target.
 
 use std::cell::Cell;
 use std::thread;
@@ -28,8 +28,9 @@ thread_local! {
     static KNOWN: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
-/// The batch processor's thread, and the one on which the blocking HTTP client runs its connections. A service's
-/// own blocking client has a thread of the second name as well: its transport's debug lines are left out too.
+/// The batch processor's thread, and the one on which the blocking HTTP client runs its
+/// connections. A service's own blocking client has a thread of the second name as well: its
+/// transport's debug lines are left out too.
 const EXPORTER_THREADS: [&str; 2] = [
     "OpenTelemetry.Traces.BatchProcessor",
     "reqwest-internal-sync-runtime",

@@ -63,8 +63,8 @@ impl TelemetrySetup {
     ///
     /// # Errors
     ///
-    /// [`TelemetryError`] if a setting is wrong, a thread cannot be started, or a global subscriber is set already: that
-    /// one stays, and the caller can go on with it.
+    /// [`TelemetryError`] if a setting is wrong, a thread cannot be started, or a global
+    /// subscriber is set already: that one stays, and the caller can go on with it.
     pub fn init(self) -> Result<Telemetry, TelemetryError> {
         let style = self.style();
         let (dispatch, telemetry) = self.build(io::stdout(), style, rust_log().as_deref())?;
@@ -134,10 +134,6 @@ impl TelemetrySetup {
 }
 
 /// What a feature adds to export spans.
-#[cfg_attr(
-    not(feature = "otlp"),
-    expect(dead_code, reason = "made by features only")
-)]
 pub(super) struct SpanExport {
     pub(super) layer: Box<dyn Layer<Lines> + Send + Sync>,
     pub(super) flush: Box<dyn SpanFlush>,

@@ -6,7 +6,7 @@ use std::fmt;
 
 use tracing::field::{Field, Visit};
 
-use super::encode::{self, push_display, push_escaped, push_float, push_number};
+use super::encode::{self, push_display, push_escaped, push_float, push_number, push_text};
 use crate::telemetry::chain::Chain;
 use crate::telemetry::ids;
 
@@ -31,8 +31,8 @@ pub(super) struct Fields {
 impl Fields {
     /// Lends the thread's buffers, empty, to `work`.
     ///
-    /// They are taken out of their slot meanwhile, because a value may log while it is printed: that
-    /// inner event then finds an empty slot and uses buffers of its own.
+    /// They are taken out of their slot meanwhile, because a value may log while it is printed:
+    /// that inner event then finds an empty slot and uses buffers of its own.
     pub(super) fn lend<T>(work: impl FnOnce(&mut Self) -> T) -> T {
         let mut fields = SLOT.try_with(Cell::take).unwrap_or_default();
         let result = work(&mut fields);
@@ -84,7 +84,8 @@ struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
-    /// Starts an entry, unless the key has one already: JSON with a key twice has no agreed meaning.
+    /// Starts an entry, unless the key has one already: JSON with a key twice has no agreed
+    /// meaning.
     fn entry(&mut self, name: &str) -> Option<&mut Vec<u8>> {
         let out = &mut self.fields.entries;
         let start = out.len();
@@ -106,25 +107,29 @@ impl Visitor<'_> {
         Some(out)
     }
 
-    fn text(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+    fn text(&mut self, field: &Field, push: impl FnOnce(&mut Vec<u8>)) {
         self.fields.seen += 1;
         if let Some(buffer) = self.special(field.name()) {
             if let Some(buffer) = buffer {
                 buffer.clear();
-                push_display(buffer, value);
+                push(buffer);
             }
             return;
         }
         if let Some(out) = self.entry(field.name()) {
             out.push(b'"');
-            push_display(out, value);
+            push(out);
             out.push(b'"');
         }
     }
 
+    fn display(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        self.text(field, |out| push_display(out, value));
+    }
+
     fn number(&mut self, field: &Field, value: fmt::Arguments<'_>) {
         if self.special(field.name()).is_some() {
-            return self.text(field, value);
+            return self.display(field, value);
         }
         self.fields.seen += 1;
         if let Some(out) = self.entry(field.name()) {
@@ -170,14 +175,14 @@ impl Visit for Visitor<'_> {
             }
             _ => {}
         }
-        self.text(field, format_args!("{value:?}"));
+        self.display(field, format_args!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         if matches!(field.name(), "trace_id" | "span_id") {
             return self.record_debug(field, &format_args!("{value}"));
         }
-        self.text(field, format_args!("{value}"));
+        self.text(field, |out| push_text(out, value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -193,23 +198,24 @@ impl Visit for Visitor<'_> {
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
-        // Readers take JSON numbers for doubles or 64-bit integers; a longer one would change silently.
+        // Readers take JSON numbers for doubles or 64-bit integers; a longer one would change
+        // silently.
         match i64::try_from(value) {
             Ok(value) => self.record_i64(field, value),
-            Err(_) => self.text(field, format_args!("{value}")),
+            Err(_) => self.display(field, format_args!("{value}")),
         }
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
         match u64::try_from(value) {
             Ok(value) => self.record_u64(field, value),
-            Err(_) => self.text(field, format_args!("{value}")),
+            Err(_) => self.display(field, format_args!("{value}")),
         }
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         if self.special(field.name()).is_some() {
-            return self.text(field, format_args!("{value}"));
+            return self.display(field, format_args!("{value}"));
         }
         self.fields.seen += 1;
         if let Some(out) = self.entry(field.name()) {
@@ -218,7 +224,7 @@ impl Visit for Visitor<'_> {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.text(field, format_args!("{}", Chain(value)));
+        self.display(field, format_args!("{}", Chain(value)));
     }
 }
 

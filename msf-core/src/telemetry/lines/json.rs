@@ -4,6 +4,7 @@ use tracing::Metadata;
 
 use super::encode::push_escaped;
 use super::fields::Fields;
+use super::queue::DROPPED_MESSAGE;
 use super::stamp;
 
 /// The line of an event, in one allocation of the right size.
@@ -52,7 +53,7 @@ pub(super) fn dropped_notice(dropped: u64) -> Vec<u8> {
     line.extend_from_slice(&stamp::now());
     member(&mut line, b"level", b"WARN");
     member(&mut line, b"target", crate::telemetry::TARGET.as_bytes());
-    member(&mut line, b"message", super::DROPPED_MESSAGE.as_bytes());
+    member(&mut line, b"message", DROPPED_MESSAGE.as_bytes());
     line.extend_from_slice(format!("\",\"dropped\":{dropped}}}\n").as_bytes());
     line
 }

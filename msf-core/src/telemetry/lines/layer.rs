@@ -34,6 +34,16 @@ impl LineLayer {
     }
 }
 
+impl LineStyle {
+    /// What makes the line that reports dropped lines.
+    pub(in crate::telemetry) fn dropped_notice(self) -> fn(u64) -> Vec<u8> {
+        match self {
+            Self::Json => json::dropped_notice,
+            Self::Pretty { .. } => pretty::dropped_notice,
+        }
+    }
+}
+
 impl<S> Layer<S> for LineLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -71,8 +81,9 @@ where
     }
 }
 
-/// Adds what the event has from its spans: ids from the nearest span that has them unless the event
-/// brings its own, and the fields of every enclosing span, of which an inner one hides an outer one.
+/// Adds what the event has from its spans: ids from the nearest span that has them unless the
+/// event brings its own, and the fields of every enclosing span, of which an inner one hides an
+/// outer one.
 fn inherit<S>(fields: &mut Fields, event: &Event<'_>, ctx: &Context<'_, S>, style: LineStyle)
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -93,7 +104,8 @@ where
         if fields.request_id.is_empty() {
             fields.request_id.extend_from_slice(record.request_id());
         }
-        // A person at a terminal knows the request from its name; its attributes would bury the message.
+        // A person at a terminal knows the request from its name; its attributes would bury the
+        // message.
         if style == LineStyle::Json || record.trace_id().is_none() {
             record.append_entries(&mut fields.entries, &mut fields.keys);
         }

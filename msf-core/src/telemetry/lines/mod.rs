@@ -11,15 +11,3 @@ mod stamp;
 
 pub(super) use layer::{LineLayer, LineStyle};
 pub(super) use queue::{LineQueue, Progress};
-
-impl LineStyle {
-    /// What makes the line that reports dropped lines.
-    pub(super) fn dropped_notice(self) -> fn(u64) -> Vec<u8> {
-        match self {
-            Self::Json => json::dropped_notice,
-            Self::Pretty { .. } => pretty::dropped_notice,
-        }
-    }
-}
-
-const DROPPED_MESSAGE: &str = "log lines dropped: the output is slower than the log";

@@ -4,6 +4,7 @@ use tracing::{Level, Metadata};
 
 use super::encode::entries;
 use super::fields::Fields;
+use super::queue::DROPPED_MESSAGE;
 use super::stamp;
 
 /// `23:15:04.123  INFO orders::pay  paid amount=12  POST /pay 4bf92f35`
@@ -38,7 +39,7 @@ pub(super) fn line(metadata: &Metadata<'_>, fields: &Fields, colour: bool) -> Ve
 
 /// The line that says how many lines are missing.
 pub(super) fn dropped_notice(dropped: u64) -> Vec<u8> {
-    format!(" WARN {} ({dropped})\n", super::DROPPED_MESSAGE).into_bytes()
+    format!(" WARN {DROPPED_MESSAGE} ({dropped})\n").into_bytes()
 }
 
 struct Paint {
@@ -79,8 +80,9 @@ fn bare(value: &[u8]) -> &[u8] {
     }
 }
 
-/// Undoes the escapes that a person does not want to read. Control characters other than line feed and tab stay
-/// escaped: a request must not be able to move the cursor of whoever reads the log.
+/// Undoes the escapes that a person does not want to read. Control characters other than line
+/// feed and tab stay escaped: a request must not be able to move the cursor of whoever reads the
+/// log.
 fn push_unescaped(line: &mut Vec<u8>, escaped: &[u8]) {
     let mut bytes = escaped.iter().copied();
     while let Some(byte) = bytes.next() {

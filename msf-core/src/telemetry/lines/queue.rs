@@ -1,8 +1,8 @@
 //! The bounded queue between whoever logs and the one thread that writes.
 //!
-//! Standard output can block for ever: a stopped terminal, a full pipe, a slow disk behind a container
-//! runtime. That must never be a request's problem, so lines are written by a thread of their own, and a line that
-//! finds the queue full is dropped and counted.
+//! Standard output can block for ever: a stopped terminal, a full pipe, a slow disk behind a
+//! container runtime. That must never be a request's problem, so lines are written by a thread of
+//! their own, and a line that finds the queue full is dropped and counted.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,8 @@ pub(in crate::telemetry) struct Progress {
 }
 
 impl LineQueue {
-    /// Starts the writer of a queue of `capacity` lines; `notice` makes the line that reports drops.
+    /// Starts the writer of a queue of `capacity` lines; `notice` makes the line that reports
+    /// drops.
     pub(in crate::telemetry) fn start(
         out: impl Write + Send + 'static,
         capacity: usize,
@@ -70,7 +71,8 @@ impl Progress {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Waits until every line handed in before this call is dealt with; `false` if `timeout` passed first.
+    /// Waits until every line handed in before this call is dealt with; `false` if `timeout`
+    /// passed first.
     ///
     /// Blocks the thread. The bound is kept in real time, whatever a runtime's clock says.
     pub(in crate::telemetry) fn flush(&self, timeout: Duration) -> bool {
@@ -128,6 +130,10 @@ impl<W: Write> Writer<W> {
             self.progress.advance(lines);
             batch.clear();
             batch.shrink_to(2 * BATCH_BYTES);
+            // While this thread waits in `recv`, each line pays a system call to wake it. Away
+            // for a moment, it finds the lines of a busy service waiting, and they cost nothing
+            // to hand in.
+            thread::sleep(GATHER);
         }
     }
 
@@ -149,5 +155,11 @@ impl<W: Write> Writer<W> {
 /// One write carries about this much: the size of a Linux pipe.
 const BATCH_BYTES: usize = 64 * 1024;
 
+/// How long lines gather after a write: at most this late is a line on a service that writes many.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// How long to wait for a non-blocking output that is full.
 const RETRY_AFTER: Duration = Duration::from_millis(5);
+
+/// What the log says of lines that are missing.
+pub(super) const DROPPED_MESSAGE: &str = "log lines dropped: the output is slower than the log";

@@ -9,8 +9,8 @@ use crate::{config::duration, telemetry::TelemetryError};
 
 /// Export settings, as found in a configuration file.
 ///
-/// Every field has a default, so an empty table is complete: it exports nothing. An unknown key is an
-/// error. Durations are written like `500ms` or `5s`.
+/// Every field has a default, so an empty table is complete: it exports nothing. An unknown key
+/// is an error. Durations are written like `500ms` or `5s`.
 ///
 /// | key | default | why |
 /// |---|---|---|
@@ -33,7 +33,8 @@ use crate::{config::duration, telemetry::TelemetryError};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct OtlpConfig {
-    /// The collector, such as `http://127.0.0.1:4318`; `/v1/traces` is appended unless it is there. None: no export.
+    /// The collector, such as `http://127.0.0.1:4318`; `/v1/traces` is appended unless it is
+    /// there. None: no export.
     pub endpoint: Option<String>,
     /// The share of traces to export, from 0.0 to 1.0.
     pub sample_ratio: f64,
@@ -43,7 +44,8 @@ pub struct OtlpConfig {
     /// How long a finished span waits for others at most.
     #[serde(with = "duration")]
     pub interval: Duration,
-    /// How many finished spans may wait; beyond that they are dropped and counted. From 1 to 1048576.
+    /// How many finished spans may wait; beyond that they are dropped and counted. From 1 to
+    /// 1048576.
     pub queue_spans: usize,
     /// Whether a span outside any trace starts one.
     pub root_spans: bool,

@@ -14,8 +14,8 @@ use crate::telemetry::quiet;
 
 /// Exports spans with the ids in their fields.
 ///
-/// Fields are always visited before a span's extensions are locked: a value may log while it is printed, and
-/// that event looks at the same span.
+/// Fields are always visited before a span's extensions are locked: a value may log while it is
+/// printed, and that event looks at the same span.
 #[derive(Debug)]
 pub(super) struct OtlpLayer {
     spans: Spans,
@@ -44,7 +44,8 @@ impl OtlpLayer {
             (None, None) if self.root_spans => fresh_trace_id(),
             (None, None) => return None,
         };
-        // A span of another trace inside this one is a root or has a remote parent: a job in its own trace.
+        // A span of another trace inside this one is a root or has a remote parent: a job in its
+        // own trace.
         let parent = parent.filter(|parent| parent.trace_id == trace_id);
         let span_id = fields.span_id.unwrap_or_else(fresh_span_id);
         let local = parent.as_ref().map(|parent| parent.span_id);
@@ -160,8 +161,8 @@ struct Parent {
     sampled: bool,
 }
 
-/// The bound of OpenTelemetry's `TraceIdRatioBased` sampler, so that SDKs of other languages with the same
-/// ratio keep the same traces.
+/// The bound of OpenTelemetry's `TraceIdRatioBased` sampler, so that SDKs of other languages with
+/// the same ratio keep the same traces.
 fn sample_bound(ratio: f64) -> u64 {
     if ratio >= 1.0 {
         return u64::MAX;

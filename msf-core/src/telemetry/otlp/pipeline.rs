@@ -27,8 +27,8 @@ impl TelemetrySetup {
     ///
     /// # Errors
     ///
-    /// [`TelemetryError::InvalidEndpoint`] and [`TelemetryError::InvalidSetting`] name what is wrong in `config`;
-    /// [`TelemetryError::Exporter`] if the exporter cannot be built.
+    /// [`TelemetryError::InvalidEndpoint`] and [`TelemetryError::InvalidSetting`] name what is
+    /// wrong in `config`; [`TelemetryError::Exporter`] if the exporter cannot be built.
     pub fn otlp(
         mut self,
         config: &OtlpConfig,
@@ -49,7 +49,8 @@ impl TelemetrySetup {
 pub(super) struct Spans {
     processor: Arc<BatchSpanProcessor>,
     counters: Arc<SpanCounters>,
-    /// Spans handed in and not yet dealt with. The processor has a bound too, but does not say what it drops.
+    /// Spans handed in and not yet dealt with. The processor has a bound too, but does not say
+    /// what it drops.
     pending: Arc<AtomicUsize>,
     capacity: usize,
     closed: Arc<AtomicBool>,
@@ -91,8 +92,9 @@ fn exporter(
     config: &OtlpConfig,
     service: &ServiceIdentity,
 ) -> Result<opentelemetry_otlp::SpanExporter, TelemetryError> {
-    // The default client is the blocking one, built on a plain thread; it is used on the processor's thread only.
-    // An async client would need a runtime there, and hang or panic without.
+    // The default client is the blocking one, built on a plain thread; it is used on the
+    // processor's thread only. An async client would need a runtime there, and hang or panic
+    // without.
     let mut exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
         .with_endpoint(url)

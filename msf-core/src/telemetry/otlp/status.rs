@@ -6,8 +6,8 @@ use super::attributes::Attributes;
 
 /// What a finished span says about its outcome.
 ///
-/// A status set by hand wins. A server answered a 4xx as it should: only its client failed. A status that
-/// an HTTP code explains has no description.
+/// A status set by hand wins. A server answered a 4xx as it should: only its client failed. A
+/// status that an HTTP code explains has no description.
 pub(super) fn of(kind: &SpanKind, fields: &mut Attributes) -> Status {
     if let Some(status) = fields.status.take() {
         return match (status, fields.status_description.take()) {

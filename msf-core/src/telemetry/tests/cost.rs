@@ -1,5 +1,8 @@
 //! What a span and an event cost the thread that makes them.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use tracing::{field, info, info_span};
 
 use super::Bench;
@@ -56,20 +59,21 @@ fn a_span_takes_two_allocations_and_an_event_one() {
 #[test]
 #[ignore = "prints times; run it with --release --ignored --nocapture"]
 fn time_per_request() {
-    let log = LogConfig {
-        queue_lines: 1 << 20,
-        ..LogConfig::default()
-    };
-    let setup = TelemetrySetup::new(&log);
+    let setup = TelemetrySetup::new(&LogConfig::default());
     let (dispatch, telemetry) = setup.build(std::io::sink(), LineStyle::Json, None).unwrap();
-    let rounds = 200_000_u32;
+    // Bursts that fit the queue, the writer asleep meanwhile: the times of this thread and no
+    // other.
+    let (rounds, burst) = (200, 1000);
     tracing::dispatcher::with_default(&dispatch, || {
         let measure = |name: &str, work: &dyn Fn()| {
-            (0..1000).for_each(|_| work());
-            let start = tokio::time::Instant::now();
-            (0..rounds).for_each(|_| work());
-            println!("{name}: {:?}", start.elapsed() / rounds);
-            assert!(telemetry.flush_lines(std::time::Duration::from_secs(60)));
+            let mut total = Duration::ZERO;
+            for _ in 0..rounds {
+                let start = Instant::now();
+                (0..burst).for_each(|_| work());
+                total += start.elapsed();
+                assert!(telemetry.flush_lines(Duration::from_secs(60)));
+            }
+            println!("{name}: {:?}", total / (rounds * burst));
         };
         measure("span, opened and closed", &|| drop(request()));
         measure("span with outcome recorded", &|| answer(&request()));
