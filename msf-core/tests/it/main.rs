@@ -1,1 +1,3 @@
 //! Integration tests of msf-core, in one binary so that they link once.
+
+mod trace;

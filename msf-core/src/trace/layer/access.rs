@@ -4,7 +4,6 @@ use http::uri::PathAndQuery;
 use http::{Request, StatusCode};
 use tokio::time::Instant;
 use tracing::Level;
-use tracing::field::display;
 
 use super::super::RequestContext;
 use super::outcome::Outcome;
