@@ -138,6 +138,26 @@ async fn errors_of_service_and_body_are_failures() {
     let access = seen.access().fields;
     assert_eq!([&*access["outcome"], &access["status"]], ["failed", "200"]);
     assert_eq!(seen.span().fields["otel.status_code"], "ERROR");
+
+    let seen = Capture::start();
+    let service = answering(TraceLayer::new(), StatusCode::BAD_GATEWAY, broken);
+    let _ = service
+        .oneshot(request())
+        .await
+        .unwrap()
+        .into_body()
+        .collect()
+        .await;
+    let access = seen.access().fields;
+    assert_eq!(
+        [&*access["outcome"], &access["error.type"]],
+        ["failed", "502"]
+    );
+    assert_eq!(
+        seen.span().fields["error.type"],
+        "502",
+        "the status says more"
+    );
 }
 
 #[test]
