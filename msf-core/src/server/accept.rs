@@ -1,13 +1,6 @@
 //! The accept loop.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::SocketAddr,
-    pin::pin,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -60,11 +53,42 @@ pub(super) async fn run<S, B>(
             (tcp, connection, slot) = acceptor.next() => start(tcp, connection, slot),
         }
     }
-    // The kernel has completed these handshakes: for their clients we have accepted, and closing the
-    // listener would reset them.
-    while let Some((tcp, connection, slot)) = acceptor.next_waiting() {
-        start(tcp, connection, slot);
+    // The kernel goes on completing handshakes while we close, and closing resets those that nobody has
+    // accepted. So new ones are stopped first, and the last ones are waited for.
+    if let Err(error) = refuse_handshakes(&acceptor.listener) {
+        tracing::debug!(%error, "late connections may be reset");
     }
+    let settled = time::sleep(HANDSHAKE_MAX);
+    let mut settled = pin!(settled);
+    loop {
+        select! {
+            biased;
+            (tcp, connection, slot) = acceptor.next() => start(tcp, connection, slot),
+            () = &mut settled => break,
+        }
+    }
+}
+
+/// Lets the kernel drop the first packet of every new handshake, and nothing else.
+///
+/// Its client sends it again after a second, finds the port closed and hears so, which is an honest
+/// refusal; a reset after a completed handshake looks like a crash. The filter is a classic BPF program over
+/// the TCP header, whose byte 13 holds the flags: SYN without ACK (RFC 9293 section 3.1).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn refuse_handshakes(listener: &TcpListener) -> io::Result<()> {
+    use socket2::SockFilter;
+    SockRef::from(listener).attach_filter(&[
+        SockFilter::new(0x30, 0, 0, 13),       // A = byte 13
+        SockFilter::new(0x54, 0, 0, 0x12),     // A = A & (SYN | ACK)
+        SockFilter::new(0x15, 0, 1, 0x02),     // if A == SYN
+        SockFilter::new(0x06, 0, 0, 0),        //     drop
+        SockFilter::new(0x06, 0, 0, u32::MAX), // keep
+    ])
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn refuse_handshakes(_listener: &TcpListener) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 type Accepted = (TcpStream, Connection, Slot);
@@ -97,22 +121,6 @@ impl Acceptor<'_> {
                     tracing::error!(%error, ?wait, "cannot accept connections; trying again");
                     time::sleep(wait).await;
                 }
-            }
-        }
-    }
-
-    /// A connection that waits in the kernel's queue now, if there is a slot for it.
-    fn next_waiting(&self) -> Option<Accepted> {
-        loop {
-            let reserved = self.slots.try_reserve()?;
-            let mut cx = Context::from_waker(Waker::noop());
-            match self.listener.poll_accept(&mut cx) {
-                Poll::Ready(Ok((tcp, peer))) => {
-                    if let Some(connection) = self.prepare(&tcp, peer) {
-                        return Some((tcp, connection, self.slots.occupy(reserved)));
-                    }
-                }
-                Poll::Ready(Err(_)) | Poll::Pending => return None,
             }
         }
     }
@@ -150,3 +158,6 @@ fn error_backoff() -> Backoff {
         .expect("the base is above zero and below the cap")
         .jitter(Jitter::Equal)
 }
+
+/// How long a handshake that has begun may take to end: the way to the client and back.
+const HANDSHAKE_MAX: Duration = Duration::from_millis(100);

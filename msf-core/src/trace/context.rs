@@ -142,6 +142,10 @@ impl TraceContext {
 
     /// The `traceparent` value as a header value, which costs one allocation.
     #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "hex and dashes always make a header value"
+    )]
     pub fn to_header_value(&self) -> HeaderValue {
         HeaderValue::from_bytes(&self.to_bytes()).expect("hex digits and dashes are visible ASCII")
     }

@@ -18,7 +18,7 @@ thread_local! {
 /// inside [`scope`] and [`sync_scope`]. A task or thread spawned meanwhile starts without one.
 #[must_use]
 pub fn current() -> Option<RequestContext> {
-    with(|context| context.cloned())
+    with(|context| context.cloned())?
 }
 
 /// Makes `context` current while `future` is polled, as a spawned task needs.
@@ -55,15 +55,12 @@ pub fn sync_scope<T>(context: RequestContext, f: impl FnOnce() -> T) -> T {
     f()
 }
 
-/// Shows the current context to `f` without a clone. `f` must not call foreign code, which could
-/// enter a scope while the cell is borrowed.
-pub(super) fn with<T>(f: impl FnOnce(Option<&RequestContext>) -> T) -> T {
-    let mut f = Some(f);
-    let mut ask = |context: Option<&RequestContext>| f.take().map(|f| f(context));
-    let answer = CURRENT
-        .try_with(|current| ask(current.borrow().as_ref()))
-        .unwrap_or_else(|_| ask(None));
-    answer.expect("asked once")
+/// Shows the current context to `f` without a clone; `None` if the thread is ending. `f` must not
+/// call foreign code, which could enter a scope while the cell is borrowed.
+pub(super) fn with<T>(f: impl FnOnce(Option<&RequestContext>) -> T) -> Option<T> {
+    CURRENT
+        .try_with(|current| f(current.borrow().as_ref()))
+        .ok()
 }
 
 /// Puts a context in place and takes it back when dropped, also when a poll panics.

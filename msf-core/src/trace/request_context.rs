@@ -58,6 +58,13 @@ impl RequestContext {
         }
     }
 
+    /// Replaces the place in the trace, for instance to change its flags.
+    #[must_use]
+    pub fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.trace = trace;
+        self
+    }
+
     /// Replaces the trace state.
     #[must_use]
     pub fn with_trace_state(mut self, trace_state: TraceState) -> Self {

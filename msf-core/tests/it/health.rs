@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use msf_core::BoxError;
 use msf_core::health::{
     AddCheckError, Check, CheckError, Health, HealthCheck, MAX_CHECKS, Outcome, Status,
 };
+use msf_core::testing::LogCapture;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, advance, sleep};
 use tokio_test::{assert_pending, assert_ready, task};
@@ -279,15 +280,7 @@ async fn a_trait_object_is_a_check_and_recovers() {
 
 #[tokio::test(start_paused = true)]
 async fn the_cause_is_logged_when_the_result_changes_and_not_per_probe() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .without_time()
-        .with_writer(move || writer.clone())
-        .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
-
+    let log = LogCapture::start();
     let health = Health::new("orders");
     let working = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&working);
@@ -305,10 +298,14 @@ async fn the_cause_is_logged_when_the_result_changes_and_not_per_probe() {
         health.report().await;
         advance(SECOND).await;
     }
-    let lines = log.lines();
-    assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(lines[0].contains("WARN") && lines[0].contains("check failed: 10.0.0.7 refused"));
-    assert!(lines[1].contains("passes again"));
+    let events = log.events();
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert_eq!(events[0].level, tracing::Level::WARN);
+    assert_eq!(
+        events[0].field("error"),
+        Some("check failed: 10.0.0.7 refused")
+    );
+    assert_eq!(events[1].message, "health check passes again");
 }
 
 // ===== responses =====
@@ -525,27 +522,5 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// A log that can be read back.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn lines(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().map(str::to_owned).collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -6,3 +6,4 @@ mod health;
 mod metrics;
 mod server;
 mod telemetry;
+mod trace;

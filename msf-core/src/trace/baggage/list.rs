@@ -76,7 +76,7 @@ impl Baggage {
 
     /// The members in their order.
     pub fn iter(&self) -> impl Iterator<Item = BaggageMember<'_>> {
-        self.texts().map(|text| BaggageMember::new(text))
+        self.texts().map(BaggageMember::new)
     }
 
     /// Sets the value of a key, which is percent-encoded as needed. All earlier members of that key
@@ -125,10 +125,6 @@ impl Baggage {
     }
 
     /// Removes all members of a key; says whether there was one.
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "the answer is a courtesy, as in std's sets"
-    )]
     pub fn remove(&mut self, key: &str) -> bool {
         let known = self.iter().any(|member| member.key() == key);
         if known {

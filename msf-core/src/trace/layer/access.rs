@@ -4,7 +4,6 @@ use http::uri::PathAndQuery;
 use http::{Request, StatusCode};
 use tokio::time::Instant;
 use tracing::Level;
-use tracing::field::display;
 
 use super::super::RequestContext;
 use super::outcome::Outcome;
@@ -69,9 +68,10 @@ impl Access {
         context: Option<&RequestContext>,
     ) {
         let server_error = self.status.filter(StatusCode::is_server_error);
-        let error = outcome
-            .error_type()
-            .or_else(|| server_error.as_ref().map(StatusCode::as_str));
+        let error = server_error
+            .as_ref()
+            .map(StatusCode::as_str)
+            .or(outcome.error_type());
         if error.is_none() && self.policy == AccessLog::Failures {
             return;
         }

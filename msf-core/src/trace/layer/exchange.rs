@@ -23,6 +23,7 @@ pub(in crate::trace) struct Exchange {
     access: Option<Access>,
     config: TraceLayer,
     route_known: bool,
+    server_error: bool,
     method: &'static str,
     /// How the exchange ends if it is dropped now.
     outcome: Outcome,
@@ -41,6 +42,7 @@ impl Exchange {
             context: Some(context),
             config,
             route_known: route.is_some(),
+            server_error: false,
             method: span::method(request.method()),
             outcome: Outcome::Cancelled,
         }
@@ -60,6 +62,7 @@ impl Exchange {
     ) -> Response<ResponseBody<B>> {
         let status = response.status();
         span::record_status(&self.span, status);
+        self.server_error = status.is_server_error();
         if let Some(access) = &mut self.access {
             access.status = Some(status);
         }
@@ -106,7 +109,10 @@ impl Drop for Exchange {
         if self.outcome == Outcome::Cancelled && std::thread::panicking() {
             self.outcome = Outcome::Panicked;
         }
-        if let Some(error) = self.outcome.error_type() {
+        // After a 5xx the status says more than how its body ended.
+        if let Some(error) = self.outcome.error_type()
+            && !self.server_error
+        {
             span::record_error(&self.span, error);
         }
         if let Some(access) = &self.access {

@@ -94,12 +94,9 @@ pub fn inject(context: &RequestContext, headers: &mut HeaderMap) {
 /// trace::sync_scope(RequestContext::root(), || assert!(trace::inject_current(&mut headers)));
 /// assert_eq!(headers.len(), 2);
 /// ```
-#[expect(
-    clippy::must_use_candidate,
-    reason = "most callers have nothing else to do"
-)]
 pub fn inject_current(headers: &mut HeaderMap) -> bool {
-    current::with(|context| context.map(|context| inject(context, headers)).is_some())
+    let inject = |context: Option<&RequestContext>| context.map(|it| inject(it, headers)).is_some();
+    current::with(inject).unwrap_or(false)
 }
 
 /// The trimmed value of a header that stands there exactly once.

@@ -81,7 +81,7 @@ impl TraceState {
     }
 
     /// The list with this member set, which moves to the front (§3.5). If the list was full, its
-    /// last member makes room.
+    /// last member makes room. A member that alone is longer than the limit is left out.
     ///
     /// # Errors
     ///

@@ -1,0 +1,5 @@
+//! The examples as a user runs them: real processes, real signals, real sockets.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod hello;
+mod process;
