@@ -71,7 +71,7 @@ impl Access {
         let error = server_error
             .as_ref()
             .map(StatusCode::as_str)
-            .or(outcome.error_type());
+            .or_else(|| outcome.error_type());
         if error.is_none() && self.policy == AccessLog::Failures {
             return;
         }
