@@ -1,7 +1,7 @@
 //! A TCP stream that the connection's task keeps a hand on.
 
 use std::{
-    io,
+    io::{self, Read},
     net::Shutdown,
     pin::Pin,
     sync::Arc,
@@ -11,7 +11,7 @@ use std::{
 
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
     sync::oneshot,
     time,
@@ -117,14 +117,15 @@ impl AsyncRead for Stream {
         let this = self.get_mut();
         loop {
             ready!(this.tcp.poll_read_ready(cx))?;
-            let filled = buf.filled().len();
-            match this.tcp.try_read_buf(buf) {
+            match this.read_ready(buf.initialize_unfilled()) {
                 Ok(0) => return Poll::Ready(Ok(())),
-                Ok(_) => {
-                    this.on_read(&buf.filled()[filled..]);
+                Ok(n) => {
+                    let start = buf.filled().len();
+                    buf.advance(n);
+                    this.on_read(&buf.filled()[start..]);
                     return Poll::Ready(Ok(()));
                 }
-                // Readiness was stale; `try_read_buf` has cleared it, so the next poll waits.
+                // Readiness was stale and is cleared now, so the next poll waits.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -163,6 +164,26 @@ impl AsyncWrite for Stream {
 }
 
 impl Stream {
+    /// Reads what has arrived. A short read has emptied the socket, so readiness is cleared with it:
+    /// otherwise every request would cost a second system call that only says so.
+    ///
+    /// The readiness that is cleared is the one from before the read. What arrives in between is a newer
+    /// one, which stays.
+    fn read_ready(&self, room: &mut [u8]) -> io::Result<usize> {
+        let mut read = Err(io::ErrorKind::WouldBlock.into());
+        let all_is_read = || io::Error::from(io::ErrorKind::WouldBlock);
+        let attempt = self.tcp.try_io(Interest::READABLE, || {
+            let n = (&*SockRef::from(&*self.tcp)).read(room)?;
+            let is_short = (1..room.len()).contains(&n);
+            read = Ok(n);
+            if is_short { Err(all_is_read()) } else { Ok(()) }
+        });
+        match attempt {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            Ok(()) | Err(_) => read,
+        }
+    }
+
     fn poll_try<T>(
         &self,
         cx: &mut Context<'_>,

@@ -73,6 +73,28 @@ impl TelemetrySetup {
         Ok(telemetry)
     }
 
+    /// The subscriber itself, writing JSON lines to `out`, for a program that sets its subscriber in
+    /// another way or elsewhere than standard output.
+    ///
+    /// ```
+    /// use msf_core::telemetry::{LogConfig, TelemetrySetup};
+    ///
+    /// let setup = TelemetrySetup::new(&LogConfig::default());
+    /// let (dispatch, _telemetry) = setup.into_dispatch(std::io::sink())?;
+    /// tracing::dispatcher::with_default(&dispatch, || tracing::info!("nobody reads this"));
+    /// # Ok::<(), msf_core::telemetry::TelemetryError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`init`](Self::init), but for a subscriber that is already set.
+    pub fn into_dispatch(
+        self,
+        out: impl Write + Send + 'static,
+    ) -> Result<(Dispatch, Telemetry), TelemetryError> {
+        self.build(out, LineStyle::Json, rust_log().as_deref())
+    }
+
     /// Everything but the global subscriber, with the process's surroundings as arguments.
     pub(super) fn build(
         self,
