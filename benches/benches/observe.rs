@@ -11,12 +11,13 @@ use bytes::Bytes;
 use criterion::Criterion;
 use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Empty, Full};
-use msf_benches::rounds::{Candidate, Measured, measure};
+use msf_benches::rounds::{Candidate, measure};
 use msf_core::{
     BoxError,
     metrics::{HttpMetricsLayer, Metrics},
     route::MatchedRoute,
     telemetry::{LogConfig, TelemetrySetup},
+    testing::allocations,
     trace::{AccessLog, TraceLayer},
 };
 use tokio::runtime::Runtime;
@@ -30,13 +31,13 @@ fn main() -> Result<(), BoxError> {
     let (rounds, operations) = if is_quick { (11, 2_000) } else { (41, 20_000) };
 
     println!("without a subscriber");
-    print(&measure(candidates(&runtime)?, rounds, operations));
+    print(&mut candidates(&runtime)?, rounds, operations);
 
     println!("with telemetry, JSON lines into a sink");
     let setup = TelemetrySetup::new(&LogConfig::default());
     let (dispatch, _telemetry) = setup.into_dispatch(io::sink())?;
     tracing::dispatcher::with_default(&dispatch, || -> Result<(), BoxError> {
-        print(&measure(candidates(&runtime)?, rounds, operations));
+        print(&mut candidates(&runtime)?, rounds, operations);
         Ok(())
     })?;
 
@@ -123,19 +124,22 @@ thread_local! {
     static ROUTE: MatchedRoute = MatchedRoute::new("/hello/{name}");
 }
 
-fn print(measured: &[Measured]) {
-    let Some(bare) = measured.first() else { return };
+fn print(candidates: &mut [Candidate<'_>], rounds: u32, operations: u32) {
+    let measured = measure(candidates, rounds, operations);
     println!(
         "  {:<32}{:>10}{:>12}{:>14}",
         "", "ns", "overhead", "allocations"
     );
-    for row in measured {
+    let mut bare = None;
+    for (candidate, row) in candidates.iter_mut().zip(measured) {
+        let count = allocations(|| candidate.run()).count;
+        let (bare_ns, bare_count) = *bare.get_or_insert((row.ns, count));
         println!(
             "  {:<32}{:>10.0}{:>12.0}{:>14}",
             row.name,
             row.ns,
-            row.ns - bare.ns,
-            format!("+{}", row.allocations.saturating_sub(bare.allocations)),
+            row.ns - bare_ns,
+            format!("+{}", count.saturating_sub(bare_count)),
         );
     }
     println!();

@@ -23,6 +23,7 @@ use msf_benches::rounds::median;
 use msf_core::{
     BoxError,
     host::{HostConfig, ServiceHost},
+    server::{Listener, Server},
     task,
     telemetry::{LogConfig, TelemetrySetup},
 };
@@ -42,11 +43,12 @@ async fn main() -> Result<(), BoxError> {
 }
 
 /// What is compared; the first is what the others are measured against.
-const KINDS: [(&str, &str); 4] = [
+const KINDS: [(&str, &str); 5] = [
     ("axum", "bare axum"),
-    ("quiet", "msf, log level warn"),
-    ("lines", "msf, a JSON line per request (default)"),
-    ("handler", "msf, and a line of the handler's own"),
+    ("server", "msf_core::server alone"),
+    ("layers", "ServiceHost, no telemetry"),
+    ("quiet", "ServiceHost, log level warn"),
+    ("lines", "ServiceHost, a JSON line per request"),
 ];
 
 async fn serve(kind: &str, port: u16) -> Result<(), BoxError> {
@@ -56,20 +58,21 @@ async fn serve(kind: &str, port: u16) -> Result<(), BoxError> {
         axum::serve(TcpListener::bind(addr).await?, routes).await?;
         return Ok(());
     }
+    let routes = Router::new().route("/hello/{name}", get(hello));
+    if kind == "server" {
+        Server::new().serve(Listener::bind(addr)?, routes).await?;
+        return Ok(());
+    }
     let mut log = LogConfig::default();
     if kind == "quiet" {
         log.level = "warn".to_owned();
     }
-    let (dispatch, _telemetry) = TelemetrySetup::new(&log).into_dispatch(std::io::stdout())?;
-    tracing::dispatcher::set_global_default(dispatch)?;
-    let route = if kind == "handler" {
-        get(logging_hello)
-    } else {
-        get(hello)
-    };
+    let telemetry = TelemetrySetup::new(&log).into_dispatch(std::io::stdout())?;
+    if kind != "layers" {
+        tracing::dispatcher::set_global_default(telemetry.0)?;
+    }
     let mut config = HostConfig::default();
     config.server.bind = addr.to_string();
-    let routes = Router::new().route("/hello/{name}", route);
     let _running = ServiceHost::builder("hello")
         .config(config)
         .router(routes)
@@ -82,12 +85,7 @@ async fn hello(Path(name): Path<String>) -> String {
     format!("hello {name}\n")
 }
 
-async fn logging_hello(Path(name): Path<String>) -> String {
-    tracing::info!(name, "greeting");
-    format!("hello {name}\n")
-}
-
-struct Server {
+struct Measured {
     label: &'static str,
     child: Child,
     addr: SocketAddr,
@@ -103,7 +101,7 @@ async fn compare(is_quick: bool) -> Result<(), BoxError> {
     };
     let mut servers = Vec::new();
     for (kind, label) in KINDS {
-        servers.push(Server::start(kind, label).await?);
+        servers.push(Measured::start(kind, label).await?);
     }
     for _ in 0..rounds {
         for server in &mut servers {
@@ -128,7 +126,7 @@ async fn compare(is_quick: bool) -> Result<(), BoxError> {
     Ok(())
 }
 
-impl Server {
+impl Measured {
     async fn start(kind: &str, label: &'static str) -> Result<Self, BoxError> {
         // Free a moment ago; a clash makes the child fail, which the wait below reports.
         let addr = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
@@ -179,7 +177,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Measured {
     fn drop(&mut self) {
         // The child may have ended by itself, which `round` reports.
         let _ended = self.child.kill();

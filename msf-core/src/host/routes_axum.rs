@@ -5,6 +5,7 @@ use std::{any::Any, convert::Infallible};
 use axum::{Router, extract::DefaultBodyLimit};
 use bytes::Bytes;
 use http::{Request, Response};
+use tower::ServiceBuilder;
 use tower_service::Service;
 
 use super::routes::{Layers, Routes, erase};
@@ -36,14 +37,15 @@ where
     }
 }
 
-/// In the order of [`Layers::around`]; axum's last layer is the outermost.
+/// As [`Layers::around`], in one call of `Router::layer`: each call makes a box of its own around every
+/// route, and every request clones all of them.
 fn around(router: Router, layers: Layers) -> Routes {
-    let router = router
+    let layers = ServiceBuilder::new()
+        .layer(layers.trace.route_from(route_template))
+        .layer(layers.metrics.route_from(route_template))
+        .layer(FillProblemLayer::new())
         // The server's limit holds for every body; a second, lower one of axum would surprise whoever
         // raises the first.
-        .layer(DefaultBodyLimit::disable())
-        .layer(FillProblemLayer::new())
-        .layer(layers.metrics.route_from(route_template))
-        .layer(layers.trace.route_from(route_template));
-    erase(router)
+        .layer(DefaultBodyLimit::disable());
+    erase(router.layer(layers))
 }
