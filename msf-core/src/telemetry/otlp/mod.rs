@@ -39,6 +39,7 @@
 //! let mut otlp = OtlpConfig::default();
 //! otlp.endpoint = Some("http://127.0.0.1:4318".to_owned());
 //! let service = ServiceIdentity::new("orders").version("1.4.0").instance("orders-7f9c");
+//! # #[cfg(feature = "otlp")]
 //! let telemetry = TelemetrySetup::new(&LogConfig::default())
 //!     .otlp(&otlp, &service)?
 //!     .init()?;
