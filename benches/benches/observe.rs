@@ -5,6 +5,8 @@
 //! difference of medians of rounds taken in turns; criterion's figures below it are for comparing two
 //! revisions with each other.
 
+#![expect(clippy::print_stdout, reason = "it prints a table")]
+
 use std::{convert::Infallible, io};
 
 use bytes::Bytes;

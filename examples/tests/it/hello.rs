@@ -5,10 +5,11 @@ use std::{
     net::{TcpListener, TcpStream},
     process::{Command, Output, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::process::{Example, command, get};
 

@@ -7,10 +7,11 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// Nothing that works takes this long; what does not work must not hang the tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

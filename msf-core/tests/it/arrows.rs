@@ -11,8 +11,20 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("msf-registry", &["msf-core"]),
     ("msf-auth", &["msf-core"]),
     ("msf-events", &["msf-core"]),
-    ("msf-client", &["msf-core", "msf-resilience", "msf-registry", "msf-auth"]),
-    ("msf-gateway", &["msf-core", "msf-resilience", "msf-registry", "msf-auth", "msf-client"]),
+    (
+        "msf-client",
+        &["msf-core", "msf-resilience", "msf-registry", "msf-auth"],
+    ),
+    (
+        "msf-gateway",
+        &[
+            "msf-core",
+            "msf-resilience",
+            "msf-registry",
+            "msf-auth",
+            "msf-client",
+        ],
+    ),
 ];
 
 const FREE: [&str; 2] = ["msf-examples", "msf-benches"];
@@ -24,17 +36,19 @@ fn every_arrow_is_in_the_picture() {
         .no_deps()
         .exec()
         .unwrap();
-    let allowed: BTreeMap<_, BTreeSet<_>> =
-        ARROWS.iter().map(|(name, uses)| (*name, uses.iter().copied().collect())).collect();
+    let allowed: BTreeMap<_, BTreeSet<_>> = ARROWS
+        .iter()
+        .map(|(name, uses)| (*name, uses.iter().copied().collect()))
+        .collect();
     let mut seen = BTreeSet::new();
     for package in metadata.workspace_packages() {
         let name = package.name.as_str();
         if FREE.contains(&name) {
             continue;
         }
-        let allowed = allowed
-            .get(name)
-            .unwrap_or_else(|| panic!("{name} is not in the picture; draw it in docs/architecture.md"));
+        let allowed = allowed.get(name).unwrap_or_else(|| {
+            panic!("{name} is not in the picture; draw it in docs/architecture.md")
+        });
         seen.insert(name.to_owned());
         for dependency in &package.dependencies {
             let is_ours = dependency.path.is_some();
@@ -48,5 +62,9 @@ fn every_arrow_is_in_the_picture() {
             );
         }
     }
-    assert_eq!(seen.len(), ARROWS.len(), "a crate of the picture is missing: {seen:?}");
+    assert_eq!(
+        seen.len(),
+        ARROWS.len(),
+        "a crate of the picture is missing: {seen:?}"
+    );
 }

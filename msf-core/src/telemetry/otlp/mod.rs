@@ -67,7 +67,8 @@ mod record;
 #[cfg(feature = "otlp")]
 mod status;
 
-#[cfg(all(test, feature = "otlp"))]
+#[cfg(feature = "otlp")]
+#[cfg(test)]
 mod tests;
 
 pub use config::{OtlpConfig, ServiceIdentity};
