@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use super::render;
 use super::report::Report;
 use super::state::Health;
+use crate::problem::{Code, Problem};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const HEALTH_JSON: HeaderValue = HeaderValue::from_static("application/health+json");
@@ -175,10 +176,8 @@ impl Answer {
 }
 
 fn method_not_allowed() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response: Response<Bytes> = Problem::new(Code::MethodNotAllowed).into_response();
     response.headers_mut().insert(ALLOW, GET_HEAD);
-    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
     response
 }
 
