@@ -47,6 +47,20 @@ macro_rules! codes {
                 }
             }
 
+            /// What the code says, in a sentence or two; the text of its documentation.
+            ///
+            /// ```
+            /// use msf_core::problem::Code;
+            ///
+            /// assert_eq!(Code::PayloadTooLarge.meaning(), "The request body is above the limit.");
+            /// ```
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($doc),+).trim_ascii(),)+
+                }
+            }
+
             /// The problem type: an address that explains the code to people (RFC 9457 section 3.1.1).
             #[must_use]
             pub const fn type_uri(self) -> &'static str {

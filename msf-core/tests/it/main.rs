@@ -4,5 +4,6 @@
 mod config;
 mod health;
 mod metrics;
+mod reference;
 mod server;
 mod telemetry;
