@@ -140,9 +140,7 @@ impl Notes {
                 id,
                 text: text.clone(),
             }),
-            None => {
-                Err(Problem::new(Code::NotFound).with_detail(format!("there is no note {id}")))
-            }
+            None => Err(Problem::new(Code::NotFound).with_detail(format!("there is no note {id}"))),
         }
     }
 

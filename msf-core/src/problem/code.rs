@@ -9,9 +9,9 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $status:literal, $title:literal;)+) => {
         /// What went wrong, in one word that is the same everywhere.
         ///
-        /// The word stands in the body of the problem (`code`), in the log field `code` and in the metric
-        /// label `error_type`. The list is closed: dashboards and callers can rely on it. An
-        /// application that has more to say uses [`Problem::with_type`](super::Problem::with_type) and
+        /// The word stands in the body of the problem (`code`) and in the log field `code`. The list is
+        /// closed: callers can rely on it. An application that has more to say uses
+        /// [`Problem::with_type`](super::Problem::with_type) and
         /// [`Problem::with_member`](super::Problem::with_member).
         ///
         /// ```

@@ -12,9 +12,9 @@ use msf_core::{
 fn errors_page_lists_every_code() {
     let mut page = page(
         "Error codes",
-        "Every error that msf answers with has one of these codes: in the body (`code`), in the log\n\
-         field `code`, and nowhere else spelled differently. The list is closed. What the body looks\n\
-         like, and how to answer with one: [errors](../guide/errors.md).\n",
+        "Every error that msf answers with has one of these codes, in the body (`code`) and in the log\n\
+         (field `code`). The list is closed. What the body looks like, and how to answer with one:\n\
+         [errors](../guide/errors.md).\n",
     );
     page += "| code | status | title | meaning |\n|---|---|---|---|\n";
     for code in Code::ALL {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::percent;
 
-/// One member of a [`Baggage`].
+/// One member of a [`Baggage`](super::Baggage).
 ///
 /// ```
 /// use msf_core::trace::Baggage;
