@@ -8,6 +8,9 @@ pub mod classify;
 pub mod clock;
 pub mod config;
 pub mod deadline;
+// Only `cargo test --doc` in the repository sees it: the pages are not in the package.
+#[cfg(doctest)]
+mod guide;
 pub mod health;
 #[cfg(feature = "host")]
 pub mod host;

@@ -198,8 +198,8 @@ impl ServiceHostBuilder {
         self.metrics.clone()
     }
 
-    /// Starts the service and leaves what belongs to the process alone: signals, logs, and, if settings
-    /// were given, arguments and environment.
+    /// Starts the service and leaves what belongs to the process alone: signals, logs, arguments and
+    /// environment. Without settings it takes the defaults.
     ///
     /// # Errors
     ///

@@ -9,9 +9,9 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $status:literal, $title:literal;)+) => {
         /// What went wrong, in one word that is the same everywhere.
         ///
-        /// The word stands in the body of the problem (`code`), in the log field `code` and in the metric
-        /// label `error_type`. The list is closed: dashboards and callers can rely on it. An
-        /// application that has more to say uses [`Problem::with_type`](super::Problem::with_type) and
+        /// The word stands in the body of the problem (`code`) and in the log field `code`. The list is
+        /// closed: callers can rely on it. An application that has more to say uses
+        /// [`Problem::with_type`](super::Problem::with_type) and
         /// [`Problem::with_member`](super::Problem::with_member).
         ///
         /// ```
@@ -44,6 +44,20 @@ macro_rules! codes {
             pub const fn title(self) -> &'static str {
                 match self {
                     $(Self::$variant => $title,)+
+                }
+            }
+
+            /// What the code says, in a sentence or two; the text of its documentation.
+            ///
+            /// ```
+            /// use msf_core::problem::Code;
+            ///
+            /// assert_eq!(Code::PayloadTooLarge.meaning(), "The request body is above the limit.");
+            /// ```
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($doc),+).trim_ascii(),)+
                 }
             }
 

@@ -5,6 +5,7 @@ mod arrows;
 mod config;
 mod health;
 mod metrics;
+mod reference;
 mod server;
 mod telemetry;
 mod trace;

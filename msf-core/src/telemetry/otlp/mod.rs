@@ -36,6 +36,8 @@
 //! use msf_core::telemetry::otlp::{OtlpConfig, ServiceIdentity};
 //! use msf_core::telemetry::{LogConfig, TelemetrySetup};
 //!
+//! # #[cfg(feature = "otlp")]
+//! # fn init() -> Result<(), msf_core::telemetry::TelemetryError> {
 //! let mut otlp = OtlpConfig::default();
 //! otlp.endpoint = Some("http://127.0.0.1:4318".to_owned());
 //! let service = ServiceIdentity::new("orders").version("1.4.0").instance("orders-7f9c");
@@ -43,7 +45,8 @@
 //! let telemetry = TelemetrySetup::new(&LogConfig::default())
 //!     .otlp(&otlp, &service)?
 //!     .init()?;
-//! # Ok::<(), msf_core::telemetry::TelemetryError>(())
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # A collector that is away
