@@ -45,6 +45,13 @@ fn it_answers_probes_scrapes_and_unknown_paths() {
         "{metrics}"
     );
     assert!(!metrics.contains("/hello/you"), "{metrics}");
+    for name in [
+        "msf_log_lines_dropped_total 0",
+        "msf_otlp_spans_total",
+        "msf_server_connections 1",
+    ] {
+        assert!(metrics.contains(name), "{name}: {metrics}");
+    }
 
     let unknown = get(addr, "/nowhere", "");
     assert_eq!(unknown.status, 404);

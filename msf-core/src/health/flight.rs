@@ -83,9 +83,11 @@ impl Flight {
             Err(error) if !was_failing => {
                 let hard = self.check.severity == Severity::Hard;
                 let error = Chain(error);
-                tracing::warn!(check, hard, %error, "health check fails");
+                tracing::warn!(target: "msf_core::health", check, hard, %error, "health check fails");
             }
-            Ok(()) if was_failing => tracing::info!(check, "health check passes again"),
+            Ok(()) if was_failing => {
+                tracing::info!(target: "msf_core::health", check, "health check passes again")
+            }
             Ok(()) | Err(_) => {}
         }
     }

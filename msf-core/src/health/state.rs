@@ -171,7 +171,7 @@ impl Health {
     fn advance(&self, to: Status) {
         let before = self.shared.status.fetch_max(to as u8, Ordering::AcqRel);
         if before < to as u8 {
-            tracing::info!(status = to.as_str(), "service status changed");
+            tracing::info!(target: "msf_core::health", status = to.as_str(), "service status changed");
         }
     }
 }

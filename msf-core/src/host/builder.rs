@@ -19,6 +19,7 @@ use crate::{
     metrics::{HttpMetricsLayer, Metrics},
     name::{InstanceId, InvalidName, ServiceName},
     server::Body,
+    telemetry::LevelHandle,
     trace::TraceLayer,
 };
 
@@ -42,6 +43,8 @@ pub struct ServiceHostBuilder {
     pub(super) checks: Vec<Check>,
     pub(super) on_start: Vec<Hook>,
     pub(super) on_drain: Vec<Hook>,
+    pub(super) trace: TraceLayer,
+    pub(super) log_level: Option<LevelHandle>,
 }
 
 /// Where the settings come from.
@@ -108,6 +111,8 @@ impl ServiceHostBuilder {
             checks: Vec::new(),
             on_start: Vec::new(),
             on_drain: Vec::new(),
+            trace: TraceLayer::new(),
+            log_level: None,
         }
     }
 
@@ -151,6 +156,21 @@ impl ServiceHostBuilder {
         self.routes = Some(Arc::new(move |layers| {
             axum_routes::observe(service.clone(), layers)
         }));
+        self
+    }
+
+    /// Replaces the trace layer's settings: whose context is believed, what the access log has. Where it
+    /// finds the route is the host's concern and is set by it.
+    ///
+    /// ```
+    /// use msf_core::{host::ServiceHost, trace::{AccessLog, TraceLayer, Trust}};
+    ///
+    /// let edge = TraceLayer::new().trust(Trust::Nobody).access_log(AccessLog::Failures);
+    /// let host = ServiceHost::builder("edge").trace(edge);
+    /// # let _ = host;
+    /// ```
+    pub fn trace(mut self, trace: TraceLayer) -> Self {
+        self.trace = trace;
         self
     }
 
@@ -223,7 +243,7 @@ impl ServiceHostBuilder {
 
     pub(super) fn layers(&self) -> Result<Layers, HostError> {
         Ok(Layers {
-            trace: TraceLayer::new(),
+            trace: self.trace,
             metrics: HttpMetricsLayer::new(&self.metrics)?,
         })
     }

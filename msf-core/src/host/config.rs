@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{Config, Problems, duration, size},
     server::{DrainPlan, Limits},
-    telemetry::{LogConfig, TelemetrySetup, otlp::OtlpConfig},
+    telemetry::{LogConfig, TelemetryError, TelemetrySetup, otlp::OtlpConfig},
 };
 
 /// What can be configured of every service; the tables of the file.
@@ -82,8 +82,9 @@ pub struct DrainConfig {
     /// removes endpoints while it sends SIGTERM, and 0 elsewhere.
     #[serde(with = "duration::option")]
     pub delay: Option<Duration>,
-    /// Time for requests in flight after that. Default 20 s: with the delay less than the 30 s after
-    /// which Kubernetes kills.
+    /// Time for requests in flight after that. Default 15 s: with the delay (5 s), the drain hooks (at
+    /// most 5 s) and the flush of logs and traces (at most 2 s) less than the 30 s after which Kubernetes
+    /// kills.
     #[serde(with = "duration")]
     pub timeout: Duration,
 }
@@ -141,7 +142,7 @@ impl Default for DrainConfig {
     fn default() -> Self {
         Self {
             delay: None,
-            timeout: Duration::from_secs(20),
+            timeout: Duration::from_secs(15),
         }
     }
 }
@@ -150,9 +151,12 @@ impl Config for HostConfig {
     type Resolved = HostSettings;
 
     fn resolve(self, problems: &mut Problems<'_>) -> Option<HostSettings> {
-        let log = TelemetrySetup::new(&self.log).check();
-        problems.check("log", log);
-        problems.check("otlp", super::export::check(&self.otlp));
+        if let Err(error) = TelemetrySetup::new(&self.log).check() {
+            problems.report(&key_of("log", &error), error);
+        }
+        if let Err(error) = super::export::check(&self.otlp) {
+            problems.report(&key_of("otlp", &error), error);
+        }
         let server = self.server.resolve(&mut problems.nested("server"));
         let plan = self.drain.resolve(&mut problems.nested("drain"));
         let (bind, workers, limits) = server?;
@@ -221,6 +225,17 @@ impl DrainConfig {
             self.timeout,
         ))
     }
+}
+
+/// The key that an error of telemetry is about.
+fn key_of(table: &str, error: &TelemetryError) -> String {
+    let key = match error {
+        TelemetryError::InvalidLevel(_) => "level",
+        TelemetryError::InvalidEndpoint { .. } => "endpoint",
+        TelemetryError::InvalidSetting { key, .. } => key,
+        _ => return table.to_owned(),
+    };
+    format!("{table}.{key}")
 }
 
 /// Kubernetes sets this variable in every container.

@@ -8,6 +8,7 @@ use crate::{
     metrics::Metrics,
     name::{InstanceId, ServiceName},
     server::DrainSignal,
+    telemetry::LevelHandle,
 };
 
 /// What a hook may know of the service that it belongs to. Cheap to clone.
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     pub(super) health: Health,
     pub(super) metrics: Metrics,
     pub(super) drain: DrainSignal,
+    pub(super) log_level: Option<LevelHandle>,
 }
 
 impl HostInfo {
@@ -68,6 +70,12 @@ impl HostInfo {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
+    }
+
+    /// Reads and changes the log level; `None` when `run` did not set up the logs of this process.
+    #[must_use]
+    pub fn log_level(&self) -> Option<&LevelHandle> {
+        self.shared.log_level.as_ref()
     }
 
     /// Tells when it begins to end.

@@ -90,6 +90,7 @@ mod export;
 #[path = "export_missing.rs"]
 mod export;
 mod hooks;
+mod metrics;
 mod ops;
 mod routes;
 mod run;

@@ -10,7 +10,7 @@ use tower_service::Service;
 use crate::{
     BoxError,
     metrics::HttpMetricsLayer,
-    problem::{FillProblemLayer, Problem},
+    problem::{CatchPanicLayer, FillProblemLayer, Problem},
     server::Body,
     trace::TraceLayer,
 };
@@ -46,6 +46,7 @@ impl Layers {
             .layer(self.metrics)
             // Innermost, where the bare answers of a router come from.
             .layer(FillProblemLayer::new())
+            .layer(CatchPanicLayer::new())
             .service(service.map_response(|response: Response<B>| response.map(Body::new)));
         erase(service)
     }

@@ -9,7 +9,12 @@ use tower::ServiceBuilder;
 use tower_service::Service;
 
 use super::routes::{Layers, Routes, erase};
-use crate::{BoxError, axum::route_template, problem::FillProblemLayer, server::Body};
+use crate::{
+    BoxError,
+    axum::route_template,
+    problem::{CatchPanicLayer, FillProblemLayer},
+    server::Body,
+};
 
 /// Wraps a service in the layers; inside the router if it is one.
 ///
@@ -44,6 +49,7 @@ fn around(router: Router, layers: Layers) -> Routes {
         .layer(layers.trace.route_from(route_template))
         .layer(layers.metrics.route_from(route_template))
         .layer(FillProblemLayer::new())
+        .layer(CatchPanicLayer::new())
         // The server's limit holds for every body; a second, lower one of axum would surprise whoever
         // raises the first.
         .layer(DefaultBodyLimit::disable());

@@ -9,6 +9,7 @@ use super::{
     builder::Settings,
     export,
     hooks::{self, Hook},
+    metrics,
     ops::Ops,
     routes,
     signals::Signals,
@@ -38,32 +39,48 @@ pub(super) async fn run(mut builder: ServiceHostBuilder) -> Result<(), HostError
         .instance(instance.as_str());
     let telemetry = telemetry(&settings, &identity)?;
     if let Some(telemetry) = &telemetry {
-        watch_telemetry(&builder, telemetry)?;
+        metrics::watch_telemetry(&builder.metrics, telemetry.stats())?;
+        builder.log_level = Some(telemetry.level());
     }
     // Listened for before anything is started: a signal during the start must not kill half of it.
     let mut signals = Signals::listen().map_err(HostError::Signals)?;
     let outcome = serve(builder, settings, &mut signals).await;
     if let Err(error) = &outcome {
-        tracing::error!(?error, "the service ends");
+        tracing::error!(target: TARGET, ?error, "the service ends");
     }
+    let limit = if matches!(outcome, Ok(End::Forced)) {
+        LAST_WORDS_MAX
+    } else {
+        FLUSH_MAX
+    };
     if let Some(telemetry) = telemetry
-        && let Err(error) = telemetry.shutdown(FLUSH_MAX).await
+        && let Err(error) = telemetry.shutdown(limit).await
     {
         report(&error);
     }
-    outcome
+    match outcome? {
+        End::Drained => Ok(()),
+        End::Forced => exit_now(),
+    }
+}
+
+/// How the life of a service ended.
+enum End {
+    Drained,
+    /// A second signal came before the drain was done.
+    Forced,
 }
 
 async fn serve(
     builder: ServiceHostBuilder,
     settings: HostSettings,
     signals: &mut Signals,
-) -> Result<(), HostError> {
+) -> Result<End, HostError> {
     let mut running = select! {
         biased;
         signal = signals.next() => {
-            tracing::info!(signal, "stopped before the start was done");
-            return Ok(());
+            tracing::info!(target: TARGET, signal, "stopped before the start was done");
+            return Ok(End::Drained);
         }
         started = start(builder, settings) => started?,
     };
@@ -75,7 +92,13 @@ async fn serve(
         _ended = until_finished(&mut serving) => "none: the server ended",
     };
     running.serving = serving;
-    tracing::info!(signal, plan = ?running.plan, "draining; a second signal ends at once");
+    tracing::info!(
+        target: TARGET,
+        signal,
+        delay = ?running.plan.delay(),
+        timeout = ?running.plan.timeout(),
+        "draining; a second signal ends at once"
+    );
     let served = {
         let mut end = pin!(async {
             drain(&mut running).await;
@@ -84,11 +107,14 @@ async fn serve(
         select! {
             biased;
             served = &mut end => served?,
-            signal = signals.next() => stop_now(signal),
+            signal = signals.next() => {
+                tracing::warn!(target: TARGET, signal, "stopped at once; requests in flight are lost");
+                return Ok(End::Forced);
+            }
         }
     };
-    tracing::info!(connections_cut = served.cut, "drained");
-    Ok(())
+    tracing::info!(target: TARGET, connections_cut = served.cut, "drained");
+    Ok(End::Drained)
 }
 
 /// Starts everything but what belongs to the process.
@@ -111,6 +137,7 @@ pub(super) async fn start(
         checks,
         on_start,
         on_drain,
+        log_level,
         ..
     } = builder;
     let service = name?;
@@ -119,6 +146,7 @@ pub(super) async fn start(
         health.add(check)?;
     }
     let server = Server::new().limits(settings.limits);
+    metrics::watch_server(&metrics, &server)?;
     metrics.register_process()?;
     metrics.register_build_info(service.as_str(), &version)?;
     metrics.register_runtime("main", &tokio::runtime::Handle::current())?;
@@ -137,6 +165,7 @@ pub(super) async fn start(
         health: health.clone(),
         metrics: metrics.clone(),
         drain: server.drain().signal(),
+        log_level,
     });
 
     // The socket is open and nobody accepts yet: what comes early waits in the kernel and is not refused.
@@ -158,9 +187,10 @@ pub(super) async fn start(
     };
     health.set_ready();
     tracing::info!(
+        target: TARGET,
         service = %info.service(),
         instance = %info.instance(),
-        version = info.version(),
+        version = (!info.version().is_empty()).then(|| info.version()),
         url = %format_args!("http://{addr}"),
         took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         "listening on http://{addr}"
@@ -185,7 +215,7 @@ pub(super) async fn drain(running: &mut RunningHost) {
         .await
         .is_err()
     {
-        tracing::warn!(limit = ?DRAIN_HOOKS_MAX, "the drain hooks took too long and were given up");
+        tracing::warn!(target: TARGET, limit = ?DRAIN_HOOKS_MAX, "the drain hooks took too long and were given up");
     }
     follow_plan(&drain, running).await;
 }
@@ -222,7 +252,7 @@ async fn run_start_hooks(hooks: Vec<Hook>, info: &HostInfo) -> Result<(), HostEr
 async fn run_drain_hooks(hooks: Vec<Hook>, info: &HostInfo) {
     for hook in hooks.into_iter().rev() {
         if let Err(error) = hook.run(info.clone()).await {
-            tracing::warn!(error = &*error, "a drain hook failed");
+            tracing::warn!(target: TARGET, error = &*error, "a drain hook failed");
         }
     }
 }
@@ -266,20 +296,6 @@ fn telemetry(
     }
 }
 
-/// What telemetry loses must show somewhere else than in telemetry.
-fn watch_telemetry(builder: &ServiceHostBuilder, telemetry: &Telemetry) -> Result<(), HostError> {
-    let dropped = builder.metrics.gauge(
-        "msf_log_lines_dropped",
-        "Log lines that were dropped because the output was stuck.",
-    )?;
-    let stats = telemetry.stats();
-    builder.metrics.on_scrape(move || {
-        #[expect(clippy::cast_precision_loss, reason = "a count for people")]
-        dropped.set(stats.dropped_lines() as f64);
-    });
-    Ok(())
-}
-
 #[expect(clippy::print_stderr, reason = "the log is what failed")]
 fn report(error: &impl std::fmt::Display) {
     eprintln!("{error}");
@@ -287,11 +303,13 @@ fn report(error: &impl std::fmt::Display) {
 
 /// A second signal means it. Leaving `main` in order would wait for handlers that block a thread.
 #[expect(clippy::exit, reason = "the user asked twice")]
-fn stop_now(signal: &'static str) -> ! {
-    tracing::warn!(signal, "stopped at once; requests in flight are lost");
+fn exit_now() -> ! {
     std::process::exit(130)
 }
 
 const START_HOOKS_MAX: Duration = Duration::from_secs(30);
 const DRAIN_HOOKS_MAX: Duration = Duration::from_secs(5);
 const FLUSH_MAX: Duration = Duration::from_secs(2);
+/// The user asked twice; the line that says so is worth a moment.
+const LAST_WORDS_MAX: Duration = Duration::from_millis(100);
+const TARGET: &str = "msf_core::host";

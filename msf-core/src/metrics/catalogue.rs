@@ -88,10 +88,22 @@ pub(super) static BUILD_INFO: Spec<Gauge, 2> = Spec::gauge(
     ["service", "version"],
 );
 
+pub(crate) static LOG_LINES_DROPPED: Spec<Counter, 0> = Spec::counter(
+    "msf_log_lines_dropped_total",
+    "Log lines that were never written because the output was stuck.",
+    [],
+);
+
 pub(super) static OVERFLOW: Spec<Counter, 1> = Spec::counter(
     "msf_metrics_overflow_total",
     "Label sets folded into `other` because their family was full.",
     ["family"],
+);
+
+pub(crate) static OTLP_SPANS: Spec<Counter, 1> = Spec::counter(
+    "msf_otlp_spans_total",
+    "Finished spans by what became of them: exported, dropped (queue full) or failed (not taken).",
+    ["outcome"],
 );
 
 pub(super) static RUNTIME_ALIVE_TASKS: Spec<Gauge, 1> = Spec::gauge(
@@ -118,15 +130,24 @@ pub(super) static RUNTIME_WORKERS: Spec<Gauge, 1> = Spec::gauge(
     ["runtime"],
 );
 
-static CATALOGUE: [MetricInfo; 15] = [
+pub(crate) static SERVER_CONNECTIONS: Spec<Gauge, 0> = Spec::gauge(
+    "msf_server_connections",
+    "Open connections, upgraded ones included.",
+    [],
+);
+
+static CATALOGUE: [MetricInfo; 18] = [
     HTTP_ACTIVE.info(),
     HTTP_DURATION.info(),
     BUILD_INFO.info(),
+    LOG_LINES_DROPPED.info(),
     OVERFLOW.info(),
+    OTLP_SPANS.info(),
     RUNTIME_ALIVE_TASKS.info(),
     RUNTIME_QUEUE_DEPTH.info(),
     RUNTIME_BUSY.info(),
     RUNTIME_WORKERS.info(),
+    SERVER_CONNECTIONS.info(),
     process(
         "process_cpu_seconds_total",
         MetricKind::Counter,

@@ -47,7 +47,8 @@
 //! | `error_type` | meaning |
 //! |---|---|
 //! | empty | answered in full, with a status below 500 |
-//! | `500`...`599` | that status, however the body ended |
+//! | a [`Code`](crate::problem::Code) | answered with that problem, however the body ended |
+//! | `500`...`599` | another answer of that status, however its body ended |
 //! | `cancelled` | the caller went away before the end |
 //! | `body` | the response body failed |
 //! | `panic` | the service or its body panicked |
@@ -88,6 +89,8 @@ mod series;
 mod shape;
 mod spec;
 
+#[cfg(feature = "host")]
+pub(crate) use self::catalogue::{LOG_LINES_DROPPED, OTLP_SPANS, SERVER_CONNECTIONS};
 pub use self::catalogue::{MetricInfo, MetricKind, catalogue};
 pub use self::error::MetricsError;
 pub use self::family::{CounterFamily, GaugeFamily, HistogramFamily};

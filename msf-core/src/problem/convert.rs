@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use http_body_util::LengthLimitError;
+
 use super::{Code, Problem};
 use crate::{BoxError, deadline::DeadlineExceeded, name::InvalidName};
 
@@ -29,7 +31,8 @@ fn known(error: &(dyn Error + 'static)) -> Problem {
                 Some(problem.public_copy())
             } else if let Some(exceeded) = error.downcast_ref::<DeadlineExceeded>() {
                 Some((*exceeded).into())
-            } else if error.is::<http_body_util::LengthLimitError>() {
+            } else if error.is::<LengthLimitError>() || error.is::<Box<LengthLimitError>>() {
+                // axum keeps it in a box of its own.
                 Some(Problem::new(Code::PayloadTooLarge))
             } else if error.is::<tokio::time::error::Elapsed>() {
                 Some(Problem::new(Code::Timeout))

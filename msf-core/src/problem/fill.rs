@@ -129,6 +129,7 @@ fn filled<B: From<Bytes>>(response: Response<B>, code: Code) -> Response<B> {
     // The router may have said `content-length: 0` of the body that it did not have.
     head.headers.remove(header::CONTENT_LENGTH);
     head.headers.extend(problem.headers);
+    head.extensions.extend(problem.extensions);
     Response::from_parts(head, body)
 }
 

@@ -38,15 +38,18 @@
 //! assert_eq!(Problem::from_error(boxed).code(), Code::Internal);
 //! ```
 //!
-//! # Bare statuses
+//! # Bare statuses and panics
 //!
-//! Routers answer with a bare 404 or 405; [`FillProblemLayer`] gives such answers a body.
+//! Routers answer with a bare 404 or 405; [`FillProblemLayer`] gives such answers a body. A handler that
+//! panics gives no answer at all; [`CatchPanicLayer`] gives one. Both are part of
+//! `ServiceHost`.
 //!
 //! # Reading one
 //!
 //! A caller that receives a problem reads it with [`Received`], which tolerates what other
 //! frameworks leave out.
 
+mod catch_panic;
 mod code;
 mod convert;
 mod fill;
@@ -58,7 +61,9 @@ use std::{borrow::Cow, error::Error, fmt, time::Duration};
 use http::StatusCode;
 use serde_json::Value;
 
+pub(crate) use self::catch_panic::Caught;
 pub use self::{
+    catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicLayer},
     code::{Code, UnknownCode},
     fill::{FillProblem, FillProblemFuture, FillProblemLayer},
     received::Received,

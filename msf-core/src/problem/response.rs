@@ -29,7 +29,8 @@ impl Problem {
     /// The response that carries this problem.
     ///
     /// The trace id of the current request is put into the body, and everything that the client is
-    /// not told is logged: at `ERROR` for 5xx, at `DEBUG` otherwise.
+    /// not told is logged: at `ERROR` for 5xx, at `DEBUG` otherwise. The [`Code`](super::Code) is left in
+    /// the response's extensions, where the metrics and trace layers find it.
     ///
     /// # Panics
     ///
@@ -41,6 +42,8 @@ impl Problem {
             .expect("a map of strings, numbers and JSON values serializes");
         let mut response = Response::new(Bytes::from(body).into());
         *response.status_mut() = self.status();
+        // For the layers around: the same word goes into metrics and spans.
+        response.extensions_mut().insert(self.code());
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -51,15 +54,17 @@ impl Problem {
     }
 
     fn log(&self) {
-        let detail = self
-            .log_detail()
-            .or_else(|| self.detail())
-            .unwrap_or_default();
         let code = self.code().as_str();
+        let detail = self.log_detail().or_else(|| self.detail());
+        let cause = self
+            .0
+            .source
+            .as_ref()
+            .map(|_| tracing::field::display(Chain(self)));
         if self.status().is_server_error() {
-            tracing::error!(code, detail, error = %Chain(self), "answered with a problem");
+            tracing::error!(target: TARGET, code, detail, error = cause, "answered with a problem");
         } else {
-            tracing::debug!(code, detail, error = %Chain(self), "answered with a problem");
+            tracing::debug!(target: TARGET, code, detail, error = cause, "answered with a problem");
         }
     }
 }
@@ -128,6 +133,7 @@ impl fmt::Display for Chain<'_> {
 }
 
 const CHAIN_LEN_MAX: usize = 16;
+const TARGET: &str = "msf_core::problem";
 
 #[cfg(test)]
 mod tests {

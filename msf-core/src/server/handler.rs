@@ -17,10 +17,10 @@ use pin_project_lite::pin_project;
 use tower::util::Oneshot;
 use tower_service::Service;
 
-use super::{Body, Connection, DrainSignal, Limits, Phase, activity::Activity, panic::CatchPanic};
+use super::{Body, Connection, DrainSignal, Limits, Phase, activity::Activity};
 use crate::{
     BoxError, clock,
-    problem::{Code, Problem},
+    problem::{Caught, Code, Problem},
 };
 
 /// The hyper service of one connection.
@@ -53,7 +53,7 @@ pin_project! {
     where
         S: Service<Request<Body>>,
     {
-        Run { #[pin] future: CatchPanic<Oneshot<S, Request<Body>>> },
+        Run { #[pin] future: Caught<Oneshot<S, Request<Body>>> },
         Refused { problem: Option<Problem> },
     }
 }
@@ -122,7 +122,7 @@ where
                 .map(|body| Body::received(body, self.limits.body_limit, self.limits.body_timeout));
             request.extensions_mut().insert(self.connection.clone());
             State::Run {
-                future: CatchPanic::new(Oneshot::new(self.service.clone(), request)),
+                future: Caught::new(Oneshot::new(self.service.clone(), request)),
             }
         };
         ResponseFuture {

@@ -77,7 +77,6 @@ mod drain;
 mod handler;
 mod limits;
 mod listener;
-mod panic;
 mod serve;
 mod slots;
 mod stream;

@@ -2,6 +2,8 @@
 
 use http::{Method, StatusCode};
 
+use crate::problem::Code;
+
 /// How many values `http_request_method` can have.
 pub(super) const METHODS: usize = METHOD_LABELS.len();
 
@@ -59,6 +61,8 @@ pub(super) enum End {
 pub(super) struct Labels {
     pub(super) method: MethodLabel,
     pub(super) status: Option<StatusCode>,
+    /// Which problem was the answer, if one was.
+    pub(super) code: Option<Code>,
     pub(super) end: End,
 }
 
@@ -66,13 +70,14 @@ impl Labels {
     /// Equal for two requests exactly if they belong to the same series of a route.
     pub(super) fn key(self) -> u32 {
         let status = self.status.map_or(0, |status| u32::from(status.as_u16()));
-        // A status of 5xx hides how the request ended, so it must not make a second series.
-        let end = if self.server_error() {
+        let code = self.code.map_or(0, |code| code as u32 + 1);
+        // An error answer hides how the request ended, so it must not make a second series.
+        let end = if self.code.is_some() || self.server_error() {
             End::Complete
         } else {
             self.end
         };
-        u32::from(self.method.0) << 16 | status << 4 | end as u32
+        code << 24 | u32::from(self.method.0) << 16 | status << 4 | end as u32
     }
 
     pub(super) fn status(&self) -> &str {
@@ -80,6 +85,9 @@ impl Labels {
     }
 
     pub(super) fn error_type(&self) -> &str {
+        if let Some(code) = self.code {
+            return code.as_str();
+        }
         if self.server_error() {
             return self.status();
         }
@@ -105,8 +113,19 @@ mod tests {
         Labels {
             method: MethodLabel::of(&Method::PATCH),
             status: StatusCode::from_u16(status).ok(),
+            code: None,
             end,
         }
+    }
+
+    #[test]
+    fn a_problem_is_named_by_its_code() {
+        let mut open = labels(503, End::Complete);
+        open.code = Some(Code::BreakerOpen);
+        let mut full = open;
+        full.code = Some(Code::BulkheadFull);
+        assert_eq!(open.error_type(), "breaker_open");
+        assert_ne!(open.key(), full.key());
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Tracker {
             labels: Labels {
                 method,
                 status: None,
+                code: None,
                 end: End::Cancelled,
             },
             started: Instant::now(),
@@ -73,6 +74,7 @@ impl Tracker {
     /// The head of the response is there. A router inside the service may have left the route in it.
     pub(super) fn answered(&mut self, status: StatusCode, extensions: &Extensions) {
         self.labels.status = Some(status);
+        self.labels.code = extensions.get().copied();
         if self.route.is_none() {
             self.find_route(extensions);
         }

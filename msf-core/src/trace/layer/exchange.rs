@@ -61,7 +61,7 @@ impl Exchange {
         mut response: Response<B>,
     ) -> Response<ResponseBody<B>> {
         let status = response.status();
-        span::record_status(&self.span, status);
+        span::record_status(&self.span, status, response.extensions().get().copied());
         self.server_error = status.is_server_error();
         if let Some(access) = &mut self.access {
             access.status = Some(status);

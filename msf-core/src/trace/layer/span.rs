@@ -10,6 +10,7 @@ use tracing::field::{Empty, display};
 
 use super::super::RequestContext;
 use super::config::TraceLayer;
+use crate::problem::Code;
 
 /// Bytes of `url.path`, and of a path in the access log, at most.
 const MAX_PATH_LEN: usize = 1024;
@@ -47,13 +48,16 @@ pub(super) fn open<B>(
 }
 
 /// A 4xx leaves the span's status unset: the server did its work.
-pub(super) fn record_status(span: &Span, status: StatusCode) {
+pub(super) fn record_status(span: &Span, status: StatusCode, code: Option<Code>) {
     if span.is_disabled() {
         return;
     }
     span.record("http.response.status_code", status.as_u16());
     if status.is_server_error() {
-        record_error(span, status.as_str());
+        match code {
+            Some(code) => record_error(span, code.as_str()),
+            None => record_error(span, status.as_str()),
+        }
     }
 }
 
