@@ -1,7 +1,14 @@
 //! One connection from accept to close.
 
 use std::{
-    convert::Infallible, error::Error, fmt, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+    convert::Infallible,
+    error::Error,
+    fmt,
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -150,25 +157,31 @@ where
     let mut stopping = pin!(drain.reached(Phase::Stopping));
     let mut cut = pin!(drain.reached(Phase::Cut));
     let (mut is_draining, mut is_stopping, mut is_closing) = (false, false, false);
+    let mut is_told = false;
 
     loop {
+        // GOAWAY loses nothing. HTTP/1 has no such word: there every response says `Connection: close`
+        // from now on (see `Handler`). Who comes during the drain speaks HTTP/2 only once the preface
+        // is read, so this is asked after every poll.
+        let polled = poll_fn(|cx| {
+            let polled = http.as_mut().poll(cx);
+            if polled.is_pending() && is_draining && !is_told && activity.is_http2() {
+                is_told = true;
+                http.as_mut().graceful_shutdown();
+                return http.as_mut().poll(cx);
+            }
+            polled
+        });
         select! {
             biased;
-            outcome = http.as_mut() => {
+            outcome = polled => {
                 if let Err(error) = outcome {
                     log_failure(error.as_ref());
                 }
                 return Ended::Closed;
             }
             () = &mut cut => return Ended::Cut,
-            () = &mut draining, if !is_draining => {
-                is_draining = true;
-                // GOAWAY loses nothing. HTTP/1 has no such word: there every response says
-                // `Connection: close` from now on (see `Handler`).
-                if activity.is_http2() {
-                    http.as_mut().graceful_shutdown();
-                }
-            }
+            () = &mut draining, if !is_draining => is_draining = true,
             () = &mut stopping, if !is_stopping => {
                 is_stopping = true;
                 timer.as_mut().reset(clock::now() + IDLE_GRACE);

@@ -73,6 +73,22 @@ async fn a_slow_head_is_408_and_dripping_does_not_help() {
 }
 
 #[tokio::test]
+async fn a_method_that_begins_like_the_preface_of_http2_is_a_slow_head_too() {
+    let running = Running::start(quick().idle_timeout(Duration::from_secs(60)));
+    let mut client = running.connect().await;
+    client.send("PRIX /hello HTTP/1.1\r\n").await;
+    assert_eq!(client.answer().await.status, 408);
+}
+
+#[tokio::test]
+async fn half_a_preface_of_http2_is_closed_after_the_header_timeout() {
+    let running = Running::start(quick().idle_timeout(Duration::from_secs(60)));
+    let mut client = running.connect().await;
+    client.send("PRI * HTTP/2.0").await;
+    assert_eq!(client.answer().await.status, 408);
+}
+
+#[tokio::test]
 async fn a_silent_client_is_closed_without_an_answer() {
     let running = Running::start(quick());
     running.connect().await.closed().await;
