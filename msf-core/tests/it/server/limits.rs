@@ -89,6 +89,26 @@ async fn half_a_preface_of_http2_is_closed_after_the_header_timeout() {
 }
 
 #[tokio::test]
+async fn limits_without_an_end_do_not_break_the_server() {
+    for endless in [Duration::MAX, Duration::ZERO] {
+        let limits = Limits::default()
+            .idle_timeout(endless)
+            .body_timeout(Duration::MAX)
+            .write_timeout(Duration::MAX)
+            .header_timeout(Duration::MAX);
+        let running = Running::start(limits);
+        running.is_alive().await;
+        let mut client = running.connect().await;
+        client
+            .send("POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n")
+            .await;
+        sleep(Duration::from_millis(20)).await;
+        client.send("a").await;
+        assert_eq!(client.answer().await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_silent_client_is_closed_without_an_answer() {
     let running = Running::start(quick());
     running.connect().await.closed().await;
