@@ -219,3 +219,66 @@ async fn shards_share_a_port_and_end_together() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_shard_that_panics_ends_the_whole_server() {
+    let listeners = Listener::bind_shared(([127, 0, 0, 1], 0).into(), 3).unwrap();
+    let addr = listeners[0].local_addr();
+    let service = || {
+        let thread = std::thread::current();
+        assert_ne!(thread.name(), Some("msf-shard-1"), "on purpose");
+        tower::service_fn(answer)
+    };
+    let error = soon(Server::new().serve_sharded(listeners, service))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("shard"), "{error}");
+    closes(addr).await;
+}
+
+#[tokio::test]
+async fn dropping_a_sharded_server_ends_its_threads() {
+    let listeners = Listener::bind_shared(([127, 0, 0, 1], 0).into(), 2).unwrap();
+    let addr = listeners[0].local_addr();
+    let server = Server::new();
+    let serving = server.serve_sharded(listeners, || tower::service_fn(answer));
+    let _dropped = tokio::time::timeout(Duration::from_millis(50), serving).await;
+    closes(addr).await;
+}
+
+#[tokio::test]
+async fn a_shard_whose_thread_is_blocked_does_not_hold_up_the_deadline() {
+    let listeners = Listener::bind_shared(([127, 0, 0, 1], 0).into(), 1).unwrap();
+    let addr = listeners[0].local_addr();
+    let (begun, mut has_begun) = tokio::sync::mpsc::channel(1);
+    let service = move || {
+        let begun = begun.clone();
+        tower::service_fn(move |_request: Request<Body>| {
+            let _begun = begun.try_send(());
+            std::thread::sleep(Duration::from_secs(6));
+            async { Ok::<_, Infallible>(Response::new(Body::empty())) }
+        })
+    };
+    let server = Server::new();
+    let drain = server.drain().clone();
+    let task = task::spawn("server", async move {
+        server.serve_sharded(listeners, service).await
+    });
+    let mut client = super::Client(TcpStream::connect(addr).await.unwrap());
+    client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    soon(has_begun.recv()).await.unwrap();
+    drain.advance(Phase::Cut);
+    let served = tokio::time::timeout(Duration::from_secs(3), task.join())
+        .await
+        .expect("the deadline holds");
+    assert_eq!(served.unwrap().unwrap().cut, 1);
+}
+
+async fn closes(addr: std::net::SocketAddr) {
+    soon(async {
+        while TcpStream::connect(addr).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
