@@ -8,6 +8,7 @@ use tracing::Level;
 use super::super::RequestContext;
 use super::outcome::Outcome;
 use super::span::clipped_path;
+use crate::problem::Code;
 
 /// Which requests get a line in the access log.
 ///
@@ -33,6 +34,7 @@ pub enum AccessLog {
 pub(super) struct Access {
     pub(super) route: Option<Box<str>>,
     pub(super) status: Option<StatusCode>,
+    pub(super) code: Option<Code>,
     pub(super) response_bytes: u64,
     policy: AccessLog,
     path: Option<PathAndQuery>,
@@ -53,6 +55,7 @@ impl Access {
         Some(Self {
             route: route.map(Into::into),
             status: None,
+            code: None,
             response_bytes: 0,
             policy,
             path: request.uri().path_and_query().cloned(),
@@ -70,7 +73,10 @@ impl Access {
         let server_error = self.status.filter(StatusCode::is_server_error);
         let error = server_error
             .as_ref()
-            .map(StatusCode::as_str)
+            .map(|status| match self.code {
+                Some(code) => code.as_str(),
+                None => status.as_str(),
+            })
             .or_else(|| outcome.error_type());
         if error.is_none() && self.policy == AccessLog::Failures {
             return;

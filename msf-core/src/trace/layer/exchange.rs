@@ -61,10 +61,12 @@ impl Exchange {
         mut response: Response<B>,
     ) -> Response<ResponseBody<B>> {
         let status = response.status();
-        span::record_status(&self.span, status, response.extensions().get().copied());
+        let code = response.extensions().get().copied();
+        span::record_status(&self.span, status, code);
         self.server_error = status.is_server_error();
         if let Some(access) = &mut self.access {
             access.status = Some(status);
+            access.code = code;
         }
         if !self.route_known
             && let Some(route) = (self.config.route)(response.extensions())
