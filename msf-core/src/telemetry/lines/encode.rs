@@ -14,11 +14,8 @@ pub(super) const MAX_VALUE_BYTES: usize = 16 * 1024;
 /// Appends `text`, escaped for use inside a JSON string (RFC 8259 §7).
 pub(super) fn push_escaped(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    // Nearly all text is plain. Without an early exit the compiler looks at 16 bytes at once.
-    if !bytes
-        .iter()
-        .fold(false, |any, byte| any | is_special(*byte))
-    {
+    // Nearly all text is plain.
+    if !any_special(bytes) {
         return out.extend_from_slice(bytes);
     }
     let mut copied = 0;
@@ -72,6 +69,10 @@ pub(super) fn push_float(out: &mut Vec<u8>, value: f64) {
     // digits has no shorter spelling that reads back as the same double.
     let thousandths = (value * 1000.0).round();
     if value > 0.0 && thousandths < 1e15 && thousandths / 1000.0 == value {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a whole number above zero and below 1e15"
+        )]
         push_thousandths(out, thousandths as u64);
     } else if value.is_finite() {
         // `Debug` keeps `1.0` a float and prints large numbers with an exponent.
@@ -113,6 +114,26 @@ pub(super) fn push_unsigned(out: &mut Vec<u8>, mut value: u64) {
 fn is_special(byte: u8) -> bool {
     // DEL needs no escape in JSON, but a terminal acts on it.
     (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == 0x7f)
+}
+
+/// Whether [`is_special`] holds of any byte; eight bytes at once, the last ones filled up with spaces.
+fn any_special(bytes: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The high bit of some byte is set exactly if some byte of `word` is below `limit`, up to 0x80.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let equal = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let special = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        below(word, 0x20) | equal(word, b'"') | equal(word, b'\\') | equal(word, 0x7f)
+    };
+    let (words, rest) = bytes.as_chunks();
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    words
+        .iter()
+        .fold(special(&last), |any, word| any | special(word))
+        != 0
 }
 
 struct Escaping<'a> {
@@ -180,6 +201,11 @@ mod tests {
         #[test]
         fn any_float_is_spelled_as_debug_spells_it(value in proptest::num::f64::NORMAL) {
             prop_assert_eq!(spelled(|out| push_float(out, value)), format!("{value:?}"));
+        }
+
+        #[test]
+        fn a_special_byte_is_found_wherever_it_is(bytes in proptest::collection::vec(0x1e..=0x80_u8, 0..40)) {
+            prop_assert_eq!(any_special(&bytes), bytes.iter().any(|byte| is_special(*byte)));
         }
 
         #[test]

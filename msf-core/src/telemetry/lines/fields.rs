@@ -44,11 +44,12 @@ impl Fields {
     /// They are taken out of their slot meanwhile, because a value may log while it is printed:
     /// that inner event then finds an empty slot and uses buffers of its own.
     pub(super) fn lend<T>(work: impl FnOnce(&mut Self) -> T) -> T {
-        let mut fields = SLOT.try_with(Cell::take).unwrap_or_default();
+        let lent = SLOT.try_with(Cell::take).unwrap_or_default();
+        let mut fields = lent.unwrap_or_default();
         let result = work(&mut fields);
         fields.clear();
         // Fails only while the thread is torn down.
-        let _ = SLOT.try_with(|slot| slot.set(fields));
+        let _ = SLOT.try_with(|slot| slot.set(Some(fields)));
         result
     }
 
@@ -254,19 +255,8 @@ impl Visit for Visitor<'_> {
 }
 
 thread_local! {
-    static SLOT: Cell<Fields> = const {
-        Cell::new(Fields {
-            trace_id: None,
-            span_id: None,
-            request_id: Vec::new(),
-            title: Vec::new(),
-            span: Vec::new(),
-            entries: Vec::new(),
-            marks: Vec::new(),
-            seen: 0,
-            keys: 0,
-        })
-    };
+    // Boxed, because it is taken and put back for every span and event.
+    static SLOT: Cell<Option<Box<Fields>>> = const { Cell::new(None) };
 }
 
 /// How much memory a thread's buffer keeps between two lines.

@@ -129,7 +129,7 @@ impl SpanRecord {
         let end = self
             .marks
             .get(at)
-            .map_or(self.entries().len(), |next| next.start);
+            .map_or_else(|| self.entries().len(), |next| next.start);
         self.text.drain(self.name_end + start..self.name_end + end);
         for mark in &mut self.marks[at..] {
             mark.start -= end - start;
