@@ -12,6 +12,7 @@ use super::body::ResponseBody;
 use super::config::TraceLayer;
 use super::outcome::Outcome;
 use super::span;
+use super::template::Template;
 
 /// Owns the span and owes the access event. The event is written when the exchange is dropped and
 /// nowhere else, so there is exactly one however the request ends.
@@ -73,7 +74,7 @@ impl Exchange {
         {
             span::record_route(&self.span, self.method, route);
             if let Some(access) = &mut self.access {
-                access.route = Some(route.into());
+                access.route = Some(Template::new(route));
             }
         }
         if self.config.send_request_id
@@ -118,10 +119,7 @@ impl Drop for Exchange {
             span::record_error(&self.span, error);
         }
         if let Some(access) = &self.access {
-            // Without a span nobody else can tell which request the line is about.
-            let context = self.context.as_ref().filter(|_| self.span.is_disabled());
-            self.span
-                .in_scope(|| access.write(self.method, self.outcome, context));
+            access.write(self.method, self.outcome, &self.span, self.context.as_ref());
         }
     }
 }
