@@ -173,7 +173,9 @@ impl Stream {
         let all_is_read = || io::Error::from(io::ErrorKind::WouldBlock);
         let attempt = self.tcp.try_io(Interest::READABLE, || {
             let room = buf.remaining();
-            // It takes room that was never written; zeroing hyper's 8 KiB costs more than most reads.
+            // It takes room that was never written; zeroing hyper's 8 KiB costs more than most reads. tokio
+            // warns of its own methods in here because they touch readiness too: when this one would
+            // block it clears what it saw itself, and the outer call then finds nothing of that tick to clear.
             let n = self.tcp.try_read_buf(buf)?;
             let is_short = (1..room).contains(&n);
             read = Ok(n);
