@@ -60,6 +60,8 @@ async fn serve(kind: &str, port: u16) -> Result<(), BoxError> {
     }
     let routes = Router::new().route("/hello/{name}", get(hello));
     if kind == "server" {
+        // `axum::serve` does the same: without it, a router prepares its handlers for every request anew.
+        let routes = routes.with_state(());
         Server::new().serve(Listener::bind(addr)?, routes).await?;
         return Ok(());
     }

@@ -86,7 +86,7 @@ impl Flight {
                 tracing::warn!(target: "msf_core::health", check, hard, %error, "health check fails");
             }
             Ok(()) if was_failing => {
-                tracing::info!(target: "msf_core::health", check, "health check passes again")
+                tracing::info!(target: "msf_core::health", check, "health check passes again");
             }
             Ok(()) | Err(_) => {}
         }

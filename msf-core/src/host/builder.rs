@@ -7,9 +7,10 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{
-    HostConfig, HostError, HostInfo, HostSettings, RunningHost, axum_routes,
+    HostConfig, HostError, HostInfo, HostSettings, RunningHost,
+    axum_routes::{self, Routes},
     hooks::Hook,
-    routes::{Layers, Routes},
+    routes::Layers,
     run,
 };
 use crate::{

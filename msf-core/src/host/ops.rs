@@ -4,16 +4,16 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
-use http_body_util::Either;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::routes::Routes;
+use super::axum_routes::{Routes, RoutesBody, own_body};
 use crate::{
     health::Health,
     metrics::{self, Metrics},
@@ -27,30 +27,38 @@ use crate::{
 /// traces and metrics of real requests.
 #[derive(Clone, Debug)]
 pub(super) struct Ops {
+    // Cloned for every request, of which few ask for it.
+    answers: Arc<Answers>,
+    routes: Routes,
+}
+
+#[derive(Debug)]
+struct Answers {
     health: Health,
     metrics: Metrics,
-    routes: Routes,
 }
 
 type OpsFuture = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
 
 pin_project! {
     /// The response of the routes or of an operational path.
-    pub(super) struct ResponseFuture {
-        #[pin]
-        inner: Either<OpsFuture, <Routes as Service<Request<Body>>>::Future>,
+    #[project = ResponseProjection]
+    pub(super) enum ResponseFuture {
+        Own { answer: OpsFuture },
+        Routes { #[pin] future: <Routes as Service<Request<Body>>>::Future },
     }
 }
 
 impl Ops {
-    pub(super) const fn new(health: Health, metrics: Metrics, routes: Routes) -> Self {
+    pub(super) fn new(health: Health, metrics: Metrics, routes: Routes) -> Self {
         Self {
-            health,
-            metrics,
+            answers: Arc::new(Answers { health, metrics }),
             routes,
         }
     }
+}
 
+impl Answers {
     fn answer(&self, method: &Method, path: &str, query: Option<&str>) -> Option<OpsFuture> {
         if path == METRICS_PATH {
             let is_read = matches!(*method, Method::GET | Method::HEAD);
@@ -65,7 +73,7 @@ impl Ops {
 }
 
 impl Service<Request<Body>> for Ops {
-    type Response = Response<Body>;
+    type Response = Response<RoutesBody>;
     type Error = Infallible;
     type Future = ResponseFuture;
 
@@ -75,21 +83,28 @@ impl Service<Request<Body>> for Ops {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let uri = request.uri();
-        let inner = match self.answer(request.method(), uri.path(), uri.query()) {
-            Some(answer) => Either::Left(answer),
-            None => Either::Right(self.routes.call(request)),
-        };
-        ResponseFuture { inner }
+        match self
+            .answers
+            .answer(request.method(), uri.path(), uri.query())
+        {
+            Some(answer) => ResponseFuture::Own { answer },
+            None => ResponseFuture::Routes {
+                future: self.routes.call(request),
+            },
+        }
     }
 }
 
 impl Future for ResponseFuture {
-    type Output = Result<Response<Body>, Infallible>;
+    type Output = Result<Response<RoutesBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().inner.get_mut() {
-            Either::Left(answer) => answer.as_mut().poll(cx).map(|r| Ok(r.map(Body::from))),
-            Either::Right(routes) => Pin::new(routes).poll(cx),
+        match self.project() {
+            ResponseProjection::Own { answer } => answer
+                .as_mut()
+                .poll(cx)
+                .map(|response| Ok(response.map(|body| own_body(body.into())))),
+            ResponseProjection::Routes { future } => future.poll(cx),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The user's routes, behind the layers that every service has, as one type.
+//! The layers around the routes, and a service without its type.
 
 use std::convert::Infallible;
 
@@ -17,7 +17,7 @@ use crate::{
 
 /// The one seam at which a service loses its type, so that the type of a host does not grow with the
 /// user's routes.
-pub(super) type Routes = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+pub(super) type Erased = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 /// The layers around the routes.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub(super) struct Layers {
 impl Layers {
     /// Wraps any service. Where a router inside it knows the template of a route, it has to say so
     /// with [`MatchedRoute`](crate::route::MatchedRoute).
-    pub(super) fn around<S, B>(self, service: S) -> Routes
+    pub(super) fn around<S, B>(self, service: S) -> Erased
     where
         S: Service<Request<Body>, Response = Response<B>, Error = Infallible>
             + Clone
@@ -47,28 +47,14 @@ impl Layers {
             // Innermost, where the bare answers of a router come from.
             .layer(FillProblemLayer::new())
             .layer(CatchPanicLayer::new())
-            .service(service.map_response(|response: Response<B>| response.map(Body::new)));
-        erase(service)
+            .service(service.map_response(|response: Response<B>| response.map(Body::new)))
+            .map_response(|response: Response<_>| response.map(Body::new));
+        BoxCloneSyncService::new(service)
     }
 }
 
-/// Takes the type away.
-pub(super) fn erase<S, B>(service: S) -> Routes
-where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    BoxCloneSyncService::new(service.map_response(|response: Response<B>| response.map(Body::new)))
-}
-
 /// What a service without routes answers.
-pub(super) fn nothing() -> Routes {
+pub(super) fn nothing() -> Erased {
     let not_found = tower::service_fn(|_request: Request<Body>| async {
         let problem = Problem::new(crate::problem::Code::NotFound);
         Ok::<_, Infallible>(problem.into_response::<Body>())

@@ -6,8 +6,15 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::routes::{Layers, Routes};
+pub(super) use super::routes::nothing;
+use super::routes::{Erased, Layers};
 use crate::{BoxError, server::Body};
+
+/// The user's routes, behind the layers that every service has, as one type.
+pub(super) type Routes = Erased;
+
+/// The body of the routes' responses.
+pub(super) type RoutesBody = Body;
 
 /// Wraps a service in the layers.
 pub(super) fn observe<S, B>(service: S, layers: Layers) -> Routes
@@ -22,4 +29,9 @@ where
     B::Error: Into<BoxError>,
 {
     layers.around(service)
+}
+
+/// A body of the host's own.
+pub(super) fn own_body(body: Body) -> RoutesBody {
+    body
 }

@@ -5,13 +5,12 @@ use std::{pin::pin, time::Duration};
 use tokio::{select, time};
 
 use super::{
-    HostConfig, HostError, HostInfo, HostSettings, RunningHost, ServiceHostBuilder,
+    HostConfig, HostError, HostInfo, HostSettings, RunningHost, ServiceHostBuilder, axum_routes,
     builder::Settings,
     export,
     hooks::{self, Hook},
     metrics,
     ops::Ops,
-    routes,
     signals::Signals,
 };
 use crate::{
@@ -126,7 +125,7 @@ pub(super) async fn start(
     let layers = builder.layers()?;
     let routes = match &builder.routes {
         Some(routes) => routes(layers),
-        None => routes::nothing(),
+        None => axum_routes::nothing(),
     };
     let ServiceHostBuilder {
         name,

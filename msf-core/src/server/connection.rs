@@ -153,9 +153,8 @@ where
         idle: limits.idle_timeout,
     };
     let mut timer = pin!(time::sleep(patience.header));
-    let mut draining = pin!(drain.reached(Phase::Draining));
-    let mut stopping = pin!(drain.reached(Phase::Stopping));
-    let mut cut = pin!(drain.reached(Phase::Cut));
+    // One future and not one for each phase: it is polled whenever the connection is.
+    let mut change = pin!(drain.reached(Phase::Draining));
     let (mut is_draining, mut is_stopping, mut is_closing) = (false, false, false);
     let mut is_told = false;
 
@@ -180,14 +179,20 @@ where
                 }
                 return Ended::Closed;
             }
-            () = &mut cut => return Ended::Cut,
-            () = &mut draining, if !is_draining => is_draining = true,
-            () = &mut stopping, if !is_stopping => {
-                is_stopping = true;
-                timer.as_mut().reset(clock::now() + IDLE_GRACE);
-                if activity.is_busy() {
-                    http.as_mut().graceful_shutdown();
+            () = change.as_mut() => {
+                let phase = drain.phase();
+                if phase == Phase::Cut {
+                    return Ended::Cut;
                 }
+                is_draining = true;
+                if phase == Phase::Stopping {
+                    is_stopping = true;
+                    timer.as_mut().reset(clock::now() + IDLE_GRACE);
+                    if activity.is_busy() {
+                        http.as_mut().graceful_shutdown();
+                    }
+                }
+                change.set(drain.reached(if is_stopping { Phase::Cut } else { Phase::Stopping }));
             }
             () = &mut timer, if !is_closing => {
                 if is_stopping {

@@ -51,36 +51,31 @@ impl<S: Subscriber> Layer<S> for Gate {
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
-        let directives = self.level.load();
-        if directives.follows_spans {
+        if let Some(directives) = self.level.load_following() {
             directives.filter.on_new_span(attributes, id, ctx);
         }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
-        let directives = self.level.load();
-        if directives.follows_spans {
+        if let Some(directives) = self.level.load_following() {
             directives.filter.on_record(id, values, ctx);
         }
     }
 
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
-        let directives = self.level.load();
-        if directives.follows_spans {
+        if let Some(directives) = self.level.load_following() {
             directives.filter.on_enter(id, ctx);
         }
     }
 
     fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
-        let directives = self.level.load();
-        if directives.follows_spans {
+        if let Some(directives) = self.level.load_following() {
             directives.filter.on_exit(id, ctx);
         }
     }
 
     fn on_close(&self, id: Id, ctx: Context<'_, S>) {
-        let directives = self.level.load();
-        if directives.follows_spans {
+        if let Some(directives) = self.level.load_following() {
             directives.filter.on_close(id, ctx);
         }
     }

@@ -5,11 +5,12 @@ use std::fmt::{self, Write};
 /// The id in `text`, if it is `N` lower-case hex digits and not all zero.
 pub(super) fn parse<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits: [u8; N] = text.as_bytes().try_into().ok()?;
-    let is_hex = digits
-        .iter()
-        .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    // Without an early exit the compiler looks at 16 digits at once.
+    let is_hex = digits.iter().fold(true, |all, digit| {
+        all & (digit.is_ascii_digit() | (b'a'..=b'f').contains(digit))
+    });
     // W3C Trace Context §3.2.2: an id of zeroes is invalid.
-    let is_zero = digits.iter().all(|b| *b == b'0');
+    let is_zero = digits == [b'0'; N];
     (is_hex && !is_zero).then_some(digits)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use tracing_subscriber::EnvFilter;
@@ -23,7 +24,13 @@ use super::error::InvalidLevel;
 /// ```
 #[derive(Clone)]
 pub struct LevelHandle {
-    shared: Arc<ArcSwap<Directives>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    directives: ArcSwap<Directives>,
+    /// [`Directives::follows_spans`], asked whenever a span is entered or left.
+    follows_spans: AtomicBool,
 }
 
 impl LevelHandle {
@@ -33,7 +40,13 @@ impl LevelHandle {
     ///
     /// [`InvalidLevel`] if the directive cannot be understood; the level stays as it was.
     pub fn set(&self, directive: &str) -> Result<(), InvalidLevel> {
-        self.shared.store(Arc::new(Directives::parse(directive)?));
+        let directives = Directives::parse(directive)?;
+        let follows_spans = directives.follows_spans;
+        self.shared.directives.store(Arc::new(directives));
+        // Later than the filter: a span seen in between is one that was made before the change.
+        self.shared
+            .follows_spans
+            .store(follows_spans, Ordering::Release);
         // Every callsite cached its answer, and the maximum level was computed from the old filter.
         tracing::callsite::rebuild_interest_cache();
         Ok(())
@@ -42,17 +55,28 @@ impl LevelHandle {
     /// The directive in force.
     #[must_use]
     pub fn current(&self) -> String {
-        self.shared.load().text.clone()
+        self.load().text.clone()
     }
 
     pub(super) fn new(directives: Directives) -> Self {
         Self {
-            shared: Arc::new(ArcSwap::from_pointee(directives)),
+            shared: Arc::new(Shared {
+                follows_spans: AtomicBool::new(directives.follows_spans),
+                directives: ArcSwap::from_pointee(directives),
+            }),
         }
     }
 
     pub(super) fn load(&self) -> arc_swap::Guard<Arc<Directives>> {
-        self.shared.load()
+        self.shared.directives.load()
+    }
+
+    /// The directives, if they name spans.
+    pub(super) fn load_following(&self) -> Option<arc_swap::Guard<Arc<Directives>>> {
+        self.shared
+            .follows_spans
+            .load(Ordering::Acquire)
+            .then(|| self.load())
     }
 }
 
@@ -67,7 +91,7 @@ pub(super) struct Directives {
     text: String,
     pub(super) filter: EnvFilter,
     /// Whether a directive names a span: only then must the filter follow spans, which takes locks.
-    pub(super) follows_spans: bool,
+    follows_spans: bool,
 }
 
 impl Directives {

@@ -3,14 +3,14 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use tracing::{
-    Event, Level, Subscriber,
+    Dispatch, Event, Level, Subscriber,
     field::{Field, Visit},
     span,
-    subscriber::DefaultGuard,
+    subscriber::{DefaultGuard, NoSubscriber},
 };
 use tracing_subscriber::{
     Layer,
@@ -61,6 +61,12 @@ impl LogCapture {
 
     /// Starts to capture on this thread, at every level.
     pub fn start() -> Self {
+        // While tracing knows one subscriber only, it asks the current thread's whether a callsite is of
+        // interest and remembers the answer for all threads. A thread of another test, which captures
+        // nothing, would then switch spans off for us. A second subscriber makes it ask everybody.
+        static SECOND: OnceLock<Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| Dispatch::new(NoSubscriber::new()));
+
         let events = Events::default();
         let layer = CaptureLayer(events.clone());
         let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));

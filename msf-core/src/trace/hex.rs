@@ -2,6 +2,22 @@
 
 use std::str;
 
+/// `N` hex digits, on the stack.
+pub(super) struct Hex<const N: usize>([u8; N]);
+
+impl<const N: usize> Hex<N> {
+    /// `bytes` as hex; `N` must be twice their number.
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        let mut text = [0; N];
+        encode(bytes, &mut text);
+        Self(text)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        ascii(&self.0)
+    }
+}
+
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Writes `bytes` as hex into `out`, which must be twice as long.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::hex;
+use super::hex::{self, Hex};
 
 /// Defines an identifier of `$len` bytes. One macro, so that both obey the same rules by construction.
 macro_rules! hex_id {
@@ -37,6 +37,11 @@ macro_rules! hex_id {
                 self.0
             }
 
+            /// The text of the identifier.
+            pub(super) fn hex(self) -> Hex<{ $len * 2 }> {
+                Hex::new(&self.0)
+            }
+
             pub(super) fn from_hex(text: &[u8]) -> Result<Self, InvalidId> {
                 if text.len() != $len * 2 {
                     return Err(InvalidId::Length { expected: $len * 2, found: text.len() });
@@ -56,9 +61,7 @@ macro_rules! hex_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let mut text = [0; $len * 2];
-                hex::encode(&self.0, &mut text);
-                f.pad(hex::ascii(&text))
+                f.pad(self.hex().as_str())
             }
         }
 

@@ -67,7 +67,7 @@
 //!
 //! | field | |
 //! |---|---|
-//! | `method`, `path`, `route`, `status` | as in the span; no `status` if there was no response |
+//! | `http.request.method`, `url.path`, `http.route`, `http.response.status_code` | as in the span, which says them once in the JSON lines of this crate; no status if there was no response |
 //! | `outcome` | `completed`, `failed`, `cancelled` or `panicked` |
 //! | `error.type` | as in the span, only on failure |
 //! | `duration_ms` | from the call to the end of the body, in milliseconds with three decimals |

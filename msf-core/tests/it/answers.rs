@@ -69,6 +69,7 @@ async fn a_panic_can_be_followed_from_the_answer_to_the_log() {
     let problem = assert_problem!(response, Code::Internal);
 
     let line = logs.find("answered with a problem").unwrap();
+    println!("{logs:#?}");
     assert_eq!(line.field("trace_id"), problem.trace_id.as_deref());
     assert_eq!(
         line.field("detail"),

@@ -1,11 +1,10 @@
-//! JSON text: escaping, and finding one's way in entries written here.
+//! JSON text: values and escapes.
 //!
 //! Fields are kept as *entries*: `,"key":value` one after the other, each with its leading comma,
 //! so that fields of events and spans are joined by copying bytes. A value is a string, a number,
-//! `true`, `false` or `null`; nothing nests, which keeps [`entries`] a simple scan.
+//! `true`, `false` or `null`.
 
 use std::fmt::{self, Write};
-use std::ops::Range;
 
 /// Longest text of one value in bytes; what is beyond is cut and marked with `…`.
 ///
@@ -15,11 +14,8 @@ pub(super) const MAX_VALUE_BYTES: usize = 16 * 1024;
 /// Appends `text`, escaped for use inside a JSON string (RFC 8259 §7).
 pub(super) fn push_escaped(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    // Nearly all text is plain. Without an early exit the compiler looks at 16 bytes at once.
-    if !bytes
-        .iter()
-        .fold(false, |any, byte| any | is_special(*byte))
-    {
+    // Nearly all text is plain.
+    if !any_special(bytes) {
         return out.extend_from_slice(bytes);
     }
     let mut copied = 0;
@@ -46,6 +42,9 @@ pub(super) fn push_escaped(out: &mut Vec<u8>, text: &str) {
 
 /// Appends a string, escaped and cut at [`MAX_VALUE_BYTES`].
 pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
+    if text.len() <= MAX_VALUE_BYTES {
+        return push_escaped(out, text);
+    }
     let mut writer = Escaping {
         out,
         left: MAX_VALUE_BYTES,
@@ -66,12 +65,29 @@ pub(super) fn push_display(out: &mut Vec<u8>, value: fmt::Arguments<'_>) {
 
 /// Appends `value`, or `null` if JSON cannot spell it.
 pub(super) fn push_float(out: &mut Vec<u8>, value: f64) {
-    if value.is_finite() {
+    // Durations have three decimals, and `fmt` takes long to find that out. A number of at most 15
+    // digits has no shorter spelling that reads back as the same double.
+    let thousandths = (value * 1000.0).round();
+    if value > 0.0 && thousandths < 1e15 && thousandths / 1000.0 == value {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a whole number above zero and below 1e15"
+        )]
+        push_thousandths(out, thousandths as u64);
+    } else if value.is_finite() {
         // `Debug` keeps `1.0` a float and prints large numbers with an exponent.
         push_number(out, format_args!("{value:?}"));
     } else {
         out.extend_from_slice(b"null");
     }
+}
+
+fn push_thousandths(out: &mut Vec<u8>, value: u64) {
+    push_unsigned(out, value / 1000);
+    let digit = |unit: u64| b"0123456789"[(value / unit % 10) as usize];
+    let decimals = [b'.', digit(100), digit(10), digit(1)];
+    let zeros = decimals[2..].iter().rev().take_while(|d| **d == b'0');
+    out.extend_from_slice(&decimals[..decimals.len() - zeros.count()]);
 }
 
 /// Appends a number as it prints.
@@ -80,55 +96,19 @@ pub(super) fn push_number(out: &mut Vec<u8>, value: fmt::Arguments<'_>) {
     let _ = std::io::Write::write_fmt(out, value);
 }
 
-/// Where one entry lies in its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// From the leading comma to the end of the value.
-    pub(super) whole: Range<usize>,
-    /// The key, without quotes.
-    pub(super) key: Range<usize>,
-    /// The value, with quotes if it is a string.
-    pub(super) value: Range<usize>,
-}
-
-/// The entries in `text`, in order.
-pub(super) fn entries(text: &[u8]) -> impl Iterator<Item = Entry> + '_ {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        if at >= text.len() {
-            return None;
+/// Appends a whole number, without the detour over `fmt`: statuses and sizes are in every access line.
+pub(super) fn push_unsigned(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b"0123456789"[(value % 10) as usize];
+        value /= 10;
+        if value == 0 {
+            break;
         }
-        let key = at + 2..string_end(text, at + 2);
-        let start = key.end + 2;
-        let end = if text[start] == b'"' {
-            string_end(text, start + 1) + 1
-        } else {
-            let comma = text[start..].iter().position(|byte| *byte == b',');
-            comma.map_or(text.len(), |offset| start + offset)
-        };
-        let entry = Entry {
-            whole: at..end,
-            key,
-            value: start..end,
-        };
-        at = end;
-        Some(entry)
-    })
-}
-
-/// The entry of `key` in `text`; `key` must be escaped already.
-pub(super) fn find(text: &[u8], key: &[u8]) -> Option<Entry> {
-    entries(text).find(|entry| text[entry.key.clone()] == *key)
-}
-
-/// One bit for a key: two keys with different bits are different keys.
-///
-/// A union of these answers "surely no key in common" without looking at text.
-pub(super) fn key_bit(key: &[u8]) -> u64 {
-    let hash = key.iter().fold(0_u32, |hash, byte| {
-        hash.wrapping_mul(31).wrapping_add(u32::from(*byte))
-    });
-    1 << ((hash ^ (hash >> 11)) & 63)
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 fn is_special(byte: u8) -> bool {
@@ -136,12 +116,24 @@ fn is_special(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == 0x7f)
 }
 
-fn string_end(text: &[u8], mut at: usize) -> usize {
-    while text[at] != b'"' {
-        // A backslash takes the next byte with it, which may be a quote.
-        at += if text[at] == b'\\' { 2 } else { 1 };
-    }
-    at
+/// Whether [`is_special`] holds of any byte; eight bytes at once, the last ones filled up with spaces.
+fn any_special(bytes: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The high bit of some byte is set exactly if some byte of `word` is below `limit`, up to 0x80.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let equal = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let special = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        below(word, 0x20) | equal(word, b'"') | equal(word, b'\\') | equal(word, 0x7f)
+    };
+    let (words, rest) = bytes.as_chunks();
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    words
+        .iter()
+        .fold(special(&last), |any, word| any | special(word))
+        != 0
 }
 
 struct Escaping<'a> {
@@ -169,4 +161,57 @@ fn floor_char_boundary(text: &str, at: usize) -> usize {
         .rev()
         .find(|at| text.is_char_boundary(*at))
         .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spelled(push: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        push(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_float_stays_a_float() {
+        for (value, text) in [
+            (1.0, "1.0"),
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (0.05, "0.05"),
+            (1500.12, "1500.12"),
+            (0.0004, "0.0004"),
+            (1e300, "1e300"),
+            (f64::NAN, "null"),
+        ] {
+            assert_eq!(spelled(|out| push_float(out, value)), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn durations_are_spelled_as_debug_spells_them(micros: u64, shift in 0..64_u32) {
+            let value = (micros >> shift) as f64 / 1000.0;
+            prop_assert_eq!(spelled(|out| push_float(out, value)), format!("{value:?}"));
+        }
+
+        #[test]
+        fn any_float_is_spelled_as_debug_spells_it(value in proptest::num::f64::NORMAL) {
+            prop_assert_eq!(spelled(|out| push_float(out, value)), format!("{value:?}"));
+        }
+
+        #[test]
+        fn a_special_byte_is_found_wherever_it_is(bytes in proptest::collection::vec(0x1e..=0x80_u8, 0..40)) {
+            prop_assert_eq!(any_special(&bytes), bytes.iter().any(|byte| is_special(*byte)));
+        }
+
+        #[test]
+        fn whole_numbers_are_spelled_as_they_print(value: u64, shift in 0..64_u32) {
+            let value = value >> shift;
+            prop_assert_eq!(spelled(|out| push_unsigned(out, value)), value.to_string());
+        }
+    }
 }

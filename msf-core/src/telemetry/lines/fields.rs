@@ -6,7 +6,8 @@ use std::fmt;
 
 use tracing::field::{Field, Visit};
 
-use super::encode::{self, push_display, push_escaped, push_float, push_number, push_text};
+use super::encode::{push_display, push_float, push_number, push_text, push_unsigned};
+use super::key::{Key, Role};
 use crate::telemetry::chain::Chain;
 use crate::telemetry::ids;
 
@@ -22,10 +23,19 @@ pub(super) struct Fields {
     /// The name of the innermost span of an event; escaped; empty if there is none.
     pub(super) span: Vec<u8>,
     pub(super) entries: Vec<u8>,
+    /// Where each entry begins, in order.
+    pub(super) marks: Vec<Mark>,
     /// How many fields had a value.
     pub(super) seen: usize,
-    /// Union of the [`encode::key_bit`]s in `entries`.
+    /// Union of the [`Key::bit`]s in `entries`.
     pub(super) keys: u64,
+}
+
+/// Where an entry begins, and whose it is; it ends where the next one begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub(super) key: &'static Key,
+    pub(super) start: usize,
 }
 
 impl Fields {
@@ -34,11 +44,12 @@ impl Fields {
     /// They are taken out of their slot meanwhile, because a value may log while it is printed:
     /// that inner event then finds an empty slot and uses buffers of its own.
     pub(super) fn lend<T>(work: impl FnOnce(&mut Self) -> T) -> T {
-        let mut fields = SLOT.try_with(Cell::take).unwrap_or_default();
+        let lent = SLOT.try_with(Cell::take).unwrap_or_default();
+        let mut fields = lent.unwrap_or_default();
         let result = work(&mut fields);
         fields.clear();
         // Fails only while the thread is torn down.
-        let _ = SLOT.try_with(|slot| slot.set(fields));
+        let _ = SLOT.try_with(|slot| slot.set(Some(fields)));
         result
     }
 
@@ -58,11 +69,31 @@ impl Fields {
         }
     }
 
+    /// Whether there is an entry with this key.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.keys & key.bit() != 0 && self.marks.iter().any(|mark| mark.key.id == key.id)
+    }
+
+    /// The entries: each with its key and the text of its value.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&'static Key, &[u8])> {
+        let ends = self.marks.iter().skip(1).map(|mark| mark.start);
+        self.marks
+            .iter()
+            .zip(ends.chain([self.entries.len()]))
+            .map(|(mark, end)| {
+                (
+                    mark.key,
+                    &self.entries[mark.start + mark.key.text.len()..end],
+                )
+            })
+    }
+
     fn clear(&mut self) {
         self.trace_id = None;
         self.span_id = None;
         self.seen = 0;
         self.keys = 0;
+        self.marks.clear();
         let Self {
             request_id,
             title,
@@ -86,115 +117,116 @@ struct Visitor<'a> {
 impl Visitor<'_> {
     /// Starts an entry, unless the key has one already: JSON with a key twice has no agreed
     /// meaning.
-    fn entry(&mut self, name: &str) -> Option<&mut Vec<u8>> {
-        let out = &mut self.fields.entries;
-        let start = out.len();
-        out.extend_from_slice(b",\"");
-        if RESERVED.contains(&name) {
-            out.extend_from_slice(b"field.");
+    fn entry(&mut self, key: &'static Key) -> Option<&mut Vec<u8>> {
+        if self.fields.has(key) {
+            return None;
         }
-        push_escaped(out, name);
-        let bit = encode::key_bit(&out[start + 2..]);
-        if self.fields.keys & bit != 0 {
-            let (before, key) = out.split_at(start);
-            if encode::find(before, &key[2..]).is_some() {
-                out.truncate(start);
-                return None;
-            }
-        }
-        self.fields.keys |= bit;
-        out.extend_from_slice(b"\":");
-        Some(out)
+        let start = self.fields.entries.len();
+        self.fields.keys |= key.bit();
+        self.fields.marks.push(Mark { key, start });
+        self.fields.entries.extend_from_slice(&key.text);
+        Some(&mut self.fields.entries)
     }
 
-    fn text(&mut self, field: &Field, push: impl FnOnce(&mut Vec<u8>)) {
+    fn text(&mut self, key: &'static Key, push: impl FnOnce(&mut Vec<u8>)) {
         self.fields.seen += 1;
-        if let Some(buffer) = self.special(field.name()) {
-            if let Some(buffer) = buffer {
-                buffer.clear();
-                push(buffer);
+        let buffer = match (key.role, self.of_span) {
+            (Role::Message, false) | (Role::SpanName, true) => &mut self.fields.title,
+            (Role::RequestId, _) => &mut self.fields.request_id,
+            (Role::Unsaid, true) => return,
+            _ => {
+                if let Some(out) = self.entry(key) {
+                    out.push(b'"');
+                    push(out);
+                    out.push(b'"');
+                }
+                return;
             }
-            return;
+        };
+        buffer.clear();
+        push(buffer);
+    }
+
+    fn display(&mut self, key: &'static Key, value: fmt::Arguments<'_>) {
+        self.text(key, |out| push_display(out, value));
+    }
+
+    /// A value that JSON writes without quotes, where it becomes an entry.
+    fn bare(&mut self, field: &Field, value: fmt::Arguments<'_>, push: impl FnOnce(&mut Vec<u8>)) {
+        let key = Key::of(field.name());
+        let is_entry = match key.role {
+            Role::Plain | Role::TraceId | Role::SpanId => true,
+            Role::RequestId => false,
+            Role::Message => self.of_span,
+            Role::SpanName | Role::Unsaid => !self.of_span,
+        };
+        if !is_entry {
+            return self.display(key, value);
         }
-        if let Some(out) = self.entry(field.name()) {
-            out.push(b'"');
+        self.fields.seen += 1;
+        if let Some(out) = self.entry(key) {
             push(out);
-            out.push(b'"');
         }
     }
 
-    fn display(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        self.text(field, |out| push_display(out, value));
-    }
-
-    fn number(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        if self.special(field.name()).is_some() {
-            return self.display(field, value);
-        }
-        self.fields.seen += 1;
-        if let Some(out) = self.entry(field.name()) {
-            push_number(out, value);
-        }
-    }
-
-    /// Whether `name` is no ordinary field, and the buffer it goes to if it is kept at all.
-    #[expect(
-        clippy::option_option,
-        reason = "private, and both levels are said above"
-    )]
-    fn special(&mut self, name: &str) -> Option<Option<&mut Vec<u8>>> {
-        match (self.of_span, name) {
-            (false, "message") | (true, "otel.name") => Some(Some(&mut self.fields.title)),
-            (_, "request_id") => Some(Some(&mut self.fields.request_id)),
-            // Said by the ids, or of use to an exporter only.
-            (true, "parent_span_id" | "otel.kind" | "sampled" | "trace_flags" | "tracestate") => {
-                Some(None)
-            }
-            _ => None,
-        }
+    /// Takes a value that looks like an id as such; anything else stays an ordinary field.
+    fn id(
+        &mut self,
+        key: &Key,
+        trace_id: impl FnOnce() -> Option<[u8; 32]>,
+        span_id: impl FnOnce() -> Option<[u8; 16]>,
+    ) -> bool {
+        let is_id = match key.role {
+            Role::TraceId => trace_id().is_some_and(|id| {
+                self.fields.trace_id = Some(id);
+                true
+            }),
+            Role::SpanId => span_id().is_some_and(|id| {
+                self.fields.span_id = Some(id);
+                true
+            }),
+            _ => false,
+        };
+        self.fields.seen += usize::from(is_id);
+        is_id
     }
 }
 
 impl Visit for Visitor<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // A value that looks like an id is taken as such; anything else stays an ordinary field.
-        match field.name() {
-            "trace_id" => {
-                if let Some(id) = ids::parse_debug(value) {
-                    self.fields.trace_id = Some(id);
-                    self.fields.seen += 1;
-                    return;
-                }
-            }
-            "span_id" => {
-                if let Some(id) = ids::parse_debug(value) {
-                    self.fields.span_id = Some(id);
-                    self.fields.seen += 1;
-                    return;
-                }
-            }
-            _ => {}
+        let key = Key::of(field.name());
+        if !self.id(key, || ids::parse_debug(value), || ids::parse_debug(value)) {
+            self.display(key, format_args!("{value:?}"));
         }
-        self.display(field, format_args!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if matches!(field.name(), "trace_id" | "span_id") {
-            return self.record_debug(field, &format_args!("{value}"));
+        let key = Key::of(field.name());
+        if !self.id(key, || ids::parse(value), || ids::parse(value)) {
+            self.text(key, |out| push_text(out, value));
         }
-        self.text(field, |out| push_text(out, value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.number(field, format_args!("{value}"));
+        let text = if value { "true" } else { "false" };
+        self.bare(field, format_args!("{value}"), |out| {
+            out.extend_from_slice(text.as_bytes());
+        });
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.number(field, format_args!("{value}"));
+        match u64::try_from(value) {
+            Ok(value) => self.record_u64(field, value),
+            Err(_) => self.bare(field, format_args!("{value}"), |out| {
+                push_number(out, format_args!("{value}"));
+            }),
+        }
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.number(field, format_args!("{value}"));
+        self.bare(field, format_args!("{value}"), |out| {
+            push_unsigned(out, value);
+        });
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
@@ -202,51 +234,30 @@ impl Visit for Visitor<'_> {
         // silently.
         match i64::try_from(value) {
             Ok(value) => self.record_i64(field, value),
-            Err(_) => self.display(field, format_args!("{value}")),
+            Err(_) => self.display(Key::of(field.name()), format_args!("{value}")),
         }
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
         match u64::try_from(value) {
             Ok(value) => self.record_u64(field, value),
-            Err(_) => self.display(field, format_args!("{value}")),
+            Err(_) => self.display(Key::of(field.name()), format_args!("{value}")),
         }
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        if self.special(field.name()).is_some() {
-            return self.display(field, format_args!("{value}"));
-        }
-        self.fields.seen += 1;
-        if let Some(out) = self.entry(field.name()) {
-            push_float(out, value);
-        }
+        self.bare(field, format_args!("{value}"), |out| push_float(out, value));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.display(field, format_args!("{}", Chain(value)));
+        self.display(Key::of(field.name()), format_args!("{}", Chain(value)));
     }
 }
 
 thread_local! {
-    static SLOT: Cell<Fields> = const {
-        Cell::new(Fields {
-            trace_id: None,
-            span_id: None,
-            request_id: Vec::new(),
-            title: Vec::new(),
-            span: Vec::new(),
-            entries: Vec::new(),
-            seen: 0,
-            keys: 0,
-        })
-    };
+    // Boxed, because it is taken and put back for every span and event.
+    static SLOT: Cell<Option<Box<Fields>>> = const { Cell::new(None) };
 }
-
-/// Keys of the line itself. A field of such a name is written as `field.<name>`.
-const RESERVED: [&str; 7] = [
-    "level", "message", "span", "span_id", "target", "trace_id", "ts",
-];
 
 /// How much memory a thread's buffer keeps between two lines.
 const KEPT_BYTES: usize = 64 * 1024;

@@ -107,7 +107,7 @@ where
         // A person at a terminal knows the request from its name; its attributes would bury the
         // message.
         if style == LineStyle::Json || record.trace_id().is_none() {
-            record.append_entries(&mut fields.entries, &mut fields.keys);
+            record.append_entries(fields);
         }
     }
 }

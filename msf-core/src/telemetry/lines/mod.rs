@@ -3,6 +3,7 @@
 mod encode;
 mod fields;
 mod json;
+mod key;
 mod layer;
 mod pretty;
 mod queue;

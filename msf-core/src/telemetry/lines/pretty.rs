@@ -2,7 +2,6 @@
 
 use tracing::{Level, Metadata};
 
-use super::encode::entries;
 use super::fields::Fields;
 use super::queue::DROPPED_MESSAGE;
 use super::stamp;
@@ -19,11 +18,11 @@ pub(super) fn line(metadata: &Metadata<'_>, fields: &Fields, colour: bool) -> Ve
     paint.put(&mut line, DIM, metadata.target().as_bytes());
     line.extend_from_slice(b"  ");
     push_unescaped(&mut line, &fields.title);
-    for entry in entries(&fields.entries) {
+    for (key, value) in fields.values() {
         line.push(b' ');
-        paint.put(&mut line, DIM, &fields.entries[entry.key]);
+        paint.put(&mut line, DIM, key.escaped_name());
         line.push(b'=');
-        line.extend_from_slice(bare(&fields.entries[entry.value]));
+        line.extend_from_slice(bare(value));
     }
     if !fields.span.is_empty() {
         line.extend_from_slice(b"  ");

@@ -1,7 +1,8 @@
 //! What is kept of a span for the lines written inside it.
 
-use super::encode::{self, entries, key_bit};
-use super::fields::Fields;
+use smallvec::SmallVec;
+
+use super::fields::{Fields, Mark};
 
 /// A span as its lines will say it: nothing is formatted again when an event happens.
 ///
@@ -14,6 +15,8 @@ pub(super) struct SpanRecord {
     text: Vec<u8>,
     request_id_end: usize,
     name_end: usize,
+    /// The entries, counted from `name_end`.
+    marks: SmallVec<[Mark; USUAL_ENTRIES]>,
     keys: u64,
 }
 
@@ -38,6 +41,7 @@ impl SpanRecord {
             text,
             request_id_end: request_id.len(),
             name_end: request_id.len() + title.len(),
+            marks: SmallVec::from_slice(&fields.marks),
             keys: fields.keys,
         }
     }
@@ -59,33 +63,40 @@ impl SpanRecord {
             self.name_end = self.request_id_end + name_len;
         }
         if self.keys & later.keys != 0 {
-            for new in entries(&later.entries) {
-                let key = &later.entries[new.key];
-                if let Some(old) = encode::find(self.entries(), key) {
-                    let at = self.name_end;
-                    self.text.drain(at + old.whole.start..at + old.whole.end);
-                }
+            for new in &later.marks {
+                self.remove(new.key.id);
             }
         }
+        let start = self.entries().len();
+        self.marks.extend(later.marks.iter().map(|mark| Mark {
+            start: start + mark.start,
+            ..*mark
+        }));
         self.text.extend_from_slice(&later.entries);
         self.keys |= later.keys;
     }
 
-    /// Appends the entries to `out`, leaving out keys that are there already.
-    pub(super) fn append_entries(&self, out: &mut Vec<u8>, keys: &mut u64) {
+    /// Appends the entries to `inner`, leaving out keys that are there already.
+    pub(super) fn append_entries(&self, inner: &mut Fields) {
         let mine = self.entries();
-        if *keys & self.keys == 0 {
-            out.extend_from_slice(mine);
+        if inner.keys & self.keys == 0 {
+            let start = inner.entries.len();
+            inner.marks.extend(self.marks.iter().map(|mark| Mark {
+                start: start + mark.start,
+                ..*mark
+            }));
+            inner.entries.extend_from_slice(mine);
         } else {
-            let inner = out.len();
-            for entry in entries(mine) {
-                let key = &mine[entry.key];
-                if *keys & key_bit(key) == 0 || encode::find(&out[..inner], key).is_none() {
-                    out.extend_from_slice(&mine[entry.whole]);
+            let ends = self.marks.iter().skip(1).map(|next| next.start);
+            for (mark, end) in self.marks.iter().zip(ends.chain([mine.len()])) {
+                if !inner.has(mark.key) {
+                    let start = inner.entries.len();
+                    inner.marks.push(Mark { start, ..*mark });
+                    inner.entries.extend_from_slice(&mine[mark.start..end]);
                 }
             }
         }
-        *keys |= self.keys;
+        inner.keys |= self.keys;
     }
 
     pub(super) fn trace_id(&self) -> Option<[u8; 32]> {
@@ -109,7 +120,25 @@ impl SpanRecord {
     fn entries(&self) -> &[u8] {
         &self.text[self.name_end..]
     }
+
+    fn remove(&mut self, key: u32) {
+        let Some(at) = self.marks.iter().position(|mark| mark.key.id == key) else {
+            return;
+        };
+        let start = self.marks.remove(at).start;
+        let end = self
+            .marks
+            .get(at)
+            .map_or_else(|| self.entries().len(), |next| next.start);
+        self.text.drain(self.name_end + start..self.name_end + end);
+        for mark in &mut self.marks[at..] {
+            mark.start -= end - start;
+        }
+    }
 }
 
 /// Room for `,"http.response.status_code":200`, so that recording the outcome does not allocate.
 const BYTES_PER_UNSET_FIELD: usize = 40;
+
+/// Entries of a span that need no allocation of their own; the span of a request has nine.
+const USUAL_ENTRIES: usize = 12;

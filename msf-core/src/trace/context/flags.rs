@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::BitOr;
 use std::str::FromStr;
 
-use super::super::hex;
+use super::super::hex::{self, Hex};
 use super::trace_context::InvalidTraceParent;
 
 /// The flags of a trace; bits that Trace Context does not define are dropped.
@@ -42,6 +42,10 @@ impl TraceFlags {
         self.0 & Self::SAMPLED.0 != 0
     }
 
+    pub(in crate::trace) fn hex(self) -> Hex<2> {
+        Hex::new(&[self.0])
+    }
+
     /// Whether the trace id was made at random.
     #[must_use]
     pub const fn random(self) -> bool {
@@ -59,9 +63,7 @@ impl BitOr for TraceFlags {
 
 impl fmt::Display for TraceFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 2];
-        hex::encode(&[self.0], &mut text);
-        f.pad(hex::ascii(&text))
+        f.pad(self.hex().as_str())
     }
 }
 

@@ -3,11 +3,13 @@
 use http::uri::PathAndQuery;
 use http::{Request, StatusCode};
 use tokio::time::Instant;
-use tracing::Level;
+use tracing::{Level, Span};
 
 use super::super::RequestContext;
 use super::outcome::Outcome;
 use super::span::clipped_path;
+use super::template::Template;
+use crate::problem::Code;
 
 /// Which requests get a line in the access log.
 ///
@@ -31,8 +33,9 @@ pub enum AccessLog {
 /// What the line will say. It exists only if somebody listens, and so do its allocations.
 #[derive(Debug)]
 pub(super) struct Access {
-    pub(super) route: Option<Box<str>>,
+    pub(super) route: Option<Template>,
     pub(super) status: Option<StatusCode>,
+    pub(super) code: Option<Code>,
     pub(super) response_bytes: u64,
     policy: AccessLog,
     path: Option<PathAndQuery>,
@@ -51,8 +54,9 @@ impl Access {
             return None;
         }
         Some(Self {
-            route: route.map(Into::into),
+            route: route.map(Template::new),
             status: None,
+            code: None,
             response_bytes: 0,
             policy,
             path: request.uri().path_and_query().cloned(),
@@ -60,30 +64,39 @@ impl Access {
         })
     }
 
-    /// Writes the line; `context` is given if the current span does not tell the ids.
+    /// Writes the line inside `span`, or with the ids of `context` if a filter hides the span, which
+    /// tells them otherwise.
     pub(super) fn write(
         &self,
         method: &'static str,
         outcome: Outcome,
+        span: &Span,
         context: Option<&RequestContext>,
     ) {
         let server_error = self.status.filter(StatusCode::is_server_error);
         let error = server_error
             .as_ref()
-            .map(StatusCode::as_str)
+            .map(|status| match self.code {
+                Some(code) => code.as_str(),
+                None => status.as_str(),
+            })
             .or_else(|| outcome.error_type());
         if error.is_none() && self.policy == AccessLog::Failures {
             return;
         }
+        // Named and not entered, which subscribers would have to note twice for one event.
+        let parent = span.id().or_else(|| Span::current().id());
+        let context = context.filter(|_| span.is_disabled());
         macro_rules! line {
             ($level:expr) => {
                 tracing::event!(
                     target: "msf::access",
+                    parent: parent,
                     $level,
-                    method,
-                    path = clipped_path(self.path.as_ref()),
-                    route = self.route.as_deref(),
-                    status = self.status.map(|status| status.as_u16()),
+                    http.request.method = method,
+                    url.path = clipped_path(self.path.as_ref()),
+                    http.route = self.route.as_ref().map(Template::as_str),
+                    http.response.status_code = self.status.map(|status| status.as_u16()),
                     outcome = outcome.as_str(),
                     error.type = error,
                     duration_ms = self.started.elapsed().as_micros() as f64 / 1000.0,

@@ -12,6 +12,7 @@ use super::body::ResponseBody;
 use super::config::TraceLayer;
 use super::outcome::Outcome;
 use super::span;
+use super::template::Template;
 
 /// Owns the span and owes the access event. The event is written when the exchange is dropped and
 /// nowhere else, so there is exactly one however the request ends.
@@ -61,17 +62,19 @@ impl Exchange {
         mut response: Response<B>,
     ) -> Response<ResponseBody<B>> {
         let status = response.status();
-        span::record_status(&self.span, status, response.extensions().get().copied());
+        let code = response.extensions().get().copied();
+        span::record_status(&self.span, status, code);
         self.server_error = status.is_server_error();
         if let Some(access) = &mut self.access {
             access.status = Some(status);
+            access.code = code;
         }
         if !self.route_known
             && let Some(route) = (self.config.route)(response.extensions())
         {
             span::record_route(&self.span, self.method, route);
             if let Some(access) = &mut self.access {
-                access.route = Some(route.into());
+                access.route = Some(Template::new(route));
             }
         }
         if self.config.send_request_id
@@ -116,10 +119,7 @@ impl Drop for Exchange {
             span::record_error(&self.span, error);
         }
         if let Some(access) = &self.access {
-            // Without a span nobody else can tell which request the line is about.
-            let context = self.context.as_ref().filter(|_| self.span.is_disabled());
-            self.span
-                .in_scope(|| access.write(self.method, self.outcome, context));
+            access.write(self.method, self.outcome, &self.span, self.context.as_ref());
         }
     }
 }

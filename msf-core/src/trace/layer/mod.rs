@@ -8,6 +8,7 @@ pub mod future;
 mod outcome;
 mod service;
 mod span;
+mod template;
 
 pub use self::access::AccessLog;
 pub use self::body::ResponseBody;

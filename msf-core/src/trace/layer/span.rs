@@ -8,7 +8,8 @@ use http::{Method, Request, StatusCode, Version};
 use tracing::Span;
 use tracing::field::{Empty, display};
 
-use super::super::RequestContext;
+use super::super::hex::Hex;
+use super::super::{RequestContext, SpanId};
 use super::config::TraceLayer;
 use crate::problem::Code;
 
@@ -25,17 +26,18 @@ pub(super) fn open<B>(
     route: Option<&str>,
 ) -> Span {
     let method = method(request.method());
+    // Ids as text and not by `Display`: subscribers take a `&str` as it is, and print the other.
     tracing::info_span!(
         target: "msf_core::trace",
         "request",
         otel.kind = "server",
         otel.name = %SpanName { method, route },
         otel.status_code = Empty,
-        trace_id = %context.trace_id(),
-        span_id = %context.span_id(),
-        parent_span_id = context.parent_span_id().map(display),
-        trace_flags = %context.trace().flags(),
-        request_id = %context.request_id(),
+        trace_id = context.trace_id().hex().as_str(),
+        span_id = context.span_id().hex().as_str(),
+        parent_span_id = context.parent_span_id().map(SpanId::hex).as_ref().map(Hex::as_str),
+        trace_flags = context.trace().flags().hex().as_str(),
+        request_id = context.request_id().as_str(),
         http.request.method = method,
         http.route = route,
         http.response.status_code = Empty,
@@ -116,7 +118,10 @@ impl fmt::Display for SpanName<'_> {
             self.method
         })?;
         match self.route {
-            Some(route) => write!(f, " {route}"),
+            Some(route) => {
+                f.write_str(" ")?;
+                f.write_str(route)
+            }
             None => Ok(()),
         }
     }

@@ -118,7 +118,11 @@ impl Subscriber for Recorder {
         let mut fields = Fields::new();
         event.record(&mut Texts(&mut fields));
         let mut seen = lock(&self.seen);
-        let span = seen.entered.last().copied();
+        let span = match event.parent() {
+            Some(named) => Some(at(named)),
+            None if event.is_contextual() => seen.entered.last().copied(),
+            None => None,
+        };
         let target = event.metadata().target().to_owned();
         seen.events.push(SeenEvent {
             target,

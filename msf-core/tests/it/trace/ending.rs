@@ -127,7 +127,12 @@ async fn errors_of_service_and_body_are_failures() {
     assert_eq!(error, Some("down"));
     assert_eq!(seen.access().fields["outcome"], "failed");
     assert_eq!(seen.access().level, Level::WARN);
-    assert!(!seen.access().fields.contains_key("status"));
+    assert!(
+        !seen
+            .access()
+            .fields
+            .contains_key("http.response.status_code")
+    );
     assert_eq!(seen.span().fields["error.type"], "_OTHER");
 
     let seen = Capture::start();
@@ -136,7 +141,10 @@ async fn errors_of_service_and_body_are_failures() {
     let response = service.oneshot(request()).await.unwrap();
     assert_eq!(response.into_body().collect().await.err(), Some("broken"));
     let access = seen.access().fields;
-    assert_eq!([&*access["outcome"], &access["status"]], ["failed", "200"]);
+    assert_eq!(
+        [&*access["outcome"], &access["http.response.status_code"]],
+        ["failed", "200"]
+    );
     assert_eq!(seen.span().fields["otel.status_code"], "ERROR");
 
     let seen = Capture::start();

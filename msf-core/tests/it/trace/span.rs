@@ -76,10 +76,10 @@ async fn span_and_event_say_what_happened() {
         access.fields,
         some(&[
             ("message", "request served"),
-            ("method", "GET"),
-            ("path", "/orders/17"),
-            ("route", "/orders/{id}"),
-            ("status", "200"),
+            ("http.request.method", "GET"),
+            ("url.path", "/orders/17"),
+            ("http.route", "/orders/{id}"),
+            ("http.response.status_code", "200"),
             ("outcome", "completed"),
             ("duration_ms", "1500.0"),
             ("response_bytes", "7"),
@@ -100,7 +100,7 @@ async fn a_route_left_in_the_response_names_the_span() {
     drop(service.oneshot(request()).await.unwrap());
     assert_eq!(seen.span().fields["otel.name"], "GET /late/{id}");
     assert_eq!(seen.span().fields["http.route"], "/late/{id}");
-    assert_eq!(seen.access().fields["route"], "/late/{id}");
+    assert_eq!(seen.access().fields["http.route"], "/late/{id}");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn without_a_route_the_name_is_the_method_alone() {
     assert_eq!(fields["http.request.method"], "_OTHER");
     assert_eq!(fields["url.scheme"], "https");
     assert!(!fields.contains_key("http.route"));
-    assert_eq!(seen.access().fields["method"], "_OTHER");
+    assert_eq!(seen.access().fields["http.request.method"], "_OTHER");
 }
 
 #[tokio::test]
@@ -187,5 +187,5 @@ async fn long_paths_and_agents_are_cut() {
     drop(service.oneshot(request).await.unwrap());
     assert_eq!(seen.span().fields["url.path"].len(), 1024);
     assert_eq!(seen.span().fields["user_agent.original"].len(), 256);
-    assert_eq!(seen.access().fields["path"].len(), 1024);
+    assert_eq!(seen.access().fields["url.path"].len(), 1024);
 }
