@@ -158,7 +158,9 @@ impl AsyncWrite for Stream {
         true
     }
 
+    /// Called once the writer's own buffer is empty.
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.activity.on_flushed(clock::now);
         Poll::Ready(Ok(()))
     }
 
@@ -198,7 +200,11 @@ impl Stream {
         attempt: impl Fn(&TcpStream) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         loop {
-            ready!(self.tcp.poll_write_ready(cx))?;
+            let is_ready = self.tcp.poll_write_ready(cx);
+            if is_ready.is_pending() {
+                self.activity.on_blocked();
+            }
+            ready!(is_ready)?;
             match attempt(&self.tcp) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => return Poll::Ready(outcome),

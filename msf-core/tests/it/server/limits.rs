@@ -89,6 +89,23 @@ async fn half_a_preface_of_http2_is_closed_after_the_header_timeout() {
 }
 
 #[tokio::test]
+async fn a_half_written_answer_is_not_broken_by_the_next_slow_head() {
+    let running = Running::start(quick());
+    let mut client = running.connect().await;
+    client.send("GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    sleep(Duration::from_millis(50)).await;
+    client.send("GET /hello HT").await;
+    // Longer than the header timeout and the idle timeout, in which the answer fills the socket.
+    sleep(Duration::from_millis(900)).await;
+    let answer = client.answer().await;
+    assert_eq!(answer.body.len(), super::LARGE);
+    assert!(answer.body.iter().all(|byte| *byte == b'x'));
+    // What came of the next head was too slow, from now on at the latest.
+    assert_eq!(client.answer().await.status, 408);
+    client.closed().await;
+}
+
+#[tokio::test]
 async fn limits_without_an_end_do_not_break_the_server() {
     for endless in [Duration::MAX, Duration::ZERO] {
         let limits = Limits::default()
