@@ -149,8 +149,11 @@ impl Backoff {
 
     /// `min(max, base × 2^attempt)`, without overflow.
     fn ceiling(&self, attempt: u32) -> Duration {
-        let factor = 1_u32.checked_shl(attempt).unwrap_or(u32::MAX);
-        self.base.saturating_mul(factor).min(self.max)
+        // A factor has 32 bits, which a base of nanoseconds outgrows; two of them make at least a century.
+        let low = attempt.min(31);
+        let high = (attempt - low).min(31);
+        let wait = self.base.saturating_mul(1 << low).saturating_mul(1 << high);
+        wait.min(self.max)
     }
 }
 
@@ -211,6 +214,15 @@ mod tests {
         assert_eq!(delays.attempts(), 8);
         delays.reset();
         assert_eq!(delays.next_delay(), BASE);
+    }
+
+    #[test]
+    fn a_tiny_base_reaches_a_large_cap() {
+        let max = Duration::from_secs(3_600);
+        let backoff = Backoff::exponential(Duration::from_nanos(1), max).unwrap();
+        assert_eq!(backoff.ceiling(40), Duration::from_nanos(1 << 40));
+        assert_eq!(backoff.ceiling(60), max);
+        assert_eq!(backoff.ceiling(u32::MAX), max);
     }
 
     #[test]

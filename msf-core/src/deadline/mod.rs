@@ -104,7 +104,8 @@ impl Deadline {
     /// This deadline less a margin for the way back, but never before now.
     #[must_use]
     pub fn minus(self, margin: Duration) -> Self {
-        Self(self.0.checked_sub(margin).unwrap_or_else(clock::now))
+        let now = clock::now();
+        Self(self.0.checked_sub(margin).map_or(now, |at| at.max(now)))
     }
 
     /// The deadline of a request, if it has one.
@@ -191,6 +192,7 @@ mod tests {
         let deadline = Deadline::after(Duration::MAX);
         assert_eq!(deadline.remaining(), Deadline::MAX);
         assert!(deadline.minus(Duration::MAX).remaining() <= Deadline::MAX);
+        assert!(deadline.minus(Duration::from_secs(90_000)).instant() >= clock::now());
     }
 
     #[tokio::test(start_paused = true)]

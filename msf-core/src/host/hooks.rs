@@ -7,6 +7,7 @@ use crate::{
     health::Health,
     metrics::Metrics,
     name::{InstanceId, ServiceName},
+    problem::Caught,
     server::DrainSignal,
     telemetry::LevelHandle,
 };
@@ -103,8 +104,9 @@ impl Hook {
         }))
     }
 
+    /// Runs it; its panic is an error like any other, so that it takes nothing else with it.
     pub(super) async fn run(self, info: HostInfo) -> Result<(), BoxError> {
-        (self.0)(info).await
+        Caught::new(async { (self.0)(info).await }).await?
     }
 }
 

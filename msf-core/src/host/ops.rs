@@ -17,6 +17,7 @@ use super::axum_routes::{Routes, RoutesBody, own_body};
 use crate::{
     health::Health,
     metrics::{self, Metrics},
+    problem::{Code, Problem},
     server::Body,
 };
 
@@ -59,9 +60,12 @@ impl Ops {
 
 impl Answers {
     fn answer(&self, method: &Method, path: &str, query: Option<&str>) -> Option<OpsFuture> {
-        if path == METRICS_PATH && matches!(*method, Method::GET | Method::HEAD) {
-            let metrics = self.metrics.clone();
-            return Some(Box::pin(async move { scrape(&metrics) }));
+        if path == METRICS_PATH {
+            let is_read = matches!(*method, Method::GET | Method::HEAD);
+            let metrics = is_read.then(|| self.metrics.clone());
+            return Some(Box::pin(async move {
+                metrics.map_or_else(method_not_allowed, |metrics| scrape(&metrics))
+            }));
         }
         let probe = self.health.respond(method, path, query)?;
         Some(Box::pin(probe))
@@ -111,6 +115,13 @@ fn scrape(metrics: &Metrics) -> Response<Bytes> {
     let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn method_not_allowed() -> Response<Bytes> {
+    let mut response = Problem::new(Code::MethodNotAllowed).into_response::<Bytes>();
+    let allowed = HeaderValue::from_static("GET, HEAD");
+    response.headers_mut().insert(header::ALLOW, allowed);
     response
 }
 

@@ -64,13 +64,18 @@ pin_project! {
 }
 
 pin_project! {
-    /// Runs a future and turns its panic into a [`Problem`].
+    /// Runs a future and turns its panic into [`Panicked`].
     #[derive(Debug)]
     pub(crate) struct Caught<F> {
         #[pin]
         future: F,
     }
 }
+
+/// What a panic said; for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("panicked: {0}")]
+pub(crate) struct Panicked(String);
 
 impl CatchPanicLayer {
     /// The layer; it has nothing to set.
@@ -108,7 +113,7 @@ where
             },
             Err(payload) => CatchPanicFuture {
                 inner: None,
-                problem: Some(problem(payload.as_ref())),
+                problem: Some(Panicked::new(payload.as_ref()).into()),
             },
         }
     }
@@ -126,7 +131,7 @@ where
         let problem = match this.inner.as_pin_mut() {
             Some(inner) => match ready!(inner.poll(cx)) {
                 Ok(outcome) => return Poll::Ready(outcome),
-                Err(problem) => problem,
+                Err(panicked) => panicked.into(),
             },
             None => this
                 .problem
@@ -144,7 +149,7 @@ impl<F> Caught<F> {
 }
 
 impl<F: Future> Future for Caught<F> {
-    type Output = Result<F::Output, Problem>;
+    type Output = Result<F::Output, Panicked>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let future = self.project().future;
@@ -153,22 +158,26 @@ impl<F: Future> Future for Caught<F> {
         // it is when a thread panics.
         match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(problem(payload.as_ref()))),
+            Err(payload) => Poll::Ready(Err(Panicked::new(payload.as_ref()))),
         }
     }
 }
 
-fn problem(payload: &(dyn Any + Send)) -> Problem {
-    let message = message(payload);
-    Problem::new(Code::Internal).with_log_detail(format!("the handler panicked: {message}"))
+impl Panicked {
+    pub(crate) fn new(payload: &(dyn Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&'static str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("(no message)");
+        Self(message.to_owned())
+    }
 }
 
-fn message(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&'static str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(no message)")
+impl From<Panicked> for Problem {
+    fn from(panicked: Panicked) -> Self {
+        Self::new(Code::Internal).with_log_detail(format!("the handler {panicked}"))
+    }
 }
 
 #[cfg(test)]
@@ -177,10 +186,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_internal_problem_that_hides_its_message() {
-        let problem = Caught::new(async { panic!("secret {}", 7) })
+        let problem: Problem = Caught::new(async { panic!("secret {}", 7) })
             .await
             .map(|(): ()| ())
-            .unwrap_err();
+            .unwrap_err()
+            .into();
         assert_eq!(problem.code(), Code::Internal);
         assert_eq!(problem.detail(), None);
         assert_eq!(problem.log_detail(), Some("the handler panicked: secret 7"));

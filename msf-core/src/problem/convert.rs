@@ -28,7 +28,7 @@ fn known(error: &(dyn Error + 'static)) -> Problem {
         .take(CHAIN_LEN_MAX)
         .find_map(|error| {
             if let Some(problem) = error.downcast_ref::<Problem>() {
-                Some(problem.public_copy())
+                Some(problem.copy())
             } else if let Some(exceeded) = error.downcast_ref::<DeadlineExceeded>() {
                 Some((*exceeded).into())
             } else if error.is::<LengthLimitError>() || error.is::<Box<LengthLimitError>>() {
@@ -58,8 +58,8 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 }
 
 impl Problem {
-    /// What the client sees of a problem that lies behind a reference.
-    fn public_copy(&self) -> Self {
+    /// All but the source of a problem that lies behind a reference.
+    fn copy(&self) -> Self {
         let mut copy = Self::new(self.0.code);
         copy.0.type_uri.clone_from(&self.0.type_uri);
         copy.0.title.clone_from(&self.0.title);
@@ -68,6 +68,7 @@ impl Problem {
         copy.0.retry_after = self.0.retry_after;
         copy.0.errors.clone_from(&self.0.errors);
         copy.0.members.clone_from(&self.0.members);
+        copy.0.log_detail.clone_from(&self.0.log_detail);
         copy
     }
 }
@@ -118,10 +119,12 @@ mod tests {
     fn a_wrapped_problem_is_found() {
         let inner = Problem::new(Code::Conflict)
             .with_detail("sold out")
+            .with_log_detail("warehouse 3")
             .with_member("sku", 7);
         let found = Problem::from_error(io::Error::other(io::Error::other(inner)));
         assert_eq!(found.code(), Code::Conflict);
         assert_eq!(found.detail(), Some("sold out"));
+        assert_eq!(found.log_detail(), Some("warehouse 3"));
     }
 
     #[test]

@@ -61,7 +61,7 @@ use std::{borrow::Cow, error::Error, fmt, time::Duration};
 use http::StatusCode;
 use serde_json::Value;
 
-pub(crate) use self::catch_panic::Caught;
+pub(crate) use self::catch_panic::{Caught, Panicked};
 pub use self::{
     catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicLayer},
     code::{Code, UnknownCode},

@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::{
     Body, Connection, DrainSignal, Limits, Phase, connection,
-    slots::{Slot, Slots},
+    slots::{Reserved, Slot, Slots},
 };
 use crate::{
     BoxError,
@@ -55,15 +55,39 @@ pub(super) async fn run<S, B>(
     }
     // The kernel goes on completing handshakes while we close, and closing resets those that nobody has
     // accepted. So new ones are stopped first, and the last ones are waited for.
-    if let Err(error) = refuse_handshakes(&acceptor.listener) {
-        tracing::debug!(%error, "late connections may be reset");
-    }
+    let is_refusing = match refuse_handshakes(&acceptor.listener) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::debug!(%error, "late connections may be reset");
+            false
+        }
+    };
     let settled = time::sleep(HANDSHAKE_MAX);
     let mut settled = pin!(settled);
+    let mut end = pin!(async {
+        if is_refusing {
+            drain.reached(Phase::Cut).await;
+        } else {
+            // The queue may never be empty.
+            time::sleep(HANDSHAKE_MAX).await;
+        }
+    });
     loop {
+        // Where every slot is taken, who waits in the kernel waits for one to become free; only then does
+        // the queue tell whether it is empty.
+        let reserved = select! {
+            biased;
+            () = &mut end => break,
+            reserved = slots.reserve() => reserved,
+        };
         select! {
             biased;
-            (tcp, connection, slot) = acceptor.next() => start(tcp, connection, slot),
+            () = &mut end => break,
+            accepted = acceptor.accept(reserved) => {
+                if let Some((tcp, connection, slot)) = accepted {
+                    start(tcp, connection, slot);
+                }
+            }
             () = &mut settled => break,
         }
     }
@@ -107,20 +131,27 @@ impl Acceptor<'_> {
     async fn next(&mut self) -> Accepted {
         loop {
             let reserved = self.slots.reserve().await;
-            match self.listener.accept().await {
-                Ok((tcp, peer)) => {
-                    self.delays.reset();
-                    if let Some(connection) = self.prepare(&tcp, peer) {
-                        return (tcp, connection, self.slots.occupy(reserved));
-                    }
-                }
-                Err(error) if is_clients_doing(&error) => {}
-                Err(error) => {
-                    drop(reserved);
-                    let wait = self.delays.next_delay();
-                    tracing::error!(%error, ?wait, "cannot accept connections; trying again");
-                    time::sleep(wait).await;
-                }
+            if let Some(accepted) = self.accept(reserved).await {
+                return accepted;
+            }
+        }
+    }
+
+    /// The next connection, for a slot that was reserved; `None` when there was none to be had.
+    async fn accept(&mut self, reserved: Reserved) -> Option<Accepted> {
+        match self.listener.accept().await {
+            Ok((tcp, peer)) => {
+                self.delays.reset();
+                let connection = self.prepare(&tcp, peer)?;
+                Some((tcp, connection, self.slots.occupy(reserved)))
+            }
+            Err(error) if is_clients_doing(&error) => None,
+            Err(error) => {
+                drop(reserved);
+                let wait = self.delays.next_delay();
+                tracing::error!(%error, ?wait, "cannot accept connections; trying again");
+                time::sleep(wait).await;
+                None
             }
         }
     }

@@ -26,6 +26,9 @@ pub(super) struct Activity {
     /// Whether anything arrived since the last request.
     head_has_bytes: AtomicBool,
     http2: AtomicBool,
+    /// Whether the socket took no more of an answer. hyper lets go of an answer's body when it has it in
+    /// its buffer, which for a slow client is long before the client has it.
+    is_blocked: AtomicBool,
 }
 
 /// How long a connection may take.
@@ -56,6 +59,7 @@ impl Activity {
             idle_since: AtomicU64::new(0),
             head_has_bytes: AtomicBool::new(false),
             http2: AtomicBool::new(false),
+            is_blocked: AtomicBool::new(false),
         }
     }
 
@@ -93,6 +97,24 @@ impl Activity {
         self.in_flight.fetch_sub(1, Ordering::Release);
     }
 
+    /// The socket takes no more for now.
+    pub(super) fn on_blocked(&self) {
+        self.is_blocked.store(true, Ordering::Relaxed);
+    }
+
+    /// All was written. `now` is only asked for when that took a while; then the clocks start over.
+    pub(super) fn on_flushed(&self, now: impl FnOnce() -> Instant) {
+        if !self.is_blocked.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = self.ms(now());
+        self.idle_since.store(now, Ordering::Relaxed);
+        if self.head_since.load(Ordering::Relaxed) != 0 {
+            self.head_since.store(now + 1, Ordering::Relaxed);
+        }
+        self.is_blocked.store(false, Ordering::Relaxed);
+    }
+
     /// Whether a request is being worked on.
     pub(super) fn is_busy(&self) -> bool {
         self.in_flight.load(Ordering::Acquire) > 0
@@ -105,7 +127,7 @@ impl Activity {
 
     /// What to do with the connection.
     pub(super) fn next(&self, now: Instant, patience: Patience) -> Next {
-        if self.is_busy() {
+        if self.is_busy() || self.is_blocked.load(Ordering::Relaxed) {
             return Next::CheckAt(now + patience.header.min(patience.idle));
         }
         match self.head_since.load(Ordering::Relaxed) {
@@ -232,6 +254,29 @@ mod tests {
             Next::CheckAt(at(start, 30))
         );
         assert_eq!(activity.next(at(start, 75), PATIENCE), Next::Idle);
+    }
+
+    #[test]
+    fn a_client_that_reads_slowly_is_neither_idle_nor_late() {
+        let start = Instant::now();
+        let activity = Activity::new(start);
+        activity.on_request();
+        activity.on_end(at(start, 1));
+        activity.on_blocked();
+        activity.on_read(|| at(start, 2));
+        assert_eq!(
+            activity.next(at(start, 100), PATIENCE),
+            Next::CheckAt(at(start, 110))
+        );
+        activity.on_flushed(|| at(start, 200));
+        assert_eq!(
+            activity.next(at(start, 201), PATIENCE),
+            Next::CheckAt(at(start, 210))
+        );
+        assert_eq!(
+            activity.next(at(start, 210), PATIENCE),
+            Next::HeaderTimeout { partial: true }
+        );
     }
 
     #[test]

@@ -1,7 +1,14 @@
 //! One connection from accept to close.
 
 use std::{
-    convert::Infallible, error::Error, fmt, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+    convert::Infallible,
+    error::Error,
+    fmt,
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -149,11 +156,24 @@ where
     // One future and not one for each phase: it is polled whenever the connection is.
     let mut change = pin!(drain.reached(Phase::Draining));
     let (mut is_draining, mut is_stopping, mut is_closing) = (false, false, false);
+    let mut is_told = false;
 
     loop {
+        // GOAWAY loses nothing. HTTP/1 has no such word: there every response says `Connection: close`
+        // from now on (see `Handler`). Who comes during the drain speaks HTTP/2 only once the preface
+        // is read, so this is asked after every poll.
+        let polled = poll_fn(|cx| {
+            let polled = http.as_mut().poll(cx);
+            if polled.is_pending() && is_draining && !is_told && activity.is_http2() {
+                is_told = true;
+                http.as_mut().graceful_shutdown();
+                return http.as_mut().poll(cx);
+            }
+            polled
+        });
         select! {
             biased;
-            outcome = http.as_mut() => {
+            outcome = polled => {
                 if let Err(error) = outcome {
                     log_failure(error.as_ref());
                 }
@@ -164,14 +184,7 @@ where
                 if phase == Phase::Cut {
                     return Ended::Cut;
                 }
-                if !is_draining {
-                    is_draining = true;
-                    // GOAWAY loses nothing. HTTP/1 has no such word: there every response says
-                    // `Connection: close` from now on (see `Handler`).
-                    if activity.is_http2() {
-                        http.as_mut().graceful_shutdown();
-                    }
-                }
+                is_draining = true;
                 if phase == Phase::Stopping {
                     is_stopping = true;
                     timer.as_mut().reset(clock::now() + IDLE_GRACE);

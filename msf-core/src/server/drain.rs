@@ -145,14 +145,15 @@ impl Drain {
     /// A dropped run leaves the phase as it is; another run goes on from there.
     pub async fn run(&self, plan: DrainPlan) {
         self.advance(Phase::Draining);
-        if self.phase() < Phase::Stopping {
-            time::sleep(plan.delay).await;
-        }
-        self.advance(Phase::Stopping);
-        if self.phase() < Phase::Cut {
-            time::sleep(plan.timeout).await;
-        }
-        self.advance(Phase::Cut);
+        self.advance_after(plan.delay, Phase::Stopping).await;
+        self.advance_after(plan.timeout, Phase::Cut).await;
+    }
+
+    /// Goes on to a phase, unless somebody else does so before.
+    async fn advance_after(&self, wait: Duration, phase: Phase) {
+        // Elapsed is the usual case; the other one is a second signal.
+        let _reached = time::timeout(wait, self.signal().reached(phase)).await;
+        self.advance(phase);
     }
 }
 
@@ -244,6 +245,20 @@ mod tests {
         let mut run = spawn(async { drain.run(plan).await });
         assert_pending!(run.poll());
         time::advance(Duration::from_millis(1_001)).await;
+        assert_ready!(run.poll());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_does_not_sleep_through_what_somebody_else_decided() {
+        let drain = Drain::new();
+        let plan = DrainPlan::new(Duration::from_secs(500), Duration::from_secs(500));
+        let mut run = spawn(async { drain.run(plan).await });
+        assert_pending!(run.poll());
+        drain.advance(Phase::Stopping);
+        assert!(run.is_woken());
+        assert_pending!(run.poll());
+        drain.advance(Phase::Cut);
+        assert!(run.is_woken());
         assert_ready!(run.poll());
     }
 

@@ -146,7 +146,7 @@ where
             StateProjection::Run { future } => match ready!(future.poll(cx)) {
                 Ok(Ok(response)) => Ok(response),
                 Ok(Err(never)) => match never {},
-                Err(problem) => Err(problem),
+                Err(panicked) => Err(panicked.into()),
             },
             StateProjection::Refused { problem } => Err(problem
                 .take()

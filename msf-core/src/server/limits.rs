@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// The limits of a server. Every wait and every size has one.
 ///
+/// A timeout is at least 1 ms and at most [`Limits::TIMEOUT_MAX`], whatever was asked for: there is no
+/// way to say "never".
+///
 /// | limit | default | why |
 /// |---|---|---|
 /// | `connections_max` | 10 000 | about 200 MB of buffers at worst; further clients wait in the kernel's queue |
@@ -52,6 +55,9 @@ impl Limits {
     /// The smallest header limit: the protocol library reads at least this much at once.
     pub const HEADER_LIMIT_MIN: usize = 8 << 10;
 
+    /// The longest timeout: one day.
+    pub const TIMEOUT_MAX: Duration = Duration::from_secs(86_400);
+
     /// Connections open at once, at least 1; the server accepts no more until one closes.
     #[must_use]
     pub fn connections_max(mut self, connections: u32) -> Self {
@@ -63,28 +69,28 @@ impl Limits {
     /// connection, from the accept.
     #[must_use]
     pub const fn header_timeout(mut self, timeout: Duration) -> Self {
-        self.header_timeout = timeout;
+        self.header_timeout = bounded(timeout);
         self
     }
 
     /// Time that a connection may stay open without a request.
     #[must_use]
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
+        self.idle_timeout = bounded(timeout);
         self
     }
 
     /// Time between two pieces of a request body.
     #[must_use]
     pub const fn body_timeout(mut self, timeout: Duration) -> Self {
-        self.body_timeout = timeout;
+        self.body_timeout = bounded(timeout);
         self
     }
 
     /// Time that a client may leave sent bytes unacknowledged.
     #[must_use]
     pub const fn write_timeout(mut self, timeout: Duration) -> Self {
-        self.write_timeout = timeout;
+        self.write_timeout = bounded(timeout);
         self
     }
 
@@ -109,3 +115,16 @@ impl Limits {
         self
     }
 }
+
+/// Zero would spin, and what is added to an instant must not overflow it.
+const fn bounded(timeout: Duration) -> Duration {
+    if timeout.as_nanos() < TIMEOUT_MIN.as_nanos() {
+        TIMEOUT_MIN
+    } else if timeout.as_nanos() > Limits::TIMEOUT_MAX.as_nanos() {
+        Limits::TIMEOUT_MAX
+    } else {
+        timeout
+    }
+}
+
+const TIMEOUT_MIN: Duration = Duration::from_millis(1);

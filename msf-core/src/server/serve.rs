@@ -4,21 +4,23 @@ use std::{
     convert::Infallible,
     future::Future,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{Request, Response};
-use tokio::{select, sync::oneshot};
+use tokio::{select, sync::mpsc, time};
 use tower_service::Service;
 
 use super::{Body, Drain, DrainPlan, Limits, Listener, Phase, Served, accept, slots::Slots};
-use crate::BoxError;
+use crate::{BoxError, problem::Panicked};
 
 /// An HTTP/1.1 and HTTP/2 server around one service.
 ///
@@ -134,7 +136,11 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When a thread or its runtime cannot be started; those that have started are stopped.
+    /// When a thread or its runtime cannot be started, or one of them panics; the others are then cut.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the threads, and what they serve is cut.
     pub async fn serve_sharded<F, S, B>(
         &self,
         listeners: Vec<Listener>,
@@ -150,56 +156,107 @@ impl Server {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let shards = u32::try_from(listeners.len().max(1)).unwrap_or(u32::MAX);
+        let count = listeners.len().max(1);
         let mut server = self.clone();
-        server.limits.connections_max = self.limits.connections_max.div_ceil(shards);
-        let mut ends = Vec::with_capacity(listeners.len());
-        for (shard, listener) in listeners.into_iter().enumerate() {
-            match server.clone().start_shard(shard, listener, service.clone()) {
-                Ok(end) => ends.push(end),
-                Err(error) => {
-                    self.drain.advance(Phase::Cut);
-                    return Err(error);
+        server.limits.connections_max = self
+            .limits
+            .connections_max
+            .div_ceil(u32::try_from(count).unwrap_or(u32::MAX));
+        let (ended, ends) = mpsc::channel(count);
+        let started = listeners
+            .into_iter()
+            .enumerate()
+            .try_for_each(|(shard, listener)| {
+                start_shard(
+                    server.clone(),
+                    shard,
+                    listener,
+                    service.clone(),
+                    ended.clone(),
+                )
+            });
+        drop(ended);
+        let served = match started {
+            Ok(()) => self.until_ended(ends).await,
+            Err(error) => Err(error),
+        };
+        if served.is_err() {
+            self.drain.advance(Phase::Cut);
+        }
+        served
+    }
+
+    /// Waits for all shards, or for the first that fails.
+    async fn until_ended(
+        &self,
+        mut ends: mpsc::Receiver<io::Result<Served>>,
+    ) -> io::Result<Served> {
+        let drain = self.drain.signal();
+        let mut overdue = pin!(async {
+            drain.reached(Phase::Cut).await;
+            time::sleep(SHARD_CUT_WAIT).await;
+        });
+        let mut served = Served::default();
+        loop {
+            select! {
+                biased;
+                end = ends.recv() => match end {
+                    Some(shard) => served.cut += shard?.cut,
+                    None => return Ok(served),
+                },
+                // A handler blocks the thread, and its shard with it.
+                () = &mut overdue => {
+                    served.cut += self.connections();
+                    return Ok(served);
                 }
             }
         }
-        let mut served = Served::default();
-        for end in ends {
-            let shard = end
-                .await
-                .map_err(|_gone| io::Error::other("a shard of the server panicked"))??;
-            served.cut += shard.cut;
-        }
-        Ok(served)
-    }
-
-    fn start_shard<F, S, B>(
-        self,
-        shard: usize,
-        listener: Listener,
-        service: F,
-    ) -> io::Result<oneshot::Receiver<io::Result<Served>>>
-    where
-        F: Fn() -> S + Send + 'static,
-        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
-        S::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let (ended, end) = oneshot::channel();
-        thread::Builder::new()
-            .name(format!("msf-shard-{shard}"))
-            .spawn(move || {
-                let served = runtime.block_on(self.serve(listener, service()));
-                // Nobody listens when the caller gave up; the shard has ended all the same.
-                let _unheard = ended.send(served);
-            })?;
-        Ok(end)
     }
 }
+
+fn start_shard<F, S, B>(
+    server: Server,
+    shard: usize,
+    listener: Listener,
+    service: F,
+    ended: mpsc::Sender<io::Result<Served>>,
+) -> io::Result<()>
+where
+    F: Fn() -> S + Send + 'static,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let serve = move |ended: &mpsc::Sender<_>| {
+        runtime.block_on(async {
+            select! {
+                biased;
+                served = server.serve(listener, service()) => served,
+                // Nobody waits any more; the runtime ends with all that it serves.
+                () = ended.closed() => Ok(Served::default()),
+            }
+        })
+    };
+    thread::Builder::new()
+        .name(format!("msf-shard-{shard}"))
+        .spawn(move || {
+            // The service is made by the caller's code; whatever state a panic breaks ends with the shard.
+            let served =
+                catch_unwind(AssertUnwindSafe(|| serve(&ended))).unwrap_or_else(|payload| {
+                    let panicked = Panicked::new(payload.as_ref());
+                    Err(io::Error::other(format!(
+                        "shard {shard} of the server {panicked}"
+                    )))
+                });
+            // There is room for the end of every shard, unless the caller gave up.
+            let _unheard = ended.try_send(served);
+        })?;
+    Ok(())
+}
+
+/// Longer than a shard takes to count what it had to cut.
+const SHARD_CUT_WAIT: Duration = Duration::from_secs(1);

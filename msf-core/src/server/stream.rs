@@ -28,7 +28,8 @@ use crate::clock;
 pub(super) struct Stream {
     tcp: Arc<TcpStream>,
     activity: Arc<Activity>,
-    seen_first_bytes: bool,
+    /// How much of the preface of HTTP/2 has arrived; `None` once it is known what the client speaks.
+    preface: Option<usize>,
     /// Dropped with the stream, which is how the task learns that the last user is gone.
     _alive: oneshot::Sender<()>,
 }
@@ -46,7 +47,7 @@ pub(super) fn split(tcp: TcpStream, activity: Arc<Activity>) -> (Stream, StreamC
     let stream = Stream {
         tcp: tcp.clone(),
         activity,
-        seen_first_bytes: false,
+        preface: Some(0),
         _alive: alive,
     };
     (stream, StreamControl { tcp, gone })
@@ -96,11 +97,15 @@ impl StreamControl {
 }
 
 impl Stream {
-    /// Tells the two protocols apart by their first bytes (RFC 9113 section 3.4).
+    /// Tells the two protocols apart by their first bytes (RFC 9113 section 3.4), which may come one by
+    /// one. hyper-util decides by the whole preface, and so must we.
     fn on_read(&mut self, bytes: &[u8]) {
-        if !self.seen_first_bytes {
-            self.seen_first_bytes = true;
-            if bytes.starts_with(b"PRI") {
+        if let Some(seen) = self.preface {
+            let rest = &HTTP2_PREFACE[seen..];
+            let len = rest.len().min(bytes.len());
+            self.preface = (bytes[..len] == rest[..len]).then_some(seen + len);
+            if self.preface == Some(HTTP2_PREFACE.len()) {
+                self.preface = None;
                 self.activity.set_http2();
             }
         }
@@ -153,7 +158,9 @@ impl AsyncWrite for Stream {
         true
     }
 
+    /// Called once the writer's own buffer is empty.
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.activity.on_flushed(clock::now);
         Poll::Ready(Ok(()))
     }
 
@@ -193,7 +200,11 @@ impl Stream {
         attempt: impl Fn(&TcpStream) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         loop {
-            ready!(self.tcp.poll_write_ready(cx))?;
+            let is_ready = self.tcp.poll_write_ready(cx);
+            if is_ready.is_pending() {
+                self.activity.on_blocked();
+            }
+            ready!(is_ready)?;
             match attempt(&self.tcp) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => return Poll::Ready(outcome),
@@ -201,3 +212,5 @@ impl Stream {
         }
     }
 }
+
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

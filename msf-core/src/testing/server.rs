@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time};
+use tokio::{net::TcpStream, select, time};
 use tower_service::Service;
 
 use super::TestResponse;
 use crate::{
     BoxError,
-    server::{Body, Drain, DrainPlan, Limits, Listener, Served, Server},
+    server::{Body, Drain, DrainPlan, Listener, Served, Server},
     task::{self, Task},
 };
 
@@ -64,7 +64,7 @@ impl TestServer {
         let loopback = ([127, 0, 0, 1], 0).into();
         let listener = Listener::bind(loopback).expect("the loopback address has a free port");
         let addr = listener.local_addr();
-        let server = Server::new().limits(Limits::default());
+        let server = Server::new();
         let drain = server.drain().clone();
         let task = task::spawn("test server", async move {
             server.serve(listener, service).await
@@ -129,15 +129,18 @@ impl TestServer {
             .expect("the server answers")
     }
 
-    /// Drains it and waits for the end.
+    /// Drains it and waits for the end: requests in flight are finished, and after 10 s they are cut.
     ///
     /// # Panics
     ///
     /// When the server itself failed.
-    pub async fn stop(self) -> Served {
-        self.drain
-            .run(DrainPlan::new(Duration::ZERO, Duration::ZERO))
-            .await;
+    pub async fn stop(mut self) -> Served {
+        let plan = DrainPlan::new(Duration::ZERO, FINISH_MAX);
+        select! {
+            biased;
+            () = self.task.finished() => {}
+            () = self.drain.run(plan) => {}
+        }
         self.task
             .join()
             .await
@@ -148,3 +151,36 @@ impl TestServer {
 
 /// An honest answer takes milliseconds; a test that hangs helps nobody.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
+const FINISH_MAX: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stop_lets_requests_finish() {
+        let server = TestServer::start(tower::service_fn(|_request: Request<Body>| async {
+            time::sleep(Duration::from_millis(200)).await;
+            Ok::<_, Infallible>(Response::new(Body::from("slow")))
+        }))
+        .await;
+        let url = format!("http://{}/", server.addr());
+        let client = ask(server.addr(), url);
+        let (answer, served) = tokio::join!(client, async {
+            time::sleep(Duration::from_millis(50)).await;
+            server.stop().await
+        });
+        assert_eq!(answer.text(), "slow");
+        assert_eq!(served.cut, 0);
+    }
+
+    async fn ask(addr: SocketAddr, url: String) -> TestResponse {
+        let stream = TcpStream::connect(addr).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
+        let _connection = task::spawn("test connection", connection);
+        let request = Request::get(url).body(Empty::<Bytes>::new()).unwrap();
+        TestResponse::read(sender.send_request(request).await.unwrap()).await
+    }
+}

@@ -5,6 +5,7 @@ mod answers;
 mod arrows;
 mod config;
 mod health;
+mod host;
 mod metrics;
 mod reference;
 mod server;

@@ -65,6 +65,43 @@ async fn connections_that_wait_in_the_kernel_are_served() {
 }
 
 #[tokio::test]
+async fn the_kernels_queue_is_served_even_when_every_slot_is_taken_at_the_end() {
+    let running = Running::start(Limits::default().connections_max(1));
+    let mut idle = running.connect().await;
+    idle.send(HELLO).await;
+    idle.answer().await;
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        let mut client = running.connect().await;
+        client.send(HELLO).await;
+        waiting.push(client);
+    }
+    running.drain.advance(Phase::Stopping);
+    for client in &mut waiting {
+        assert_eq!(client.answer().await.status, 200);
+    }
+    drop(waiting);
+    assert_eq!(running.end().await.cut, 0);
+}
+
+#[tokio::test]
+async fn a_large_answer_arrives_whole_although_the_server_ends() {
+    let running = Running::start(Limits::default());
+    let mut client = running.connect().await;
+    client.send("GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    while running.server.connections() == 0 {
+        tokio::task::yield_now().await;
+    }
+    running.drain.advance(Phase::Draining);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    running.drain.advance(Phase::Stopping);
+    // Longer than the grace of an idle connection.
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(client.answer().await.body.len(), super::LARGE);
+    assert_eq!(running.end().await.cut, 0);
+}
+
+#[tokio::test]
 async fn a_request_that_races_with_the_end_is_answered() {
     let running = Running::start(Limits::default());
     let mut client = running.connect().await;

@@ -73,6 +73,59 @@ async fn a_slow_head_is_408_and_dripping_does_not_help() {
 }
 
 #[tokio::test]
+async fn a_method_that_begins_like_the_preface_of_http2_is_a_slow_head_too() {
+    let running = Running::start(quick().idle_timeout(Duration::from_secs(60)));
+    let mut client = running.connect().await;
+    client.send("PRIX /hello HTTP/1.1\r\n").await;
+    assert_eq!(client.answer().await.status, 408);
+}
+
+#[tokio::test]
+async fn half_a_preface_of_http2_is_closed_after_the_header_timeout() {
+    let running = Running::start(quick().idle_timeout(Duration::from_secs(60)));
+    let mut client = running.connect().await;
+    client.send("PRI * HTTP/2.0").await;
+    assert_eq!(client.answer().await.status, 408);
+}
+
+#[tokio::test]
+async fn a_half_written_answer_is_not_broken_by_the_next_slow_head() {
+    let running = Running::start(quick());
+    let mut client = running.connect().await;
+    client.send("GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    sleep(Duration::from_millis(50)).await;
+    client.send("GET /hello HT").await;
+    // Longer than the header timeout and the idle timeout, in which the answer fills the socket.
+    sleep(Duration::from_millis(900)).await;
+    let answer = client.answer().await;
+    assert_eq!(answer.body.len(), super::LARGE);
+    assert!(answer.body.iter().all(|byte| *byte == b'x'));
+    // What came of the next head was too slow, from now on at the latest.
+    assert_eq!(client.answer().await.status, 408);
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn limits_without_an_end_do_not_break_the_server() {
+    for endless in [Duration::MAX, Duration::ZERO] {
+        let limits = Limits::default()
+            .idle_timeout(endless)
+            .body_timeout(Duration::MAX)
+            .write_timeout(Duration::MAX)
+            .header_timeout(Duration::MAX);
+        let running = Running::start(limits);
+        running.is_alive().await;
+        let mut client = running.connect().await;
+        client
+            .send("POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n")
+            .await;
+        sleep(Duration::from_millis(20)).await;
+        client.send("a").await;
+        assert_eq!(client.answer().await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_silent_client_is_closed_without_an_answer() {
     let running = Running::start(quick());
     running.connect().await.closed().await;

@@ -69,6 +69,9 @@ async fn soon<F: Future>(future: F) -> F::Output {
     timeout(PATIENCE, future).await.expect("the test hangs")
 }
 
+/// More than the buffers of two sockets hold.
+const LARGE: usize = 30 << 20;
+
 /// The service under all these tests; the path says what it does.
 async fn answer(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     Ok(match request.uri().path() {
@@ -78,6 +81,7 @@ async fn answer(request: Request<Body>) -> Result<Response<Body>, Infallible> {
             tokio::time::sleep(Duration::from_millis(300)).await;
             Response::new("slow".into())
         }
+        "/large" => Response::new(vec![b'x'; LARGE].into()),
         "/never" => std::future::pending().await,
         "/length" => match request.into_body().collect().await {
             Ok(body) => Response::new(body.to_bytes().len().to_string().into()),
