@@ -3,9 +3,11 @@
 //!
 //! This binary runs itself: each scenario is a child, whose output the parent reads, or does not.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
 
 use msf_core::telemetry::{self, LogConfig, Telemetry, TelemetryError};
 use serde_json::Value;
@@ -77,8 +79,10 @@ fn shut_down(telemetry: Telemetry) {
 
 #[cfg(feature = "otlp")]
 fn dead_collector() {
-    use msf_core::telemetry::TelemetrySetup;
-    use msf_core::telemetry::otlp::{OtlpConfig, ServiceIdentity};
+    use msf_core::telemetry::{
+        TelemetrySetup,
+        otlp::{OtlpConfig, ServiceIdentity},
+    };
 
     let mut config = OtlpConfig::default();
     config.interval = Duration::from_millis(1);

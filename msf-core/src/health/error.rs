@@ -1,8 +1,6 @@
 //! Why a check failed, and why a check was refused.
 
-use std::borrow::Cow;
-use std::error::Error;
-use std::fmt;
+use std::{borrow::Cow, error::Error, fmt};
 
 use thiserror::Error;
 

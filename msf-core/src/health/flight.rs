@@ -1,17 +1,20 @@
 //! One run at a time, shared by every probe that waits for it.
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::Poll;
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    task::Poll,
+    time::{Duration, SystemTime},
+};
 
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 
-use super::check::{Check, Severity};
-use super::error::{Chain, CheckError};
+use super::{
+    check::{Check, Severity},
+    error::{Chain, CheckError},
+};
 
 /// A check together with its last result and the run in progress.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! Waiting for several futures in one task.
 
-use std::pin::Pin;
-use std::task::Poll;
+use std::{pin::Pin, task::Poll};
 
 /// Drives all futures and gives their outputs in order.
 ///

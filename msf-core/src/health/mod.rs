@@ -71,8 +71,10 @@ mod report;
 mod respond;
 mod state;
 
-pub use self::builder::HealthBuilder;
-pub use self::check::{Check, HealthCheck, Severity};
-pub use self::error::{AddCheckError, CheckError};
-pub use self::report::{CheckReport, Outcome, Report};
-pub use self::state::{Health, MAX_CHECKS, Status};
+pub use self::{
+    builder::HealthBuilder,
+    check::{Check, HealthCheck, Severity},
+    error::{AddCheckError, CheckError},
+    report::{CheckReport, Outcome, Report},
+    state::{Health, MAX_CHECKS, Status},
+};

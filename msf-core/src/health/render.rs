@@ -1,14 +1,15 @@
 //! Bodies: `application/health+json` and text for people.
 
-use std::fmt::Write as _;
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
-use super::builder::Identity;
-use super::report::{CheckReport, Outcome, Report};
-use super::state::Status;
+use super::{
+    builder::Identity,
+    report::{CheckReport, Outcome, Report},
+    state::Status,
+};
 
 pub(super) fn live_json(identity: &Identity) -> Bytes {
     json(&Document::new(identity, Outcome::Pass))

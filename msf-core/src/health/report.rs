@@ -1,11 +1,15 @@
 //! What a probe learns, typed.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use super::check::Severity;
-use super::flight::{Finding, Flight};
-use super::state::Status;
+use super::{
+    check::Severity,
+    flight::{Finding, Flight},
+    state::Status,
+};
 
 /// Pass, warn or fail: of one check or of the whole service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,12 +1,12 @@
 //! Probe endpoints: from a request line to a response.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{
+    HeaderValue, Method, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
+};
 
-use super::render;
-use super::report::Report;
-use super::state::Health;
+use super::{render, report::Report, state::Health};
 use crate::problem::{Code, Problem};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

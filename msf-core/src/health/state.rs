@@ -1,15 +1,21 @@
 //! The health of one service: where in its life it is, and its checks.
 
-use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    fmt,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU8, Ordering},
+    },
+};
 
-use super::builder::{HealthBuilder, Identity};
-use super::check::Check;
-use super::error::AddCheckError;
-use super::flight::Flight;
-use super::join::join_all;
-use super::report::{CheckReport, Report};
+use super::{
+    builder::{HealthBuilder, Identity},
+    check::Check,
+    error::AddCheckError,
+    flight::Flight,
+    join::join_all,
+    report::{CheckReport, Report},
+};
 
 /// How many checks a [`Health`] takes: a service with more has other worries, and each is asked at
 /// the same time as all others.

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use super::handle::{Counter, Gauge, Histogram, SecondsCounter};
-use super::spec::Spec;
+use super::{
+    handle::{Counter, Gauge, Histogram, SecondsCounter},
+    spec::Spec,
+};
 
 /// What a metric is, in the words of the Prometheus text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! What is registered under which name.
 
-use std::any::Any;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::{any::Any, collections::BTreeMap, sync::Arc};
 
-use super::catalogue::MetricKind;
-use super::error::MetricsError;
-use super::series::{Series, SeriesSet};
-use super::shape::Shape;
+use super::{
+    catalogue::MetricKind,
+    error::MetricsError,
+    series::{Series, SeriesSet},
+    shape::Shape,
+};
 
 /// Families by name. Names are written in code, so their number has no other bound.
 pub(super) type Families = BTreeMap<String, Registered>;

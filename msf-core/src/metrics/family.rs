@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::handle::{Counter, Gauge, Histogram};
-use super::series::SeriesSet;
+use super::{
+    handle::{Counter, Gauge, Histogram},
+    series::SeriesSet,
+};
 
 /// A counter with `N` labels.
 ///

@@ -1,7 +1,6 @@
 //! One series each: what a hot path holds.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use prometheus::{HistogramOpts, Opts};
 

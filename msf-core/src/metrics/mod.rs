@@ -91,10 +91,12 @@ mod spec;
 
 #[cfg(feature = "host")]
 pub(crate) use self::catalogue::{LOG_LINES_DROPPED, OTLP_SPANS, SERVER_CONNECTIONS};
-pub use self::catalogue::{MetricInfo, MetricKind, catalogue};
-pub use self::error::MetricsError;
-pub use self::family::{CounterFamily, GaugeFamily, HistogramFamily};
-pub use self::handle::{Counter, Gauge, GaugeGuard, Histogram};
-pub use self::http::{HttpMetrics, HttpMetricsLayer};
-pub use self::registry::{CONTENT_TYPE, DEFAULT_SERIES_LIMIT, DURATION_BUCKETS_SECONDS, Metrics};
-pub use self::spec::Spec;
+pub use self::{
+    catalogue::{MetricInfo, MetricKind, catalogue},
+    error::MetricsError,
+    family::{CounterFamily, GaugeFamily, HistogramFamily},
+    handle::{Counter, Gauge, GaugeGuard, Histogram},
+    http::{HttpMetrics, HttpMetricsLayer},
+    registry::{CONTENT_TYPE, DEFAULT_SERIES_LIMIT, DURATION_BUCKETS_SECONDS, Metrics},
+    spec::Spec,
+};

@@ -1,8 +1,6 @@
 //! What is running: the operating system's view of the process, and its name and version.
 
-use super::catalogue::BUILD_INFO;
-use super::error::MetricsError;
-use super::registry::Metrics;
+use super::{catalogue::BUILD_INFO, error::MetricsError, registry::Metrics};
 
 impl Metrics {
     /// Exports `process_*`: CPU time, memory, file descriptors, threads and start time.

@@ -1,20 +1,26 @@
 //! The registry: families by name, and the text a scrape gets.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use prometheus::TextEncoder;
-use prometheus::core::{Collector, Desc};
+use prometheus::{
+    TextEncoder,
+    core::{Collector, Desc},
+};
 
-use super::catalogue::OVERFLOW;
-use super::error::MetricsError;
-use super::families::{Families, Registered, histogram_clash};
-use super::family::{CounterFamily, GaugeFamily, HistogramFamily};
-use super::handle::{Counter, Gauge, Histogram};
-use super::scrape::Hooks;
-use super::series::{Collected, Series, SeriesSet};
-use super::shape::Shape;
+use super::{
+    catalogue::OVERFLOW,
+    error::MetricsError,
+    families::{Families, Registered, histogram_clash},
+    family::{CounterFamily, GaugeFamily, HistogramFamily},
+    handle::{Counter, Gauge, Histogram},
+    scrape::Hooks,
+    series::{Collected, Series, SeriesSet},
+    shape::Shape,
+};
 
 /// Upper bounds in seconds that the OpenTelemetry HTTP conventions ask for; the default of every
 /// histogram of durations.

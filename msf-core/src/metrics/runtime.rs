@@ -4,9 +4,11 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::Handle;
 
-use super::catalogue::{RUNTIME_ALIVE_TASKS, RUNTIME_BUSY, RUNTIME_QUEUE_DEPTH, RUNTIME_WORKERS};
-use super::error::MetricsError;
-use super::registry::Metrics;
+use super::{
+    catalogue::{RUNTIME_ALIVE_TASKS, RUNTIME_BUSY, RUNTIME_QUEUE_DEPTH, RUNTIME_WORKERS},
+    error::MetricsError,
+    registry::Metrics,
+};
 
 impl Metrics {
     /// Exports `msf_runtime_*` of one tokio runtime, read at each scrape.

@@ -1,8 +1,10 @@
 //! What runs before a scrape.
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Closures that bring gauges up to date; one that returns `false` is forgotten.
 #[derive(Default)]

@@ -1,15 +1,21 @@
 //! The series of one family, bounded, whatever their kind.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
-use prometheus::HistogramOpts;
-use prometheus::core::{Collector, Desc, Metric as _};
-use prometheus::proto;
+use prometheus::{
+    HistogramOpts,
+    core::{Collector, Desc, Metric as _},
+    proto,
+};
 
-use super::catalogue::MetricKind;
-use super::handle::{Counter, Gauge, Histogram, SecondsCounter};
+use super::{
+    catalogue::MetricKind,
+    handle::{Counter, Gauge, Histogram, SecondsCounter},
+};
 
 /// The value of every label of the series that takes what the bound refused.
 pub(super) const OTHER: &str = "other";

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::catalogue::MetricKind;
-use super::error::MetricsError;
+use super::{catalogue::MetricKind, error::MetricsError};
 
 /// Kind, labels and buckets of a family: equal shapes under one name are one family.
 #[derive(Clone, Debug, PartialEq)]

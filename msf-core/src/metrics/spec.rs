@@ -1,15 +1,15 @@
 //! A metric written down as data, so that registration and documentation cannot differ.
 
-use std::fmt;
-use std::marker::PhantomData;
-use std::sync::Arc;
+use std::{fmt, marker::PhantomData, sync::Arc};
 
-use super::catalogue::{MetricInfo, MetricKind};
-use super::error::MetricsError;
-use super::family::{CounterFamily, GaugeFamily, HistogramFamily};
-use super::handle::{Counter, Gauge, Histogram, SecondsCounter};
-use super::registry::{DURATION_BUCKETS_SECONDS, Metrics};
-use super::series::SeriesSet;
+use super::{
+    catalogue::{MetricInfo, MetricKind},
+    error::MetricsError,
+    family::{CounterFamily, GaugeFamily, HistogramFamily},
+    handle::{Counter, Gauge, Histogram, SecondsCounter},
+    registry::{DURATION_BUCKETS_SECONDS, Metrics},
+    series::SeriesSet,
+};
 
 /// Name, help and labels of a family of `M` ([`Counter`], [`Gauge`] or [`Histogram`]).
 ///

@@ -1,7 +1,6 @@
 //! Prints an error with its causes.
 
-use std::error::Error;
-use std::fmt;
+use std::{error::Error, fmt};
 
 /// An error, then each of its causes after a colon: every level of ours prints only itself.
 pub(super) struct Chain<'a>(pub(super) &'a (dyn Error + 'static));

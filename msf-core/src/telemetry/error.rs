@@ -1,7 +1,6 @@
 //! What can go wrong while telemetry is set up or shut down.
 
-use std::io;
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use thiserror::Error;
 

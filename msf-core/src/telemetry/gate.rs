@@ -1,13 +1,14 @@
 //! Decides which spans and events exist at all.
 
-use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::Interest;
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    level_filters::LevelFilter,
+    span::{Attributes, Id, Record},
+    subscriber::Interest,
+};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::level::LevelHandle;
-use super::quiet;
+use super::{level::LevelHandle, quiet};
 
 /// The level filter of the whole subscriber.
 ///

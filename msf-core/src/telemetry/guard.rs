@@ -1,17 +1,19 @@
 //! The guard: what a host keeps while telemetry runs, and how it ends.
 
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
-use std::thread;
-use std::time::Duration;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::Receiver,
+    },
+    thread,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
-use super::error::ShutdownIncomplete;
-use super::level::LevelHandle;
-use super::lines::Progress;
+use super::{error::ShutdownIncomplete, level::LevelHandle, lines::Progress};
 
 /// Telemetry that is running. Keep it until the process ends.
 ///

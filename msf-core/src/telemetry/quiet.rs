@@ -5,8 +5,7 @@
 //! makes another export. Its work is done on threads of known names, so whatever they say is left
 //! out, except for this module tree's own target.
 
-use std::cell::Cell;
-use std::thread;
+use std::{cell::Cell, thread};
 
 /// Whether the current thread does the exporter's work.
 pub(super) fn on_exporter_thread() -> bool {

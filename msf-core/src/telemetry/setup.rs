@@ -1,20 +1,25 @@
 //! Puts the subscriber together and makes it the process's own.
 
-use std::env;
-use std::fmt;
-use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
+use std::{
+    env, fmt,
+    io::{self, IsTerminal, Write},
+    sync::Arc,
+};
 
 use tracing::Dispatch;
-use tracing_subscriber::Registry;
-use tracing_subscriber::layer::{Layer, Layered, SubscriberExt};
+use tracing_subscriber::{
+    Registry,
+    layer::{Layer, Layered, SubscriberExt},
+};
 
-use super::config::{LogConfig, LogFormat};
-use super::error::TelemetryError;
-use super::gate::Gate;
-use super::guard::{SpanCounters, SpanFlush, Telemetry, TelemetryStats};
-use super::level::{Directives, LevelHandle};
-use super::lines::{LineLayer, LineQueue, LineStyle};
+use super::{
+    config::{LogConfig, LogFormat},
+    error::TelemetryError,
+    gate::Gate,
+    guard::{SpanCounters, SpanFlush, Telemetry, TelemetryStats},
+    level::{Directives, LevelHandle},
+    lines::{LineLayer, LineQueue, LineStyle},
+};
 
 /// Sets up logs with one call: see the [module documentation](super).
 ///

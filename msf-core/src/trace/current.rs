@@ -1,11 +1,8 @@
 //! The context of the request that is being served right here.
 
-use std::cell::RefCell;
-use std::future::Future;
-use std::mem;
+use std::{cell::RefCell, future::Future, mem};
 
-use super::RequestContext;
-use super::future::Scope;
+use super::{RequestContext, future::Scope};
 
 thread_local! {
     /// Set only while a future or body in a scope is polled, so no other task ever sees it.

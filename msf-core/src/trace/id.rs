@@ -1,7 +1,6 @@
 //! The two identifiers of a trace: [`TraceId`] for the whole, [`SpanId`] for one operation.
 
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use super::hex::{self, Hex};
 

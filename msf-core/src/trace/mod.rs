@@ -108,14 +108,16 @@ mod request_context;
 mod request_id;
 mod state;
 
-pub use self::baggage::{Baggage, BaggageMember, InvalidBaggage};
-pub use self::context::{InvalidTraceParent, TraceContext, TraceFlags};
-pub use self::current::{current, scope, sync_scope};
-pub use self::id::{InvalidId, SpanId, TraceId};
-pub use self::layer::{AccessLog, ResponseBody, Trace, TraceLayer, Trust, future};
-pub use self::propagation::{
-    BAGGAGE, TRACEPARENT, TRACESTATE, X_REQUEST_ID, extract, inject, inject_current,
+pub use self::{
+    baggage::{Baggage, BaggageMember, InvalidBaggage},
+    context::{InvalidTraceParent, TraceContext, TraceFlags},
+    current::{current, scope, sync_scope},
+    id::{InvalidId, SpanId, TraceId},
+    layer::{AccessLog, ResponseBody, Trace, TraceLayer, Trust, future},
+    propagation::{
+        BAGGAGE, TRACEPARENT, TRACESTATE, X_REQUEST_ID, extract, inject, inject_current,
+    },
+    request_context::RequestContext,
+    request_id::{InvalidRequestId, RequestId},
+    state::{InvalidTraceState, TraceState},
 };
-pub use self::request_context::RequestContext;
-pub use self::request_id::{InvalidRequestId, RequestId};
-pub use self::state::{InvalidTraceState, TraceState};

@@ -1,8 +1,10 @@
 //! [`RequestId`], the content of the `x-request-id` header.
 
-use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::str::FromStr;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+};
 
 use http::HeaderValue;
 

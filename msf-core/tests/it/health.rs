@@ -2,21 +2,27 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
-use msf_core::BoxError;
-use msf_core::health::{
-    AddCheckError, Check, CheckError, Health, HealthCheck, MAX_CHECKS, Outcome, Status,
+use msf_core::{
+    BoxError,
+    health::{AddCheckError, Check, CheckError, Health, HealthCheck, MAX_CHECKS, Outcome, Status},
+    testing::LogCapture,
 };
-use msf_core::testing::LogCapture;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, advance, sleep};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, advance, sleep},
+};
 use tokio_test::{assert_pending, assert_ready, task};
 
 const SECOND: Duration = Duration::from_secs(1);

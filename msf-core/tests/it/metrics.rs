@@ -2,25 +2,27 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::extract::MatchedPath;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
-use msf_core::BoxError;
-use msf_core::metrics::http::ResponseBody;
-use msf_core::metrics::{HttpMetricsLayer, MetricKind, Metrics, MetricsError, catalogue};
-use msf_core::route::MatchedRoute;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use msf_core::{
+    BoxError,
+    metrics::{HttpMetricsLayer, MetricKind, Metrics, MetricsError, catalogue, http::ResponseBody},
+    route::MatchedRoute,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, ServiceExt, service_fn};

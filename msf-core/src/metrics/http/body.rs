@@ -1,16 +1,16 @@
 //! The response body: a request ends where its body ends.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use bytes::Buf;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, header::CONTENT_LENGTH};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::label::End;
-use super::track::Tracker;
+use super::{label::End, track::Tracker};
 
 pin_project! {
     /// Body of the responses of [`HttpMetrics`](super::HttpMetrics).

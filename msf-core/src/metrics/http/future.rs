@@ -1,15 +1,15 @@
 //! The response future.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::body::ResponseBody;
-use super::label::End;
-use super::track::Tracker;
+use super::{body::ResponseBody, label::End, track::Tracker};
 
 pin_project! {
     /// Future of [`HttpMetrics`](super::HttpMetrics).

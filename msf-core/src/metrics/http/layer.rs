@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::recorder::Recorder;
-use super::service::HttpMetrics;
-use super::track::Routing;
-use crate::metrics::error::MetricsError;
-use crate::metrics::registry::Metrics;
-use crate::route::{self, RouteSource};
+use super::{recorder::Recorder, service::HttpMetrics, track::Routing};
+use crate::{
+    metrics::{error::MetricsError, registry::Metrics},
+    route::{self, RouteSource},
+};
 
 /// How many route templates a layer tells apart unless told otherwise: more than a large API has,
 /// few enough that a router that leaves raw paths behind does no harm.

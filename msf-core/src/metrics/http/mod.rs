@@ -10,7 +10,9 @@ mod recorder;
 mod service;
 mod track;
 
-pub use self::body::ResponseBody;
-pub use self::future::ResponseFuture;
-pub use self::layer::{DEFAULT_ROUTE_LIMIT, HttpMetricsLayer};
-pub use self::service::HttpMetrics;
+pub use self::{
+    body::ResponseBody,
+    future::ResponseFuture,
+    layer::{DEFAULT_ROUTE_LIMIT, HttpMetricsLayer},
+    service::HttpMetrics,
+};

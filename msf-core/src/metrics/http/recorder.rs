@@ -1,18 +1,18 @@
 //! Where a finished request is counted: handles found without lock or allocation.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 
 use super::label::{Labels, METHOD_LABELS, METHODS, MethodLabel};
-use crate::metrics::catalogue::{HTTP_ACTIVE, HTTP_DURATION};
-use crate::metrics::error::MetricsError;
-use crate::metrics::family::HistogramFamily;
-use crate::metrics::handle::{Gauge, Histogram};
-use crate::metrics::registry::Metrics;
-use crate::metrics::series::OTHER;
+use crate::metrics::{
+    catalogue::{HTTP_ACTIVE, HTTP_DURATION},
+    error::MetricsError,
+    family::HistogramFamily,
+    handle::{Gauge, Histogram},
+    registry::Metrics,
+    series::OTHER,
+};
 
 /// How many series of one route are kept at hand; what a service answers in practice is far less.
 const SERIES_PER_ROUTE: usize = 256;

@@ -1,16 +1,20 @@
 //! The service that measures.
 
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::body::ResponseBody;
-use super::future::ResponseFuture;
-use super::recorder::Recorder;
-use super::track::{Routing, Tracker};
+use super::{
+    body::ResponseBody,
+    future::ResponseFuture,
+    recorder::Recorder,
+    track::{Routing, Tracker},
+};
 
 /// A service whose requests are measured. Made by [`HttpMetricsLayer`](super::HttpMetricsLayer).
 #[derive(Clone, Debug)]

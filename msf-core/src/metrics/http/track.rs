@@ -5,8 +5,10 @@ use std::sync::Arc;
 use http::{Extensions, Method, StatusCode};
 use tokio::time::Instant;
 
-use super::label::{End, Labels, MethodLabel};
-use super::recorder::{Recorder, Route};
+use super::{
+    label::{End, Labels, MethodLabel},
+    recorder::{Recorder, Route},
+};
 use crate::route::RouteSource;
 
 /// Where the route of a request is looked up, and how many routes there may be.

@@ -1,15 +1,14 @@
 //! Turns the fields of spans and events into entries, in buffers that are used again.
 
-use std::cell::Cell;
-use std::error::Error;
-use std::fmt;
+use std::{cell::Cell, error::Error, fmt};
 
 use tracing::field::{Field, Visit};
 
-use super::encode::{push_display, push_float, push_number, push_text, push_unsigned};
-use super::key::{Key, Role};
-use crate::telemetry::chain::Chain;
-use crate::telemetry::ids;
+use super::{
+    encode::{push_display, push_float, push_number, push_text, push_unsigned},
+    key::{Key, Role},
+};
+use crate::telemetry::{chain::Chain, ids};
 
 /// What one visit of a span's or an event's fields found.
 #[derive(Debug, Default)]

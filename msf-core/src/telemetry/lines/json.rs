@@ -2,10 +2,7 @@
 
 use tracing::Metadata;
 
-use super::encode::push_escaped;
-use super::fields::Fields;
-use super::queue::DROPPED_MESSAGE;
-use super::stamp;
+use super::{encode::push_escaped, fields::Fields, queue::DROPPED_MESSAGE, stamp};
 
 /// The line of an event, in one allocation of the right size.
 pub(super) fn line(metadata: &Metadata<'_>, fields: &Fields) -> Vec<u8> {

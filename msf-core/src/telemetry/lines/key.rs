@@ -1,8 +1,10 @@
 //! What a field's name becomes in a line, worked out once for each name.
 
-use std::cell::Cell;
-use std::ptr;
-use std::sync::{Mutex, PoisonError};
+use std::{
+    cell::Cell,
+    ptr,
+    sync::{Mutex, PoisonError},
+};
 
 use super::encode::push_escaped;
 

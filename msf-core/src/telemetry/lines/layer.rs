@@ -1,15 +1,17 @@
 //! The layer that turns events into lines.
 
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
-use tracing_subscriber::layer::{Context, Layer};
-use tracing_subscriber::registry::LookupSpan;
+use tracing::{
+    Event, Subscriber,
+    span::{Attributes, Id, Record},
+};
+use tracing_subscriber::{
+    layer::{Context, Layer},
+    registry::LookupSpan,
+};
 
-use super::encode::push_escaped;
-use super::fields::Fields;
-use super::queue::LineQueue;
-use super::record::SpanRecord;
-use super::{json, pretty};
+use super::{
+    encode::push_escaped, fields::Fields, json, pretty, queue::LineQueue, record::SpanRecord,
+};
 
 /// Writes one line per event.
 ///

@@ -2,9 +2,7 @@
 
 use tracing::{Level, Metadata};
 
-use super::fields::Fields;
-use super::queue::DROPPED_MESSAGE;
-use super::stamp;
+use super::{fields::Fields, queue::DROPPED_MESSAGE, stamp};
 
 /// `23:15:04.123  INFO orders::pay  paid amount=12  POST /pay 4bf92f35`
 pub(super) fn line(metadata: &Metadata<'_>, fields: &Fields, colour: bool) -> Vec<u8> {

@@ -4,12 +4,16 @@
 //! container runtime. That must never be a request's problem, so lines are written by a thread of
 //! their own, and a line that finds the queue full is dropped and counted.
 
-use std::io::{self, ErrorKind, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::{
+    io::{self, ErrorKind, Write},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
 
 /// Where lines are handed in. The writer ends when the last clone is gone and the queue is empty.
 #[derive(Clone, Debug)]

@@ -1,14 +1,17 @@
 //! Turns fields of spans and events into OpenTelemetry attributes.
 
-use std::error::Error;
-use std::fmt::{self, Write};
+use std::{
+    error::Error,
+    fmt::{self, Write},
+};
 
-use opentelemetry::trace::{SpanId, SpanKind, Status, TraceId};
-use opentelemetry::{Key, KeyValue, Value};
+use opentelemetry::{
+    Key, KeyValue, Value,
+    trace::{SpanId, SpanKind, Status, TraceId},
+};
 use tracing::field::{Field, Visit};
 
-use crate::telemetry::chain::Chain;
-use crate::telemetry::ids;
+use crate::telemetry::{chain::Chain, ids};
 
 /// What one visit of a span's or an event's fields found.
 #[derive(Debug, Default)]

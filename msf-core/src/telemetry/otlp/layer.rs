@@ -1,15 +1,23 @@
 //! The layer that follows spans and hands over the finished ones.
 
-use opentelemetry::InstrumentationScope;
-use opentelemetry::trace::{SpanId, TraceId};
-use tracing::span::{self, Id, Record};
-use tracing::{Event, Subscriber};
-use tracing_subscriber::layer::{Context, Layer};
-use tracing_subscriber::registry::LookupSpan;
+use opentelemetry::{
+    InstrumentationScope,
+    trace::{SpanId, TraceId},
+};
+use tracing::{
+    Event, Subscriber,
+    span::{self, Id, Record},
+};
+use tracing_subscriber::{
+    layer::{Context, Layer},
+    registry::LookupSpan,
+};
 
-use super::attributes::Attributes;
-use super::pipeline::Spans;
-use super::record::{self, OpenSpan, TracedSpan};
+use super::{
+    attributes::Attributes,
+    pipeline::Spans,
+    record::{self, OpenSpan, TracedSpan},
+};
 use crate::telemetry::quiet;
 
 /// Exports spans with the ids in their fields.

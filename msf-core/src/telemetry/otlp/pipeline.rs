@@ -1,24 +1,32 @@
 //! From finished spans to the collector: the queue, the exporter's thread, and the end of it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{Receiver, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
 
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{Protocol, WithExportConfig};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanExporter, SpanProcessor,
+use opentelemetry_sdk::{
+    Resource,
+    trace::{BatchConfigBuilder, BatchSpanProcessor, SpanData, SpanExporter, SpanProcessor},
 };
 
-use super::config::{OtlpConfig, ServiceIdentity, traces_url};
-use super::exporter::Counting;
-use super::layer::OtlpLayer;
-use crate::telemetry::guard::{SpanCounters, SpanFlush};
-use crate::telemetry::setup::SpanExport;
-use crate::telemetry::{TelemetryError, TelemetrySetup};
+use super::{
+    config::{OtlpConfig, ServiceIdentity, traces_url},
+    exporter::Counting,
+    layer::OtlpLayer,
+};
+use crate::telemetry::{
+    TelemetryError, TelemetrySetup,
+    guard::{SpanCounters, SpanFlush},
+    setup::SpanExport,
+};
 
 impl TelemetrySetup {
     /// Exports spans as `config` says; nothing changes if it names no endpoint.

@@ -1,16 +1,14 @@
 //! What is kept of a span until it is exported.
 
-use std::borrow::Cow;
-use std::time::SystemTime;
+use std::{borrow::Cow, time::SystemTime};
 
-use opentelemetry::trace::{
-    Event, Link, SpanContext, SpanId, SpanKind, TraceFlags, TraceId, TraceState,
+use opentelemetry::{
+    InstrumentationScope, KeyValue, Value,
+    trace::{Event, Link, SpanContext, SpanId, SpanKind, TraceFlags, TraceId, TraceState},
 };
-use opentelemetry::{InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use super::attributes::Attributes;
-use super::status;
+use super::{attributes::Attributes, status};
 
 /// A span that belongs to a trace.
 #[derive(Debug)]

@@ -1,15 +1,15 @@
 //! A subscriber that writes into memory.
 
-use std::io::{self, Write};
-use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex, mpsc::channel},
+    time::Duration,
+};
 
 use serde_json::Value;
 use tracing::Dispatch;
 
-use crate::telemetry::lines::LineStyle;
-use crate::telemetry::{LogConfig, Telemetry, TelemetrySetup};
+use crate::telemetry::{LogConfig, Telemetry, TelemetrySetup, lines::LineStyle};
 
 /// A subscriber that writes into memory.
 pub(in crate::telemetry) struct Bench {

@@ -6,8 +6,7 @@ use tokio::time::Instant;
 use tracing::{field, info, info_span};
 
 use super::Bench;
-use crate::telemetry::lines::LineStyle;
-use crate::telemetry::{LogConfig, TelemetrySetup};
+use crate::telemetry::{LogConfig, TelemetrySetup, lines::LineStyle};
 
 fn request() -> tracing::Span {
     info_span!(

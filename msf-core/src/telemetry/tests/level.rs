@@ -3,8 +3,7 @@
 use tracing::{debug, error, info, info_span, warn};
 
 use super::Bench;
-use crate::telemetry::lines::LineStyle;
-use crate::telemetry::{LogConfig, TelemetryError, TelemetrySetup};
+use crate::telemetry::{LogConfig, TelemetryError, TelemetrySetup, lines::LineStyle};
 
 fn setup(level: &str) -> TelemetrySetup {
     let log = LogConfig {

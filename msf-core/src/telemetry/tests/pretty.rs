@@ -3,8 +3,7 @@
 use tracing::{info_span, warn};
 
 use super::Bench;
-use crate::telemetry::lines::LineStyle;
-use crate::telemetry::{LogConfig, TelemetrySetup};
+use crate::telemetry::{LogConfig, TelemetrySetup, lines::LineStyle};
 
 fn bench(colour: bool) -> Bench {
     let setup = TelemetrySetup::new(&LogConfig::default());

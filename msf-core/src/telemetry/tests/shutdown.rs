@@ -1,15 +1,16 @@
 //! Writing out, and not being held up by it.
 
-use std::io::{self, ErrorKind, Write};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::{
+    io::{self, ErrorKind, Write},
+    sync::mpsc::{Receiver, Sender, channel},
+    time::Duration,
+};
 
 use tokio::runtime::Builder;
 use tracing::info;
 
 use super::{Bench, within};
-use crate::telemetry::lines::LineStyle;
-use crate::telemetry::{LogConfig, Telemetry, TelemetrySetup};
+use crate::telemetry::{LogConfig, Telemetry, TelemetrySetup, lines::LineStyle};
 
 const LONG: Duration = Duration::from_secs(30);
 

@@ -1,13 +1,12 @@
 //! [`Baggage`], as it is kept, changed and passed on.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
-use super::grammar::{self, Member};
-use super::member::BaggageMember;
-use super::percent;
+use super::{
+    grammar::{self, Member},
+    member::BaggageMember,
+    percent,
+};
 
 /// What the application itself sends along a trace: `key=value` pairs, such as a tenant.
 ///

@@ -1,7 +1,6 @@
 //! [`BaggageMember`], one key with its value and properties.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use super::percent;
 

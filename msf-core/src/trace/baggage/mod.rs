@@ -5,8 +5,10 @@ mod list;
 mod member;
 mod percent;
 
-pub use self::list::{Baggage, InvalidBaggage};
-pub use self::member::BaggageMember;
+pub use self::{
+    list::{Baggage, InvalidBaggage},
+    member::BaggageMember,
+};
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
 //! [`TraceFlags`], the last field of `traceparent` (W3C Trace Context §3.2.2.5).
 
-use std::fmt;
-use std::ops::BitOr;
-use std::str::FromStr;
+use std::{fmt, ops::BitOr, str::FromStr};
 
-use super::super::hex::{self, Hex};
-use super::trace_context::InvalidTraceParent;
+use super::{
+    super::hex::{self, Hex},
+    trace_context::InvalidTraceParent,
+};
 
 /// The flags of a trace; bits that Trace Context does not define are dropped.
 ///

@@ -3,8 +3,10 @@
 mod flags;
 mod trace_context;
 
-pub use self::flags::TraceFlags;
-pub use self::trace_context::{InvalidTraceParent, TraceContext};
+pub use self::{
+    flags::TraceFlags,
+    trace_context::{InvalidTraceParent, TraceContext},
+};
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::InvalidTraceParent as Error;
-use super::*;
+use super::{InvalidTraceParent as Error, *};
 use crate::trace::{InvalidId, SpanId, TraceId};
 
 const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -1,13 +1,16 @@
 //! [`TraceContext`], the content of the `traceparent` header (W3C Trace Context §3.2).
 
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use http::HeaderValue;
 
-use super::super::hex;
-use super::super::id::{InvalidId, SpanId, TraceId};
-use super::flags::TraceFlags;
+use super::{
+    super::{
+        hex,
+        id::{InvalidId, SpanId, TraceId},
+    },
+    flags::TraceFlags,
+};
 
 /// Where in which trace an operation is: small, `Copy`, and exactly what `traceparent` says.
 ///

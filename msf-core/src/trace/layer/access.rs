@@ -1,14 +1,10 @@
 //! The access log: one event per request, on the target `msf::access`.
 
-use http::uri::PathAndQuery;
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, uri::PathAndQuery};
 use tokio::time::Instant;
 use tracing::{Level, Span};
 
-use super::super::RequestContext;
-use super::outcome::Outcome;
-use super::span::clipped_path;
-use super::template::Template;
+use super::{super::RequestContext, outcome::Outcome, span::clipped_path, template::Template};
 use crate::problem::Code;
 
 /// Which requests get a line in the access log.

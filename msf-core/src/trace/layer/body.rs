@@ -1,14 +1,15 @@
 //! [`ResponseBody`], which keeps the span open until the response has gone out.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::exchange::Exchange;
-use super::outcome::Outcome;
+use super::{exchange::Exchange, outcome::Outcome};
 
 pin_project! {
     /// The response body of [`Trace`](super::Trace): the inner body, polled inside the request's

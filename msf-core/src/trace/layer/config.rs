@@ -3,10 +3,11 @@
 use http::Request;
 use tower_layer::Layer;
 
-use super::super::RequestContext;
-use super::super::propagation;
-use super::access::AccessLog;
-use super::service::Trace;
+use super::{
+    super::{RequestContext, propagation},
+    access::AccessLog,
+    service::Trace,
+};
 use crate::route::{self, RouteSource};
 
 /// Applies [`Trace`]; see the [module documentation](crate::trace) for what it does and where it goes.

@@ -4,15 +4,15 @@ use http::{Request, Response};
 use http_body::Body;
 use tracing::Span;
 
-use super::super::RequestContext;
-use super::super::current::Entered;
-use super::super::propagation::X_REQUEST_ID;
-use super::access::Access;
-use super::body::ResponseBody;
-use super::config::TraceLayer;
-use super::outcome::Outcome;
-use super::span;
-use super::template::Template;
+use super::{
+    super::{RequestContext, current::Entered, propagation::X_REQUEST_ID},
+    access::Access,
+    body::ResponseBody,
+    config::TraceLayer,
+    outcome::Outcome,
+    span,
+    template::Template,
+};
 
 /// Owns the span and owes the access event. The event is written when the exchange is dropped and
 /// nowhere else, so there is exactly one however the request ends.

@@ -1,19 +1,22 @@
 //! The futures of this module.
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::super::RequestContext;
-use super::super::current::Entered;
-use super::body::ResponseBody;
-use super::exchange::Exchange;
-use super::outcome::Outcome;
+use super::{
+    super::{RequestContext, current::Entered},
+    body::ResponseBody,
+    exchange::Exchange,
+    outcome::Outcome,
+};
 
 pin_project! {
     /// The future of [`Trace`](crate::trace::Trace).

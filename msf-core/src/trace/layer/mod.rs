@@ -10,7 +10,9 @@ mod service;
 mod span;
 mod template;
 
-pub use self::access::AccessLog;
-pub use self::body::ResponseBody;
-pub use self::config::{TraceLayer, Trust};
-pub use self::service::Trace;
+pub use self::{
+    access::AccessLog,
+    body::ResponseBody,
+    config::{TraceLayer, Trust},
+    service::Trace,
+};

@@ -6,10 +6,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::body::ResponseBody;
-use super::config::TraceLayer;
-use super::exchange::Exchange;
-use super::future::ResponseFuture;
+use super::{body::ResponseBody, config::TraceLayer, exchange::Exchange, future::ResponseFuture};
 
 /// Serves each request inside its [`RequestContext`](super::super::RequestContext) and span; see
 /// the [module documentation](crate::trace).

@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use http::header::USER_AGENT;
-use http::uri::PathAndQuery;
-use http::{Method, Request, StatusCode, Version};
-use tracing::Span;
-use tracing::field::{Empty, display};
+use http::{Method, Request, StatusCode, Version, header::USER_AGENT, uri::PathAndQuery};
+use tracing::{
+    Span,
+    field::{Empty, display},
+};
 
-use super::super::hex::Hex;
-use super::super::{RequestContext, SpanId};
-use super::config::TraceLayer;
+use super::{
+    super::{RequestContext, SpanId, hex::Hex},
+    config::TraceLayer,
+};
 use crate::problem::Code;
 
 /// Bytes of `url.path`, and of a path in the access log, at most.

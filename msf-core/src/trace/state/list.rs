@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::hex;
-use super::trace_state::{InvalidTraceState, TraceState};
+use super::{
+    super::hex,
+    trace_state::{InvalidTraceState, TraceState},
+};
 
 /// Characters of a key, and of a value, at most (§3.3.1.3).
 pub(super) const MAX_PART: usize = 256;

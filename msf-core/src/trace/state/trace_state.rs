@@ -1,11 +1,11 @@
 //! [`TraceState`], as it is kept and passed on.
 
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
+use std::{fmt, str::FromStr, sync::Arc};
 
-use super::super::ows;
-use super::list::{List, MAX_PART, Member};
+use super::{
+    super::ows,
+    list::{List, MAX_PART, Member},
+};
 
 /// What other tracing systems want carried along: an ordered list of `key=value`, newest first.
 ///

@@ -1,8 +1,10 @@
 //! A response body that does what a test tells it.
 
-use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};

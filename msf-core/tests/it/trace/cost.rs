@@ -1,8 +1,10 @@
 //! What a request costs when nobody listens. Production requests have extensions already (the peer's
 //! address) and responses have headers, so both maps exist here too.
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+};
 
 use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Empty};

@@ -1,9 +1,11 @@
 //! However a request ends, its span closes once and the access log has one line.
 
-use std::future::pending;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::{
+    future::pending,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+};
 
 use http::{Method, Response, StatusCode};
 use http_body::Body;
@@ -15,9 +17,12 @@ use tower::{Service, ServiceExt, service_fn};
 use tower_layer::Layer;
 use tracing::Level;
 
-use super::body::{Script, Step};
-use super::capture::Capture;
-use super::{Incoming, answering, request};
+use super::{
+    Incoming, answering,
+    body::{Script, Step},
+    capture::Capture,
+    request,
+};
 
 /// Logs when dropped, and in which request.
 struct Guard;

@@ -1,7 +1,9 @@
 //! The layer as a tower citizen, and what it believes of its callers.
 
-use std::future::{Ready, ready};
-use std::task::{Context, Poll};
+use std::{
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
 
 use http::{HeaderValue, Request, Response, StatusCode};
 use msf_core::trace::{self, RequestContext, Trace, TraceLayer, Trust, X_REQUEST_ID};
@@ -10,8 +12,7 @@ use tower::{Service, ServiceExt, service_fn};
 use tower_layer::Layer;
 use tower_test::mock;
 
-use super::body::Script;
-use super::{Incoming, PARENT, answering, request};
+use super::{Incoming, PARENT, answering, body::Script, request};
 
 /// Answers with the contexts it saw: in the extensions, while called, and while polled.
 async fn served(layer: TraceLayer, request: Incoming) -> RequestContext {

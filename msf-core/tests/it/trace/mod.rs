@@ -12,8 +12,10 @@ mod ending;
 mod layer;
 mod span;
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};

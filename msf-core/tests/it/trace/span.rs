@@ -1,19 +1,23 @@
 //! What the span and the access event say.
 
-use std::future::ready;
-use std::time::Duration;
+use std::{future::ready, time::Duration};
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
-use msf_core::route::MatchedRoute;
-use msf_core::trace::{AccessLog, RequestContext, TraceLayer};
+use msf_core::{
+    route::MatchedRoute,
+    trace::{AccessLog, RequestContext, TraceLayer},
+};
 use tower::{ServiceExt, service_fn};
 use tower_layer::Layer;
 use tracing::Level;
 
-use super::body::{Script, Step};
-use super::capture::{Capture, Fields};
-use super::{Incoming, answering, request};
+use super::{
+    Incoming, answering,
+    body::{Script, Step},
+    capture::{Capture, Fields},
+    request,
+};
 
 fn some(fields: &[(&str, &str)]) -> Fields {
     fields

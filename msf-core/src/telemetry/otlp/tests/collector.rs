@@ -1,18 +1,22 @@
 //! Collectors that work, are away, refuse, and never answer.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
 
 use tokio::runtime::Builder;
 use tracing::{debug_span, info_span};
 
-use crate::telemetry::lines::LineStyle;
-use crate::telemetry::otlp::{OtlpConfig, ServiceIdentity};
-use crate::telemetry::tests::{Bench, within};
-use crate::telemetry::{LogConfig, TelemetrySetup};
+use crate::telemetry::{
+    LogConfig, TelemetrySetup,
+    lines::LineStyle,
+    otlp::{OtlpConfig, ServiceIdentity},
+    tests::{Bench, within},
+};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";

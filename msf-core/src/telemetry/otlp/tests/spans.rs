@@ -1,19 +1,26 @@
 //! What a `tracing` span becomes.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use opentelemetry::trace::{SpanId, SpanKind, Status};
-use opentelemetry::{Key, Value};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use opentelemetry::{
+    Key, Value,
+    trace::{SpanId, SpanKind, Status},
+};
+use opentelemetry_sdk::{
+    error::OTelSdkResult,
+    trace::{SpanData, SpanExporter},
+};
 use tracing::{Span, error, field, info, info_span};
 
-use crate::telemetry::lines::LineStyle;
-use crate::telemetry::otlp::OtlpConfig;
-use crate::telemetry::otlp::pipeline::start;
-use crate::telemetry::tests::Bench;
-use crate::telemetry::{LogConfig, TelemetrySetup};
+use crate::telemetry::{
+    LogConfig, TelemetrySetup,
+    lines::LineStyle,
+    otlp::{OtlpConfig, pipeline::start},
+    tests::Bench,
+};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SERVER: &str = "00f067aa0ba902b7";
