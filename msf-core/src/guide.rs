@@ -10,6 +10,7 @@ macro_rules! pages {
 }
 
 pages! {
+    repository = "../../README.md";
     index = "README.md";
     first_service = "first-service.md";
     configuration = "configuration.md";

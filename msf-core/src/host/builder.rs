@@ -202,7 +202,8 @@ impl ServiceHostBuilder {
     }
 
     /// Runs when the service begins to end, while it still serves. Hooks run in the reverse order in
-    /// which they were added; a failure is logged. All together have 5 s.
+    /// which they were added; a failure is logged. All together have 5 s. They run as well when the start
+    /// fails or is stopped, since a start hook may have told others of the service already.
     pub fn on_drain<F, R, E>(mut self, hook: F) -> Self
     where
         F: FnOnce(HostInfo) -> R + Send + 'static,
@@ -227,12 +228,15 @@ impl ServiceHostBuilder {
     /// [`HostError`] says what could not be started; what had been started is stopped.
     pub async fn start(mut self) -> Result<RunningHost, HostError> {
         let settings = run::given_settings(self.settings.take())?;
-        run::start(self, settings).await
+        run::start(self, settings, std::future::pending()).await
     }
 
     /// Runs the service until SIGTERM or ctrl-c, and to the end of its drain.
     ///
-    /// A second signal ends the process at once, with exit code 130. `--help`, `--print-config` and
+    /// A second signal ends the process at once, with exit code 130. When it returns, `main` still waits for
+    /// blocking tasks (`spawn_blocking`) that are running, as every tokio program does; who cannot bound them
+    /// ends its runtime with `shutdown_timeout`.
+    /// `--help`, `--print-config` and
     /// `--check-config` print and end the process.
     ///
     /// # Errors

@@ -37,6 +37,9 @@ pub enum HostError {
     /// A start hook took longer than it may.
     #[error("the start hooks were not done after {0:?}")]
     StartTimeout(std::time::Duration),
+    /// A signal came before the start was done.
+    #[error("stopped before the start was done")]
+    Stopped,
     /// The server itself failed.
     #[error("the server failed")]
     Server(#[source] io::Error),

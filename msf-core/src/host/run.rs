@@ -75,13 +75,13 @@ async fn serve(
     settings: HostSettings,
     signals: &mut Signals,
 ) -> Result<End, HostError> {
-    let mut running = select! {
-        biased;
-        signal = signals.next() => {
-            tracing::info!(target: TARGET, signal, "stopped before the start was done");
-            return Ok(End::Drained);
-        }
-        started = start(builder, settings) => started?,
+    let stop = async {
+        let signal = signals.next().await;
+        tracing::info!(target: TARGET, signal, "stopped before the start was done");
+    };
+    let mut running = match start(builder, settings, stop).await {
+        Err(HostError::Stopped) => return Ok(End::Drained),
+        started => started?,
     };
     let mut serving = running.serving.take();
     let signal = select! {
@@ -116,10 +116,11 @@ async fn serve(
     Ok(End::Drained)
 }
 
-/// Starts everything but what belongs to the process.
+/// Starts everything but what belongs to the process, unless `stop` comes first.
 pub(super) async fn start(
     builder: ServiceHostBuilder,
     settings: HostSettings,
+    stop: impl Future<Output = ()>,
 ) -> Result<RunningHost, HostError> {
     let began = clock::now();
     let layers = builder.layers()?;
@@ -168,7 +169,16 @@ pub(super) async fn start(
     });
 
     // The socket is open and nobody accepts yet: what comes early waits in the kernel and is not refused.
-    run_start_hooks(on_start, &info).await?;
+    let hooks = select! {
+        biased;
+        () = stop => Err(HostError::Stopped),
+        outcome = run_start_hooks(on_start, &info) => outcome,
+    };
+    if let Err(error) = hooks {
+        // An earlier hook may have told others of us already.
+        run_drain_hooks(on_drain, &info).await;
+        return Err(error);
+    }
     let ops = Ops::new(health.clone(), metrics, routes);
     let serving = {
         let server = server.clone();
@@ -209,13 +219,7 @@ pub(super) async fn drain(running: &mut RunningHost) {
     running.info.health().set_draining();
     // Callers are asked to go elsewhere from now on, while the hooks tell others.
     drain.advance(Phase::Draining);
-    let hooks = std::mem::take(&mut running.on_drain);
-    if time::timeout(DRAIN_HOOKS_MAX, run_drain_hooks(hooks, &running.info))
-        .await
-        .is_err()
-    {
-        tracing::warn!(target: TARGET, limit = ?DRAIN_HOOKS_MAX, "the drain hooks took too long and were given up");
-    }
+    run_drain_hooks(std::mem::take(&mut running.on_drain), &running.info).await;
     follow_plan(&drain, running).await;
 }
 
@@ -249,10 +253,19 @@ async fn run_start_hooks(hooks: Vec<Hook>, info: &HostInfo) -> Result<(), HostEr
 }
 
 async fn run_drain_hooks(hooks: Vec<Hook>, info: &HostInfo) {
-    for hook in hooks.into_iter().rev() {
-        if let Err(error) = hook.run(info.clone()).await {
-            tracing::warn!(target: TARGET, error = &*error, "a drain hook failed");
+    let all = async {
+        for hook in hooks.into_iter().rev() {
+            if let Err(error) = hook.run(info.clone()).await {
+                tracing::warn!(target: TARGET, error = &*error, "a drain hook failed");
+            }
         }
+    };
+    if time::timeout(DRAIN_HOOKS_MAX, all).await.is_err() {
+        tracing::warn!(
+            target: TARGET,
+            limit = ?DRAIN_HOOKS_MAX,
+            "the drain hooks took too long and were given up"
+        );
     }
 }
 

@@ -59,6 +59,7 @@
 //! | no HTTP | 400, closed |
 //! | a head above `header_limit` | 431, closed |
 //! | a head slower than `header_timeout` | 408 problem, closed; nothing if it sent no byte |
+//! | an HTTP/2 head that never ends | closed after `idle_timeout` |
 //! | a `Content-Length` above `body_limit` | 413 problem, before the body is read |
 //! | more bytes than that without saying so | the body ends with an error that answers 413 |
 //! | a body that stalls for `body_timeout` | the body ends with an error that answers 408 |

@@ -151,6 +151,26 @@ async fn a_start_hook_that_fails_ends_the_start_and_frees_the_port() {
 }
 
 #[tokio::test]
+async fn drain_hooks_run_when_the_start_fails() {
+    let (registered, left) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+    let (register, leave) = (registered.clone(), left.clone());
+    builder()
+        .on_start(move |_| async move {
+            *register.lock().unwrap() += 1;
+            Ok::<_, BoxError>(())
+        })
+        .on_start(|_| async { Err::<(), BoxError>("no database".into()) })
+        .on_drain(move |_| async move {
+            *leave.lock().unwrap() += 1;
+            Ok::<_, BoxError>(())
+        })
+        .start()
+        .await
+        .unwrap_err();
+    assert_eq!((*registered.lock().unwrap(), *left.lock().unwrap()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_start_hook_that_panics_is_an_error() {
     let error = builder()
         .on_start(|_| async { panic!("no {}", "luck") as Result<(), BoxError> })
