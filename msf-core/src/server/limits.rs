@@ -9,7 +9,7 @@ use std::time::Duration;
 ///
 /// | limit | default | why |
 /// |---|---|---|
-/// | `connections_max` | 10 000 | about 200 MB of buffers at worst; further clients wait in the kernel's queue |
+/// | `connections_max` | 10 000 | half-read heads of 32 KiB each are 320 MB at worst; further clients wait in the kernel's queue |
 /// | `header_timeout` | 10 s | an honest head fits into one round trip; slow ones are attacks |
 /// | `idle_timeout` | 75 s | longer than the 60 s of common load balancers, so that they close first |
 /// | `body_timeout` | 30 s | between two pieces of a request body |
