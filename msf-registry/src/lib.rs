@@ -6,6 +6,8 @@ pub mod balance;
 mod drive;
 mod endpoints;
 mod error;
+#[cfg(feature = "health")]
+pub mod health;
 mod metrics;
 pub mod model;
 mod registry;
