@@ -1,6 +1,6 @@
 //! From a path and a method to a route.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 use http::{HeaderValue, Method};
 
@@ -19,6 +19,15 @@ impl Pattern {
     pub(crate) fn path(&self) -> &str {
         match self {
             Self::Exact(path) | Self::Prefix(path) => path,
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(path) => f.pad(path),
+            Self::Prefix(path) => write!(f, "{}/**", without_last_slash(path)),
         }
     }
 }
