@@ -10,6 +10,7 @@
 //! | `x-ssl-*`, `ssl-client-*`, `x-client-cert*` | which certificate it has |
 //! | `x-original-*`, `x-rewrite-*`, `x-http-method*`, `x-method-override`, `x-envoy-*`, `x-accel-*` | another path, method or handling than the policy judged |
 //! | `x-real-ip`, `x-client-ip`, `x-cluster-client-ip`, `true-client-ip`, `cf-connecting-ip`, `fastly-client-ip` | which address it has; see [`forwarded`](super::forwarded) |
+//! | `grpc-timeout` | how long the caller waits: by impatience one caller could make a service look broken to its circuit breaker (`x-msf-timeout-ms` goes with `x-msf-*`) |
 //! | every name with `_` | servers in the manner of CGI read `x_user_id` as `x-user-id` |
 //!
 //! `x-forwarded-*` and `forwarded` are written anew by [`forwarded`](super::forwarded).
@@ -93,7 +94,8 @@ const X_PREFIXES: [&str; 22] = [
     "accel-",
 ];
 
-const OTHER_NAMES: [&str; 4] = [
+const OTHER_NAMES: [&str; 5] = [
+    "grpc-timeout",
     "remote-user",
     "true-client-ip",
     "cf-connecting-ip",

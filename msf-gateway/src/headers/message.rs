@@ -16,9 +16,8 @@
 use std::net::Ipv6Addr;
 
 use http::{
-    HeaderMap, HeaderValue, Method, Version,
+    HeaderMap, HeaderValue, Method, Request, Version,
     header::{EXPECT, HOST, TRANSFER_ENCODING},
-    request::Parts,
 };
 use msf_core::problem::{Code, Problem};
 
@@ -58,25 +57,23 @@ impl From<InvalidMessage> for Problem {
 /// use msf_gateway::headers::message::{self, InvalidMessage};
 ///
 /// let request = Request::get("/orders").header("host", "shop.example:8080");
-/// let (parts, ()) = request.body(())?.into_parts();
-/// assert_eq!(message::check(&parts)?.unwrap(), "shop.example:8080");
+/// assert_eq!(message::check(&request.body(())?)?.unwrap(), "shop.example:8080");
 ///
 /// let twice = Request::get("/orders").header("host", "a").header("host", "b");
-/// let (parts, ()) = twice.body(())?.into_parts();
-/// assert_eq!(message::check(&parts), Err(InvalidMessage::Host));
+/// assert_eq!(message::check(&twice.body(())?), Err(InvalidMessage::Host));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 ///
 /// [`InvalidMessage`] says what is wrong with it.
-pub fn check(parts: &Parts) -> Result<Option<HeaderValue>, InvalidMessage> {
-    if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+pub fn check<B>(request: &Request<B>) -> Result<Option<HeaderValue>, InvalidMessage> {
+    if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return Err(InvalidMessage::Method);
     }
-    check_transfer_coding(&parts.headers)?;
-    check_expectation(&parts.headers)?;
-    host(parts)
+    check_transfer_coding(request.headers())?;
+    check_expectation(request.headers())?;
+    host(request)
 }
 
 fn check_transfer_coding(headers: &HeaderMap) -> Result<(), InvalidMessage> {
@@ -97,8 +94,8 @@ fn check_expectation(headers: &HeaderMap) -> Result<(), InvalidMessage> {
     }
 }
 
-fn host(parts: &Parts) -> Result<Option<HeaderValue>, InvalidMessage> {
-    let mut hosts = parts.headers.get_all(HOST).iter();
+fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, InvalidMessage> {
+    let mut hosts = request.headers().get_all(HOST).iter();
     let named = hosts.next();
     if hosts.next().is_some() {
         return Err(InvalidMessage::Host);
@@ -107,9 +104,9 @@ fn host(parts: &Parts) -> Result<Option<HeaderValue>, InvalidMessage> {
         Some(value) => Some((value, authority(value.as_bytes())?)),
         None => None,
     };
-    let target = parts.uri.authority();
+    let target = request.uri().authority();
     match (target, named) {
-        (None, None) if parts.version == Version::HTTP_11 => Err(InvalidMessage::Host),
+        (None, None) if request.version() == Version::HTTP_11 => Err(InvalidMessage::Host),
         (None, None) => Ok(None),
         (None, Some((value, _))) => Ok(Some(value.clone())),
         (Some(target), named) => {
@@ -157,12 +154,10 @@ const fn is_of_name(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
 
     fn checked(build: http::request::Builder) -> Result<Option<HeaderValue>, InvalidMessage> {
-        check(&build.body(()).unwrap().into_parts().0)
+        check(&build.body(()).unwrap())
     }
 
     #[test]

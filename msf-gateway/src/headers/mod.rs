@@ -6,6 +6,7 @@
 //! | [`hop_by_hop`] | removing what concerns one connection only (RFC 9110 §7.6.1) |
 //! | [`identity`] | removing what only the inside may say: who the caller is |
 //! | [`forwarded`] | saying who the caller was, and believing only trusted proxies about it |
+//! | [`via`] | saying that a gateway was there |
 //!
 //! The order matters. What the client lists in `Connection` is removed before the gateway adds anything, so
 //! that a client cannot have the gateway's own headers removed.
@@ -32,6 +33,7 @@ pub mod hop_by_hop;
 pub mod identity;
 mod ip_range;
 pub mod message;
+pub mod via;
 
 use http::{HeaderMap, HeaderName};
 
