@@ -61,7 +61,7 @@ impl Terminal {
             return self.say(&text);
         };
         let url = format!("http://{gateway}");
-        if shop.port != gateway.port() {
+        if shop.port != 0 && shop.port != gateway.port() {
             text += &format!(
                 "\n  Port {} is busy, so the gateway is on {}.\n",
                 shop.port,
