@@ -1,9 +1,9 @@
 //! What a service of the shop is given, and what it gives back.
 
-use std::path::{Path, PathBuf};
-
 use axum::Router;
 use msf_core::{BoxError, clock::WallClock, health::Check, metrics::Metrics, task::Task};
+
+use crate::paths::DataDir;
 
 /// Everything that a service needs from the process it runs in; one per service.
 #[derive(Clone, Debug)]
@@ -26,49 +26,6 @@ pub(crate) struct Parts {
     /// What it does between requests. Keep them until the server has drained; dropping one stops it,
     /// which is as safe as a crash.
     pub(crate) background: Vec<Task<()>>,
-}
-
-/// The directory that holds everything the shop keeps.
-///
-/// ```text
-/// DATA/users.db orders.db payments.db inventory.db   one database per service, shared by its replicas
-/// DATA/keys/<service>/                               a service's private keys
-/// DATA/keys/<service>.jwks.json                      their public half, for the services it calls
-/// DATA/logs/<instance>.log
-/// ```
-#[derive(Clone, Debug)]
-pub(crate) struct DataDir(PathBuf);
-
-impl DataDir {
-    /// The directory itself, which exists.
-    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
-    }
-
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// The database of a service, such as `orders`.
-    pub(crate) fn database(&self, name: &str) -> PathBuf {
-        self.0.join(format!("{name}.db"))
-    }
-
-    /// The directory of a service's private keys.
-    pub(crate) fn keys(&self, service: &str) -> PathBuf {
-        self.0.join("keys").join(service)
-    }
-
-    /// The file with the public half of a service's keys.
-    pub(crate) fn jwks(&self, service: &str) -> PathBuf {
-        self.0.join("keys").join(format!("{service}.jwks.json"))
-    }
-
-    /// The directory of the logs.
-    pub(crate) fn logs(&self) -> PathBuf {
-        self.0.join("logs")
-    }
 }
 
 /// Why a service cannot start.

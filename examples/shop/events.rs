@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{db::DbError, timestamp::Timestamp};
 
 /// The table, for the migrations of a service. Ids are UUIDs of version 7: they sort by time.
-pub const SCHEMA: &str = "
+pub(crate) const SCHEMA: &str = "
 CREATE TABLE events (
     id           TEXT PRIMARY KEY,
     type         TEXT NOT NULL,
@@ -27,7 +27,7 @@ CREATE INDEX events_unpublished ON events (id) WHERE published_at IS NULL;
 /// # Errors
 ///
 /// [`DbError`] when the row cannot be written; let the transaction fail with it.
-pub fn record(
+pub(crate) fn record(
     tx: &Transaction<'_>,
     kind: &'static str,
     subject: &str,

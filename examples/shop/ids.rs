@@ -11,7 +11,7 @@ macro_rules! ids {
             $(#[doc = $doc])+
             #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
             #[serde(try_from = "i64", into = "i64")]
-            pub struct $name(i64);
+            pub(crate) struct $name(i64);
 
             impl TryFrom<i64> for $name {
                 type Error = InvalidId;
@@ -72,7 +72,7 @@ ids! {
 /// What is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id is a whole number from 1")]
-pub struct InvalidId;
+pub(crate) struct InvalidId;
 
 #[cfg(test)]
 mod tests {

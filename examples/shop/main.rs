@@ -1,12 +1,59 @@
 //! The shop: gateway, registry, user, order, payment and inventory, each a process with its own database.
+//!
+//! `cargo run --example shop` starts this program, which starts itself again as each of its services
+//! ([`supervisor`]); [`service`] is the life of one of them.
 
+mod cli;
 mod context;
 mod db;
+mod events;
+mod ids;
+mod in_process;
 mod inventory;
+mod money;
 mod order;
+mod paths;
 mod payment;
+mod ready;
+mod run;
+mod service;
+mod settings;
+mod supervisor;
+mod terminal;
 #[cfg(test)]
 mod testing;
+mod timestamp;
 mod user;
 
-fn main() {}
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use cli::{Command, HELP};
+
+fn main() -> ExitCode {
+    let command = match cli::parse(std::env::args_os().skip(1)) {
+        Ok(command) => command,
+        Err(error) => {
+            let _unread = writeln!(io::stderr(), "error: {error}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match command {
+        Command::Audit(_dir) => say("audit"),
+        Command::Help => say(HELP),
+        Command::Run(options) => run::run(options),
+        Command::Service(settings) => service::run(*settings),
+        Command::Version => say(concat!("msf shop ", env!("CARGO_PKG_VERSION"), "\n")),
+    }
+}
+
+fn say(text: &str) -> ExitCode {
+    // A reader that has gone away is no error of ours.
+    let _unread = io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+/// What command line parsers end with when the command line is wrong.
+const USAGE: u8 = 2;

@@ -6,39 +6,39 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use serde::{Deserialize, Serialize};
 
 /// The currency of everything in the shop.
-pub const CURRENCY: &str = "EUR";
+pub(crate) const CURRENCY: &str = "EUR";
 
 /// An amount in cents, never negative.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(try_from = "i64", into = "i64")]
-pub struct Money(i64);
+pub(crate) struct Money(i64);
 
 impl Money {
     /// Nothing.
-    pub const ZERO: Self = Self(0);
+    pub(crate) const ZERO: Self = Self(0);
 
     /// An amount of cents; `None` when it is negative.
-    pub const fn from_minor(minor: i64) -> Option<Self> {
+    pub(crate) const fn from_minor(minor: i64) -> Option<Self> {
         if minor < 0 { None } else { Some(Self(minor)) }
     }
 
     /// The cents.
-    pub const fn minor(self) -> i64 {
+    pub(crate) const fn minor(self) -> i64 {
         self.0
     }
 
     /// The price of several; `None` when it is beyond what can be counted.
-    pub fn times(self, quantity: u32) -> Option<Self> {
+    pub(crate) fn times(self, quantity: u32) -> Option<Self> {
         self.0.checked_mul(i64::from(quantity)).map(Self)
     }
 
     /// The sum; `None` when one of the amounts is missing or the sum is beyond what can be counted.
-    pub fn total(amounts: impl IntoIterator<Item = Option<Self>>) -> Option<Self> {
-        amounts
-            .into_iter()
-            .try_fold(Self::ZERO, |sum, amount| sum.0.checked_add(amount?.0).map(Self))
+    pub(crate) fn total(amounts: impl IntoIterator<Item = Option<Self>>) -> Option<Self> {
+        amounts.into_iter().try_fold(Self::ZERO, |sum, amount| {
+            sum.0.checked_add(amount?.0).map(Self)
+        })
     }
 }
 

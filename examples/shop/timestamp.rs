@@ -11,11 +11,11 @@ use serde::{Serialize, Serializer};
 
 /// A moment of wall time, in milliseconds since 1970; in JSON as RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(i64);
+pub(crate) struct Timestamp(i64);
 
 impl Timestamp {
     /// Now.
-    pub fn now(clock: WallClock) -> Self {
+    pub(crate) fn now(clock: WallClock) -> Self {
         let since = clock
             .now()
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -24,13 +24,13 @@ impl Timestamp {
     }
 
     /// This much later.
-    pub fn after(self, wait: Duration) -> Self {
+    pub(crate) fn after(self, wait: Duration) -> Self {
         let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(wait))
     }
 
     /// How long after `earlier` it is; zero when it is before.
-    pub fn since(self, earlier: Self) -> Duration {
+    pub(crate) fn since(self, earlier: Self) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }

@@ -1,7 +1,7 @@
 //! What the shop sells. All of it is made up.
 
 /// Name, price in cents, pieces in the house.
-pub const PRODUCTS: [(&str, i64, u32); 24] = [
+pub(crate) const PRODUCTS: [(&str, i64, u32); 24] = [
     ("Analytical Engine, desk size", 129_900, 40),
     ("Brass gear, 64 teeth", 450, 5_000),
     ("Punched card, pack of 100", 1_250, 3_000),

@@ -1,5 +1,9 @@
 //! The inventory service.
 
+mod catalogue;
+pub(crate) mod domain;
+mod store;
+
 use crate::context::{Context, OpenError, Parts};
 
 /// Opens the database and builds the routes.

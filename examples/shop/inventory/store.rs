@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The schema.
-pub const MIGRATIONS: &[&str] = &["
+pub(crate) const MIGRATIONS: &[&str] = &["
 CREATE TABLE products (
     id         INTEGER PRIMARY KEY,
     name       TEXT NOT NULL,
@@ -46,7 +46,7 @@ CREATE TABLE reservations (
 /// # Errors
 ///
 /// [`DbError`].
-pub fn seed(tx: &Transaction<'_>) -> Result<(), DbError> {
+pub(crate) fn seed(tx: &Transaction<'_>) -> Result<(), DbError> {
     let mut insert = tx.prepare(
         "INSERT OR IGNORE INTO products (id, name, unit_price, currency, initial, on_hand)
          VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
@@ -62,7 +62,11 @@ pub fn seed(tx: &Transaction<'_>) -> Result<(), DbError> {
 /// # Errors
 ///
 /// [`DbError`].
-pub fn products(tx: &Transaction<'_>, after: i64, limit: u32) -> Result<Vec<Product>, DbError> {
+pub(crate) fn products(
+    tx: &Transaction<'_>,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Product>, DbError> {
     let mut select = tx.prepare_cached(concat!(
         "SELECT id, name, unit_price, currency, on_hand - reserved FROM products ",
         "WHERE id > ?1 ORDER BY id LIMIT ?2"
@@ -76,7 +80,7 @@ pub fn products(tx: &Transaction<'_>, after: i64, limit: u32) -> Result<Vec<Prod
 /// # Errors
 ///
 /// [`DbError`].
-pub fn product(tx: &Transaction<'_>, id: ProductId) -> Result<Option<Product>, DbError> {
+pub(crate) fn product(tx: &Transaction<'_>, id: ProductId) -> Result<Option<Product>, DbError> {
     let mut select = tx.prepare_cached(
         "SELECT id, name, unit_price, currency, on_hand - reserved FROM products WHERE id = ?1",
     )?;
@@ -98,7 +102,7 @@ fn product_row(row: &Row<'_>) -> rusqlite::Result<Product> {
 /// # Errors
 ///
 /// [`DbError`].
-pub fn reserve(
+pub(crate) fn reserve(
     tx: &Transaction<'_>,
     order: OrderId,
     lines: &[Line],
@@ -123,7 +127,14 @@ pub fn reserve(
         }
     }
     if !shortages.is_empty() {
-        insert(tx, order, "refused", &to_json(lines)?, Some(&to_json(&shortages)?), now)?;
+        insert(
+            tx,
+            order,
+            "refused",
+            &to_json(lines)?,
+            Some(&to_json(&shortages)?),
+            now,
+        )?;
         return Ok(Reserved::Short(shortages));
     }
     for line in lines {
@@ -139,7 +150,11 @@ pub fn reserve(
 /// # Errors
 ///
 /// [`DbError`].
-pub fn release(tx: &Transaction<'_>, order: OrderId, now: Timestamp) -> Result<Released, DbError> {
+pub(crate) fn release(
+    tx: &Transaction<'_>,
+    order: OrderId,
+    now: Timestamp,
+) -> Result<Released, DbError> {
     let Some(known) = reservation(tx, order)? else {
         insert(tx, order, "released", "[]", None, now)?;
         return Ok(Released::Done);
@@ -163,7 +178,11 @@ pub fn release(tx: &Transaction<'_>, order: OrderId, now: Timestamp) -> Result<R
 /// # Errors
 ///
 /// [`DbError`].
-pub fn commit(tx: &Transaction<'_>, order: OrderId, now: Timestamp) -> Result<Committed, DbError> {
+pub(crate) fn commit(
+    tx: &Transaction<'_>,
+    order: OrderId,
+    now: Timestamp,
+) -> Result<Committed, DbError> {
     match reservation(tx, order)? {
         Some(Known::Reserved(lines)) => {
             for line in lines {

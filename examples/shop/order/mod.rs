@@ -1,4 +1,13 @@
-//! The order service.
+//! The order service: takes orders, and takes them through [`saga`].
+
+mod dispatch;
+mod domain;
+mod driver;
+mod ports;
+mod saga;
+mod store;
+mod vault;
+mod waiters;
 
 use crate::context::{Context, OpenError, Parts};
 
@@ -8,9 +17,5 @@ use crate::context::{Context, OpenError, Parts};
 ///
 /// When the database or a key cannot be opened.
 pub(crate) async fn open(_ctx: &Context) -> Result<Parts, OpenError> {
-    Ok(Parts {
-        router: axum::Router::new(),
-        checks: Vec::new(),
-        background: Vec::new(),
-    })
+    todo!()
 }

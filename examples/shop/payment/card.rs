@@ -7,29 +7,29 @@ use serde::Serialize;
 
 /// What may be stored of a card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Card {
+pub(crate) struct Card {
     #[serde(rename = "card_brand")]
-    pub brand: String,
+    pub(crate) brand: String,
     #[serde(rename = "card_last4")]
-    pub last4: String,
+    pub(crate) last4: String,
 }
 
 /// What the card company says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Whether it pays.
-    pub accepted: bool,
+    pub(crate) accepted: bool,
     /// How long it takes to say so.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
 }
 
 /// The reference to a card that a customer sends. It is used once and never stored, logged or shown.
 #[derive(Clone)]
-pub struct CardToken(Secret<String>);
+pub(crate) struct CardToken(Secret<String>);
 
 impl CardToken {
     /// Wraps what was sent; `None` unless it is 1 to 128 letters, digits, `_` and `-`.
-    pub fn new(text: String) -> Option<Self> {
+    pub(crate) fn new(text: String) -> Option<Self> {
         let fits = (1..=128).contains(&text.len())
             && text
                 .bytes()
@@ -38,12 +38,12 @@ impl CardToken {
     }
 
     /// The token itself, for the one who charges it.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         self.0.expose()
     }
 
     /// What may be kept of the card. A token that is not known is a card of no brand.
-    pub fn card(&self) -> Card {
+    pub(crate) fn card(&self) -> Card {
         let (brand, last4) = match self.expose() {
             "tok_visa" => ("visa", "4242"),
             "tok_declined" => ("visa", "0002"),
@@ -57,7 +57,7 @@ impl CardToken {
     }
 
     /// What its company will say to a charge.
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         let (accepted, delay) = match self.expose() {
             "tok_visa" => (true, Duration::ZERO),
             "tok_slow" => (true, Duration::from_secs(2)),
@@ -81,7 +81,11 @@ mod tests {
     fn a_token_is_never_shown() {
         let token = CardToken::new("tok_visa".to_owned()).unwrap();
         assert_eq!(format!("{token:?}"), "[redacted]");
-        assert!(!serde_json::to_string(&token.card()).unwrap().contains("tok"));
+        assert!(
+            !serde_json::to_string(&token.card())
+                .unwrap()
+                .contains("tok")
+        );
     }
 
     #[test]

@@ -11,18 +11,18 @@ use crate::{
 
 /// What is to be charged. Two requests for one order are the same when all of it is equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Charge {
-    pub order_id: OrderId,
-    pub customer_id: UserId,
-    pub amount: Money,
-    pub payment_method: String,
-    pub card: Card,
+pub(crate) struct Charge {
+    pub(crate) order_id: OrderId,
+    pub(crate) customer_id: UserId,
+    pub(crate) amount: Money,
+    pub(crate) payment_method: String,
+    pub(crate) card: Card,
 }
 
 /// What became of a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub(crate) enum Status {
     /// The money was taken.
     Charged,
     /// The card was refused; no money was taken.
@@ -35,22 +35,22 @@ pub enum Status {
 
 /// A payment as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Payment {
-    pub payment_id: String,
-    pub order_id: OrderId,
-    pub customer_id: UserId,
-    pub amount: Money,
-    pub currency: String,
-    pub status: Status,
-    pub payment_method: String,
+pub(crate) struct Payment {
+    pub(crate) payment_id: String,
+    pub(crate) order_id: OrderId,
+    pub(crate) customer_id: UserId,
+    pub(crate) amount: Money,
+    pub(crate) currency: String,
+    pub(crate) status: Status,
+    pub(crate) payment_method: String,
     #[serde(flatten)]
-    pub card: Card,
-    pub created_at: Timestamp,
+    pub(crate) card: Card,
+    pub(crate) created_at: Timestamp,
 }
 
 /// The answer to a charge, which is the same however often it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Charged {
+pub(crate) enum Charged {
     /// Done now.
     New { payment_id: String, status: Status },
     /// Done before; nothing was done now.

@@ -1,5 +1,9 @@
 //! The payment service.
 
+pub(crate) mod card;
+mod domain;
+mod store;
+
 use crate::context::{Context, OpenError, Parts};
 
 /// Opens the database and builds the routes.

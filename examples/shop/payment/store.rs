@@ -23,7 +23,8 @@ use crate::{
 };
 
 /// The schema.
-pub const MIGRATIONS: &[&str] = &["
+pub(crate) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE charges (
     order_id       INTEGER PRIMARY KEY,
     status         TEXT NOT NULL CHECK (status IN ('charged', 'declined', 'refunded', 'void')),
@@ -47,14 +48,16 @@ CREATE TABLE ledger (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (order_id, kind)
 ) STRICT;
-", events::SCHEMA];
+",
+    events::SCHEMA,
+];
 
 /// The stored answer to a charge, if there is one.
 ///
 /// # Errors
 ///
 /// [`DbError`].
-pub fn answered(tx: &Transaction<'_>, charge: &Charge) -> Result<Option<Charged>, DbError> {
+pub(crate) fn answered(tx: &Transaction<'_>, charge: &Charge) -> Result<Option<Charged>, DbError> {
     let Some((status, known)) = row(tx, charge.order_id)? else {
         return Ok(None);
     };
@@ -81,7 +84,7 @@ pub fn answered(tx: &Transaction<'_>, charge: &Charge) -> Result<Option<Charged>
 /// # Errors
 ///
 /// [`DbError`].
-pub fn charge(
+pub(crate) fn charge(
     tx: &Transaction<'_>,
     charge: &Charge,
     accepted: bool,
@@ -96,21 +99,19 @@ pub fn charge(
     } else {
         Status::Declined
     };
-    tx.prepare_cached(
-        "INSERT INTO charges VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)",
-    )?
-    .execute((
-        charge.order_id,
-        status,
-        &payment_id,
-        charge.customer_id,
-        charge.amount,
-        CURRENCY,
-        &charge.payment_method,
-        &charge.card.brand,
-        &charge.card.last4,
-        now,
-    ))?;
+    tx.prepare_cached("INSERT INTO charges VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)")?
+        .execute((
+            charge.order_id,
+            status,
+            &payment_id,
+            charge.customer_id,
+            charge.amount,
+            CURRENCY,
+            &charge.payment_method,
+            &charge.card.brand,
+            &charge.card.last4,
+            now,
+        ))?;
     if accepted {
         book(tx, charge.order_id, "charge", now)?;
     }
@@ -131,7 +132,11 @@ pub fn charge(
 /// # Errors
 ///
 /// [`DbError`].
-pub fn refund(tx: &Transaction<'_>, order: OrderId, now: Timestamp) -> Result<Status, DbError> {
+pub(crate) fn refund(
+    tx: &Transaction<'_>,
+    order: OrderId,
+    now: Timestamp,
+) -> Result<Status, DbError> {
     match row(tx, order)? {
         None => {
             tx.prepare_cached(
@@ -172,7 +177,7 @@ fn book(
 /// # Errors
 ///
 /// [`DbError`].
-pub fn payment(tx: &Transaction<'_>, id: &str) -> Result<Option<Payment>, DbError> {
+pub(crate) fn payment(tx: &Transaction<'_>, id: &str) -> Result<Option<Payment>, DbError> {
     let mut select = tx.prepare_cached(concat!(
         "SELECT status, payment_id, order_id, customer_id, amount, currency, payment_method, ",
         "card_brand, card_last4, created_at FROM charges WHERE payment_id = ?1"
@@ -185,7 +190,7 @@ pub fn payment(tx: &Transaction<'_>, id: &str) -> Result<Option<Payment>, DbErro
 /// # Errors
 ///
 /// [`DbError`].
-pub fn payments(
+pub(crate) fn payments(
     tx: &Transaction<'_>,
     customer: Option<UserId>,
     order: Option<OrderId>,
