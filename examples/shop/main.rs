@@ -5,14 +5,26 @@
 
 mod cli;
 mod demo;
+mod context;
+mod db;
+mod events;
+mod ids;
 mod in_process;
+mod inventory;
+mod money;
+mod order;
 mod paths;
+mod payment;
 mod ready;
 mod run;
 mod service;
 mod settings;
 mod supervisor;
 mod terminal;
+#[cfg(test)]
+mod testing;
+mod timestamp;
+mod user;
 
 use std::{
     io::{self, Write},
