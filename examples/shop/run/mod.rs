@@ -121,7 +121,6 @@ async fn live(data: &DataDir, options: &RunOptions, began: Instant) -> Result<En
 }
 
 /// A shop of either kind.
-#[derive(Debug)]
 enum Shop {
     Processes(Supervisor),
     Tasks(InProcess),
