@@ -9,12 +9,9 @@ use std::{
 };
 
 use http::{Request, Response};
-use msf_auth::{Principal, Refusal, VerifyError, bearer_token};
+use msf_auth::{Refusal, Verify, bearer_token};
 use msf_client::ServiceClient;
-use msf_core::{
-    body::Body,
-    problem::{Code, Problem},
-};
+use msf_core::body::Body;
 use msf_resilience::rate_limit::Allowed;
 use pin_project_lite::pin_project;
 use tower::util::Oneshot;
@@ -44,13 +41,11 @@ pin_project! {
     #[project = StateProjection]
     enum State {
         Refused { response: Option<Response<Proxied>> },
-        Verifying { verify: Verify, admission: Option<Admission> },
+        // The future is ready at once unless the issuer's keys have to be fetched.
+        Verifying { #[pin] verify: Verify, admission: Option<Admission> },
         Calling { #[pin] call: Oneshot<ServiceClient, Request<Body>> },
     }
 }
-
-/// Boxed, since it may wait for keys; only requests with a token pay for it.
-type Verify = Pin<Box<dyn Future<Output = Result<Arc<Principal>, VerifyError>> + Send>>;
 
 impl Forward {
     pub(crate) const fn new(worker: Arc<Worker>) -> Self {
@@ -98,20 +93,14 @@ impl State {
         }
     }
 
-    fn verifying(worker: &Arc<Worker>, admission: Admission) -> Self {
-        let Some(verifier) = worker.shared.verifier.clone() else {
-            // `build` refuses such a route.
-            return Self::refused(Problem::new(Code::Internal).into_response());
+    fn verifying(worker: &Worker, admission: Admission) -> Self {
+        let token = bearer_token(&admission.parts.headers);
+        // `build` refuses a route that needs a verifier without one, and `admit` has seen the token.
+        let (Some(verifier), Ok(Some(token))) = (&worker.shared.verifier, token) else {
+            return Self::refused(Refusal::NoCredentials.into_response());
         };
-        let headers = admission.parts.headers.clone();
-        let verify = Box::pin(async move {
-            match bearer_token(&headers) {
-                Ok(Some(token)) => verifier.verify(token).await,
-                _ => unreachable!(),
-            }
-        });
         Self::Verifying {
-            verify,
+            verify: verifier.verify(token),
             admission: Some(admission),
         }
     }
@@ -129,7 +118,7 @@ impl Future for ForwardFuture {
                     return Poll::Ready(Ok(response.expect("a future is not polled after it is ready")));
                 }
                 StateProjection::Verifying { verify, admission } => {
-                    let verified = ready!(verify.as_mut().poll(cx));
+                    let verified = ready!(verify.poll(cx));
                     let admission = admission.take().expect("the state changes below");
                     let next = match verified {
                         Ok(caller) => this.worker.authorised(admission, Some(&caller)),

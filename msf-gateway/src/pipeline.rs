@@ -13,6 +13,7 @@ use msf_client::{Client, Error, ServiceClient};
 use msf_core::{
     body::Body,
     deadline::Deadline,
+    name::ServiceName,
     problem::{Code, Problem},
     server::Connection,
 };
@@ -45,13 +46,15 @@ pub(crate) struct Shared {
     pub(crate) verifier: Option<Verifier>,
     pub(crate) own: Arc<OwnAnswers>,
     pub(crate) client: Client,
+    /// By [`CheckedRoute::service_at`].
+    pub(crate) services: Box<[ServiceName]>,
 }
 
 /// One worker's way to the services, over connections of its own.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
-    /// By [`CheckedRoute::service`].
+    /// By [`CheckedRoute::service_at`].
     pub(crate) services: Box<[ServiceClient]>,
 }
 
@@ -107,6 +110,14 @@ impl Shared {
 }
 
 impl Worker {
+    pub(crate) fn new(shared: &Arc<Shared>, client: &Client) -> Arc<Self> {
+        let services = shared.services.iter().map(|name| client.service(name));
+        Arc::new(Self {
+            services: services.collect(),
+            shared: Arc::clone(shared),
+        })
+    }
+
     /// The steps up to the token.
     pub(crate) fn admit(&self, mut request: Request<Body>) -> Next {
         let shared = &*self.shared;
@@ -256,7 +267,7 @@ impl Admission {
 /// The template of a request's route, for the layers that observe it.
 pub(crate) fn template(extensions: &Extensions) -> Option<&str> {
     match extensions.get()? {
-        Target::Route(route) => Some(&route.template),
+        Target::Route(route) => Some(route.template.as_str()),
         _ => None,
     }
 }

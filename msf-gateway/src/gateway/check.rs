@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use msf_auth::policy::Policy;
-use msf_core::name::ServiceName;
+use msf_core::{name::ServiceName, route::MatchedRoute};
 
 use super::error::GatewayError;
 use crate::{
@@ -17,9 +17,12 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct CheckedRoute {
     /// The label in logs and metrics.
-    pub(crate) template: Box<str>,
+    pub(crate) template: MatchedRoute,
     pub(crate) service: ServiceName,
+    /// The place of the service among those of a worker.
+    pub(crate) service_at: usize,
     pub(crate) policy: Policy,
+    pub(crate) is_public: bool,
     pub(crate) limit: Option<RouteLimit>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) body_limit: usize,
@@ -95,10 +98,13 @@ fn check(
     } else {
         0
     };
+    let policy = route.policy?;
     let checked = CheckedRoute {
-        template: template.into(),
+        template: MatchedRoute::new(template),
         service: service?,
-        policy: route.policy?,
+        service_at: usize::MAX,
+        is_public: policy.is_public(),
+        policy,
         limit: route.limit,
         timeout: route.timeout,
         body_limit: route.body_limit,
