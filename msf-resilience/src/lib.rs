@@ -1,1 +1,7 @@
 #![doc = include_str!("../README.md")]
+
+mod catalogue;
+pub mod circuit_breaker;
+pub mod rate_limit;
+
+pub use self::catalogue::catalogue;

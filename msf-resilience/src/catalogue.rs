@@ -1,0 +1,17 @@
+//! Every metric that this crate registers, as data.
+
+use msf_core::metrics::MetricInfo;
+
+use crate::{circuit_breaker, rate_limit};
+
+/// Every metric that msf-resilience can register, sorted by name.
+///
+/// ```
+/// let rows: Vec<_> = msf_resilience::catalogue().collect();
+/// assert!(rows.iter().any(|row| row.name == "msf_breaker_state"));
+/// assert!(rows.is_sorted_by(|a, b| a.name < b.name));
+/// ```
+pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
+    let breaker = circuit_breaker::metrics::CATALOGUE.iter();
+    breaker.chain(&rate_limit::metrics::CATALOGUE)
+}

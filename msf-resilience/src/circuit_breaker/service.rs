@@ -1,0 +1,107 @@
+//! The service with a typed error.
+
+use std::{
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use msf_core::classify::Classify;
+use tower_service::Service;
+
+use super::{breaker::CircuitBreaker, error::Error, future::ResponseFuture};
+
+/// A service behind a breaker. Made by [`CircuitBreakerLayer`](super::CircuitBreakerLayer).
+///
+/// `poll_ready` takes nothing from the breaker. While calls are refused it says that it is ready without asking
+/// the service inside, which may be the very thing that hangs.
+#[derive(Debug)]
+pub struct CircuitBreakerService<S, C> {
+    inner: S,
+    breaker: CircuitBreaker,
+    classify: C,
+    readiness: Readiness,
+}
+
+/// Who said that this service is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readiness {
+    /// Nobody yet; the service inside must be asked before it is called.
+    Unknown,
+    Inner,
+    /// The breaker, which refused at that time: the service inside was not asked.
+    Breaker,
+}
+
+impl<S, C> CircuitBreakerService<S, C> {
+    pub(super) const fn new(inner: S, breaker: CircuitBreaker, classify: C) -> Self {
+        Self {
+            inner,
+            breaker,
+            classify,
+            readiness: Readiness::Unknown,
+        }
+    }
+
+    pub(super) fn poll_inner_ready<Req>(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), S::Error>>
+    where
+        S: Service<Req>,
+    {
+        if self.readiness == Readiness::Inner {
+            return Poll::Ready(Ok(()));
+        }
+        if self.breaker.refuses_for().is_some() {
+            self.readiness = Readiness::Breaker;
+            return Poll::Ready(Ok(()));
+        }
+        self.readiness = Readiness::Unknown;
+        ready!(self.inner.poll_ready(cx))?;
+        self.readiness = Readiness::Inner;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: Clone, C: Clone> Clone for CircuitBreakerService<S, C> {
+    fn clone(&self) -> Self {
+        // The readiness of the service inside is not cloned with it.
+        Self::new(
+            self.inner.clone(),
+            self.breaker.clone(),
+            self.classify.clone(),
+        )
+    }
+}
+
+impl<S, C, Req> Service<Req> for CircuitBreakerService<S, C>
+where
+    S: Service<Req>,
+    C: Classify<S::Response, S::Error> + Clone,
+{
+    type Response = S::Response;
+    type Error = Error<S::Error>;
+    type Future = ResponseFuture<S::Future, C>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.poll_inner_ready(cx).map_err(Error::Inner)
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        if self.readiness == Readiness::Breaker {
+            // The open wait may have ended since. The service inside was not asked, so it may not be called.
+            self.readiness = Readiness::Unknown;
+            let wait = self.breaker.refuses_for().unwrap_or(Duration::ZERO);
+            return ResponseFuture::refused(self.breaker.refuse(wait));
+        }
+        match self.breaker.try_acquire() {
+            Ok(permit) => {
+                self.readiness = Readiness::Unknown;
+                let future = self.inner.call(request);
+                ResponseFuture::calling(future, permit, self.classify.clone())
+            }
+            // The service inside stays ready for the next call.
+            Err(refusal) => ResponseFuture::refused(refusal),
+        }
+    }
+}
