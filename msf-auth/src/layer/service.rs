@@ -1,0 +1,54 @@
+//! The service with a typed error.
+
+use std::{
+    mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::{AuthFuture, Error, authenticate::Credentials, layer::Gate};
+
+/// The service of [`AuthLayer`](super::AuthLayer).
+#[derive(Clone, Debug)]
+pub struct Auth<S> {
+    inner: S,
+    gate: Arc<Gate>,
+}
+
+impl<S> Auth<S> {
+    pub(super) const fn new(inner: S, gate: Arc<Gate>) -> Self {
+        Self { inner, gate }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Auth<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+{
+    type Response = Response<R>;
+    type Error = Error<S::Error>;
+    type Future = AuthFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Error::Inner)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match self.gate.credentials(&mut request) {
+            Err(refusal) => AuthFuture::refused(refusal),
+            Ok(Credentials::None) => match self.gate.decide(None, request) {
+                Ok(request) => AuthFuture::running(self.inner.call(request)),
+                Err(refusal) => AuthFuture::refused(refusal),
+            },
+            Ok(Credentials::Token(verify)) => {
+                // The instance that was polled ready is the one that is called; the clone stays behind.
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                AuthFuture::verifying(verify, request, ready, self.gate.clone())
+            }
+        }
+    }
+}

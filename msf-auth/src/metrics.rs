@@ -1,0 +1,32 @@
+//! Every metric of this crate, as data.
+
+use msf_core::metrics::MetricInfo;
+
+use crate::{remote::REFRESHES, verify::VERIFICATIONS};
+
+#[cfg(feature = "password")]
+use crate::password::{OPERATIONS, SECONDS, WAITING};
+
+/// Every metric that this crate can register, sorted by name.
+///
+/// ```
+/// let names: Vec<&str> = msf_auth::catalogue().iter().map(|row| row.name).collect();
+/// assert!(names.contains(&"msf_auth_verifications_total"));
+/// assert!(names.is_sorted());
+/// ```
+#[must_use]
+pub fn catalogue() -> &'static [MetricInfo] {
+    &CATALOGUE
+}
+
+#[cfg(not(feature = "password"))]
+static CATALOGUE: [MetricInfo; 2] = [REFRESHES.info(), VERIFICATIONS.info()];
+
+#[cfg(feature = "password")]
+static CATALOGUE: [MetricInfo; 5] = [
+    REFRESHES.info(),
+    SECONDS.info(),
+    WAITING.info(),
+    OPERATIONS.info(),
+    VERIFICATIONS.info(),
+];

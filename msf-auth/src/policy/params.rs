@@ -1,0 +1,47 @@
+//! The parameters of a path.
+
+/// The parameters that the router found in the path, percent-decoded.
+///
+/// ```
+/// use msf_auth::policy::PathParams;
+///
+/// let params = PathParams::from([("id", "7")]);
+/// assert_eq!(params.get("id"), Some("7"));
+/// assert_eq!(PathParams::none().get("id"), None);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PathParams(Vec<(Box<str>, Box<str>)>);
+
+impl PathParams {
+    /// No parameters; allocates nothing.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The value of a parameter.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(own, _)| &**own == name)
+            .map(|(_, value)| &**value)
+    }
+}
+
+impl<K: Into<Box<str>>, V: Into<Box<str>>> FromIterator<(K, V)> for PathParams {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
+    }
+}
+
+impl<K: Into<Box<str>>, V: Into<Box<str>>, const N: usize> From<[(K, V); N]> for PathParams {
+    fn from(pairs: [(K, V); N]) -> Self {
+        pairs.into_iter().collect()
+    }
+}

@@ -1,0 +1,119 @@
+//! Limits of fetching.
+
+use std::time::Duration;
+
+use msf_core::metrics::{Metrics, MetricsError};
+
+use super::{JwksSource, RemoteKeys, metrics::RefreshMetrics};
+
+/// Sets the limits of [`RemoteKeys`]. Made by [`RemoteKeys::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use msf_auth::{JwksFetchError, RemoteKeys};
+///
+/// let keys = RemoteKeys::builder(|| async { Err(JwksFetchError::new("not yet")) })
+///     .name("user")
+///     .refresh_every(Duration::from_secs(60))
+///     .build()?;
+/// assert!(!keys.is_usable());
+/// # Ok::<(), msf_core::metrics::MetricsError>(())
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct RemoteKeysBuilder<J> {
+    source: J,
+    name: String,
+    limits: Limits,
+    metrics: Option<Metrics>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) refresh_every: Duration,
+    pub(super) unknown_every: Duration,
+    pub(super) fetch_timeout: Duration,
+    pub(super) wait_max: Duration,
+    pub(super) stale_max: Duration,
+}
+
+impl Limits {
+    pub(super) const DEFAULT: Self = Self {
+        refresh_every: Duration::from_secs(300),
+        unknown_every: Duration::from_secs(10),
+        fetch_timeout: Duration::from_secs(2),
+        wait_max: Duration::from_millis(500),
+        stale_max: Duration::from_secs(24 * 3_600),
+    };
+}
+
+impl<J: JwksSource> RemoteKeysBuilder<J> {
+    pub(super) fn new(source: J) -> Self {
+        Self {
+            source,
+            name: "default".to_owned(),
+            limits: Limits::DEFAULT,
+            metrics: None,
+        }
+    }
+
+    /// What the source is called in metrics and logs.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// How old a set may be before it is fetched again; default 5 min, with up to a tenth of jitter.
+    pub const fn refresh_every(mut self, refresh_every: Duration) -> Self {
+        self.limits.refresh_every = refresh_every;
+        self
+    }
+
+    /// The pause between fetches that unknown keys cause, after a burst of two; default 10 s.
+    pub const fn unknown_every(mut self, unknown_every: Duration) -> Self {
+        self.limits.unknown_every = unknown_every;
+        self
+    }
+
+    /// How long one fetch may take; default 2 s.
+    pub const fn fetch_timeout(mut self, fetch_timeout: Duration) -> Self {
+        self.limits.fetch_timeout = fetch_timeout;
+        self
+    }
+
+    /// How long a token waits for a fetch; default 500 ms, so that a slow issuer does not hold requests.
+    pub const fn wait_max(mut self, wait_max: Duration) -> Self {
+        self.limits.wait_max = wait_max;
+        self
+    }
+
+    /// How long keys are used without a successful fetch; default 24 h.
+    pub const fn stale_max(mut self, stale_max: Duration) -> Self {
+        self.limits.stale_max = stale_max;
+        self
+    }
+
+    /// Counts fetches in `metrics`.
+    pub fn metrics(mut self, metrics: &Metrics) -> Self {
+        self.metrics = Some(metrics.clone());
+        self
+    }
+
+    /// The keys; nothing is fetched yet.
+    ///
+    /// # Errors
+    ///
+    /// [`MetricsError`] when the metrics could not be registered.
+    pub fn build(self) -> Result<RemoteKeys, MetricsError> {
+        let metrics = match &self.metrics {
+            Some(metrics) => RefreshMetrics::new(metrics, &self.name)?,
+            None => RefreshMetrics::noop(),
+        };
+        Ok(RemoteKeys::assemble(
+            self.source,
+            self.name,
+            self.limits,
+            metrics,
+        ))
+    }
+}

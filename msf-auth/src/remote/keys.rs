@@ -1,0 +1,255 @@
+//! The keys of an issuer elsewhere.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+use msf_core::{
+    backoff::Backoff,
+    clock,
+    task::{self, Task},
+};
+use tokio::{
+    runtime::Handle,
+    time::{self, Instant},
+};
+
+use super::{
+    JwksSource, RemoteKeysBuilder,
+    builder::Limits,
+    fetch,
+    flight::{Flight, Landing},
+    metrics::RefreshMetrics,
+    schedule::Schedule,
+};
+use crate::{
+    keys::{Key, KeySet},
+    verify::Reason,
+};
+
+/// The keys of an issuer elsewhere: fetched on demand, kept while the issuer is away. Cloning shares them.
+///
+/// See the [module documentation](super) for an example and for the limits.
+#[derive(Clone)]
+pub struct RemoteKeys(pub(super) Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) source: Box<dyn JwksSource>,
+    pub(super) name: String,
+    pub(super) limits: Limits,
+    pub(super) metrics: RefreshMetrics,
+    pub(super) loaded: ArcSwapOption<Loaded>,
+    flight: Mutex<Flight>,
+    born: Instant,
+    /// When the next fetch is due, in milliseconds since `born`, so that tokens with known keys look at no
+    /// lock; never while a fetch runs.
+    due_ms: AtomicU64,
+}
+
+/// One good set and when it was fetched.
+pub(super) struct Loaded {
+    pub(super) keys: KeySet,
+    pub(super) at: Instant,
+}
+
+/// What a look for a key gave.
+pub(crate) enum Lookup {
+    /// The key is there, and this is what was made of it.
+    Found(Result<(), Reason>),
+    /// The issuer may have it, but not in the set that was fetched last.
+    Missing,
+}
+
+impl RemoteKeys {
+    /// Keys from a source, with the default limits.
+    #[must_use]
+    pub fn new(source: impl JwksSource) -> Self {
+        Self::assemble(
+            source,
+            "default".to_owned(),
+            Limits::DEFAULT,
+            RefreshMetrics::noop(),
+        )
+    }
+
+    /// Keys from a source, with limits to be set.
+    pub fn builder<J: JwksSource>(source: J) -> RemoteKeysBuilder<J> {
+        RemoteKeysBuilder::new(source)
+    }
+
+    pub(super) fn assemble(
+        source: impl JwksSource,
+        name: String,
+        limits: Limits,
+        metrics: RefreshMetrics,
+    ) -> Self {
+        let born = clock::now();
+        let backoff = Backoff::exponential(BACKOFF_BASE, BACKOFF_MAX)
+            .expect("the base is above zero and below the cap");
+        let schedule = Schedule::new(limits.refresh_every, limits.unknown_every, backoff, born);
+        Self(Arc::new(Shared {
+            source: Box::new(source),
+            name,
+            limits,
+            metrics,
+            loaded: ArcSwapOption::empty(),
+            flight: Mutex::new(Flight::new(schedule)),
+            born,
+            due_ms: AtomicU64::new(0),
+        }))
+    }
+
+    /// Whether there are keys that may be used.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        let loaded = self.0.loaded.load();
+        loaded
+            .as_ref()
+            .is_some_and(|loaded| self.0.is_fresh_enough(loaded, clock::now()))
+    }
+
+    /// The keys as they were fetched last; `None` before the first success.
+    #[must_use]
+    pub fn current(&self) -> Option<KeySet> {
+        self.0
+            .loaded
+            .load()
+            .as_ref()
+            .map(|loaded| loaded.keys.clone())
+    }
+
+    /// Fetches now unless a fetch runs already, and waits for its end; whether there are usable keys then.
+    ///
+    /// For the start of a process, or a readiness check. It bypasses the budget of unknown keys.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the fetch running.
+    pub async fn refresh(&self) -> bool {
+        let landing = fetch::start(&self.0, &mut self.0.flight());
+        landing.wait().await;
+        self.is_usable()
+    }
+
+    /// Keeps the keys fresh without being asked, until the task is dropped.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn keep_fresh(&self) -> Task<()> {
+        let keys = self.clone();
+        task::spawn("jwks_keep_fresh", async move {
+            loop {
+                let due_at = keys.0.flight().schedule.due_at();
+                time::sleep_until(due_at).await;
+                keys.refresh().await;
+            }
+        })
+    }
+
+    /// Looks for a key; starts a fetch in the background when one is due.
+    pub(crate) fn lookup(
+        &self,
+        id: Option<&str>,
+        with: impl FnOnce(&Key) -> Result<(), Reason>,
+    ) -> Lookup {
+        let now = clock::now();
+        let loaded = self.0.loaded.load();
+        let Some(loaded) = loaded
+            .as_ref()
+            .filter(|loaded| self.0.is_fresh_enough(loaded, now))
+        else {
+            return Lookup::Missing;
+        };
+        if self.0.is_due(now) {
+            self.0.start_if_due(now);
+        }
+        loaded
+            .keys
+            .find(id)
+            .map_or(Lookup::Missing, |key| Lookup::Found(with(key)))
+    }
+
+    /// What to wait for before looking once more; `None` when waiting would not help or is not affordable.
+    pub(crate) fn refresh_for_missing_key(&self) -> Option<crate::verify::Refresh> {
+        // Outside a runtime nobody would end the wait.
+        Handle::try_current().ok()?;
+        let now = clock::now();
+        let is_usable = self.is_usable();
+        let mut flight = self.0.flight();
+        let place = flight.waiters.clone().try_acquire_owned().ok()?;
+        if flight.landing.is_none() {
+            let is_affordable = if is_usable {
+                flight.schedule.take_unknown(now)
+            } else {
+                // Without any keys every token has an unknown one; the back-off bounds those fetches.
+                flight.schedule.is_due(now)
+            };
+            if !is_affordable {
+                return None;
+            }
+        }
+        let landing = fetch::start(&self.0, &mut flight);
+        drop(flight);
+        let wait_max = self.0.limits.wait_max;
+        Some(Box::pin(async move {
+            let _place = place;
+            // Whether it was in time shows when the key is looked for again.
+            let _in_time = time::timeout(wait_max, landing.wait()).await;
+        }))
+    }
+}
+
+impl Shared {
+    pub(super) fn flight(&self) -> MutexGuard<'_, Flight> {
+        // What it protects is consistent between any two statements that could panic.
+        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_fresh_enough(&self, loaded: &Loaded, now: Instant) -> bool {
+        now.saturating_duration_since(loaded.at) < self.limits.stale_max
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        millis(now.saturating_duration_since(self.born)) >= self.due_ms.load(Ordering::Relaxed)
+    }
+
+    fn start_if_due(self: &Arc<Self>, now: Instant) {
+        let mut flight = self.flight();
+        if flight.landing.is_none() && flight.schedule.is_due(now) {
+            let _landing: Landing = fetch::start(self, &mut flight);
+        }
+    }
+
+    /// Called with the flight locked.
+    pub(super) fn set_due(&self, due_at: Option<Instant>) {
+        let due_ms = due_at.map_or(u64::MAX, |at| {
+            millis(at.saturating_duration_since(self.born))
+        });
+        self.due_ms.store(due_ms, Ordering::Relaxed);
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for RemoteKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteKeys")
+            .field("name", &self.0.name)
+            .field("keys", &self.current())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first wait after a failure.
+const BACKOFF_BASE: Duration = Duration::from_secs(1);
+/// The longest wait between two tries.
+const BACKOFF_MAX: Duration = Duration::from_secs(60);

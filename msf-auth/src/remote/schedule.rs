@@ -1,0 +1,152 @@
+//! When keys may be fetched: a pure function of the time.
+
+use std::time::Duration;
+
+use msf_core::backoff::{Backoff, Delays};
+use tokio::time::Instant;
+
+/// When to fetch next, and how many fetches unknown keys may still cause.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    refresh_every: Duration,
+    unknown_every: Duration,
+    due_at: Instant,
+    delays: Delays,
+    unknown_left: u32,
+    unknown_since: Instant,
+    rng: fastrand::Rng,
+}
+
+/// How many fetches unknown keys may cause at once: a rotation, and one that came right after it.
+const UNKNOWN_BURST: u32 = 2;
+
+impl Schedule {
+    /// The first fetch is due at once.
+    pub(super) fn new(
+        refresh_every: Duration,
+        unknown_every: Duration,
+        backoff: Backoff,
+        now: Instant,
+    ) -> Self {
+        Self {
+            refresh_every,
+            unknown_every,
+            due_at: now,
+            delays: backoff.delays(),
+            unknown_left: UNKNOWN_BURST,
+            unknown_since: now,
+            rng: fastrand::Rng::new(),
+        }
+    }
+
+    pub(super) const fn due_at(&self) -> Instant {
+        self.due_at
+    }
+
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        now >= self.due_at
+    }
+
+    /// Takes one fetch of the budget for unknown keys; `false` when it is spent.
+    pub(super) fn take_unknown(&mut self, now: Instant) -> bool {
+        while self.unknown_left < UNKNOWN_BURST && now >= self.unknown_since + self.unknown_every {
+            self.unknown_left += 1;
+            self.unknown_since += self.unknown_every;
+        }
+        if self.unknown_left == UNKNOWN_BURST {
+            self.unknown_since = now;
+        }
+        match self.unknown_left.checked_sub(1) {
+            Some(left) => {
+                self.unknown_left = left;
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn succeeded(&mut self, now: Instant) {
+        self.delays.reset();
+        // A tenth earlier at most, so that replicas that started together drift apart.
+        let jitter = self.refresh_every.mul_f64(self.rng.f64() / 10.0);
+        self.due_at = now + self.refresh_every.saturating_sub(jitter);
+    }
+
+    pub(super) fn failed(&mut self, now: Instant) {
+        self.due_at = now + self.delays.next_delay();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EVERY: Duration = Duration::from_secs(300);
+    const UNKNOWN: Duration = Duration::from_secs(10);
+
+    fn schedule(now: Instant) -> Schedule {
+        let backoff =
+            Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60)).unwrap();
+        Schedule::new(
+            EVERY,
+            UNKNOWN,
+            backoff.jitter(msf_core::backoff::Jitter::None),
+            now,
+        )
+    }
+
+    #[test]
+    fn the_first_fetch_is_due_and_the_next_one_in_five_minutes() {
+        let start = Instant::now();
+        let mut schedule = schedule(start);
+        assert!(schedule.is_due(start));
+        schedule.succeeded(start);
+        assert!(!schedule.is_due(start + Duration::from_secs(269)));
+        assert!(schedule.is_due(start + EVERY));
+    }
+
+    #[test]
+    fn failures_wait_longer_each_time_and_a_success_forgets_them() {
+        let now = Instant::now();
+        let mut schedule = schedule(now);
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            schedule.failed(now);
+            waits.push((schedule.due_at() - now).as_secs());
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+        schedule.succeeded(now);
+        schedule.failed(now);
+        assert_eq!(schedule.due_at() - now, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn unknown_keys_have_a_burst_and_then_a_rate() {
+        let start = Instant::now();
+        let mut schedule = schedule(start);
+        assert!(schedule.take_unknown(start) && schedule.take_unknown(start));
+        assert!(!schedule.take_unknown(start + Duration::from_secs(9)));
+        assert!(schedule.take_unknown(start + UNKNOWN));
+        assert!(!schedule.take_unknown(start + UNKNOWN));
+        let rested = start + Duration::from_secs(3_600);
+        assert!(schedule.take_unknown(rested) && schedule.take_unknown(rested));
+        assert!(!schedule.take_unknown(rested));
+    }
+
+    proptest! {
+        #[test]
+        fn unknown_keys_never_cost_more_than_their_rate(
+            gaps_ms in prop::collection::vec(0u64..8_000, 1..80),
+        ) {
+            let start = Instant::now();
+            let (mut schedule, mut now, mut taken) = (schedule(start), start, 0);
+            for gap_ms in gaps_ms {
+                now += Duration::from_millis(gap_ms);
+                taken += u64::from(schedule.take_unknown(now));
+            }
+            prop_assert!(taken <= 2 + (now - start).as_secs() / 10);
+        }
+    }
+}

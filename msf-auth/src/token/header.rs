@@ -1,0 +1,125 @@
+//! The protected header: what is needed, and what is refused.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, Visitor},
+};
+
+use super::{json::DUPLICATE, text::Text};
+
+/// The members that count. `typ` and `kid` may be missing; what that means is for the verifier.
+#[derive(Debug, Default)]
+pub(crate) struct Header<'a> {
+    pub(crate) algorithm: Option<Cow<'a, str>>,
+    pub(crate) token_type: Option<Cow<'a, str>>,
+    pub(crate) key_id: Option<Cow<'a, str>>,
+    /// A member is there that would change how the token is read.
+    pub(crate) has_forbidden: bool,
+}
+
+/// Keys that the sender chose (`jku`, `jwk`, `x5u`, `x5c`), extensions that must be understood (`crit`, `b64`),
+/// and what makes a token something else than signed claims (`zip`, `enc`, `cty`).
+const FORBIDDEN: [&str; 9] = [
+    "crit", "b64", "jku", "jwk", "x5u", "x5c", "zip", "enc", "cty",
+];
+
+/// More members than any honest header has; it bounds the search for duplicates.
+const MEMBERS_MAX: usize = 16;
+
+impl<'a> Header<'a> {
+    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+}
+
+impl<'de> Deserialize<'de> for Header<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderVisitor)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Header<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JOSE header")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut header = Header::default();
+        let mut others: Vec<Cow<'de, str>> = Vec::new();
+        while let Some(Text(name)) = members.next_key()? {
+            let known = match &*name {
+                "alg" => &mut header.algorithm,
+                "typ" => &mut header.token_type,
+                "kid" => &mut header.key_id,
+                _ => {
+                    if others.contains(&name) || others.len() == MEMBERS_MAX {
+                        return Err(A::Error::custom(DUPLICATE));
+                    }
+                    header.has_forbidden |= FORBIDDEN.contains(&&*name);
+                    others.push(name);
+                    members.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            let Text(value) = members.next_value()?;
+            if known.replace(value).is_some() {
+                return Err(A::Error::custom(DUPLICATE));
+            }
+        }
+        Ok(header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_needed_is_read_and_the_rest_ignored() {
+        let header =
+            Header::parse(br#"{"alg":"ES256","typ":"at+jwt","kid":"a","x5t":"b"}"#).unwrap();
+        assert_eq!(header.algorithm.as_deref(), Some("ES256"));
+        assert_eq!(header.token_type.as_deref(), Some("at+jwt"));
+        assert_eq!(header.key_id.as_deref(), Some("a"));
+        assert!(!header.has_forbidden);
+    }
+
+    #[test]
+    fn members_that_change_the_meaning_are_marked() {
+        for name in FORBIDDEN {
+            let json = format!(r#"{{"alg":"ES256","{name}":null}}"#);
+            assert!(
+                Header::parse(json.as_bytes()).unwrap().has_forbidden,
+                "{name}"
+            );
+        }
+        assert!(Header::parse(br#"{"\u0063rit":[]}"#).unwrap().has_forbidden);
+    }
+
+    #[test]
+    fn wrong_types_and_duplicates_are_refused() {
+        for json in [
+            r#"{"alg":1}"#,
+            r#"{"alg":null}"#,
+            r#"{"alg":["ES256"]}"#,
+            r#"{"kid":{}}"#,
+            r#"{"typ":1}"#,
+            r#"{"alg":"a","alg":"a"}"#,
+            r#"{"kid":"a","\u006bid":"b"}"#,
+            r#"{"x":1,"x":1}"#,
+            "[]",
+            "null",
+            "1",
+            "",
+            "{} {}",
+        ] {
+            assert!(Header::parse(json.as_bytes()).is_err(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What a verifier has to know.
+
+use std::{sync::Arc, time::Duration};
+
+use msf_core::{
+    clock::WallClock,
+    metrics::{Metrics, MetricsError},
+};
+use thiserror::Error;
+
+use super::{TrustedIssuer, Verifier, check::Times, metrics::VerifyMetrics, verifier::Shared};
+
+/// Collects what a [`Verifier`] has to know. Made by [`Verifier::builder`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct VerifierBuilder {
+    issuers: Vec<TrustedIssuer>,
+    leeway: Duration,
+    lifetime_max: Duration,
+    token_bytes_max: usize,
+    clock: WallClock,
+    metrics: Option<Metrics>,
+}
+
+/// A verifier that would not be safe, or would accept nothing.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidVerifier {
+    /// There is no issuer.
+    #[error("no issuer is trusted")]
+    NoIssuer,
+    /// Two entries have the same issuer, or one has an empty name.
+    #[error("the issuer `{0}` is empty or there twice")]
+    Issuer(Arc<str>),
+    /// An issuer has no audience, or an empty one.
+    #[error("the issuer `{0}` has no audience, or an empty one")]
+    NoAudience(Arc<str>),
+    /// An issuer has no algorithm.
+    #[error("the issuer `{0}` has no algorithm")]
+    NoAlgorithm(Arc<str>),
+    /// The leeway is above 5 minutes.
+    #[error("a leeway above 5 minutes is not taken")]
+    Leeway,
+    /// The metrics could not be registered.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+}
+
+/// Longer leeways hide clocks that should be set right.
+const LEEWAY_MAX: Duration = Duration::from_secs(300);
+
+impl VerifierBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            issuers: Vec::new(),
+            leeway: Duration::from_secs(30),
+            lifetime_max: Duration::from_secs(24 * 3_600),
+            token_bytes_max: 8 * 1_024,
+            clock: WallClock::system(),
+            metrics: None,
+        }
+    }
+
+    /// Trusts an issuer; may be called for several.
+    pub fn issuer(mut self, issuer: TrustedIssuer) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// How far clocks may differ; default 30 s, at most 5 min.
+    pub const fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// The longest life of a token; default 24 h.
+    pub const fn lifetime_max(mut self, lifetime_max: Duration) -> Self {
+        self.lifetime_max = lifetime_max;
+        self
+    }
+
+    /// The longest token; default 8 KiB, above which proxies refuse the header anyway.
+    pub const fn token_bytes_max(mut self, token_bytes_max: usize) -> Self {
+        self.token_bytes_max = token_bytes_max;
+        self
+    }
+
+    /// Where the wall time comes from; for tests.
+    pub const fn clock(mut self, clock: WallClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Counts verifications in `metrics`.
+    pub fn metrics(mut self, metrics: &Metrics) -> Self {
+        self.metrics = Some(metrics.clone());
+        self
+    }
+
+    /// The verifier.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidVerifier`] for what is missing or contradicts itself.
+    pub fn build(self) -> Result<Verifier, InvalidVerifier> {
+        if self.issuers.is_empty() {
+            return Err(InvalidVerifier::NoIssuer);
+        }
+        for (index, trusted) in self.issuers.iter().enumerate() {
+            let issuer = &trusted.issuer;
+            let is_repeated = self.issuers[..index]
+                .iter()
+                .any(|other| other.issuer == *issuer);
+            if issuer.is_empty() || is_repeated {
+                return Err(InvalidVerifier::Issuer(issuer.clone()));
+            }
+            if trusted.audiences.is_empty() || trusted.audiences.iter().any(|a| a.is_empty()) {
+                return Err(InvalidVerifier::NoAudience(issuer.clone()));
+            }
+            if trusted.algorithms.is_empty() {
+                return Err(InvalidVerifier::NoAlgorithm(issuer.clone()));
+            }
+        }
+        if self.leeway > LEEWAY_MAX {
+            return Err(InvalidVerifier::Leeway);
+        }
+        let metrics = match &self.metrics {
+            Some(metrics) => VerifyMetrics::new(metrics)?,
+            None => VerifyMetrics::noop(),
+        };
+        Ok(Verifier::new(Shared {
+            issuers: self.issuers.into(),
+            times: Times {
+                leeway_s: self.leeway.as_secs(),
+                lifetime_max_s: self.lifetime_max.as_secs(),
+            },
+            token_bytes_max: self.token_bytes_max,
+            clock: self.clock,
+            metrics,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::KeySet;
+
+    fn issuer(name: &str) -> TrustedIssuer {
+        TrustedIssuer::new(name, KeySet::default())
+    }
+
+    #[test]
+    fn nothing_can_be_left_out() {
+        let build = |issuers: Vec<TrustedIssuer>| {
+            let builder = Verifier::builder();
+            issuers
+                .into_iter()
+                .fold(builder, VerifierBuilder::issuer)
+                .build()
+                .unwrap_err()
+        };
+        let good = issuer("i").audience("a");
+        assert_eq!(build(vec![]), InvalidVerifier::NoIssuer);
+        assert_eq!(
+            build(vec![issuer("i")]),
+            InvalidVerifier::NoAudience("i".into())
+        );
+        assert_eq!(
+            build(vec![issuer("i").audience("")]),
+            InvalidVerifier::NoAudience("i".into())
+        );
+        assert_eq!(
+            build(vec![issuer("").audience("a")]),
+            InvalidVerifier::Issuer("".into())
+        );
+        assert_eq!(
+            build(vec![good.clone(), good.clone()]),
+            InvalidVerifier::Issuer("i".into())
+        );
+        assert_eq!(
+            build(vec![good.clone().algorithms([])]),
+            InvalidVerifier::NoAlgorithm("i".into())
+        );
+        let wide = Verifier::builder()
+            .issuer(good)
+            .leeway(Duration::from_secs(301));
+        assert_eq!(wide.build().unwrap_err(), InvalidVerifier::Leeway);
+    }
+}

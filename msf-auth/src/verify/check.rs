@@ -1,0 +1,182 @@
+//! What the claims have to say: a pure function of claims, issuer and time.
+
+use super::{Reason, TrustedIssuer};
+use crate::{
+    principal::{Principal, PrincipalKind},
+    token::{Claims, KIND_SERVICE},
+};
+
+/// What is allowed about times, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) leeway_s: u64,
+    pub(super) lifetime_max_s: u64,
+}
+
+/// The caller that the claims of a token with a good signature describe.
+pub(super) fn principal(
+    claims: Claims<'_>,
+    issuer: &TrustedIssuer,
+    times: Times,
+    now_s: u64,
+) -> Result<Principal, Reason> {
+    let audience = claims.audience.as_ref().ok_or(Reason::MissingClaim)?;
+    if !issuer.audiences.iter().any(|own| audience.contains(own)) {
+        return Err(Reason::Audience);
+    }
+    let expires_at_s = claims.expires_s.ok_or(Reason::MissingClaim)?;
+    times.check(&claims, expires_at_s, now_s)?;
+    let subject = claims.subject.ok_or(Reason::MissingClaim)?;
+    if subject.is_empty() {
+        return Err(Reason::MissingClaim);
+    }
+    let kind = kind(claims.kind.as_deref())?;
+    let may_speak_for_it = match kind {
+        PrincipalKind::User => issuer.takes_users(),
+        PrincipalKind::Service => issuer.services.iter().any(|name| **name == *subject),
+    };
+    if !may_speak_for_it {
+        return Err(Reason::Subject);
+    }
+    let further = claims.further.into_iter();
+    Ok(Principal {
+        issuer: issuer.issuer.clone(),
+        subject: subject.into(),
+        kind,
+        scope: claims.scope.unwrap_or_default().into(),
+        expires_at_s,
+        token_id: claims.token_id.map(Into::into),
+        claims: further.map(|(name, value)| (name.into(), value)).collect(),
+    })
+}
+
+impl Times {
+    fn check(self, claims: &Claims<'_>, expires_s: u64, now_s: u64) -> Result<(), Reason> {
+        if now_s >= expires_s.saturating_add(self.leeway_s) {
+            return Err(Reason::Expired);
+        }
+        let soon_s = now_s.saturating_add(self.leeway_s);
+        let starts = [claims.not_before_s, claims.issued_s];
+        if starts.into_iter().flatten().any(|start_s| start_s > soon_s) {
+            return Err(Reason::NotYetValid);
+        }
+        // Without `iat` what is left of the life stands for the whole.
+        let start_s = claims.issued_s.unwrap_or(soon_s);
+        if expires_s.saturating_sub(start_s) > self.lifetime_max_s {
+            return Err(Reason::Lifetime);
+        }
+        Ok(())
+    }
+}
+
+/// Words that are not known could mean less than a user.
+fn kind(word: Option<&str>) -> Result<PrincipalKind, Reason> {
+    match word {
+        None | Some("user") => Ok(PrincipalKind::User),
+        Some(KIND_SERVICE) => Ok(PrincipalKind::Service),
+        Some(_) => Err(Reason::Subject),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{option, prelude::*};
+
+    use super::*;
+    use crate::keys::KeySet;
+
+    const TIMES: Times = Times {
+        leeway_s: 30,
+        lifetime_max_s: 3_600,
+    };
+
+    fn check(exp: u64, nbf: Option<u64>, iat: Option<u64>, now_s: u64) -> Result<(), Reason> {
+        let claims = Claims {
+            not_before_s: nbf,
+            issued_s: iat,
+            ..Claims::default()
+        };
+        TIMES.check(&claims, exp, now_s)
+    }
+
+    #[test]
+    fn a_token_ends_at_its_expiry_plus_the_leeway() {
+        assert_eq!(check(1_000, None, None, 1_029), Ok(()));
+        assert_eq!(check(1_000, None, None, 1_030), Err(Reason::Expired));
+    }
+
+    #[test]
+    fn a_token_begins_at_its_start_less_the_leeway() {
+        assert_eq!(check(2_000, Some(1_030), None, 1_000), Ok(()));
+        assert_eq!(
+            check(2_000, Some(1_031), None, 1_000),
+            Err(Reason::NotYetValid)
+        );
+        assert_eq!(
+            check(2_000, None, Some(1_031), 1_000),
+            Err(Reason::NotYetValid)
+        );
+    }
+
+    #[test]
+    fn a_life_is_bounded_with_and_without_a_start() {
+        assert_eq!(check(4_600, None, Some(1_000), 1_000), Ok(()));
+        assert_eq!(
+            check(4_601, None, Some(1_000), 1_000),
+            Err(Reason::Lifetime)
+        );
+        assert_eq!(check(4_630, None, None, 1_000), Ok(()));
+        assert_eq!(check(4_631, None, None, 1_000), Err(Reason::Lifetime));
+        assert_eq!(check(u64::MAX, None, None, 1_000), Err(Reason::Lifetime));
+    }
+
+    #[test]
+    fn a_service_is_only_taken_from_its_own_issuer() {
+        let base = TrustedIssuer::new("i", KeySet::default()).audience("a");
+        let orders = base.clone().service("order");
+        let outcome =
+            |issuer: &TrustedIssuer, kind: Option<&'static str>, subject: &'static str| {
+                let json = format!(r#"{{"aud":"a","exp":1000,"sub":"{subject}"}}"#);
+                let mut claims = Claims::parse(json.as_bytes()).unwrap();
+                claims.kind = kind.map(Into::into);
+                principal(claims, issuer, TIMES, 900).map(|principal| principal.kind)
+            };
+        assert_eq!(outcome(&base, None, "order"), Ok(PrincipalKind::User));
+        assert_eq!(
+            outcome(&base, Some("service"), "order"),
+            Err(Reason::Subject)
+        );
+        assert_eq!(
+            outcome(&orders, Some("service"), "order"),
+            Ok(PrincipalKind::Service)
+        );
+        assert_eq!(
+            outcome(&orders, Some("service"), "payment"),
+            Err(Reason::Subject)
+        );
+        assert_eq!(outcome(&orders, None, "7"), Err(Reason::Subject));
+        assert_eq!(
+            outcome(&orders.clone().users(), None, "7"),
+            Ok(PrincipalKind::User)
+        );
+        assert_eq!(outcome(&base, Some("robot"), "7"), Err(Reason::Subject));
+        assert_eq!(outcome(&base, None, ""), Err(Reason::MissingClaim));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_alive(
+            exp in any::<u64>(),
+            nbf in option::of(any::<u64>()),
+            iat in option::of(any::<u64>()),
+            now in any::<u64>(),
+        ) {
+            if check(exp, nbf, iat, now).is_ok() {
+                prop_assert!(now < exp.saturating_add(30));
+                prop_assert!(nbf.is_none_or(|nbf| nbf <= now.saturating_add(30)));
+                prop_assert!(iat.is_none_or(|iat| iat <= now.saturating_add(30)));
+                prop_assert!(exp.saturating_sub(now) <= 3_600 + 30);
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! An issuer, and what it is trusted with.
+
+use std::sync::Arc;
+
+use crate::{algorithm::Algorithm, keys::KeySet, remote::RemoteKeys};
+
+/// An issuer that is trusted: its keys, and for what.
+///
+/// Defaults: EdDSA and ES256, tokens of type `at+jwt` (RFC 9068), for users. An audience has to be given.
+///
+/// ```
+/// use msf_auth::{Algorithm, SigningKey, KeySet, TrustedIssuer};
+///
+/// let keys = KeySet::new([SigningKey::generate_ed25519()?.verifying_key()])?;
+/// let users = TrustedIssuer::new("https://user.shop", keys.clone()).audience("shop");
+/// let orders = TrustedIssuer::new("https://order.shop", keys)
+///     .audience("payment")
+///     .algorithms([Algorithm::EdDsa])
+///     .service("order");
+/// # Ok::<(), msf_core::BoxError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct TrustedIssuer {
+    pub(super) issuer: Arc<str>,
+    pub(super) keys: Keys,
+    pub(super) audiences: Vec<Box<str>>,
+    pub(super) algorithms: Vec<Algorithm>,
+    pub(super) token_type: Box<str>,
+    pub(super) users: Option<bool>,
+    pub(super) services: Vec<Box<str>>,
+}
+
+/// Where the keys of an issuer come from.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Keys {
+    /// Known when the program starts.
+    Static(KeySet),
+    /// Fetched, and fetched again.
+    Remote(RemoteKeys),
+}
+
+impl TrustedIssuer {
+    /// An issuer by the exact text of its `iss`, with its keys.
+    pub fn new(issuer: impl Into<Arc<str>>, keys: impl Into<Keys>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            keys: keys.into(),
+            audiences: Vec::new(),
+            algorithms: vec![Algorithm::EdDsa, Algorithm::Es256],
+            token_type: "at+jwt".into(),
+            users: None,
+            services: Vec::new(),
+        }
+    }
+
+    /// One of our names in `aud`; a token has to have one of those given. Required.
+    pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// The algorithms that are taken from this issuer; HS256 only if it is named here.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// The `typ` of its access tokens, compared without case and without a leading `application/`.
+    ///
+    /// The default `at+jwt` keeps ID tokens, refresh tokens and logout tokens of the same issuer out. With
+    /// `JWT` they may get in: give them another audience.
+    pub fn token_type(mut self, token_type: impl Into<Box<str>>) -> Self {
+        self.token_type = token_type.into();
+        self
+    }
+
+    /// The issuer speaks for this service, and no longer for users unless [`users`](Self::users) is called.
+    ///
+    /// A token is a service's when its claim `msf_kind` is `service`, as
+    /// [`TokenIssuer`](crate::TokenIssuer) writes it. Which services an issuer may speak for is written here, so
+    /// that the key of one service is of no use to pose as another.
+    pub fn service(mut self, name: impl Into<Box<str>>) -> Self {
+        self.services.push(name.into());
+        self
+    }
+
+    /// The issuer speaks for users also.
+    pub fn users(mut self) -> Self {
+        self.users = Some(true);
+        self
+    }
+
+    pub(super) fn takes_users(&self) -> bool {
+        self.users.unwrap_or(self.services.is_empty())
+    }
+}
+
+impl From<KeySet> for Keys {
+    fn from(keys: KeySet) -> Self {
+        Self::Static(keys)
+    }
+}
+
+impl From<RemoteKeys> for Keys {
+    fn from(keys: RemoteKeys) -> Self {
+        Self::Remote(keys)
+    }
+}

@@ -1,0 +1,36 @@
+//! Strict verification of signed access tokens (RFC 7519, RFC 8725, RFC 9068).
+//!
+//! A [`Verifier`] knows which issuers it trusts, which keys and algorithms are theirs and which audience it
+//! is. Nothing of that can be left out: [`VerifierBuilder::build`] fails instead. Nothing in a token chooses
+//! an address, a file or an algorithm.
+//!
+//! Order of the checks: size, form, header (type, algorithm, no extensions, key id), claims (types, no member
+//! twice), issuer, key, algorithm of the key, signature, audience, times, kind of subject. The issuer has to
+//! be read before the signature is checked, since it says whose keys count; an issuer that is not
+//! trusted ends there.
+//!
+//! # Times
+//!
+//! `exp` is required; `nbf` and `iat` are checked where they are. The leeway of 30 s (default) absorbs clocks
+//! that differ. A token whose life is above 24 h (default) is refused, since such tokens get stolen.
+//!
+//! # Cancel safety
+//!
+//! A [`Verify`] future that is dropped counts nothing, and leaves a refresh of keys to those who also wait.
+
+mod builder;
+mod check;
+mod error;
+mod future;
+mod issuer;
+mod metrics;
+mod verifier;
+
+pub use self::{
+    builder::{InvalidVerifier, VerifierBuilder},
+    error::{Reason, VerifyError},
+    future::Verify,
+    issuer::{Keys, TrustedIssuer},
+    verifier::Verifier,
+};
+pub(crate) use self::{future::Refresh, metrics::VERIFICATIONS};
