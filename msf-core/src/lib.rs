@@ -4,6 +4,8 @@
 #[cfg(feature = "axum")]
 pub mod axum;
 pub mod backoff;
+#[cfg(feature = "body")]
+pub mod body;
 pub mod classify;
 pub mod clock;
 pub mod config;

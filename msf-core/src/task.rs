@@ -20,7 +20,7 @@
 use std::future::Future;
 
 use tokio::task::{JoinError, JoinHandle};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 /// A running task; dropping it stops the task.
 #[derive(Debug)]
@@ -36,16 +36,51 @@ pub struct Task<T> {
 /// # Panics
 ///
 /// Outside a tokio runtime.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that spawns"
-)]
 pub fn spawn<F>(name: &'static str, future: F) -> Task<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     let span = tracing::debug_span!(target: "msf_core::task", "task", task = name);
+    start(name, future, span)
+}
+
+/// Starts a named task that outlives whoever starts it, such as a pooled connection.
+///
+/// Its span has no parent: the span of a request is not held open by what the request happened to
+/// start.
+///
+/// ```
+/// use msf_core::task;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let task = task::spawn_root("connection", async { 42 });
+/// assert_eq!(task.join().await, Some(42));
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+pub fn spawn_root<F>(name: &'static str, future: F) -> Task<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let span = tracing::debug_span!(target: "msf_core::task", parent: None, "task", task = name);
+    start(name, future, span)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that spawns"
+)]
+fn start<F>(name: &'static str, future: F, span: Span) -> Task<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     Task {
         name,
         handle: Some(tokio::spawn(future.instrument(span))),

@@ -17,7 +17,7 @@ use pin_project_lite::pin_project;
 use tower::util::Oneshot;
 use tower_service::Service;
 
-use super::{Body, Connection, DrainSignal, Limits, Phase, activity::Activity};
+use super::{Body, Connection, DrainSignal, Limits, Phase, activity::Activity, received::received};
 use crate::{
     BoxError, clock,
     problem::{Caught, Code, Problem},
@@ -119,7 +119,7 @@ where
             }
         } else {
             let mut request = request
-                .map(|body| Body::received(body, self.limits.body_limit, self.limits.body_timeout));
+                .map(|body| received(body, self.limits.body_limit, self.limits.body_timeout));
             request.extensions_mut().insert(self.connection.clone());
             State::Run {
                 future: Caught::new(Oneshot::new(self.service.clone(), request)),

@@ -72,18 +72,17 @@
 
 mod accept;
 mod activity;
-mod body;
 mod connection;
 mod drain;
 mod handler;
 mod limits;
 mod listener;
+mod received;
 mod serve;
 mod slots;
 mod stream;
 
 pub use self::{
-    body::Body,
     connection::Connection,
     drain::{Drain, DrainPlan, DrainSignal, Phase},
     limits::Limits,
@@ -91,3 +90,4 @@ pub use self::{
     serve::Server,
     slots::Served,
 };
+pub use crate::body::Body;

@@ -1,33 +1,30 @@
-//! The body type of requests and responses in a server.
+//! One body type for requests and responses, of servers and of clients.
+//!
+//! What is in memory costs no box; any other body, streams included, is boxed once by [`Body::new`].
 
 use std::{
     any::Any,
     fmt,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::{BodyExt, Limited, combinators::UnsyncBoxBody};
-use hyper::body::Incoming;
-use tokio::time::{Sleep, sleep};
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 
-use crate::{
-    BoxError,
-    problem::{Code, Problem},
-};
+use crate::BoxError;
 
-/// The body of a request that the server received, or of any response.
+/// The body of a request or of a response.
 ///
-/// A received body is limited: more bytes than `server.body_limit` end it with
-/// [`LengthLimitError`](http_body_util::LengthLimitError), and a client that sends nothing for
-/// `server.body_timeout` ends it with a [`Problem`] of [`Code::RequestTimeout`].
+/// The body of a request that a server received is limited: more bytes than `server.body_limit` end it
+/// with [`LengthLimitError`](http_body_util::LengthLimitError), and a client that sends nothing for
+/// `server.body_timeout` ends it with a [`Problem`](crate::problem::Problem) of
+/// [`Code::RequestTimeout`](crate::problem::Code::RequestTimeout).
 ///
 /// ```
 /// use http_body_util::BodyExt;
-/// use msf_core::server::Body;
+/// use msf_core::body::Body;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), msf_core::BoxError> {
@@ -40,17 +37,7 @@ pub struct Body(Kind);
 
 enum Kind {
     Full(Option<Bytes>),
-    Received(Box<Received>),
     Boxed(UnsyncBoxBody<Bytes, BoxError>),
-}
-
-/// A body that arrives over the network.
-struct Received {
-    body: Limited<Incoming>,
-    timeout: Duration,
-    /// Made at the first wait and kept, so that a body that is already there costs no timer.
-    timer: Option<Pin<Box<Sleep>>>,
-    is_waiting: bool,
 }
 
 impl Body {
@@ -78,18 +65,6 @@ impl Body {
         }
         let body = body.expect("only a body of this type is taken out");
         Self(Kind::Boxed(body.map_err(Into::into).boxed_unsync()))
-    }
-
-    pub(super) fn received(body: Incoming, limit: usize, timeout: Duration) -> Self {
-        if body.is_end_stream() {
-            return Self::empty();
-        }
-        Self(Kind::Received(Box::new(Received {
-            body: Limited::new(body, limit),
-            timeout,
-            timer: None,
-            is_waiting: false,
-        })))
     }
 }
 
@@ -139,7 +114,6 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.0 {
             Kind::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Received(received) => received.poll_frame(cx),
             Kind::Boxed(body) => Pin::new(body).poll_frame(cx),
         }
     }
@@ -147,7 +121,6 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Full(bytes) => bytes.is_none(),
-            Kind::Received(received) => received.body.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -157,31 +130,7 @@ impl HttpBody for Body {
             Kind::Full(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Kind::Received(received) => received.body.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
-        }
-    }
-}
-
-impl Received {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            self.is_waiting = false;
-            return Poll::Ready(frame);
-        }
-        let timeout = self.timeout;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        if !self.is_waiting {
-            self.is_waiting = true;
-            timer.as_mut().reset(crate::clock::now() + timeout);
-        }
-        match timer.as_mut().poll(cx) {
-            Poll::Ready(()) => {
-                let problem = Problem::new(Code::RequestTimeout)
-                    .with_detail("the rest of the request body did not arrive in time");
-                Poll::Ready(Some(Err(problem.into())))
-            }
-            Poll::Pending => Poll::Pending,
         }
     }
 }

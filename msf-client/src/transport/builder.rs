@@ -1,0 +1,119 @@
+//! How the connections behave.
+
+use std::time::Duration;
+
+use msf_core::metrics::{Metrics, MetricsError};
+
+use super::{Connections, metrics::TransportMetrics, pool::PoolLimits};
+
+/// Sets up [`Connections`].
+///
+/// | setting | default | why |
+/// |---|---|---|
+/// | `connect_timeout` | 1 s | one lost SYN is repeated after 1 s at the earliest; another instance is faster |
+/// | `idle_per_host_max` | 64 | what a burst leaves behind; each costs a socket on both sides |
+/// | `idle_timeout` | 30 s | shorter than servers keep theirs (75 s in msf, 60 s or 75 s elsewhere), so that the client closes first |
+/// | `per_host_max` | 1024 | beyond it a callee is not helped by another connection |
+/// | `body_timeout` | 30 s | between two pieces of an answer, as the server has it for requests |
+/// | `header_limit` | 64 KiB | status line and fields of an answer together |
+///
+/// ```
+/// use std::time::Duration;
+/// use msf_client::transport::Connections;
+///
+/// let connections = Connections::builder()
+///     .connect_timeout(Duration::from_millis(300))
+///     .idle_per_host_max(16)
+///     .build();
+/// assert_eq!(connections.open(), 0);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct ConnectionsBuilder {
+    settings: Settings,
+    metrics: Option<TransportMetrics>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    pub(super) connect_timeout: Duration,
+    pub(super) body_timeout: Duration,
+    pub(super) header_limit: usize,
+    pub(super) pool: PoolLimits,
+}
+
+impl Default for ConnectionsBuilder {
+    fn default() -> Self {
+        Self {
+            settings: Settings {
+                connect_timeout: Duration::from_secs(1),
+                body_timeout: Duration::from_secs(30),
+                header_limit: 64 << 10,
+                pool: PoolLimits {
+                    idle_per_host_max: 64,
+                    per_host_max: 1024,
+                    idle_timeout: Duration::from_secs(30),
+                },
+            },
+            metrics: None,
+        }
+    }
+}
+
+impl ConnectionsBuilder {
+    /// How long a connection may take to be established.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// How many idle connections are kept per callee.
+    pub const fn idle_per_host_max(mut self, max: usize) -> Self {
+        self.settings.pool.idle_per_host_max = max;
+        self
+    }
+
+    /// How long an idle connection is kept; it is closed within one and a half times that.
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.pool.idle_timeout = timeout;
+        self
+    }
+
+    /// How many connections there are per callee at most, those in use included.
+    ///
+    /// The next request gets [`TransportError::Full`](super::TransportError::Full) at once: a queue
+    /// here would hide an overload from the breaker and from the caller's own limits.
+    pub const fn per_host_max(mut self, max: usize) -> Self {
+        self.settings.pool.per_host_max = max;
+        self
+    }
+
+    /// How long a reader waits for the next piece of an answer's body.
+    pub const fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.body_timeout = timeout;
+        self
+    }
+
+    /// How many bytes the head of an answer may have.
+    pub const fn header_limit(mut self, bytes: usize) -> Self {
+        self.settings.header_limit = bytes;
+        self
+    }
+
+    /// Counts connections there; several pools of a process share the figures.
+    ///
+    /// # Errors
+    ///
+    /// When another metric has one of the names.
+    pub fn metrics(mut self, metrics: &Metrics) -> Result<Self, MetricsError> {
+        self.metrics = Some(TransportMetrics::register(metrics)?);
+        Ok(self)
+    }
+
+    /// Makes the connections; none is opened yet.
+    #[must_use]
+    pub fn build(self) -> Connections {
+        let metrics = self.metrics.unwrap_or_else(TransportMetrics::noop);
+        Connections::new(self.settings, metrics)
+    }
+}

@@ -1,0 +1,69 @@
+//! One connection: the sender, and the task that reads and writes the socket.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use msf_core::{
+    body::Body,
+    task::{self, Task},
+};
+use tokio::{net::TcpStream, time};
+
+use super::{TransportError, connections::Shared, pool::Slot};
+
+/// A connection that is ready for a request, or in use by one. Dropping it closes the socket.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) sender: SendRequest<Body>,
+    // Stops when it is dropped: whoever owns the connection decides over its end, so that a request
+    // that nobody waits for does not go on behind the caller's back.
+    _task: Task<()>,
+    _slot: Slot,
+}
+
+impl Connection {
+    pub(super) async fn open(
+        shared: &Arc<Shared>,
+        addr: SocketAddr,
+    ) -> Result<Self, TransportError> {
+        let slot = shared.reserve(addr)?;
+        let timeout = shared.settings.connect_timeout;
+        let stream = match time::timeout(timeout, TcpStream::connect(addr)).await {
+            Ok(connected) => {
+                connected.map_err(|source| TransportError::Connect { addr, source })?
+            }
+            Err(_elapsed) => return Err(TransportError::ConnectTimeout { addr, timeout }),
+        };
+        // Heads and small bodies are written whole; waiting for more to send only delays them.
+        stream
+            .set_nodelay(true)
+            .map_err(|source| TransportError::Connect { addr, source })?;
+        let (sender, connection) = Builder::new()
+            .max_header_size(shared.settings.header_limit)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| TransportError::Unsent {
+                addr,
+                source: error.into(),
+            })?;
+        shared.metrics.opened.inc();
+        let open = shared.metrics.open.track();
+        let task = task::spawn_root("client connection", async move {
+            let _open = open;
+            if let Err(error) = connection.await {
+                // Whoever waits for an answer hears of it as well.
+                tracing::debug!(%addr, %error, "connection failed");
+            }
+        });
+        Ok(Self {
+            sender,
+            _task: task,
+            _slot: slot,
+        })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+}

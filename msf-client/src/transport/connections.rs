@@ -1,0 +1,217 @@
+//! The handle, and what its clones share.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use http::Request;
+use msf_core::{
+    body::Body,
+    clock,
+    task::{self, Task},
+};
+use tokio::time;
+
+use super::{
+    ConnectionsBuilder, TransportError,
+    builder::Settings,
+    connection::Connection,
+    exchange::{Failed, exchange},
+    metrics::TransportMetrics,
+    pool::{Pool, Slot},
+    response::TransportResponse,
+    send::Send,
+};
+
+/// Pooled HTTP/1.1 connections. A clone shares the pool.
+///
+/// Connections live as tasks of the runtime on which they were opened, so a runtime that ends takes
+/// its connections along; a process with several runtimes gives each its own `Connections`.
+///
+/// ```
+/// use std::convert::Infallible;
+/// use http::{Request, Response};
+/// use http_body_util::BodyExt;
+/// use msf_client::transport::Connections;
+/// use msf_core::{body::Body, testing::TestServer};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), msf_core::BoxError> {
+/// let server = TestServer::start(tower::service_fn(|_request| async {
+///     Ok::<_, Infallible>(Response::new(Body::from("hello")))
+/// }))
+/// .await;
+///
+/// let connections = Connections::default();
+/// for _ in 0..2 {
+///     let request = Request::get("/").header("host", "greeter").body(Body::empty())?;
+///     let response = connections.send(server.addr(), request).await?;
+///     assert_eq!(response.into_body().collect().await?.to_bytes(), "hello");
+/// }
+/// assert_eq!(connections.open(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Connections {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) settings: Settings,
+    pub(super) metrics: TransportMetrics,
+    // A std lock: it is held for a look into a map and never across an await. A worker has a pool of
+    // its own, so that nobody waits for it; where threads share a pool they wait less than a hash takes.
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    pool: Pool<Connection>,
+    reaper: Option<Task<()>>,
+}
+
+impl Connections {
+    /// Begins with the defaults.
+    #[must_use]
+    pub fn builder() -> ConnectionsBuilder {
+        ConnectionsBuilder::default()
+    }
+
+    pub(super) fn new(settings: Settings, metrics: TransportMetrics) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(State {
+                    pool: Pool::new(settings.pool),
+                    reaper: None,
+                }),
+                settings,
+                metrics,
+            }),
+        }
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// The request needs a `Host` header or an absolute `http` address; the address is sent in origin
+    /// form, and the framing headers are the transport's. There is no limit on how long the answer
+    /// may take: a caller has its own, such as `Deadline::run`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`]; [`TransportError::is_unsent`] says whether it may be sent again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection, unless nothing was sent on it.
+    ///
+    /// # Panics
+    ///
+    /// The future, outside a tokio runtime.
+    pub fn send(&self, addr: SocketAddr, request: Request<Body>) -> Send {
+        Send::new(self.clone(), addr, request)
+    }
+
+    /// As [`send`](Self::send), without a box; a request that was not sent comes back.
+    pub(crate) async fn exchange(
+        &self,
+        addr: SocketAddr,
+        request: Request<Body>,
+        progress: &mut Progress,
+    ) -> Result<TransportResponse, Failed> {
+        exchange(&self.shared, addr, request, progress).await
+    }
+
+    /// Connections that are kept for the next request.
+    #[must_use]
+    pub fn idle(&self) -> usize {
+        self.shared.lock().pool.idle()
+    }
+
+    /// Connections that are open or being opened, idle ones included.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.shared.lock().pool.open()
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+/// How far a request came before its future was dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Not a byte was written.
+    #[default]
+    Unsent,
+    /// It was handed to a connection.
+    Sent,
+}
+
+impl Shared {
+    /// An idle connection that is not known to be closed.
+    pub(super) fn take(&self, addr: SocketAddr) -> Option<Connection> {
+        let now = clock::now();
+        loop {
+            let connection = self.lock().pool.take(addr, now)?;
+            if !connection.is_closed() {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// Keeps a connection that is ready for the next request.
+    pub(super) fn put(&self, addr: SocketAddr, connection: Connection) {
+        // The result is dropped after the lock: it may be the connection.
+        let refused = self.lock().pool.put(addr, connection, clock::now());
+        drop(refused);
+    }
+
+    /// A share of the callee's connections, and somebody who looks after the idle ones.
+    pub(super) fn reserve(self: &Arc<Self>, addr: SocketAddr) -> Result<Slot, TransportError> {
+        let mut state = self.lock();
+        let slot = state.pool.reserve(addr).ok_or(TransportError::Full {
+            addr,
+            limit: self.settings.pool.per_host_max,
+        })?;
+        if state.reaper.as_ref().is_none_or(Task::is_finished) {
+            let reaping = reap(Arc::downgrade(self), self.settings.pool.idle_timeout);
+            state.reaper = Some(task::spawn_root("client pool", reaping));
+        }
+        Ok(slot)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The pool is whole between any two of its calls, whoever panicked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes what was idle for too long, for as long as there are connections and a pool.
+async fn reap(shared: Weak<Shared>, idle_timeout: Duration) {
+    let interval = (idle_timeout / 2).max(REAP_INTERVAL_MIN);
+    loop {
+        time::sleep(interval).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let mut state = shared.lock();
+        let is_alive = |connection: &Connection| !connection.is_closed();
+        if !state.pool.sweep(clock::now(), is_alive) {
+            // Cleared under the lock, so that the next `reserve` starts another one.
+            if let Some(own) = state.reaper.take() {
+                own.detach();
+            }
+            return;
+        }
+    }
+}
+
+/// A timeout of a few milliseconds must not make a busy loop.
+const REAP_INTERVAL_MIN: Duration = Duration::from_millis(50);

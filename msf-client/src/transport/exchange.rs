@@ -1,0 +1,108 @@
+//! One request and the head of its answer.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use http::{Request, StatusCode};
+use msf_core::body::Body;
+
+use super::{
+    TransportError,
+    connection::Connection,
+    connections::{Progress, Shared},
+    prepare::prepare,
+    response::{self, TransportResponse},
+};
+
+/// A request that got no answer.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) error: TransportError,
+    /// The request, if it is known that nothing of it was written and another instance could take it.
+    pub(crate) request: Option<Box<Request<Body>>>,
+}
+
+/// Sends on an idle connection, or on a new one when there is none or the idle ones are stale.
+///
+/// A callee may close an idle connection just when a request is handed to it. hyper gives the request
+/// back if nothing of it was written, and then the next connection takes it without any loss; what
+/// was written is never sent again.
+pub(super) async fn exchange(
+    shared: &Arc<Shared>,
+    addr: SocketAddr,
+    mut request: Request<Body>,
+    progress: &mut Progress,
+) -> Result<TransportResponse, Failed> {
+    if let Err(error) = prepare(&mut request) {
+        return Err(Failed::for_good(error));
+    }
+    for _ in 0..STALE_MAX {
+        let Some(connection) = shared.take(addr) else {
+            break;
+        };
+        shared.metrics.reused.inc();
+        match attempt(shared, addr, connection, request, progress).await {
+            Err(Failed {
+                request: Some(unsent),
+                ..
+            }) => {
+                shared.metrics.stale.inc();
+                request = *unsent;
+            }
+            outcome => return outcome,
+        }
+    }
+    match Connection::open(shared, addr).await {
+        Ok(connection) => attempt(shared, addr, connection, request, progress).await,
+        Err(error) => Err(Failed {
+            error,
+            request: Some(Box::new(request)),
+        }),
+    }
+}
+
+async fn attempt(
+    shared: &Arc<Shared>,
+    addr: SocketAddr,
+    mut connection: Connection,
+    request: Request<Body>,
+    progress: &mut Progress,
+) -> Result<TransportResponse, Failed> {
+    *progress = Progress::Sent;
+    match connection.sender.try_send_request(request).await {
+        Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            Err(Failed::for_good(TransportError::Protocol {
+                addr,
+                source: "it switched protocols, which nobody had asked for".into(),
+            }))
+        }
+        Ok(response) => Ok(response::received(response, connection, shared, addr)),
+        Err(mut error) => match error.take_message() {
+            Some(request) => {
+                *progress = Progress::Unsent;
+                Err(Failed {
+                    error: TransportError::Unsent {
+                        addr,
+                        source: error.into_error().into(),
+                    },
+                    request: Some(Box::new(request)),
+                })
+            }
+            None => Err(Failed::for_good(TransportError::of_exchange(
+                addr,
+                error.into_error(),
+            ))),
+        },
+    }
+}
+
+impl Failed {
+    fn for_good(error: TransportError) -> Self {
+        Self {
+            error,
+            request: None,
+        }
+    }
+}
+
+/// A callee that restarted leaves a pool of stale connections; a few are tried, then a new one.
+const STALE_MAX: usize = 3;

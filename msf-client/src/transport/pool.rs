@@ -1,0 +1,232 @@
+//! Which idle connection comes next, and how many there may be: no sockets, no clock.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// The limits of a [`Pool`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PoolLimits {
+    /// Idle connections kept per callee.
+    pub(super) idle_per_host_max: usize,
+    /// Connections per callee, those in use included.
+    pub(super) per_host_max: usize,
+    /// How long an idle connection is kept.
+    pub(super) idle_timeout: Duration,
+}
+
+/// Idle connections by address, the youngest first.
+///
+/// The youngest is the one that the callee has least reason to have closed, and the old ones get to
+/// their timeout when fewer are needed.
+#[derive(Debug)]
+pub(super) struct Pool<C> {
+    limits: PoolLimits,
+    hosts: HashMap<SocketAddr, Host<C>>,
+}
+
+#[derive(Debug)]
+struct Host<C> {
+    /// The youngest last.
+    idle: Vec<Idle<C>>,
+    open: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Idle<C> {
+    connection: C,
+    since: Instant,
+}
+
+/// One connection of a callee's share, given back on drop.
+///
+/// It shares a counter and not the pool: a connection that is kept in the pool must not keep the pool.
+#[derive(Debug)]
+pub(super) struct Slot(Arc<AtomicUsize>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl<C> Pool<C> {
+    pub(super) fn new(limits: PoolLimits) -> Self {
+        Self {
+            limits,
+            hosts: HashMap::new(),
+        }
+    }
+
+    /// The youngest idle connection that has not reached its timeout.
+    pub(super) fn take(&mut self, addr: SocketAddr, now: Instant) -> Option<C> {
+        let idle = &mut self.hosts.get_mut(&addr)?.idle;
+        let youngest = idle.pop()?;
+        if is_fresh(youngest.since, now, self.limits.idle_timeout) {
+            Some(youngest.connection)
+        } else {
+            // The others are older still.
+            idle.clear();
+            None
+        }
+    }
+
+    /// Keeps a connection for the next request; gives it back when there are enough.
+    pub(super) fn put(&mut self, addr: SocketAddr, connection: C, now: Instant) -> Result<(), C> {
+        // A callee that is gone from the map was swept: nothing of it was open.
+        let Some(host) = self.hosts.get_mut(&addr) else {
+            return Err(connection);
+        };
+        if host.idle.len() >= self.limits.idle_per_host_max {
+            return Err(connection);
+        }
+        host.idle.push(Idle {
+            connection,
+            since: now,
+        });
+        Ok(())
+    }
+
+    /// The right to open one more connection; `None` when the callee has its share.
+    pub(super) fn reserve(&mut self, addr: SocketAddr) -> Option<Slot> {
+        let host = self.hosts.entry(addr).or_insert_with(|| Host {
+            idle: Vec::new(),
+            open: Arc::default(),
+        });
+        if host.open.load(Ordering::Acquire) >= self.limits.per_host_max {
+            return None;
+        }
+        // Only this method adds, and it has the pool to itself.
+        host.open.fetch_add(1, Ordering::Relaxed);
+        Some(Slot(host.open.clone()))
+    }
+
+    /// Forgets what is too old and callees to which nothing is open; says whether anything is left.
+    pub(super) fn sweep(&mut self, now: Instant, is_alive: impl Fn(&C) -> bool) -> bool {
+        let timeout = self.limits.idle_timeout;
+        self.hosts.retain(|_, host| {
+            host.idle
+                .retain(|idle| is_fresh(idle.since, now, timeout) && is_alive(&idle.connection));
+            !host.idle.is_empty() || host.open.load(Ordering::Acquire) > 0
+        });
+        !self.hosts.is_empty()
+    }
+
+    pub(super) fn idle(&self) -> usize {
+        self.hosts.values().map(|host| host.idle.len()).sum()
+    }
+
+    pub(super) fn open(&self) -> usize {
+        let open = |host: &Host<C>| host.open.load(Ordering::Acquire);
+        self.hosts.values().map(open).sum()
+    }
+}
+
+fn is_fresh(since: Instant, now: Instant, timeout: Duration) -> bool {
+    now.saturating_duration_since(since) < timeout
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: PoolLimits = PoolLimits {
+        idle_per_host_max: 3,
+        per_host_max: 5,
+        idle_timeout: Duration::from_secs(10),
+    };
+
+    fn addr(port: u16) -> SocketAddr {
+        ([127, 0, 0, 1], port).into()
+    }
+
+    fn always<C>(_: &C) -> bool {
+        true
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_youngest_goes_first() {
+        let mut pool = Pool::new(LIMITS);
+        let _slot = pool.reserve(addr(1));
+        let now = Instant::now();
+        pool.put(addr(1), "old", now).unwrap();
+        pool.put(addr(1), "young", now + Duration::from_secs(1))
+            .unwrap();
+        let later = now + Duration::from_secs(2);
+        assert_eq!(pool.take(addr(1), later), Some("young"));
+        assert_eq!(pool.take(addr(2), later), None);
+        assert_eq!(pool.take(addr(1), later), Some("old"));
+        assert_eq!(pool.take(addr(1), later), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_at_its_timeout_is_not_used() {
+        let mut pool = Pool::new(LIMITS);
+        let _slot = pool.reserve(addr(1));
+        let now = Instant::now();
+        pool.put(addr(1), 1, now).unwrap();
+        pool.put(addr(1), 2, now).unwrap();
+        assert_eq!(pool.take(addr(1), now + LIMITS.idle_timeout), None);
+        assert_eq!(pool.idle(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_callee_without_connections_is_forgotten() {
+        let mut pool = Pool::new(LIMITS);
+        let now = Instant::now();
+        let slot = pool.reserve(addr(1)).unwrap();
+        pool.put(addr(1), slot, now).unwrap();
+        assert!(pool.sweep(now, always));
+        assert!(!pool.sweep(now + LIMITS.idle_timeout, always));
+        assert!(pool.hosts.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_connection_is_swept_before_its_time() {
+        let mut pool = Pool::new(LIMITS);
+        let _slot = pool.reserve(addr(1));
+        let now = Instant::now();
+        pool.put(addr(1), "closed", now).unwrap();
+        pool.put(addr(1), "alive", now).unwrap();
+        pool.sweep(now, |connection| *connection == "alive");
+        assert_eq!(pool.take(addr(1), now), Some("alive"));
+        assert_eq!(pool.take(addr(1), now), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_share_is_exceeded_and_none_leaks(steps in proptest::collection::vec((0_u8..4, 0_u16..2, 0_u64..4), 0..200)) {
+            let mut now = Instant::now();
+            let mut pool = Pool::new(LIMITS);
+            let mut used: Vec<(u16, Slot)> = Vec::new();
+            for (step, port, wait) in steps {
+                now += Duration::from_secs(wait);
+                match step {
+                    0 => used.extend(pool.reserve(addr(port)).map(|slot| (port, slot))),
+                    1 => used.extend(pool.take(addr(port), now).map(|slot| (port, slot))),
+                    2 => if let Some((port, slot)) = used.pop() {
+                        drop(pool.put(addr(port), slot, now));
+                    },
+                    _ => { pool.sweep(now, always); }
+                }
+                prop_assert_eq!(pool.open(), used.len() + pool.idle());
+                for host in pool.hosts.values() {
+                    prop_assert!(host.idle.len() <= LIMITS.idle_per_host_max);
+                    prop_assert!(host.open.load(Ordering::Relaxed) <= LIMITS.per_host_max);
+                }
+            }
+            used.clear();
+            prop_assert!(!pool.sweep(now + LIMITS.idle_timeout, always));
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The answer, whose end gives the connection back.
+
+use std::{
+    fmt,
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, header};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use msf_core::{clock, task};
+use tokio::{
+    runtime::Handle,
+    time::{self, Sleep},
+};
+
+use super::{TransportError, connection::Connection, connections::Shared};
+
+pub(crate) type TransportResponse = Response<ResponseBody>;
+
+/// The body of an answer.
+///
+/// Read to its end it gives the connection to the next request; dropped before, it closes the
+/// connection. A reader that waits longer than `body_timeout` for the next piece gets
+/// [`TransportError::BodyTimeout`]; a reader that does not read is not timed.
+///
+/// ```
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # use msf_client::transport::Connections;
+/// # use msf_core::{body::Body, testing::TestServer};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), msf_core::BoxError> {
+/// # let server = TestServer::start(tower::service_fn(|_request| async {
+/// #     Ok::<_, Infallible>(Response::new(Body::from("hello")))
+/// # }))
+/// # .await;
+/// # let connections = Connections::default();
+/// let request = Request::get("/").header("host", "greeter").body(Body::empty())?;
+/// let response = connections.send(server.addr(), request).await?;
+/// drop(response);
+/// assert_eq!(connections.idle(), 0);
+/// # Ok(())
+/// # }
+/// ```
+pub struct ResponseBody {
+    incoming: Incoming,
+    /// Nothing once the connection was given back or closed.
+    lease: Option<Lease>,
+    timeout: Duration,
+    /// Made at the first wait and kept, so that a body that is already there costs no timer.
+    timer: Option<Pin<Box<Sleep>>>,
+    is_waiting: bool,
+}
+
+/// The connection on which a body arrives, and where it goes afterwards.
+struct Lease {
+    connection: Connection,
+    shared: Arc<Shared>,
+    addr: SocketAddr,
+    is_reusable: bool,
+}
+
+/// Takes what hyper received.
+pub(super) fn received(
+    mut response: Response<Incoming>,
+    connection: Connection,
+    shared: &Arc<Shared>,
+    addr: SocketAddr,
+) -> TransportResponse {
+    let headers = response.headers_mut();
+    // Both at once is how answers are smuggled. The transfer encoding holds; the length must not be
+    // passed on, and what follows on the connection is not trusted (RFC 9112 section 6.3).
+    let is_ambiguous = headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.remove(header::CONTENT_LENGTH).is_some();
+    let lease = Lease {
+        connection,
+        shared: shared.clone(),
+        addr,
+        is_reusable: !is_ambiguous && !closes(headers),
+    };
+    response.map(|incoming| {
+        let mut body = ResponseBody {
+            incoming,
+            lease: Some(lease),
+            timeout: shared.settings.body_timeout,
+            timer: None,
+            is_waiting: false,
+        };
+        body.finish_if_complete();
+        body
+    })
+}
+
+impl ResponseBody {
+    /// The reader may stop before it is told of the end, if the length told it where that is.
+    fn finish_if_complete(&mut self) {
+        if self.incoming.is_end_stream() {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
+        }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let timeout = self.timeout;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(time::sleep(timeout)));
+        if !self.is_waiting {
+            self.is_waiting = true;
+            timer.as_mut().reset(clock::now() + timeout);
+        }
+        timer.as_mut().poll(cx)
+    }
+}
+
+impl HttpBody for ResponseBody {
+    type Data = Bytes;
+    type Error = TransportError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
+        let this = self.get_mut();
+        let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(cx) else {
+            return this.poll_timer(cx).map(|()| {
+                this.lease = None;
+                let timeout = this.timeout;
+                Some(Err(TransportError::BodyTimeout { timeout }))
+            });
+        };
+        this.is_waiting = false;
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => {
+                this.finish_if_complete();
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => {
+                this.lease = None;
+                Some(Err(TransportError::Body {
+                    source: error.into(),
+                }))
+            }
+            None => {
+                this.finish();
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ResponseBody")
+            .field(&self.incoming.size_hint())
+            .finish()
+    }
+}
+
+impl Lease {
+    fn give_back(self) {
+        let Self {
+            mut connection,
+            shared,
+            addr,
+            is_reusable,
+        } = self;
+        if !is_reusable || connection.is_closed() {
+            return;
+        }
+        if connection.sender.is_ready() {
+            shared.put(addr, connection);
+            return;
+        }
+        // The connection's task is still at the end of this exchange: it runs on another thread, or
+        // the answer came before the request's body had ended. Rare, so a task may be spent on it.
+        if Handle::try_current().is_ok() {
+            task::spawn_root("client connection return", async move {
+                let ready = time::timeout(RETURN_MAX, connection.sender.ready()).await;
+                if matches!(ready, Ok(Ok(()))) {
+                    shared.put(addr, connection);
+                }
+            })
+            .detach();
+        }
+    }
+}
+
+/// Whether the callee said that it closes the connection after this answer.
+fn closes(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONNECTION)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
+}
+
+/// An upload that goes on for longer after its answer has ended is not worth a connection.
+const RETURN_MAX: Duration = Duration::from_secs(5);

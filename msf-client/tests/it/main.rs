@@ -1,0 +1,6 @@
+//! Integration tests of msf-client, in one binary so that they link once.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod callee;
+mod hostile;
+mod transport;

@@ -1,0 +1,23 @@
+//! A registry in another process, over HTTP: the client of
+//! [`RegistryServer`](crate::server::RegistryServer).
+//!
+//! ```
+//! use msf_registry::{Registry, backend::http::HttpRegistry};
+//!
+//! let registry = Registry::new(HttpRegistry::new("http://127.0.0.1:8500")?);
+//! assert!(HttpRegistry::new("https://registry").is_err(), "no TLS in this version");
+//! # drop(registry);
+//! # Ok::<(), msf_registry::backend::http::InvalidRegistryUrl>(())
+//! ```
+//!
+//! Every call has a limit in time and every answer one in size. Redirects are not followed and no
+//! proxy is used: what a registry says decides where calls go.
+
+mod builder;
+mod client;
+mod exchange;
+
+pub use self::{
+    builder::{HttpRegistryBuilder, InvalidRegistryUrl},
+    client::HttpRegistry,
+};

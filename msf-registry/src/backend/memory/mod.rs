@@ -1,0 +1,45 @@
+//! A registry in the memory of this process.
+//!
+//! It serves one process (tests, everything in one binary), and it is what
+//! [`RegistryServer`](crate::server::RegistryServer) serves to others.
+//!
+//! ```
+//! use std::time::Duration;
+//! use msf_core::name::{InstanceId, ServiceName};
+//! use msf_registry::{Discovery, Instance, Registrar, backend::memory::MemoryRegistry};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let registry = MemoryRegistry::new();
+//! let payment = ServiceName::new("payment")?;
+//! let instance = Instance::new(payment.clone(), InstanceId::new("p-1")?, "127.0.0.1:80".parse()?);
+//!
+//! let lease = registry.register(&instance, Duration::from_secs(15)).await?;
+//! assert_eq!(registry.fetch(&payment).await?.instances().len(), 1);
+//! registry.deregister(&lease).await?;
+//! assert!(registry.fetch(&payment).await?.instances().is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Leases
+//!
+//! A lease ends exactly when its time to live is over. There is no sweeping task: whoever looks at a
+//! service sees it without what has expired, and whoever waits for a change wakes at the next expiry.
+//!
+//! # Warm-up
+//!
+//! A registry that starts with an empty memory where instances are already running knows less than
+//! its callers. For [`MemoryRegistryBuilder::warm_up`] its snapshots are not authoritative, so callers
+//! add what it lists to what they have instead of forgetting what has not renewed yet.
+
+mod builder;
+mod registry;
+mod state;
+#[cfg(test)]
+mod tests;
+mod wake;
+
+#[cfg(feature = "health")]
+pub(crate) use self::registry::Target;
+pub use self::{builder::MemoryRegistryBuilder, registry::MemoryRegistry};

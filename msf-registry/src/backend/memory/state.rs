@@ -1,0 +1,292 @@
+//! The registry's memory as a plain data structure that is told the time.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use msf_core::name::{InstanceId, ServiceName};
+use tokio::time::Instant;
+
+use crate::model::{Cursor, Health, Instance, Member, Snapshot};
+
+/// Everything that is registered.
+///
+/// Revisions are drawn from one counter, so that a service which was forgotten and comes back never
+/// repeats a revision.
+#[derive(Debug)]
+pub(super) struct State {
+    epoch: u64,
+    revision: u64,
+    /// At least this revision holds for every service: that of the last one that was forgotten.
+    floor: u64,
+    warm_at: Instant,
+    is_warm: bool,
+    instances: usize,
+    instances_max: usize,
+    services: HashMap<ServiceName, Service>,
+}
+
+#[derive(Debug, Default)]
+struct Service {
+    revision: u64,
+    listed: BTreeMap<InstanceId, Listed>,
+    /// What was answered last, for the next one who asks.
+    snapshot: Option<Snapshot>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    instance: Arc<Instance>,
+    health: Health,
+    token: u64,
+    ttl: Duration,
+    expires_at: Instant,
+}
+
+/// No room for another instance.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+/// What a waiter finds.
+#[derive(Debug)]
+pub(super) enum Look {
+    Changed(Snapshot),
+    /// Nothing yet; look again at this moment even if nobody rings.
+    Wait(Option<Instant>),
+}
+
+impl State {
+    pub(super) fn new(epoch: u64, warm_at: Instant, instances_max: usize) -> Self {
+        Self {
+            epoch,
+            revision: 0,
+            floor: 0,
+            warm_at,
+            is_warm: false,
+            instances: 0,
+            instances_max,
+            services: HashMap::new(),
+        }
+    }
+
+    #[cfg(feature = "http")]
+    pub(super) const fn warm_at(&mut self, warm_at: Instant) {
+        self.warm_at = warm_at;
+        self.is_warm = false;
+    }
+
+    #[cfg(feature = "http")]
+    pub(super) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(super) fn is_warm(&self, now: Instant) -> bool {
+        now >= self.warm_at
+    }
+
+    /// Lists an instance, in the place of one with the same id.
+    pub(super) fn register(
+        &mut self,
+        instance: Instance,
+        token: u64,
+        ttl: Duration,
+        now: Instant,
+    ) -> Result<(), Full> {
+        self.expire(&instance.service, now);
+        let is_new = self
+            .services
+            .get(&instance.service)
+            .is_none_or(|service| !service.listed.contains_key(&instance.id));
+        if is_new && self.instances >= self.instances_max {
+            self.expire_all(now);
+            if self.instances >= self.instances_max {
+                return Err(Full);
+            }
+        }
+        self.revision += 1;
+        let service = self.services.entry(instance.service.clone()).or_default();
+        let before = service.listed.get(&instance.id);
+        // The same process that registers again is as healthy as it was; another address is unproven.
+        let health = before
+            .filter(|listed| listed.instance.addr == instance.addr)
+            .map_or(Health::Unknown, |listed| listed.health);
+        let listed = Listed {
+            health,
+            token,
+            ttl,
+            expires_at: now + ttl,
+            instance: Arc::new(instance),
+        };
+        service.listed.insert(listed.instance.id.clone(), listed);
+        service.touch(self.revision);
+        self.instances += usize::from(is_new);
+        Ok(())
+    }
+
+    /// Prolongs a lease; `None` if it is not known.
+    pub(super) fn renew(
+        &mut self,
+        service: &ServiceName,
+        id: &InstanceId,
+        token: u64,
+        now: Instant,
+    ) -> Option<Duration> {
+        self.expire(service, now);
+        let listed = self.services.get_mut(service)?.listed.get_mut(id)?;
+        if listed.token != token {
+            return None;
+        }
+        listed.expires_at = now + listed.ttl;
+        Some(listed.ttl)
+    }
+
+    /// Ends a lease; whether it was there.
+    pub(super) fn deregister(
+        &mut self,
+        name: &ServiceName,
+        id: &InstanceId,
+        token: u64,
+        now: Instant,
+    ) -> bool {
+        self.expire(name, now);
+        self.remove_if(name, |listed_id, listed| {
+            listed_id == id && listed.token == token
+        })
+    }
+
+    /// Notes what a check of the instance at `addr` found; whether that is news.
+    pub(super) fn set_health(
+        &mut self,
+        name: &ServiceName,
+        id: &InstanceId,
+        token: u64,
+        health: Health,
+    ) -> bool {
+        let Some(service) = self.services.get_mut(name) else {
+            return false;
+        };
+        let Some(listed) = service.listed.get_mut(id) else {
+            return false;
+        };
+        if listed.token != token || listed.health == health {
+            return false;
+        }
+        listed.health = health;
+        self.revision += 1;
+        service.touch(self.revision);
+        true
+    }
+
+    pub(super) fn snapshot(&mut self, name: &ServiceName, now: Instant) -> Snapshot {
+        self.warm(now);
+        self.expire(name, now);
+        let cursor = self.cursor(name);
+        let (epoch_warm, floor) = (self.is_warm, cursor.revision());
+        let Some(service) = self.services.get_mut(name) else {
+            return Snapshot::new(name.clone(), cursor, epoch_warm, []);
+        };
+        if let Some(snapshot) = &service.snapshot
+            && snapshot.cursor().revision() == floor
+        {
+            return snapshot.clone();
+        }
+        let members: Vec<Member> = service
+            .listed
+            .values()
+            .map(|listed| Member::new(Arc::clone(&listed.instance), listed.health))
+            .collect();
+        let snapshot = Snapshot::new(name.clone(), cursor, epoch_warm, members);
+        service.snapshot = Some(snapshot.clone());
+        snapshot
+    }
+
+    /// What has changed since `after`, or until when nothing will change by itself.
+    pub(super) fn look(&mut self, name: &ServiceName, after: Cursor, now: Instant) -> Look {
+        self.warm(now);
+        self.expire(name, now);
+        if self.cursor(name) != after {
+            return Look::Changed(self.snapshot(name, now));
+        }
+        let expiry = self
+            .services
+            .get(name)
+            .and_then(|service| service.listed.values().map(|l| l.expires_at).min());
+        let warm_at = (!self.is_warm).then_some(self.warm_at);
+        Look::Wait(expiry.into_iter().chain(warm_at).min())
+    }
+
+    pub(super) fn services(&mut self, now: Instant) -> Vec<ServiceName> {
+        self.expire_all(now);
+        let mut names: Vec<ServiceName> = self.services.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Every instance with its token and health, in no order.
+    pub(super) fn all(&mut self, now: Instant) -> Vec<(Arc<Instance>, u64, Health)> {
+        self.expire_all(now);
+        self.services
+            .values()
+            .flat_map(|service| service.listed.values())
+            .map(|listed| (Arc::clone(&listed.instance), listed.token, listed.health))
+            .collect()
+    }
+
+    fn cursor(&self, name: &ServiceName) -> Cursor {
+        let revision = self.services.get(name).map_or(0, |s| s.revision);
+        Cursor::new(self.epoch, revision.max(self.floor))
+    }
+
+    /// The end of the warm-up is a change to every service: the same list is now authoritative.
+    fn warm(&mut self, now: Instant) {
+        if !self.is_warm && now >= self.warm_at {
+            self.is_warm = true;
+            self.revision += 1;
+            self.floor = self.revision;
+        }
+    }
+
+    fn expire(&mut self, name: &ServiceName, now: Instant) {
+        self.remove_if(name, |_, listed| listed.expires_at <= now);
+    }
+
+    fn expire_all(&mut self, now: Instant) {
+        let names: Vec<ServiceName> = self.services.keys().cloned().collect();
+        for name in &names {
+            self.expire(name, now);
+        }
+    }
+
+    fn remove_if(
+        &mut self,
+        name: &ServiceName,
+        is_doomed: impl Fn(&InstanceId, &Listed) -> bool,
+    ) -> bool {
+        let Some(service) = self.services.get_mut(name) else {
+            return false;
+        };
+        let before = service.listed.len();
+        service.listed.retain(|id, listed| !is_doomed(id, listed));
+        let removed = before - service.listed.len();
+        if removed == 0 {
+            return false;
+        }
+        self.instances -= removed;
+        self.revision += 1;
+        service.touch(self.revision);
+        if service.listed.is_empty() {
+            self.services.remove(name);
+            self.floor = self.revision;
+        }
+        true
+    }
+}
+
+impl Service {
+    fn touch(&mut self, revision: u64) {
+        self.revision = revision;
+        self.snapshot = None;
+    }
+}

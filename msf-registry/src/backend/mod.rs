@@ -1,0 +1,75 @@
+//! Where registrations are kept: two object-safe traits and what implements them.
+//!
+//! A backend is plain input and output. Renewing in time, trying again, keeping the last known good
+//! set and recovering a lost position are done once for all backends, by the drivers behind
+//! [`Registry`](crate::Registry).
+
+#[cfg(feature = "http")]
+pub mod http;
+pub mod memory;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use msf_core::name::ServiceName;
+
+use crate::{
+    error::RegistryError,
+    model::{Change, Cursor, Instance, Lease, Renewal, Snapshot},
+};
+
+/// The side of a registry that instances use.
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a registry that instances can register with",
+    note = "use `MemoryRegistry` or `HttpRegistry`, or implement `msf_registry::Registrar`"
+)]
+pub trait Registrar: Send + Sync + 'static {
+    /// Lists an instance for `ttl`. An instance of the same id is replaced and its lease ends.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the registration may or may not have happened; what happened expires.
+    async fn register(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError>;
+
+    /// Prolongs a lease by its time to live.
+    async fn renew(&self, lease: &Lease) -> Result<Renewal, RegistryError>;
+
+    /// Ends a lease. One that is gone already is no error.
+    async fn deregister(&self, lease: &Lease) -> Result<(), RegistryError>;
+}
+
+/// The side of a registry that callers use.
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a registry that instances can be found in",
+    note = "use `MemoryRegistry` or `HttpRegistry`, or implement `msf_registry::Discovery`"
+)]
+pub trait Discovery: Send + Sync + 'static {
+    /// The instances of a service now. A service that nobody registered for has none.
+    async fn fetch(&self, service: &ServiceName) -> Result<Snapshot, RegistryError>;
+
+    /// Waits until something may have changed since `after`, or for as long as the backend waits at
+    /// most.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::CursorLost`] when `after` cannot be continued from; the caller fetches again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it loses nothing: the next call with the same `after` sees the same change.
+    async fn next(&self, service: &ServiceName, after: Cursor) -> Result<Change, RegistryError>;
+
+    /// The services that have an instance, sorted.
+    async fn services(&self) -> Result<Vec<ServiceName>, RegistryError>;
+}
+
+/// Both sides of a registry; whatever is both is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a whole registry",
+    note = "a backend implements both `Registrar` and `Discovery`"
+)]
+pub trait Backend: Registrar + Discovery {}
+
+impl<B: Registrar + Discovery> Backend for B {}

@@ -1,0 +1,68 @@
+//! How the next instance is chosen.
+//!
+//! | policy | chooses | for |
+//! |---|---|---|
+//! | [`Balance::PeakEwma`] | the better of two drawn at random, by latency × calls in flight | almost everything |
+//! | [`Balance::RoundRobin`] | each in turn, by weight | calls that all cost the same |
+//!
+//! # Peak EWMA
+//!
+//! Each instance has an estimate of its latency: an exponentially weighted moving average that jumps
+//! up to a slower answer at once and comes down with a time constant of 10 s (the "peak EWMA" of
+//! Twitter's Finagle). The score is `estimate × (calls in flight + 1) ÷ weight`; of two different
+//! instances drawn at random the lower score is taken ("power of two choices", Mitzenmacher 2001),
+//! which avoids the herd that always choosing the best one makes.
+//!
+//! - A **failure** counts as an answer that took 5 s, or as long as the callee asked to be left alone
+//!   (at most 300 s): an instance that fails fast must not look fast.
+//! - An instance **without an estimate** is tried once; until that call is answered it counts as
+//!   taking 1 s, so that a new instance is neither starved nor flooded.
+//! - A call that was **dropped** without an outcome can only raise the estimate, to the time that was
+//!   spent on it.
+//! - The estimate belongs to the instance, by id and address: it survives every change of the list.
+//!   One that is listed as healthy again after it was unhealthy starts anew.
+//!
+//! # Unhealthy instances
+//!
+//! Neither policy picks an instance that is [unhealthy](crate::Health::Unhealthy), unless all are: then
+//! the checks are more likely wrong than every instance is dead, and all are picked from ("panic mode").
+
+mod ewma;
+mod p2c;
+mod round_robin;
+#[cfg(test)]
+mod simulation;
+
+pub(crate) use self::{
+    ewma::{Cost, Outcome},
+    p2c::choose,
+    round_robin::turns,
+};
+
+/// A policy for choosing the next instance. See the [module documentation](self).
+///
+/// ```
+/// use msf_registry::Balance;
+///
+/// assert_eq!(Balance::default(), Balance::PeakEwma);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Balance {
+    /// The better of two drawn at random, by latency and calls in flight.
+    #[default]
+    PeakEwma,
+    /// Each in turn, by weight.
+    RoundRobin,
+}
+
+impl Balance {
+    /// The word in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PeakEwma => "peak_ewma",
+            Self::RoundRobin => "round_robin",
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The handle that callers keep.
+
+use std::{sync::Arc, time::Duration};
+
+use msf_core::{
+    clock,
+    name::{InstanceId, ServiceName},
+    task::Task,
+};
+use tokio::sync::watch;
+
+use super::{error::NoEndpoints, picked::Picked, state::State};
+use crate::model::Snapshot;
+
+/// The instances of one service, kept up to date in the background. Made by
+/// [`Registry::endpoints`](crate::Registry::endpoints).
+///
+/// Clones share the state and the task that watches the registry; the last one that is dropped stops
+/// it. When the registry cannot be reached, the last known good list stays in use.
+///
+/// ```
+/// use std::time::Duration;
+/// use msf_core::{classify::Classification, name::{InstanceId, ServiceName}};
+/// use msf_registry::{Instance, Registry, backend::memory::MemoryRegistry};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let registry = Registry::new(MemoryRegistry::new());
+/// let payment = ServiceName::new("payment")?;
+/// let id = InstanceId::random(&payment);
+/// let _here = registry.register(Instance::new(payment.clone(), id, "127.0.0.1:8080".parse()?));
+///
+/// let endpoints = registry.endpoints(&payment);
+/// endpoints.ready(Duration::from_secs(1)).await?;
+/// let mut picked = endpoints.pick()?;
+/// assert_eq!(picked.addr().port(), 8080);
+/// picked.record(&Classification::SUCCESS);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    state: Arc<State>,
+    /// Held, so that the list is kept current.
+    _watch: Arc<Watch>,
+}
+
+/// The task that watches, for as long as somebody needs it.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    state: Arc<State>,
+    _task: Task<()>,
+}
+
+impl Watch {
+    pub(crate) fn new(state: Arc<State>, task: Task<()>) -> Arc<Self> {
+        Arc::new(Self { state, _task: task })
+    }
+}
+
+impl Endpoints {
+    pub(crate) fn new(watch: Arc<Watch>) -> Self {
+        Self {
+            state: Arc::clone(&watch.state),
+            _watch: watch,
+        }
+    }
+
+    /// The next instance by the registry's [policy](crate::Balance). Takes no lock and allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`NoEndpoints`] when the service has no instance.
+    #[inline]
+    pub fn pick(&self) -> Result<Picked, NoEndpoints> {
+        self.state.pick()
+    }
+
+    /// As [`pick`](Self::pick), without those that a call has tried already.
+    ///
+    /// Unhealthy instances are picked when all others are excluded.
+    ///
+    /// # Errors
+    ///
+    /// [`NoEndpoints`] when there is no other instance.
+    pub fn pick_excluding(&self, excluded: &[InstanceId]) -> Result<Picked, NoEndpoints> {
+        self.state.pick_excluding(excluded)
+    }
+
+    /// Waits until there is an instance to pick, at most for `wait`.
+    ///
+    /// # Errors
+    ///
+    /// [`NoEndpoints`] when there still is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it loses nothing.
+    pub async fn ready(&self, wait: Duration) -> Result<(), NoEndpoints> {
+        self.state.ready(wait).await
+    }
+
+    /// The list in use: the registry's last one, or what is kept of it.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.state.snapshot()
+    }
+
+    /// How long ago the registry confirmed the list; `None` while it has not answered at all.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.state.age(clock::now())
+    }
+
+    /// A receiver that is marked as changed whenever the list in use was replaced.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.state.subscribe()
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn name(&self) -> &ServiceName {
+        self.state.service()
+    }
+}

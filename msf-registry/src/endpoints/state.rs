@@ -1,0 +1,237 @@
+//! The state of one watched service, shared by picks and by the driver that watches.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use msf_core::{
+    clock,
+    name::{InstanceId, ServiceName},
+};
+use tokio::{sync::watch, time::Instant};
+
+use super::{
+    error::{NoEndpoints, NoEndpointsReason},
+    picked::Picked,
+    table::{Endpoint, Table},
+};
+use crate::{
+    balance::{Balance, choose},
+    metrics::Picks,
+    model::{Cursor, Snapshot},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct State {
+    table: ArcSwap<Table>,
+    balance: Balance,
+    turn: Turn,
+    picks: Picks,
+    service: ServiceName,
+    base: Instant,
+    confirmed: Mutex<Option<Instant>>,
+    changed: watch::Sender<()>,
+}
+
+/// On a cache line of its own: it is written by every pick, the rest almost never.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Turn(AtomicUsize);
+
+impl State {
+    pub(crate) fn new(service: ServiceName, balance: Balance, picks: Picks) -> Self {
+        let nobody = Snapshot::new(service.clone(), Cursor::new(0, 0), false, []);
+        Self {
+            table: ArcSwap::from_pointee(Table::unknown(nobody)),
+            balance,
+            // Processes that start together must not all begin with the same instance.
+            turn: Turn(AtomicUsize::new(fastrand::usize(..1 << 20))),
+            picks,
+            service,
+            base: clock::now(),
+            confirmed: Mutex::new(None),
+            changed: watch::Sender::new(()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn pick(&self) -> Result<Picked, NoEndpoints> {
+        let table = self.table.load();
+        let picked = match self.balance {
+            Balance::PeakEwma => {
+                let now = clock::now();
+                let eligible = table.eligible();
+                let random = || fastrand::u64(..);
+                choose(eligible.len(), random, |place| eligible[place].score(now))
+                    .map(|place| Picked::new(&eligible[place], Some(now)))
+            }
+            Balance::RoundRobin => {
+                let turn = self.turn.0.fetch_add(1, Ordering::Relaxed);
+                let place = table.at_turn(turn);
+                place.map(|place| Picked::new(&table.endpoints[place], None))
+            }
+        };
+        self.count(&table, picked, NoEndpointsReason::NoneRegistered)
+    }
+
+    pub(crate) fn pick_excluding(&self, excluded: &[InstanceId]) -> Result<Picked, NoEndpoints> {
+        if excluded.is_empty() {
+            return self.pick();
+        }
+        let table = self.table.load();
+        let is_allowed = |endpoint: &Arc<Endpoint>| !excluded.contains(&endpoint.instance.id);
+        let started = match self.balance {
+            Balance::PeakEwma => Some(clock::now()),
+            Balance::RoundRobin => None,
+        };
+        let turn = self.turn.0.fetch_add(1, Ordering::Relaxed);
+        let place = drawn(&table, started, turn, is_allowed)
+            .or_else(|| scanned(&table.endpoints[..table.eligible], turn, is_allowed))
+            // An unhealthy one that was not tried is better than none.
+            .or_else(|| table.endpoints.iter().position(is_allowed));
+        let picked = place.map(|place| Picked::new(&table.endpoints[place], started));
+        self.count(&table, picked, NoEndpointsReason::AllExcluded)
+    }
+
+    #[inline]
+    fn count(
+        &self,
+        table: &Table,
+        picked: Option<Picked>,
+        reason: NoEndpointsReason,
+    ) -> Result<Picked, NoEndpoints> {
+        let Some(picked) = picked else {
+            self.picks.none.inc();
+            return Err(self.nobody(table, reason));
+        };
+        if table.is_panic {
+            self.picks.panic.inc();
+        } else {
+            self.picks.ok.inc();
+        }
+        Ok(picked)
+    }
+
+    #[cold]
+    fn nobody(&self, table: &Table, reason: NoEndpointsReason) -> NoEndpoints {
+        let reason = if !table.is_known {
+            NoEndpointsReason::NotYetKnown
+        } else if table.endpoints.is_empty() {
+            NoEndpointsReason::NoneRegistered
+        } else {
+            reason
+        };
+        NoEndpoints {
+            service: self.service.clone(),
+            reason,
+        }
+    }
+
+    /// Waits until a pick would succeed.
+    pub(crate) async fn ready(&self, wait: Duration) -> Result<(), NoEndpoints> {
+        let mut changed = self.changed.subscribe();
+        let has_any = async {
+            loop {
+                changed.borrow_and_update();
+                if self.table.load().eligible > 0 {
+                    return;
+                }
+                if changed.changed().await.is_err() {
+                    return std::future::pending().await;
+                }
+            }
+        };
+        tokio::time::timeout(wait, has_any)
+            .await
+            .map_err(|_elapsed| self.nobody(&self.table.load(), NoEndpointsReason::NoneRegistered))
+    }
+
+    /// Puts a snapshot in the place of the last. Only the driver calls it, so updates are in order.
+    pub(crate) fn publish(&self, snapshot: Snapshot) {
+        let table = self.table.load_full();
+        let next = table.next(Arc::new(snapshot), self.balance, self.base);
+        self.table.store(Arc::new(next));
+        self.changed.send_replace(());
+    }
+
+    /// Notes that the registry vouches for the list now.
+    pub(crate) fn confirm(&self, now: Instant) {
+        *self.confirmed() = Some(now);
+    }
+
+    /// How long ago the registry vouched for the list; `None` before its first answer.
+    pub(crate) fn age(&self, now: Instant) -> Option<Duration> {
+        self.confirmed()
+            .map(|confirmed| now.saturating_duration_since(confirmed))
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.table.load().snapshot)
+    }
+
+    pub(crate) const fn service(&self) -> &ServiceName {
+        &self.service
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn table(&self) -> Arc<Table> {
+        self.table.load_full()
+    }
+
+    fn confirmed(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A few draws, which find an allowed place in any list that is much longer than the exclusions.
+fn drawn(
+    table: &Table,
+    now: Option<Instant>,
+    turn: usize,
+    is_allowed: impl Fn(&Arc<Endpoint>) -> bool,
+) -> Option<usize> {
+    let eligible = table.eligible();
+    (0..REDRAWS).find_map(|n| {
+        let place = match now {
+            Some(now) => choose(
+                eligible.len(),
+                || fastrand::u64(..),
+                |place| {
+                    if is_allowed(&eligible[place]) {
+                        eligible[place].score(now)
+                    } else {
+                        f32::INFINITY
+                    }
+                },
+            ),
+            None => table.at_turn(turn.wrapping_add(n)),
+        };
+        place.filter(|place| is_allowed(&eligible[*place]))
+    })
+}
+
+/// The first allowed place from a place that differs from call to call.
+fn scanned(
+    eligible: &[Arc<Endpoint>],
+    turn: usize,
+    is_allowed: impl Fn(&Arc<Endpoint>) -> bool,
+) -> Option<usize> {
+    let len = eligible.len();
+    (0..len)
+        .map(|n| turn.wrapping_add(n) % len)
+        .find(|place| is_allowed(&eligible[*place]))
+}
+
+const REDRAWS: usize = 3;

@@ -1,0 +1,98 @@
+//! What can go wrong between a process and its registry.
+
+use std::time::Duration;
+
+use msf_core::{
+    BoxError,
+    problem::{Code, Problem},
+};
+
+use crate::model::InvalidInstance;
+
+/// A registry did not do what it was asked for.
+///
+/// The drivers behind [`Registry`](crate::Registry) retry all of these for ever; whoever calls a
+/// backend directly decides alone.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The instance breaks a rule, and would again.
+    #[error("the registry does not take such an instance")]
+    Invalid(#[from] InvalidInstance),
+    /// The time to live is out of bounds.
+    #[error("a lease of {ttl:?} is not within {min:?} and {max:?}")]
+    Ttl {
+        /// What was asked for.
+        ttl: Duration,
+        /// The shortest.
+        min: Duration,
+        /// The longest.
+        max: Duration,
+    },
+    /// A limit of the registry is reached.
+    #[error("the registry is full: {limit}")]
+    Full {
+        /// Which limit.
+        limit: &'static str,
+    },
+    /// The position is not known any more; fetch the whole state.
+    #[error("the position in the registry's history is lost")]
+    CursorLost,
+    /// The registry cannot be reached.
+    #[error("the registry cannot be reached")]
+    Unreachable(#[source] BoxError),
+    /// The registry did not answer in time.
+    #[error("the registry did not answer within {0:?}")]
+    Timeout(Duration),
+    /// The registry refused the request.
+    #[error("the registry answered {status}{}", detail_of(.detail.as_deref()))]
+    Refused {
+        /// The status of the answer.
+        status: u16,
+        /// What it said about it.
+        detail: Option<String>,
+    },
+    /// The registry's answer is not understood.
+    #[error("the registry's answer is not understood")]
+    Protocol(#[source] BoxError),
+}
+
+impl RegistryError {
+    /// Whether the same call would fail again.
+    #[must_use]
+    pub const fn is_permanent(&self) -> bool {
+        match self {
+            Self::Invalid(_) | Self::Ttl { .. } => true,
+            Self::Refused { status, .. } => matches!(*status, 400 | 413 | 422),
+            _ => false,
+        }
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        let problem = match &error {
+            RegistryError::Invalid(invalid) => {
+                Self::new(Code::ValidationFailed).with_detail(invalid.to_string())
+            }
+            RegistryError::Ttl { .. } => {
+                Self::new(Code::ValidationFailed).with_detail(error.to_string())
+            }
+            RegistryError::Full { .. } => {
+                Self::new(Code::Overloaded).with_detail(error.to_string())
+            }
+            RegistryError::CursorLost => Self::new(Code::Gone).with_detail(error.to_string()),
+            RegistryError::Unreachable(_)
+            | RegistryError::Timeout(_)
+            | RegistryError::Refused { .. }
+            | RegistryError::Protocol(_) => {
+                Self::new(Code::Unavailable).with_detail("the service registry does not answer")
+            }
+        };
+        problem.with_source(error)
+    }
+}
+
+fn detail_of(detail: Option<&str>) -> String {
+    detail.map_or_else(String::new, |detail| format!(": {detail}"))
+}

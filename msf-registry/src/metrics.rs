@@ -1,0 +1,201 @@
+//! The metrics of this crate.
+
+use std::sync::Arc;
+
+use msf_core::{
+    clock,
+    metrics::{Counter, Gauge, GaugeFamily, MetricInfo, Metrics, MetricsError, Spec},
+    name::ServiceName,
+};
+
+use crate::{balance::Balance, endpoints::State, model::Health};
+
+/// Every metric that this crate can register, sorted by name.
+#[must_use]
+pub fn catalogue() -> &'static [MetricInfo] {
+    &CATALOGUE
+}
+
+/// The families of one [`Registry`](crate::Registry).
+#[derive(Clone, Debug)]
+pub(crate) struct Families {
+    metrics: Metrics,
+    pub(crate) renewals: Renewals,
+}
+
+/// What became of registering and renewing.
+#[derive(Clone, Debug)]
+pub(crate) struct Renewals {
+    pub(crate) registered: Counter,
+    pub(crate) ok: Counter,
+    pub(crate) gone: Counter,
+    pub(crate) error: Counter,
+}
+
+/// What became of picking an instance of one service.
+#[derive(Clone, Debug)]
+pub(crate) struct Picks {
+    pub(crate) ok: Counter,
+    pub(crate) panic: Counter,
+    pub(crate) none: Counter,
+}
+
+impl Families {
+    pub(crate) fn register(metrics: &Metrics) -> Result<Self, MetricsError> {
+        // All of them now, so that a clash of names shows at start and not with the first service.
+        let renewals = RENEWALS.register(metrics)?;
+        PICKS.register(metrics)?;
+        INSTANCES.register(metrics)?;
+        REVISION.register(metrics)?;
+        AGE.register(metrics)?;
+        Ok(Self {
+            metrics: metrics.clone(),
+            renewals: Renewals {
+                registered: renewals.with(["registered"]),
+                ok: renewals.with(["ok"]),
+                gone: renewals.with(["gone"]),
+                error: renewals.with(["error"]),
+            },
+        })
+    }
+
+    pub(crate) fn picks(&self, service: &ServiceName, balance: Balance) -> Picks {
+        let Ok(picks) = PICKS.register(&self.metrics) else {
+            return Picks::noop();
+        };
+        let with = |outcome| picks.with([service.as_str(), balance.as_str(), outcome]);
+        Picks {
+            ok: with("ok"),
+            panic: with("panic"),
+            none: with("none"),
+        }
+    }
+
+    /// Reads the gauges of a service before every scrape, while somebody uses the service.
+    pub(crate) fn observe(&self, state: &Arc<State>) {
+        let service = state.service().as_str().to_owned();
+        let gauges = (
+            INSTANCES.register(&self.metrics),
+            REVISION.register(&self.metrics),
+            AGE.register(&self.metrics),
+        );
+        let (Ok(instances), Ok(revision), Ok(age)) = gauges else {
+            return;
+        };
+        let gauges = Gauges::new(
+            &instances,
+            revision.with([&service]),
+            age.with([&service]),
+            &service,
+        );
+        self.metrics
+            .on_scrape_of(state, move |state| gauges.read(state));
+    }
+}
+
+/// The gauges of one service.
+struct Gauges {
+    instances: [(Health, Gauge); 3],
+    revision: Gauge,
+    age: Gauge,
+}
+
+impl Gauges {
+    fn new(instances: &GaugeFamily<2>, revision: Gauge, age: Gauge, service: &str) -> Self {
+        let all = [Health::Healthy, Health::Unhealthy, Health::Unknown];
+        Self {
+            instances: all.map(|health| (health, instances.with([service, health.as_str()]))),
+            revision,
+            age,
+        }
+    }
+
+    fn read(&self, state: &State) {
+        let snapshot = state.snapshot();
+        for (health, gauge) in &self.instances {
+            let listed = snapshot.instances().iter();
+            gauge.set(listed.filter(|member| member.health == *health).count() as f64);
+        }
+        self.revision.set(snapshot.cursor().revision() as f64);
+        if let Some(age) = state.age(clock::now()) {
+            self.age.set(age.as_secs_f64());
+        }
+    }
+}
+
+impl Renewals {
+    pub(crate) fn noop() -> Self {
+        Self {
+            registered: Counter::noop(),
+            ok: Counter::noop(),
+            gone: Counter::noop(),
+            error: Counter::noop(),
+        }
+    }
+}
+
+impl Picks {
+    pub(crate) fn noop() -> Self {
+        Self {
+            ok: Counter::noop(),
+            panic: Counter::noop(),
+            none: Counter::noop(),
+        }
+    }
+}
+
+static PICKS: Spec<Counter, 3> = Spec::counter(
+    "msf_lb_picks_total",
+    "Instances picked, by outcome: ok, panic (all were unhealthy) or none (there was none).",
+    ["service", "policy", "outcome"],
+);
+
+static INSTANCES: Spec<Gauge, 2> = Spec::gauge(
+    "msf_registry_instances",
+    "Instances of a service that this process calls, by health.",
+    ["service", "health"],
+);
+
+static RENEWALS: Spec<Counter, 1> = Spec::counter(
+    "msf_registry_lease_renewals_total",
+    "Attempts to stay registered, by result: registered, ok (renewed), gone (lost) or error.",
+    ["result"],
+);
+
+static AGE: Spec<Gauge, 1> = Spec::gauge(
+    "msf_registry_snapshot_age_seconds",
+    "Time since the registry last confirmed the list of instances.",
+    ["service"],
+);
+
+static REVISION: Spec<Gauge, 1> = Spec::gauge(
+    "msf_registry_snapshot_revision",
+    "Revision of the list of instances in use.",
+    ["service"],
+);
+
+pub(crate) static CHECKS: Spec<Counter, 1> = Spec::counter(
+    "msf_health_checks_total",
+    "Active health checks, by result: passed or failed.",
+    ["result"],
+);
+
+static CATALOGUE: [MetricInfo; 6] = [
+    CHECKS.info(),
+    PICKS.info(),
+    INSTANCES.info(),
+    RENEWALS.info(),
+    AGE.info(),
+    REVISION.info(),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_sorted_and_named_by_the_rules() {
+        assert!(catalogue().is_sorted_by_key(|row| row.name));
+        assert!(catalogue().iter().all(|row| row.name.starts_with("msf_")));
+    }
+}

@@ -1,0 +1,167 @@
+//! What a registry knows about one service at one moment.
+
+use std::{fmt, sync::Arc};
+
+use msf_core::name::ServiceName;
+use serde::{Deserialize, Serialize};
+
+use super::Instance;
+
+/// The instances of one service at one moment.
+///
+/// ```
+/// use msf_core::name::ServiceName;
+/// use msf_registry::{Cursor, Snapshot};
+///
+/// let nobody = Snapshot::new(ServiceName::new("payment")?, Cursor::new(1, 7), true, []);
+/// assert!(nobody.instances().is_empty());
+/// # Ok::<(), msf_core::name::InvalidName>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    service: ServiceName,
+    cursor: Cursor,
+    is_authoritative: bool,
+    instances: Arc<[Member]>,
+}
+
+/// An instance as the registry lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Member {
+    /// What the instance says about itself.
+    pub instance: Arc<Instance>,
+    /// What health checks say about it.
+    pub health: Health,
+}
+
+/// What active health checks say about an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Health {
+    /// It answers its checks.
+    Healthy,
+    /// It does not answer its checks, and is not picked while another one is not unhealthy.
+    Unhealthy,
+    /// It was not checked yet, or is not checked at all. It is picked: it holds a lease.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// A position in the history of a registry.
+///
+/// The epoch names one life of the registry's memory: after a restart without memory it is another
+/// one, and revisions of different epochs cannot be compared.
+///
+/// ```
+/// use msf_registry::Cursor;
+///
+/// let cursor = Cursor::new(0xabc, 7);
+/// assert_eq!((cursor.epoch(), cursor.revision()), (0xabc, 7));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    epoch: u64,
+    revision: u64,
+}
+
+/// What [`Discovery::next`](crate::Discovery::next) saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// This is the state now. It may equal the one before: a wake-up is no promise of a change.
+    Changed(Snapshot),
+    /// Nothing happened while it waited; the registry is there.
+    Unchanged,
+}
+
+impl Snapshot {
+    /// A snapshot, as a backend gives it out.
+    #[must_use]
+    pub fn new(
+        service: ServiceName,
+        cursor: Cursor,
+        is_authoritative: bool,
+        instances: impl Into<Arc<[Member]>>,
+    ) -> Self {
+        Self {
+            service,
+            cursor,
+            is_authoritative,
+            instances: instances.into(),
+        }
+    }
+
+    /// The service.
+    #[must_use]
+    pub const fn service(&self) -> &ServiceName {
+        &self.service
+    }
+
+    /// Where in the registry's history it was taken.
+    #[must_use]
+    pub const fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// Whether the registry vouches that nobody is missing. A registry that has just started does not:
+    /// its instances have yet to renew.
+    #[must_use]
+    pub const fn is_authoritative(&self) -> bool {
+        self.is_authoritative
+    }
+
+    /// The instances, sorted by id.
+    #[must_use]
+    pub fn instances(&self) -> &[Member] {
+        &self.instances
+    }
+}
+
+impl Member {
+    /// An instance and what is known about its health.
+    #[must_use]
+    pub const fn new(instance: Arc<Instance>, health: Health) -> Self {
+        Self { instance, health }
+    }
+}
+
+impl Health {
+    /// The word in JSON and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Cursor {
+    /// A position.
+    #[must_use]
+    pub const fn new(epoch: u64, revision: u64) -> Self {
+        Self { epoch, revision }
+    }
+
+    /// Which life of the registry's memory.
+    #[must_use]
+    pub const fn epoch(self) -> u64 {
+        self.epoch
+    }
+
+    /// How many changes of that life.
+    #[must_use]
+    pub const fn revision(self) -> u64 {
+        self.revision
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cursor({:016x}:{})", self.epoch, self.revision)
+    }
+}

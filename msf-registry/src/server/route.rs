@@ -1,0 +1,77 @@
+//! From method and path to what is asked.
+
+use http::Method;
+use msf_core::{
+    name::{InstanceId, ServiceName},
+    problem::{Code, Problem},
+};
+
+/// What a request asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    Health,
+    Services,
+    Snapshot(ServiceName),
+    Register(ServiceName, InstanceId),
+    Renew(ServiceName, InstanceId),
+    Deregister(ServiceName, InstanceId),
+}
+
+/// Why a request is not understood.
+#[derive(Debug)]
+pub(super) enum NoRoute {
+    NotFound,
+    /// The methods that the path takes.
+    Method(&'static str),
+    Name(Problem),
+}
+
+/// Names are made of characters that stand for themselves in a path, so nothing is decoded: what is
+/// percent-encoded is no name.
+pub(super) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
+    let path = path.strip_prefix("/v1/").ok_or(NoRoute::NotFound)?;
+    let segments: Vec<&str> = path.splitn(SEGMENTS_MAX, '/').collect();
+    match segments[..] {
+        ["health"] => only(method, &Method::GET, "GET", || Ok(Route::Health)),
+        ["services"] => only(method, &Method::GET, "GET", || Ok(Route::Services)),
+        ["services", name] => only(method, &Method::GET, "GET", || {
+            Ok(Route::Snapshot(service(name)?))
+        }),
+        ["services", name, "instances", id] => match *method {
+            Method::PUT => Ok(Route::Register(service(name)?, instance(id)?)),
+            Method::DELETE => Ok(Route::Deregister(service(name)?, instance(id)?)),
+            _ => Err(NoRoute::Method("PUT, DELETE")),
+        },
+        ["services", name, "instances", id, "renew"] => only(method, &Method::POST, "POST", || {
+            Ok(Route::Renew(service(name)?, instance(id)?))
+        }),
+        _ => Err(NoRoute::NotFound),
+    }
+}
+
+fn only(
+    method: &Method,
+    allowed: &Method,
+    word: &'static str,
+    route: impl FnOnce() -> Result<Route, NoRoute>,
+) -> Result<Route, NoRoute> {
+    if method == allowed {
+        route()
+    } else {
+        Err(NoRoute::Method(word))
+    }
+}
+
+fn service(name: &str) -> Result<ServiceName, NoRoute> {
+    ServiceName::new(name).map_err(|error| bad_name(&error))
+}
+
+fn instance(id: &str) -> Result<InstanceId, NoRoute> {
+    InstanceId::new(id).map_err(|error| bad_name(&error))
+}
+
+fn bad_name(error: &msf_core::name::InvalidName) -> NoRoute {
+    NoRoute::Name(Problem::new(Code::BadRequest).with_detail(error.to_string()))
+}
+
+const SEGMENTS_MAX: usize = 6;

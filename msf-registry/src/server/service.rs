@@ -1,0 +1,89 @@
+//! The tower service.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use msf_core::server::Body;
+use tokio::sync::Semaphore;
+use tower_service::Service;
+
+use super::answer;
+use crate::backend::memory::MemoryRegistry;
+
+/// Serves a [`MemoryRegistry`] to other processes; clones share it. See the
+/// [module documentation](super).
+#[derive(Clone, Debug)]
+pub struct RegistryServer {
+    pub(super) memory: MemoryRegistry,
+    pub(super) watchers: Arc<Semaphore>,
+    pub(super) watchers_max: usize,
+}
+
+/// The answer of a [`RegistryServer`], which may wait for a change.
+///
+/// # Cancel safety
+///
+/// Dropping it while it waits gives the watcher's place back; a registration that was read is made or
+/// not made, never in part.
+pub struct ResponseFuture(Pin<Box<dyn Future<Output = Response<Body>> + Send>>);
+
+impl RegistryServer {
+    /// Serves a registry. Its warm-up begins now, for 15 s unless the registry was built with another.
+    #[must_use]
+    pub fn new(memory: MemoryRegistry) -> Self {
+        memory.warm_up_unless_set(WARM_UP);
+        Self {
+            memory,
+            watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            watchers_max: WATCHERS_MAX,
+        }
+    }
+
+    /// At most so many requests wait for a change at once; 10 000 unless set, one per process and
+    /// service that it calls, each of which holds a connection and a few kilobytes.
+    #[must_use]
+    pub fn watchers_max(mut self, watchers: usize) -> Self {
+        let watchers = watchers.min(Semaphore::MAX_PERMITS);
+        self.watchers = Arc::new(Semaphore::new(watchers));
+        self.watchers_max = watchers;
+        self
+    }
+}
+
+impl Service<Request<Body>> for RegistryServer {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
+        ResponseFuture(Box::pin(answer::answer(self.clone(), request)))
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+const WARM_UP: Duration = Duration::from_secs(15);
+const WATCHERS_MAX: usize = 10_000;
