@@ -4,6 +4,7 @@
 //! ([`supervisor`]); [`service`] is the life of one of them.
 
 mod cli;
+mod demo;
 mod context;
 mod db;
 mod events;

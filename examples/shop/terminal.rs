@@ -57,11 +57,11 @@ impl Terminal {
     /// Tells what started, where, how fast, and what to do with it.
     pub(crate) fn welcome(&self, shop: Welcome<'_>) {
         let mut text = self.table(&shop);
-        let Some(gateway) = address_of(shop.services, Kind::Gateway) else {
+        let Some(gateway) = gateway(shop.services) else {
             return self.say(&text);
         };
         let url = format!("http://{gateway}");
-        if shop.port != gateway.port() {
+        if shop.port != 0 && shop.port != gateway.port() {
             text += &format!(
                 "\n  Port {} is busy, so the gateway is on {}.\n",
                 shop.port,
@@ -161,14 +161,16 @@ pub(crate) fn walk_through(url: &str) -> [String; 4] {
         ),
         format!("curl -s {url}/api/inventory/products"),
         format!(
-            r#"curl -s {url}/api/orders -H "authorization: Bearer $TOKEN" -H 'idempotency-key: my-first-order' --json '{{"items":[{{"product_id":1,"quantity":2}}],"payment":{{"payment_method":"card","card_token":"tok_visa"}}}}'"#
+            r#"curl -s {url}/api/orders -H "authorization: Bearer $TOKEN" -H 'idempotency-key: my-first-order' --json '{{"items":[{{"product_id":2,"quantity":2}}],"payment":{{"payment_method":"card","card_token":"tok_visa"}}}}'"#
         ),
         format!(r#"curl -s {url}/api/orders -H "authorization: Bearer $TOKEN""#),
     ]
 }
 
-fn address_of(services: &[Ready], kind: Kind) -> Option<SocketAddr> {
-    replicas(services, kind).first().map(|ready| ready.addr)
+/// Where the shop is entered.
+pub(crate) fn gateway(services: &[Ready]) -> Option<SocketAddr> {
+    let ready = replicas(services, Kind::Gateway);
+    ready.first().map(|ready| ready.addr)
 }
 
 fn replicas(services: &[Ready], kind: Kind) -> Vec<&Ready> {

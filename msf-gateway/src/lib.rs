@@ -1,1 +1,6 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod headers;
+pub mod path;
+pub mod route;

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Write},
     net::{Ipv4Addr, TcpListener},
+    pin::pin,
     process::ExitCode,
 };
 
@@ -15,11 +16,12 @@ use tokio::{runtime, select, sync::mpsc, time::Instant};
 
 use crate::{
     cli::{Mode, RunOptions},
+    demo,
     in_process::InProcess,
     paths::DataDir,
     ready::Ready,
     supervisor::{Event, Supervisor},
-    terminal::{Terminal, Welcome},
+    terminal::{self, Terminal, Welcome},
 };
 
 mod signals;
@@ -31,6 +33,7 @@ pub(crate) fn run(options: RunOptions) -> ExitCode {
     match run_in(&options, clock::now()) {
         Ok(End::Drained) => ExitCode::SUCCESS,
         Ok(End::Forced) => ExitCode::from(FORCED),
+        Ok(End::NotAsTold) => ExitCode::FAILURE,
         Err(error) => {
             let _unread = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
@@ -44,6 +47,8 @@ enum End {
     Drained,
     /// A second signal came before the drain was done.
     Forced,
+    /// The demo showed something else than it should.
+    NotAsTold,
 }
 
 fn run_in(options: &RunOptions, began: Instant) -> Result<End, BoxError> {
@@ -86,13 +91,17 @@ async fn live(data: &DataDir, options: &RunOptions, began: Instant) -> Result<En
         port: options.port,
         took: began.elapsed(),
     });
-    loop {
-        select! {
-            biased;
-            () = signals.next() => break,
-            Some(event) = events.recv() => terminal.change(event),
+    let as_told = {
+        let mut story = pin!(shop.story(options.mode, terminal));
+        loop {
+            select! {
+                biased;
+                () = signals.next() => break true,
+                Some(event) = events.recv() => terminal.change(event),
+                as_told = &mut story => break as_told,
+            }
         }
-    }
+    };
     terminal.change("ending; ctrl-c again ends it at once");
     select! {
         biased;
@@ -104,7 +113,11 @@ async fn live(data: &DataDir, options: &RunOptions, began: Instant) -> Result<En
         terminal.change(event);
     }
     terminal.change("ended");
-    Ok(End::Drained)
+    Ok(if as_told {
+        End::Drained
+    } else {
+        End::NotAsTold
+    })
 }
 
 /// A shop of either kind.
@@ -133,6 +146,16 @@ impl Shop {
         match self {
             Self::Processes(shop) => shop.ready(),
             Self::Tasks(shop) => shop.ready(),
+        }
+    }
+
+    /// Plays the demo if that is the mode, and says whether all went as told; otherwise goes on for ever.
+    async fn story(&self, mode: Mode, terminal: Terminal) -> bool {
+        match (self, mode, terminal::gateway(&self.ready())) {
+            (Self::Processes(shop), Mode::Demo, Some(gateway)) => {
+                demo::play(shop, gateway, terminal).await
+            }
+            _ => std::future::pending().await,
         }
     }
 

@@ -201,7 +201,7 @@ fn keep(
     events: mpsc::UnboundedSender<Event>,
 ) -> Kept {
     let (orders, orders_received) = mpsc::channel(ORDERS_MAX);
-    let (state_sent, state) = watch::channel(None);
+    let (state_sent, state) = watch::channel(Some(ready.clone()));
     let slot = settings.slot.clone();
     let keeper = Keeper {
         settings,

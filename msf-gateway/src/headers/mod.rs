@@ -1,0 +1,53 @@
+//! What a gateway has to do to the headers that it passes on.
+//!
+//! | module | for |
+//! |---|---|
+//! | [`message`] | refusing what two servers could read differently: framing, `Host`, expectations |
+//! | [`hop_by_hop`] | removing what concerns one connection only (RFC 9110 §7.6.1) |
+//! | [`identity`] | removing what only the inside may say: who the caller is |
+//! | [`forwarded`] | saying who the caller was, and believing only trusted proxies about it |
+//! | [`via`] | saying that a gateway was there |
+//!
+//! The order matters. What the client lists in `Connection` is removed before the gateway adds anything, so
+//! that a client cannot have the gateway's own headers removed.
+//!
+//! ```
+//! use http::HeaderMap;
+//! use msf_gateway::headers::{hop_by_hop, identity::IdentityHeaders};
+//!
+//! let mut headers = HeaderMap::new();
+//! headers.insert("connection", "close, x-secret-hop".parse()?);
+//! headers.insert("x-secret-hop", "1".parse()?);
+//! headers.insert("x-user-id", "1".parse()?);
+//! headers.insert("accept", "application/json".parse()?);
+//!
+//! hop_by_hop::strip_request(&mut headers);
+//! IdentityHeaders::default().strip(&mut headers);
+//!
+//! assert_eq!(headers.len(), 1);
+//! # Ok::<(), http::header::InvalidHeaderValue>(())
+//! ```
+
+pub mod forwarded;
+pub mod hop_by_hop;
+pub mod identity;
+mod ip_range;
+pub mod message;
+pub mod via;
+
+use http::{HeaderMap, HeaderName};
+
+pub use self::ip_range::{InvalidIpRange, IpRange};
+
+/// Removes every header whose name is unwanted.
+fn remove_where(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {
+    // Usually nothing is found, and an empty vector allocates nothing.
+    let unwanted: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_unwanted(name))
+        .cloned()
+        .collect();
+    for name in unwanted {
+        headers.remove(name);
+    }
+}

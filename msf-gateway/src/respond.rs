@@ -1,0 +1,52 @@
+//! Answers: what the service said, cleaned, or what stands for it.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use msf_client::Error;
+use msf_core::problem::{Code, Problem};
+use msf_resilience::rate_limit::Limited;
+
+use crate::{body::Proxied, headers::hop_by_hop};
+
+/// The service's answer as the client gets it.
+pub(crate) fn cleaned(response: Response<msf_client::ResponseBody>) -> Response<Proxied> {
+    let (mut parts, body) = response.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        // Nobody asked for it: `Upgrade` is never forwarded. What follows is not HTTP.
+        let problem = Problem::new(Code::BadGateway)
+            .with_log_detail("the service switched protocols without being asked");
+        return problem.into_response();
+    }
+    hop_by_hop::strip_response(&mut parts.headers);
+    // What runs inside is nobody's concern, and every client would pay for the bytes.
+    parts.headers.remove(header::SERVER);
+    parts.headers.remove(X_POWERED_BY);
+    Response::from_parts(parts, Proxied::Service { body })
+}
+
+/// The answer when there is none: 502, 503 or 504, or 413 and 408 if the client's body was the cause.
+pub(crate) fn failed(error: Error) -> Response<Bytes> {
+    error.into_problem().into_response()
+}
+
+pub(crate) fn limited(limited: Limited) -> Response<Bytes> {
+    let told = limited.clone();
+    let mut response: Response<Bytes> = Problem::from(limited).into_response();
+    told.write_to(response.headers_mut());
+    response
+}
+
+pub(crate) fn method_not_allowed(allow: HeaderValue) -> Response<Bytes> {
+    let mut response: Response<Bytes> = Problem::new(Code::MethodNotAllowed).into_response();
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
+}
+
+pub(crate) fn too_large(limit: usize) -> Response<Bytes> {
+    Problem::new(Code::PayloadTooLarge)
+        .with_detail(format!("at most {limit} bytes are accepted"))
+        .with_member("limit", limit)
+        .into_response()
+}
+
+const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");

@@ -1,0 +1,137 @@
+//! [`Route`].
+
+use std::{fmt, time::Duration};
+
+use http::Method;
+use msf_auth::policy::{self, Policy};
+use msf_resilience::rate_limit::RateLimiter;
+
+use super::{methods::Methods, table::Pattern};
+use crate::limit::{Key, RateKey, RouteLimit};
+
+/// One rule: which requests go to which service, and who may send them.
+///
+/// | setting | default | why |
+/// |---|---|---|
+/// | [`to`](Self::to) | none, required | |
+/// | [`policy`](Self::policy) or [`public`](Self::public) | none, required | nothing is public by accident |
+/// | [`methods`](Self::methods) | all | |
+/// | [`rate_limit`](Self::rate_limit) | none | |
+/// | [`timeout`](Self::timeout) | the client's | until the head of the answer |
+/// | [`body_limit`](Self::body_limit) | 2 MiB | what a JSON service needs; uploads raise it |
+/// | [`strip_prefix`](Self::strip_prefix) | off | services see the path that the world sees |
+///
+/// ```
+/// use std::time::Duration;
+/// use http::Method;
+/// use msf_auth::policy::scope;
+/// use msf_gateway::Route;
+///
+/// let orders = Route::prefix("/api/orders")
+///     .methods([Method::GET, Method::POST])
+///     .to("order")
+///     .policy(scope("orders:read"))
+///     .timeout(Duration::from_secs(3));
+/// assert_eq!(orders.to_string(), "/api/orders/**");
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a route does nothing until a gateway has it"]
+pub struct Route {
+    pub(crate) pattern: Pattern,
+    pub(crate) methods: Methods,
+    pub(crate) service: Option<String>,
+    pub(crate) policy: Option<Policy>,
+    pub(crate) limit: Option<RouteLimit>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) body_limit: usize,
+    pub(crate) strip_prefix: bool,
+}
+
+impl Route {
+    /// The body limit of a route that sets none.
+    pub const BODY_LIMIT_DEFAULT: usize = 2 << 20;
+
+    /// A route for one path, without and with nothing below it.
+    pub fn exact(path: impl Into<Box<str>>) -> Self {
+        Self::new(Pattern::Exact(path.into()))
+    }
+
+    /// A route for a path and all below it. The prefix ends at a segment: `/api/orders` does not take
+    /// `/api/orders2`.
+    pub fn prefix(path: impl Into<Box<str>>) -> Self {
+        Self::new(Pattern::Prefix(path.into()))
+    }
+
+    fn new(pattern: Pattern) -> Self {
+        Self {
+            pattern,
+            methods: Methods::All,
+            service: None,
+            policy: None,
+            limit: None,
+            timeout: None,
+            body_limit: Self::BODY_LIMIT_DEFAULT,
+            strip_prefix: false,
+        }
+    }
+
+    /// The service that answers, by its name in the registry.
+    pub fn to(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+
+    /// Takes these methods only; `GET` includes `HEAD`. Other methods on the path are answered with 405,
+    /// unless another route of the same path takes them.
+    pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        self.methods = Methods::only(methods);
+        self
+    }
+
+    /// Who may pass.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Everybody may pass. Tokens are not looked at, and forwarded.
+    pub fn public(self) -> Self {
+        self.policy(policy::public())
+    }
+
+    /// Limits how often a caller may come. Routes that get clones of one limiter share its counts.
+    pub fn rate_limit(mut self, limiter: RateLimiter<RateKey>, key: Key) -> Self {
+        self.limit = Some(RouteLimit { limiter, key });
+        self
+    }
+
+    /// How long the service may take to begin its answer.
+    ///
+    /// It shortens the client's own timeout and does not lengthen it.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How many bytes the body of a request may have; more is answered with 413.
+    pub const fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// Forwards `/api/orders/7` as `/7`.
+    ///
+    /// The service then sees paths that the world chooses from its root on: whatever it serves beside its
+    /// API can be reached. Paths under `/internal` are refused all the same.
+    pub const fn strip_prefix(mut self) -> Self {
+        self.strip_prefix = true;
+        self
+    }
+}
+
+/// The template of the route, as it is in logs and metrics.
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.pattern, f)
+    }
+}

@@ -1,0 +1,159 @@
+//! The gateway as a tower service, with or without the layers that observe it.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use msf_core::{
+    body::Body,
+    metrics::{HttpMetrics, HttpMetricsLayer, http::ResponseFuture as MetricsFuture},
+    route::MatchedRoute,
+    trace::{Trace, TraceLayer, future::ResponseFuture as TraceFuture},
+};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{
+    body::{Proxied, ResponseBody},
+    forward::{Forward, ForwardFuture},
+    own::{OwnFuture, Scope},
+    pipeline::{Target, Worker},
+};
+
+/// The gateway as a service: for `msf_core`'s server, for axum's `fallback_service`, for a test.
+///
+/// It is always ready, and its clones share everything. Made by
+/// [`Gateway::into_service`](crate::Gateway::into_service).
+#[derive(Clone)]
+pub struct GatewayService {
+    worker: Arc<Worker>,
+    stack: Stack,
+}
+
+#[derive(Clone)]
+enum Stack {
+    Bare(Forward),
+    Observed(Trace<HttpMetrics<Forward>>),
+}
+
+pin_project! {
+    /// The future of [`GatewayService`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it gives the call to the service up.
+    pub struct GatewayFuture {
+        #[pin]
+        state: State,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State {
+        Own { answer: OwnFuture },
+        Bare { #[pin] forward: ForwardFuture, route: Option<MatchedRoute> },
+        Observed { #[pin] forward: TraceFuture<MetricsFuture<ForwardFuture>> },
+    }
+}
+
+impl GatewayService {
+    /// For a place where somebody else observes the requests.
+    pub(crate) fn bare(worker: Arc<Worker>) -> Self {
+        let stack = Stack::Bare(Forward::new(Arc::clone(&worker)));
+        Self { worker, stack }
+    }
+
+    pub(crate) fn observed(worker: Arc<Worker>, trace: TraceLayer, metrics: &HttpMetricsLayer) -> Self {
+        let forward = Forward::new(Arc::clone(&worker));
+        // The metrics inside of the trace, so that what they log has the ids of the request.
+        let stack = Stack::Observed(trace.layer(metrics.layer(forward)));
+        Self { worker, stack }
+    }
+}
+
+impl Service<Request<Body>> for GatewayService {
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = GatewayFuture;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> GatewayFuture {
+        let shared = &self.worker.shared;
+        let uri = request.uri();
+        let own = shared
+            .own
+            .answer(Scope::Public, request.method(), uri.path(), uri.query());
+        if let Some(answer) = own {
+            return GatewayFuture {
+                state: State::Own { answer },
+            };
+        }
+        shared.enter(&mut request);
+        let state = match &mut self.stack {
+            Stack::Bare(forward) => State::Bare {
+                route: matched(&request),
+                forward: forward.call(request),
+            },
+            Stack::Observed(observed) => State::Observed {
+                forward: observed.call(request),
+            },
+        };
+        GatewayFuture { state }
+    }
+}
+
+/// For the layers of whoever has mounted the service: they see the response only.
+fn matched(request: &Request<Body>) -> Option<MatchedRoute> {
+    match request.extensions().get()? {
+        Target::Route(route) => Some(route.template.clone()),
+        _ => None,
+    }
+}
+
+impl Future for GatewayFuture {
+    type Output = Result<Response<ResponseBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = match self.project().state.project() {
+            StateProjection::Own { answer } => {
+                let response = ready!(answer.as_mut().poll(cx));
+                response.map(|bytes| ResponseBody::bare(Proxied::from(bytes)))
+            }
+            StateProjection::Bare { forward, route } => {
+                let Ok(mut response) = ready!(forward.poll(cx));
+                if let Some(route) = route.take() {
+                    response.extensions_mut().insert(route);
+                }
+                response.map(ResponseBody::bare)
+            }
+            StateProjection::Observed { forward } => {
+                let Ok(response) = ready!(forward.poll(cx));
+                response.map(ResponseBody::observed)
+            }
+        };
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl fmt::Debug for GatewayService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayService").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for GatewayFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayFuture").finish_non_exhaustive()
+    }
+}
