@@ -5,8 +5,9 @@
 //! circuit, and by failures that carry a `Retry-After`.
 
 use super::{
+    machine::{Admission, Machine, Outcome, Phase, Transition, probing_wait},
     settings::Settings,
-    state::{Admission, Machine, Outcome, Phase, State, Transition, probing_wait},
+    state::State,
     sync::{AtomicU64, Mutex, Ordering},
     window::{Kind, Window, tick},
 };

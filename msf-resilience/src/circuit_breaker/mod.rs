@@ -7,12 +7,15 @@ mod circuit;
 mod error;
 mod future;
 mod layer;
+mod machine;
 pub(crate) mod metrics;
 mod permit;
 mod service;
 mod settings;
 mod state;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use self::{

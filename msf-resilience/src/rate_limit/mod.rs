@@ -12,6 +12,8 @@ mod policy;
 mod quota;
 mod service;
 mod shard;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     answering::{AnsweringFuture, AnsweringRateLimitLayer, AnsweringRateLimitService},
