@@ -24,6 +24,7 @@ use crate::{
     terminal::{self, Terminal, Welcome},
 };
 
+mod keys;
 mod signals;
 
 use signals::Signals;
@@ -64,6 +65,7 @@ fn run_in(options: &RunOptions, began: Instant) -> Result<End, BoxError> {
 fn run_on(data: &DataDir, options: &RunOptions, began: Instant) -> Result<End, BoxError> {
     let _lock = data.lock()?;
     let _telemetry = telemetry(data)?;
+    keys::publish(data)?;
     let mut builder = match options.mode {
         Mode::InProcess => runtime::Builder::new_multi_thread(),
         // It waits for processes and does nothing else.

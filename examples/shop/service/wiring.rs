@@ -104,10 +104,12 @@ fn user_keys(client: &Client) -> Result<RemoteKeys, BoxError> {
     Ok(RemoteKeys::new(move || {
         let users = users.clone();
         async move {
-            let answer = users.get("/.well-known/jwks.json").send().await;
-            let answer = answer.and_then(msf_client::Response::ok);
-            let body = answer.map_err(JwksFetchError::new)?.bytes().await;
-            Ok::<Bytes, _>(body.map_err(JwksFetchError::new)?)
+            let document: Result<Bytes, msf_client::Error> = async {
+                let answer = users.get("/.well-known/jwks.json").send().await?;
+                answer.ok().await?.bytes().await
+            }
+            .await;
+            document.map_err(JwksFetchError::new)
         }
     }))
 }
