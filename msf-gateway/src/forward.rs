@@ -10,11 +10,10 @@ use std::{
 
 use http::{Request, Response};
 use msf_auth::{Refusal, Verify, bearer_token};
-use msf_client::ServiceClient;
+use msf_client::Call;
 use msf_core::body::Body;
 use msf_resilience::rate_limit::Allowed;
 use pin_project_lite::pin_project;
-use tower::util::Oneshot;
 use tower_service::Service;
 
 use crate::{
@@ -43,7 +42,7 @@ pin_project! {
         Refused { response: Option<Response<Proxied>> },
         // The future is ready at once unless the issuer's keys have to be fetched.
         Verifying { #[pin] verify: Verify, admission: Option<Admission> },
-        Calling { #[pin] call: Oneshot<ServiceClient, Request<Body>> },
+        Calling { #[pin] call: Call },
     }
 }
 
@@ -80,10 +79,7 @@ impl State {
                 let allowed = admission.allowed.take();
                 (Self::verifying(worker, admission), allowed)
             }
-            Next::Call(service, request, allowed) => {
-                let call = Oneshot::new(service, request);
-                (Self::Calling { call }, allowed)
-            }
+            Next::Call(call, allowed) => (Self::Calling { call }, allowed),
         }
     }
 

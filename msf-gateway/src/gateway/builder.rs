@@ -1,6 +1,6 @@
 //! [`GatewayBuilder`].
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use msf_auth::Verifier;
 use msf_client::Client;
@@ -124,7 +124,21 @@ impl GatewayBuilder {
         if self.routes.is_empty() {
             errors.push(GatewayError::NoRoutes);
         }
-        let mut checked = check::routes(self.routes, self.verifier.is_some(), &mut errors);
+        let checked = check::routes(self.routes, self.verifier.is_some(), &mut errors);
+        let services: BTreeSet<ServiceName> = checked
+            .iter()
+            .map(|(_, _, route)| route.service.clone())
+            .collect();
+        let services: Box<[ServiceName]> = services.into_iter().collect();
+        for service in &services {
+            // The watch begins here, and not with the first request on a worker's runtime.
+            if let Err(source) = self.client.service(service) {
+                errors.push(GatewayError::Client {
+                    service: service.clone(),
+                    source,
+                });
+            }
+        }
         let layer = HttpMetricsLayer::new(&self.metrics)
             .map_err(|error| errors.push(error.into()))
             .ok();
@@ -132,22 +146,18 @@ impl GatewayBuilder {
             return Err(GatewayErrors::new(errors));
         };
 
-        let names: BTreeMap<ServiceName, usize> = {
-            let services = checked.iter().map(|(_, _, route)| route.service.clone());
-            let distinct: std::collections::BTreeSet<_> = services.collect();
-            distinct.into_iter().zip(0..).collect()
-        };
         let body_limit_max = checked.iter().map(|(_, _, route)| route.body_limit).max();
         let mut table = Table::default();
-        for (pattern, methods, mut route) in checked.drain(..) {
-            route.service_at = names.get(&route.service).copied().unwrap_or(usize::MAX);
+        for (pattern, methods, mut route) in checked {
+            let place = services.binary_search(&route.service);
+            route.service_at = place.expect("the list was made of the services of all routes");
             table.insert(&pattern, methods, Arc::new(route));
         }
         let health = own::health();
-        let services = Services::new(self.client.registry().clone(), names.keys().cloned());
+        let registry = self.client.registry().clone();
         let own = OwnAnswers {
             health: health.clone(),
-            services,
+            services: Services::new(registry, services.iter().cloned()),
             metrics: self.metrics.clone(),
             exposes_metrics: self.exposes_metrics,
         };
@@ -158,7 +168,7 @@ impl GatewayBuilder {
             verifier: self.verifier,
             own: Arc::new(own),
             client: self.client,
-            services: names.into_keys().collect(),
+            services,
         };
         Ok(Gateway {
             shared: Arc::new(shared),
