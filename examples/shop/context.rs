@@ -14,6 +14,10 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     /// Wall time, for what is stored and signed.
     pub(crate) clock: WallClock,
+    /// The keys of the users' tokens; the user service has its own.
+    pub(crate) user_keys: msf_auth::Keys,
+    /// Calls other services by their names.
+    pub(crate) client: msf_client::Client,
 }
 
 /// A service that is ready to be served.

@@ -8,6 +8,7 @@ use msf_core::{
     host::{HostConfig, ServiceHost, ServiceHostBuilder},
     metrics::Metrics,
     name::ServiceName,
+    trace::{AccessLog, TraceLayer},
 };
 use msf_registry::{Instance, Registration, Registry};
 use tokio::time::{Instant, timeout};
@@ -27,6 +28,8 @@ pub(crate) async fn start(settings: &ServiceSettings, began: Instant) -> Result<
     match settings.slot.kind {
         Kind::Registry => {
             let registry::Parts { server, checks } = registry::open(&metrics)?;
+            // Renewals come every second from every process, and would bury what matters.
+            let host = host.trace(TraceLayer::new().access_log(AccessLog::Failures));
             let server = Server::Host(host.router(server).start().await?);
             let background = Background::Checks(checks);
             Ok(Service::new(settings, began, server, None, background))
@@ -93,7 +96,7 @@ fn context(settings: &ServiceSettings, metrics: &Metrics) -> Result<Context, Box
         data: settings.data.clone(),
         metrics: metrics.clone(),
         clock: WallClock::system(),
-        user_keys: user_keys(&client)?,
+        user_keys: user_keys(&client)?.into(),
         client,
     })
 }
