@@ -3,16 +3,19 @@
 //! `cargo run --example shop` starts this program, which starts itself again as each of its services
 //! ([`supervisor`]); [`service`] is the life of one of them.
 
+mod audit;
 mod cli;
-mod demo;
 mod context;
 mod db;
+mod demo;
 mod events;
+mod identity;
 mod ids;
 mod in_process;
 mod inventory;
 mod money;
 mod order;
+mod page;
 mod paths;
 mod payment;
 mod ready;
