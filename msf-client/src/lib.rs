@@ -1,3 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod catalogue;
+mod client;
+mod error;
 pub mod transport;
+mod typed;
+
+pub use self::{
+    catalogue::catalogue,
+    client::{
+        Call, Client, ClientBuilder, InvalidClient, InvalidService, ResponseBody, ServiceClient,
+    },
+    error::Error,
+    typed::{RequestBuilder, Response},
+};

@@ -76,7 +76,6 @@ struct State {
 
 impl Connections {
     /// Begins with the defaults.
-    #[must_use]
     pub fn builder() -> ConnectionsBuilder {
         ConnectionsBuilder::default()
     }

@@ -52,4 +52,4 @@ pub use self::{
     builder::ConnectionsBuilder, connections::Connections, error::TransportError,
     response::ResponseBody, send::Send,
 };
-pub(crate) use self::{connections::Progress, exchange::Failed};
+pub(crate) use self::{connections::Progress, exchange::Failed, response::TransportResponse};

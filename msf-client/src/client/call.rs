@@ -1,0 +1,256 @@
+//! One call: resolve, ask the breaker, pick, send, record.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use msf_core::{
+    body::Body,
+    classify::{Classification, Http},
+    clock,
+    deadline::Deadline,
+};
+use msf_registry::{Picked, Scheme};
+use tokio::time::{self, Instant};
+
+use super::{
+    body::{InFlight, ResponseBody},
+    metrics::Outcome,
+    service::{CallTimeout, Target},
+    span::{self, CallSpan},
+};
+use crate::{
+    Error,
+    transport::{Connections, Failed, Progress, TransportError},
+};
+
+/// Waits for the head of an answer. Made by [`ServiceClient::call`](crate::ServiceClient::call).
+///
+/// It holds one box, because the future that hyper gives for a request has no name.
+#[must_use = "futures do nothing unless polled"]
+pub struct Call(Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Error>> + Send>>);
+
+impl Call {
+    pub(super) fn new(
+        target: Arc<Target>,
+        connections: Connections,
+        mut request: Request<Body>,
+    ) -> Self {
+        // Here and not in the future: the context is that of whoever makes the call, and the future
+        // may be polled elsewhere.
+        let span = span::open(target.name(), &mut request);
+        Self(Box::pin(async move {
+            let mut record = Record {
+                target: &target,
+                span,
+                started: clock::now(),
+                is_done: false,
+            };
+            let outcome = run(&target, &connections, request, record.started).await;
+            record.finish(&outcome);
+            outcome
+        }))
+    }
+}
+
+impl Future for Call {
+    type Output = Result<Response<ResponseBody>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").finish_non_exhaustive()
+    }
+}
+
+/// Counts a call once, on whatever path it ends.
+struct Record<'a> {
+    target: &'a Target,
+    span: CallSpan,
+    started: Instant,
+    is_done: bool,
+}
+
+impl Record<'_> {
+    fn finish(&mut self, outcome: &Result<Response<ResponseBody>, Error>) {
+        let ended = match outcome {
+            Ok(response) => {
+                self.span.record_status(response.status());
+                Outcome::of_status(response.status())
+            }
+            Err(error) => {
+                let ended = Outcome::of_error(error);
+                self.span.record_error(ended.as_str());
+                ended
+            }
+        };
+        self.observe(ended);
+    }
+
+    fn observe(&mut self, ended: Outcome) {
+        self.is_done = true;
+        let took = clock::now().saturating_duration_since(self.started);
+        self.target.metrics.observe(ended, took);
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.observe(Outcome::Cancelled);
+        }
+    }
+}
+
+async fn run(
+    target: &Target,
+    connections: &Connections,
+    mut request: Request<Body>,
+    now: Instant,
+) -> Result<Response<ResponseBody>, Error> {
+    let limit = Limit::of(target, &request, now);
+    if limit.deadline.is_expired() {
+        return Err(limit.exceeded(target, Progress::Unsent));
+    }
+    target.address(&mut request)?;
+    let active = target.metrics.active.track();
+    let permit = target.breaker.try_acquire()?;
+    let mut tried = Vec::new();
+    let mut failed = None;
+    let (error, judged) = loop {
+        let mut picked = match target.pick(&tried, limit.deadline).await {
+            Ok(picked) => picked,
+            // When all were tried, what the last one did says more.
+            Err(none) => break failed.unwrap_or_else(|| (none.into(), Classification::IGNORE)),
+        };
+        limit.deadline.write_to(request.headers_mut());
+        let mut progress = Progress::default();
+        let sending = send(connections, &picked, request, &mut progress);
+        let (error, unsent) = match time::timeout_at(limit.deadline.instant(), sending).await {
+            Ok(Ok(response)) => {
+                let judged = Http::default().classify_head(response.status(), response.headers());
+                picked.record(&judged);
+                permit.complete(&judged);
+                let in_flight = InFlight::new(picked, active);
+                let service = target.name().clone();
+                return Ok(response.map(|body| ResponseBody::new(body, service, in_flight)));
+            }
+            Ok(Err(Failed { error, request })) => (error, request),
+            Err(_elapsed) => {
+                let judged = limit.blame();
+                picked.record(&judged);
+                break (limit.exceeded(target, progress), judged);
+            }
+        };
+        let judged = judge(&error);
+        picked.record(&judged);
+        let service = target.name().clone();
+        match unsent {
+            Some(unsent) => {
+                let error = Error::Connect {
+                    service,
+                    source: error,
+                };
+                tried.push(picked.instance().id.clone());
+                if tried.len() >= target.settings.attempts {
+                    break (error, judged);
+                }
+                failed = Some((error, judged));
+                request = *unsent;
+            }
+            None => {
+                let source = error;
+                break (Error::Transport { service, source }, judged);
+            }
+        }
+    };
+    permit.complete(&judged);
+    Err(error)
+}
+
+async fn send(
+    connections: &Connections,
+    picked: &Picked,
+    request: Request<Body>,
+    progress: &mut Progress,
+) -> Result<crate::transport::TransportResponse, Failed> {
+    if picked.instance().scheme != Scheme::Http {
+        return Err(Failed {
+            error: TransportError::InvalidRequest {
+                reason: "the instance speaks TLS, which this client does not",
+            },
+            request: Some(Box::new(request)),
+        });
+    }
+    connections.exchange(picked.addr(), request, progress).await
+}
+
+/// What a failure says about the instance and the service.
+const fn judge(error: &TransportError) -> Classification {
+    if error.is_own_fault() {
+        Classification::IGNORE
+    } else {
+        Classification::FAILURE
+    }
+}
+
+/// How long the call may take, and on whose word.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    deadline: Deadline,
+    allotted: Duration,
+    timeout: Duration,
+}
+
+impl Limit {
+    fn of(target: &Target, request: &Request<Body>, now: Instant) -> Self {
+        let asked = request.extensions().get::<CallTimeout>();
+        let timeout = asked
+            .map_or(target.settings.timeout, |asked| asked.0)
+            .min(Deadline::MAX);
+        let own = Deadline::at(now + timeout);
+        let deadline = match Deadline::of(request.extensions()) {
+            Some(callers) => callers.min(own),
+            None => own,
+        };
+        Self {
+            deadline,
+            allotted: deadline.instant().saturating_duration_since(now),
+            timeout,
+        }
+    }
+
+    /// A callee is blamed for silence only if it had a fair part of the usual time: otherwise whoever
+    /// sends short deadlines could open the breaker for everybody.
+    fn blame(self) -> Classification {
+        if self.allotted >= self.timeout / 2 {
+            Classification::FAILURE
+        } else {
+            Classification::IGNORE
+        }
+    }
+
+    fn exceeded(self, target: &Target, progress: Progress) -> Error {
+        let service = target.name().clone();
+        let is_unsent = progress == Progress::Unsent;
+        if self.allotted < self.timeout {
+            Error::DeadlineExceeded { service, is_unsent }
+        } else {
+            Error::Timeout {
+                service,
+                timeout: self.timeout,
+                is_unsent,
+            }
+        }
+    }
+}

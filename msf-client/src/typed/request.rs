@@ -1,0 +1,192 @@
+//! Building a request.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
+use msf_core::{BoxError, body::Body, deadline::Deadline};
+use serde::Serialize;
+
+use super::{query, response::Response};
+use crate::{Error, ServiceClient, client::CallTimeout};
+
+/// A request to one service, built step by step. Made by [`ServiceClient::get`] and its siblings.
+///
+/// What is invalid on the way is kept and becomes the error of [`send`](Self::send).
+///
+/// ```
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # use msf_client::Client;
+/// # use msf_core::{body::Body, name::{InstanceId, ServiceName}, testing::TestServer};
+/// # use msf_registry::{Instance, Registry, backend::memory::MemoryRegistry};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), msf_core::BoxError> {
+/// # let server = TestServer::start(tower::service_fn(|request: Request<Body>| async {
+/// #     assert_eq!(request.headers()["idempotency-key"], "order-17");
+/// #     assert_eq!(request.uri(), "/charges?dry_run=yes");
+/// #     Ok::<_, Infallible>(Response::new(request.into_body()))
+/// # })).await;
+/// # let registry = Registry::new(MemoryRegistry::new());
+/// # let name = ServiceName::new("payment")?;
+/// # let instance = Instance::new(name.clone(), InstanceId::random(&name), server.addr());
+/// # let registration = registry.register(instance);
+/// # registration.registered().await?;
+/// # let client = Client::builder(registry).build()?;
+/// # let payment = client.service("payment")?;
+/// let charge = serde_json::json!({"order_id": 17, "amount": 2500});
+/// let response = payment
+///     .post("/charges")
+///     .query("dry_run", "yes")
+///     .idempotency_key("order-17")
+///     .json(&charge)
+///     .send()
+///     .await?;
+/// assert_eq!(response.json::<serde_json::Value>().await?, charge);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a request is not made before `send`"]
+pub struct RequestBuilder {
+    client: ServiceClient,
+    path: String,
+    request: Request<Body>,
+    timeout: Option<Duration>,
+    error: Option<BoxError>,
+}
+
+impl RequestBuilder {
+    pub(crate) fn new(client: ServiceClient, method: Method, path: &str) -> Self {
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = method;
+        Self {
+            client,
+            path: path.to_owned(),
+            request,
+            timeout: None,
+            error: None,
+        }
+    }
+
+    /// Adds `name=value` to the query; both are percent-encoded.
+    pub fn query(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        query::append(&mut self.path, name, value.as_ref());
+        self
+    }
+
+    /// Sets a header.
+    pub fn header<N, V>(mut self, name: N, value: V) -> Self
+    where
+        N: TryInto<HeaderName, Error: Into<BoxError>>,
+        V: TryInto<HeaderValue, Error: Into<BoxError>>,
+    {
+        match (name.try_into(), value.try_into()) {
+            (Ok(name), Ok(value)) => {
+                self.request.headers_mut().insert(name, value);
+                self
+            }
+            (Err(error), _) => self.fail(error),
+            (_, Err(error)) => self.fail(error),
+        }
+    }
+
+    /// Names the operation, so that the callee does it once however often it is sent.
+    pub fn idempotency_key(self, key: &str) -> Self {
+        self.header("idempotency-key", key)
+    }
+
+    /// Sets the whole value of `Authorization`, instead of the client's own credentials. It is marked
+    /// as sensitive.
+    pub fn bearer(mut self, mut authorization: HeaderValue) -> Self {
+        authorization.set_sensitive(true);
+        self.request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, authorization);
+        self
+    }
+
+    /// Sets the timeout of this call instead of the client's, for the whole answer.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Passes on the deadline of the request that is being served; the earlier one holds.
+    pub fn deadline(mut self, deadline: Deadline) -> Self {
+        deadline.tighten(self.request.extensions_mut());
+        self
+    }
+
+    /// Sends a value as JSON.
+    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(bytes) => {
+                let json = HeaderValue::from_static("application/json");
+                let headers = self.request.headers_mut();
+                headers.entry(header::CONTENT_TYPE).or_insert(json);
+                self.body(bytes)
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Sends a body as it is; [`Body::new`] takes streams.
+    pub fn body(mut self, body: impl Into<Body>) -> Self {
+        *self.request.body_mut() = body.into();
+        self
+    }
+
+    /// Sends the request and waits for the head of the answer. An error status is an answer;
+    /// [`Response::ok`] makes it an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; [`Error::is_unsent`] says whether the request may be sent again.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`ServiceClient::call`].
+    pub async fn send(self) -> Result<Response, Error> {
+        let Self {
+            client,
+            path,
+            mut request,
+            timeout,
+            error,
+        } = self;
+        if let Some(source) = error {
+            return Err(Error::InvalidRequest { source });
+        }
+        *request.uri_mut() = origin_form(&path)?;
+        let timeout = timeout.unwrap_or_else(|| client.timeout());
+        let own = Deadline::after(timeout);
+        let deadline = Deadline::of(request.extensions()).map_or(own, |it| it.min(own));
+        let own_timeout = (deadline == own).then_some(timeout);
+        request.extensions_mut().insert(CallTimeout(timeout));
+        let response = client.call(request).await?;
+        let (service, limit) = (client.name().clone(), client.body_limit());
+        Ok(Response::new(
+            response,
+            service,
+            deadline,
+            own_timeout,
+            limit,
+        ))
+    }
+
+    fn fail(mut self, error: impl Into<BoxError>) -> Self {
+        self.error.get_or_insert_with(|| error.into());
+        self
+    }
+}
+
+fn origin_form(path: &str) -> Result<Uri, Error> {
+    if !path.starts_with('/') {
+        let source = format!("the path {path:?} does not begin with '/'").into();
+        return Err(Error::InvalidRequest { source });
+    }
+    path.parse().map_err(|error: http::uri::InvalidUri| {
+        let source = error.into();
+        Error::InvalidRequest { source }
+    })
+}
