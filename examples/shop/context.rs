@@ -1,6 +1,7 @@
 //! What a service of the shop is given, and what it gives back.
 
 use axum::Router;
+use msf_auth::Keys;
 use msf_core::{BoxError, clock::WallClock, health::Check, metrics::Metrics, task::Task};
 
 use crate::paths::DataDir;
@@ -15,7 +16,7 @@ pub(crate) struct Context {
     /// Wall time, for what is stored and signed.
     pub(crate) clock: WallClock,
     /// The keys of the users' tokens; the user service has its own.
-    pub(crate) user_keys: msf_auth::Keys,
+    pub(crate) user_keys: Keys,
     /// Calls other services by their names.
     pub(crate) client: msf_client::Client,
 }

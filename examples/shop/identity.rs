@@ -14,28 +14,28 @@ use msf_core::{
 use crate::ids::UserId;
 
 /// Who issues the tokens of users.
-pub const USER_ISSUER: &str = "https://user.shop";
+pub(crate) const USER_ISSUER: &str = "https://user.shop";
 
 /// Who issues the tokens with which the order service calls others.
-pub const ORDER_ISSUER: &str = "https://order.shop";
+pub(crate) const ORDER_ISSUER: &str = "https://order.shop";
 
 /// For whom the tokens of users are.
-pub const AUDIENCE: &str = "shop";
+pub(crate) const AUDIENCE: &str = "shop";
 
 /// Scopes that only staff has.
-pub const ORDERS_ADMIN: &str = "orders:admin";
-pub const USERS_ADMIN: &str = "users:admin";
+pub(crate) const ORDERS_ADMIN: &str = "orders:admin";
+pub(crate) const USERS_ADMIN: &str = "users:admin";
 
 /// What a user is to the shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     Customer,
     Staff,
 }
 
 impl Role {
     /// What a token of such a user allows.
-    pub fn scopes(self) -> &'static [&'static str] {
+    pub(crate) fn scopes(self) -> &'static [&'static str] {
         const STAFF: [&str; 8] = [
             "users:self",
             "orders:read",
@@ -58,7 +58,7 @@ impl Role {
 /// # Errors
 ///
 /// [`InvalidVerifier`].
-pub fn verifier(
+pub(crate) fn verifier(
     users: impl Into<Keys>,
     orders_at: Option<(&str, KeySet)>,
 ) -> Result<Verifier, InvalidVerifier> {
@@ -84,7 +84,7 @@ pub fn verifier(
 /// # Errors
 ///
 /// When the file is missing or no key set.
-pub fn read_jwks(path: &Path) -> Result<KeySet, BoxError> {
+pub(crate) fn read_jwks(path: &Path) -> Result<KeySet, BoxError> {
     Ok(KeySet::parse(&std::fs::read(path)?)?)
 }
 
@@ -93,7 +93,7 @@ pub fn read_jwks(path: &Path) -> Result<KeySet, BoxError> {
 /// # Errors
 ///
 /// `forbidden`, for a service.
-pub fn user_of(caller: &Principal) -> Result<UserId, Problem> {
+pub(crate) fn user_of(caller: &Principal) -> Result<UserId, Problem> {
     match caller.subject().parse() {
         Ok(user) if !caller.is_service() => Ok(user),
         _ => Err(Problem::new(Code::Forbidden).with_detail("this is for users")),
@@ -101,6 +101,6 @@ pub fn user_of(caller: &Principal) -> Result<UserId, Problem> {
 }
 
 /// Whether the caller is that user or has the staff's scope.
-pub fn is_or_has(caller: &Principal, user: UserId, staff: &str) -> bool {
+pub(crate) fn is_or_has(caller: &Principal, user: UserId, staff: &str) -> bool {
     caller.has_scope(staff) || user_of(caller).is_ok_and(|own| own == user)
 }

@@ -3,10 +3,11 @@
 //! `cargo run --example shop` starts this program, which starts itself again as each of its services
 //! ([`supervisor`]); [`service`] is the life of one of them.
 
+mod audit;
 mod cli;
-mod demo;
 mod context;
 mod db;
+mod demo;
 mod events;
 mod gateway;
 mod identity;
@@ -32,6 +33,7 @@ mod user;
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -46,11 +48,24 @@ fn main() -> ExitCode {
         }
     };
     match command {
-        Command::Audit(_dir) => say("audit"),
+        Command::Audit(dir) => check_books(&dir),
         Command::Help => say(HELP),
         Command::Run(options) => run::run(options),
         Command::Service(settings) => service::run(*settings),
         Command::Version => say(concat!("msf shop ", env!("CARGO_PKG_VERSION"), "\n")),
+    }
+}
+
+fn check_books(dir: &Path) -> ExitCode {
+    let (agreed, found) = match audit::audit(dir) {
+        Ok(report) => (report.is_clean(), report.to_string()),
+        Err(error) => (false, format!("error: {error}\n")),
+    };
+    say(&found);
+    if agreed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 

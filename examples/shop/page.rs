@@ -9,12 +9,12 @@ const LIMIT: u32 = 20;
 const LIMIT_MAX: u32 = 100;
 
 /// How many entries are answered: what was asked for, within the bounds.
-pub fn limit(asked: Option<u32>) -> u32 {
+pub(crate) fn limit(asked: Option<u32>) -> u32 {
     asked.unwrap_or(LIMIT).clamp(1, LIMIT_MAX)
 }
 
 /// Where the next page is (RFC 8288), when this one is full.
-pub fn next(
+pub(crate) fn next(
     path: &str,
     parameter: &str,
     entries: usize,
@@ -24,7 +24,8 @@ pub fn next(
     let mut headers = HeaderMap::new();
     let is_full = entries >= usize::try_from(limit).unwrap_or(usize::MAX);
     if let Some(last) = last.filter(|_| is_full) {
-        let link = format!("<{path}?{parameter}={last}&limit={limit}>; rel=\"next\"");
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let link = format!("<{path}{joint}{parameter}={last}&limit={limit}>; rel=\"next\"");
         if let Ok(link) = HeaderValue::try_from(link) {
             headers.insert(header::LINK, link);
         }

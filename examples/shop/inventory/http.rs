@@ -37,10 +37,21 @@ pub(super) fn router(app: App, verifier: Verifier) -> Result<Router, InvalidRout
     Ok(SecureRouter::new(verifier)
         .public("/api/inventory/products", get(list))
         .public("/api/inventory/products/{id}", get(show))
-        .public("/api/inventory/products/{id}/availability", get(availability))
+        .public(
+            "/api/inventory/products/{id}/availability",
+            get(availability),
+        )
         .route("/internal/reservations", order_service(), post(reserve))
-        .route("/internal/reservations/{order_id}/release", order_service(), post(release))
-        .route("/internal/reservations/{order_id}/commit", order_service(), post(commit))
+        .route(
+            "/internal/reservations/{order_id}/release",
+            order_service(),
+            post(release),
+        )
+        .route(
+            "/internal/reservations/{order_id}/commit",
+            order_service(),
+            post(commit),
+        )
         .into_router()?
         .with_state(app))
 }
@@ -63,14 +74,17 @@ async fn list(
         .read(move |tx| store::products(tx, after, limit))
         .await?;
     let last = products.last().map(|product| product.id);
-    let next = page::next("/api/inventory/products", "after", products.len(), limit, last);
+    let next = page::next(
+        "/api/inventory/products",
+        "after",
+        products.len(),
+        limit,
+        last,
+    );
     Ok((next, Json(products)))
 }
 
-async fn show(
-    State(app): State<App>,
-    Path(id): Path<ProductId>,
-) -> Result<Json<Product>, Problem> {
+async fn show(State(app): State<App>, Path(id): Path<ProductId>) -> Result<Json<Product>, Problem> {
     Ok(Json(product(&app, id).await?))
 }
 
@@ -139,8 +153,9 @@ async fn release(
     let released: Result<_, DbError> = app.db.write(move |tx| store::release(tx, order, now)).await;
     match released? {
         Released::Done => Ok(Json(Settled { order_id: order })),
-        Released::Committed => Err(Problem::new(Code::Conflict)
-            .with_detail("the goods have left the house")),
+        Released::Committed => {
+            Err(Problem::new(Code::Conflict).with_detail("the goods have left the house"))
+        }
     }
 }
 
@@ -152,8 +167,9 @@ async fn commit(
     let committed: Result<_, DbError> = app.db.write(move |tx| store::commit(tx, order, now)).await;
     match committed? {
         Committed::Done => Ok(Json(Settled { order_id: order })),
-        Committed::NotReserved => Err(Problem::new(Code::Conflict)
-            .with_detail("nothing is put aside for this order")),
+        Committed::NotReserved => {
+            Err(Problem::new(Code::Conflict).with_detail("nothing is put aside for this order"))
+        }
     }
 }
 

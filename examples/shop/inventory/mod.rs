@@ -1,12 +1,12 @@
 //! The inventory service: what there is, what it costs, and what is put aside for whom.
 
 mod catalogue;
-pub mod domain;
+pub(crate) mod domain;
 mod http;
-pub mod store;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
-pub mod wire;
+pub(crate) mod wire;
 
 use msf_core::health::Check;
 
@@ -21,7 +21,7 @@ use crate::{
 /// # Errors
 ///
 /// When the database or the order service's public key cannot be opened.
-pub async fn open(ctx: &Context) -> Result<Parts, OpenError> {
+pub(crate) async fn open(ctx: &Context) -> Result<Parts, OpenError> {
     let db = Db::open(ctx.data.database("inventory"), store::MIGRATIONS)
         .await
         .map_err(OpenError::because("the database cannot be opened"))?;

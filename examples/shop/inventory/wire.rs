@@ -9,34 +9,34 @@ use crate::ids::OrderId;
 /// `POST /internal/reservations`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ReserveRequest {
-    pub order_id: OrderId,
-    pub items: Vec<Line>,
+pub(crate) struct ReserveRequest {
+    pub(crate) order_id: OrderId,
+    pub(crate) items: Vec<Line>,
 }
 
 /// Everything is put aside, at these prices.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Reservation {
-    pub order_id: OrderId,
-    pub items: Vec<PricedLine>,
+pub(crate) struct Reservation {
+    pub(crate) order_id: OrderId,
+    pub(crate) items: Vec<PricedLine>,
 }
 
 /// A release or a commit is done.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Settled {
-    pub order_id: OrderId,
+pub(crate) struct Settled {
+    pub(crate) order_id: OrderId,
 }
 
 /// Why nothing is put aside; `409 conflict` with the member `reason`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     OutOfStock(Vec<Shortage>),
     CalledOff,
 }
 
 /// The values of the member `reason`.
-pub const OUT_OF_STOCK: &str = "out_of_stock";
-pub const CALLED_OFF: &str = "called_off";
+pub(crate) const OUT_OF_STOCK: &str = "out_of_stock";
+pub(crate) const CALLED_OFF: &str = "called_off";
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {

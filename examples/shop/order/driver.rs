@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     db::{Db, DbError},
-    ids::OrderId,
+    ids::{OrderId, UserId},
     money::Money,
     timestamp::Timestamp,
 };
@@ -161,7 +161,7 @@ impl Driver {
         let card = card
             .map_err(|error| Unknown(error.to_string()))?
             .ok_or_else(|| Unknown("the order is gone".to_owned()))?;
-        let bound_to = bound_to(order, &card.idempotency_key);
+        let bound_to = bound_to(order.customer_id, &card.idempotency_key);
         let token = self.vault.open_card(&card.sealed, &bound_to);
         Ok(ChargeOrder {
             order_id: id,
@@ -184,9 +184,9 @@ impl Driver {
     }
 }
 
-/// To which order a sealed card belongs.
-pub(crate) fn bound_to(order: &Order, idempotency_key: &str) -> String {
-    format!("{}/{idempotency_key}", order.customer_id)
+/// To which order a sealed card belongs, known before the order has a number.
+pub(crate) fn bound_to(customer: UserId, idempotency_key: &str) -> String {
+    format!("{customer}/{idempotency_key}")
 }
 
 fn reserved(order: &Order, answer: Reserve) -> (Outcome, Facts) {

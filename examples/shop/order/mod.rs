@@ -3,8 +3,11 @@
 mod dispatch;
 mod domain;
 mod driver;
+mod http;
 mod ports;
+mod request;
 mod saga;
+mod service;
 mod store;
 mod vault;
 mod waiters;

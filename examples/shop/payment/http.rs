@@ -41,7 +41,11 @@ pub(super) fn router(app: App, verifier: Verifier) -> Result<Router, InvalidRout
         .route("/api/payments", read(), get(list))
         .route("/api/payments/{id}", read(), get(show))
         .route("/internal/charges", order_service(), post(charge))
-        .route("/internal/charges/{order_id}/refund", order_service(), post(refund))
+        .route(
+            "/internal/charges/{order_id}/refund",
+            order_service(),
+            post(refund),
+        )
         .into_router()?
         .with_state(app))
 }
@@ -118,9 +122,10 @@ async fn charge(
         }
     };
     match charged {
-        Charged::New { payment_id, status } => {
-            Ok((StatusCode::CREATED, Json(ChargeAnswer { payment_id, status })))
-        }
+        Charged::New { payment_id, status } => Ok((
+            StatusCode::CREATED,
+            Json(ChargeAnswer { payment_id, status }),
+        )),
         Charged::Before { payment_id, status } => {
             Ok((StatusCode::OK, Json(ChargeAnswer { payment_id, status })))
         }

@@ -13,27 +13,27 @@ use crate::{
 /// No `Debug`: it holds a card token.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ChargeRequest {
-    pub order_id: OrderId,
-    pub customer_id: UserId,
-    pub amount: Money,
-    pub payment_method: String,
-    pub card_token: String,
+pub(crate) struct ChargeRequest {
+    pub(crate) order_id: OrderId,
+    pub(crate) customer_id: UserId,
+    pub(crate) amount: Money,
+    pub(crate) payment_method: String,
+    pub(crate) card_token: String,
 }
 
 /// A charge was decided.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ChargeAnswer {
-    pub payment_id: String,
-    pub status: Status,
+pub(crate) struct ChargeAnswer {
+    pub(crate) payment_id: String,
+    pub(crate) status: Status,
 }
 
 /// A charge is called off, or was never made.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct RefundAnswer {
-    pub order_id: OrderId,
-    pub status: Status,
+pub(crate) struct RefundAnswer {
+    pub(crate) order_id: OrderId,
+    pub(crate) status: Status,
 }
 
 /// The one method of payment.
-pub const CARD: &str = "card";
+pub(crate) const CARD: &str = "card";

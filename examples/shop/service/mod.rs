@@ -15,8 +15,8 @@ use msf_core::{
 };
 use tokio::{runtime, select, time::Instant};
 
-pub(crate) use self::{end::STOP, running::Service, wiring::start};
 use self::end::{End, Ending};
+pub(crate) use self::{end::STOP, running::Service, wiring::start};
 use crate::settings::{ServiceSettings, WORKERS};
 
 /// Runs one service until the shop tells it to end or dies.

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use msf_auth::{JwksFetchError, RemoteKeys};
 use msf_client::Client;
 use msf_core::{
-    BoxError, clock::WallClock,
+    BoxError,
+    clock::WallClock,
     host::{HostConfig, ServiceHost, ServiceHostBuilder},
     metrics::Metrics,
     name::ServiceName,
@@ -17,7 +18,7 @@ use super::running::{Background, Server, Service};
 use crate::{
     context::Context,
     gateway, identity, inventory, order, payment, registry,
-    settings::{DRAIN_MAX, Kind, ServiceSettings, START_MAX},
+    settings::{DRAIN_MAX, Kind, START_MAX, ServiceSettings},
     user,
 };
 
@@ -50,7 +51,13 @@ pub(crate) async fn start(settings: &ServiceSettings, began: Instant) -> Result<
             let registration = register(&registry, settings, host.addr()).await?;
             let background = Background::Tasks(parts.background);
             let server = Server::Host(host);
-            Ok(Service::new(settings, began, server, Some(registration), background))
+            Ok(Service::new(
+                settings,
+                began,
+                server,
+                Some(registration),
+                background,
+            ))
         }
     }
 }
@@ -89,7 +96,9 @@ fn host(settings: &ServiceSettings) -> ServiceHostBuilder {
 }
 
 fn context(settings: &ServiceSettings, metrics: &Metrics) -> Result<Context, BoxError> {
-    let registry = settings.registry.ok_or("a service needs the registry's address")?;
+    let registry = settings
+        .registry
+        .ok_or("a service needs the registry's address")?;
     let registry = registry::connect(registry, metrics)?;
     let client = Client::builder(registry).metrics(metrics).build()?;
     Ok(Context {

@@ -10,23 +10,23 @@ use crate::{identity::Role, ids::UserId, timestamp::Timestamp};
 
 /// A user as the database knows it.
 #[derive(Clone, Debug)]
-pub struct User {
-    pub id: UserId,
-    pub name: String,
-    pub email: Email,
+pub(crate) struct User {
+    pub(crate) id: UserId,
+    pub(crate) name: String,
+    pub(crate) email: Email,
     /// The hash, as a PHC string.
-    pub password: Secret<String>,
-    pub role: Role,
-    pub created_at: Timestamp,
+    pub(crate) password: Secret<String>,
+    pub(crate) role: Role,
+    pub(crate) created_at: Timestamp,
 }
 
 /// A user as it is shown to itself and to staff.
 #[derive(Clone, Debug, Serialize)]
-pub struct Profile {
-    pub id: UserId,
-    pub name: String,
-    pub email: Email,
-    pub created_at: Timestamp,
+pub(crate) struct Profile {
+    pub(crate) id: UserId,
+    pub(crate) name: String,
+    pub(crate) email: Email,
+    pub(crate) created_at: Timestamp,
 }
 
 impl From<User> for Profile {
@@ -42,13 +42,13 @@ impl From<User> for Profile {
 
 /// An address in the one spelling by which accounts are told apart: trimmed, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Email(String);
+pub(crate) struct Email(String);
 
 impl Email {
     /// Normalises an address; `None` when it cannot be one.
     ///
     /// Whether mail arrives there only a mail can tell, so this looks at the form alone.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let email = text.trim().to_lowercase();
         let (local, domain) = email.rsplit_once('@')?;
         let fits = email.len() <= EMAIL_MAX
@@ -61,19 +61,19 @@ impl Email {
     }
 
     /// The address.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// An address that was normalised before it was stored.
-    pub fn stored(text: String) -> Self {
+    pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
 }
 
 /// Collects what is wrong with a request, so that all of it is told at once.
 #[derive(Debug, Default)]
-pub struct Faults(Option<Problem>);
+pub(crate) struct Faults(Option<Problem>);
 
 impl Faults {
     fn add(&mut self, pointer: &str, detail: impl Into<String>) {
@@ -85,7 +85,7 @@ impl Faults {
     }
 
     /// A name: trimmed, 1 to 100 characters.
-    pub fn name(&mut self, text: &str) -> String {
+    pub(crate) fn name(&mut self, text: &str) -> String {
         let name = text.trim();
         let length = name.chars().count();
         if !(1..=NAME_MAX).contains(&length) || name.chars().any(char::is_control) {
@@ -95,7 +95,7 @@ impl Faults {
     }
 
     /// An address.
-    pub fn email(&mut self, text: &str) -> Option<Email> {
+    pub(crate) fn email(&mut self, text: &str) -> Option<Email> {
         let email = Email::parse(text);
         if email.is_none() {
             self.add("/email", "is not an e-mail address");
@@ -104,13 +104,24 @@ impl Faults {
     }
 
     /// A new password: long enough, and not what everybody can guess.
-    pub fn password(&mut self, text: String, name: &str, email: Option<&Email>) -> Secret<String> {
+    pub(crate) fn password(
+        &mut self,
+        text: String,
+        name: &str,
+        email: Option<&Email>,
+    ) -> Secret<String> {
         let length = text.chars().count();
         let lower = text.to_lowercase();
         if length < PASSWORD_MIN {
-            self.add("/password", format!("must have at least {PASSWORD_MIN} characters"));
+            self.add(
+                "/password",
+                format!("must have at least {PASSWORD_MIN} characters"),
+            );
         } else if text.len() > PASSWORD_MAX {
-            self.add("/password", format!("must have at most {PASSWORD_MAX} bytes"));
+            self.add(
+                "/password",
+                format!("must have at most {PASSWORD_MAX} bytes"),
+            );
         } else if lower == name.to_lowercase() || email.is_some_and(|email| email.0 == lower) {
             self.add("/password", "must not be the name or the address");
         }
@@ -118,7 +129,7 @@ impl Faults {
     }
 
     /// Something else that is wrong.
-    pub fn other(&mut self, pointer: &str, detail: &str) {
+    pub(crate) fn other(&mut self, pointer: &str, detail: &str) {
         self.add(pointer, detail);
     }
 
@@ -127,7 +138,7 @@ impl Faults {
     /// # Errors
     ///
     /// `validation_failed`, when anything was.
-    pub fn check(self) -> Result<(), Problem> {
+    pub(crate) fn check(self) -> Result<(), Problem> {
         self.0.map_or(Ok(()), Err)
     }
 }
@@ -149,7 +160,16 @@ mod tests {
         let ada = Email::parse("ada@example.com");
         assert!(ada.is_some());
         assert_eq!(Email::parse("  Ada@Example.COM\n"), ada);
-        for text in ["", "ada", "@example.com", "ada@", "ada@com", "a b@x.y", "a@b@x.y", "a@x..y"] {
+        for text in [
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada@com",
+            "a b@x.y",
+            "a@b@x.y",
+            "a@x..y",
+        ] {
             assert_eq!(Email::parse(text), None, "{text}");
         }
     }

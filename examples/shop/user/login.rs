@@ -18,11 +18,11 @@ use crate::{
 
 /// Checks who somebody is.
 #[derive(Clone)]
-pub struct Login {
-    pub db: Db,
-    pub passwords: Passwords,
+pub(crate) struct Login {
+    pub(crate) db: Db,
+    pub(crate) passwords: Passwords,
     /// By address, whether there is such an account or not.
-    pub limiter: RateLimiter<Email>,
+    pub(crate) limiter: RateLimiter<Email>,
 }
 
 impl Login {
@@ -32,7 +32,7 @@ impl Login {
     ///
     /// `rate_limited` after too many tries for the address, else `invalid_token` for every reason that
     /// lies in the address or the password.
-    pub async fn check(
+    pub(crate) async fn check(
         &self,
         email: Email,
         password: Secret<String>,
@@ -51,7 +51,7 @@ impl Login {
     /// # Errors
     ///
     /// As [`check`](Self::check).
-    pub async fn confirm(
+    pub(crate) async fn confirm(
         &self,
         user: User,
         password: Secret<String>,

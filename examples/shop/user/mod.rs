@@ -4,7 +4,7 @@ mod domain;
 mod http;
 mod login;
 mod seed;
-pub mod store;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +23,7 @@ use crate::{
 /// # Errors
 ///
 /// When the database or the key cannot be opened.
-pub async fn open(ctx: &Context) -> Result<Parts, OpenError> {
+pub(crate) async fn open(ctx: &Context) -> Result<Parts, OpenError> {
     let db = Db::open(ctx.data.database("users"), store::MIGRATIONS)
         .await
         .map_err(OpenError::because("the database cannot be opened"))?;

@@ -11,9 +11,19 @@ use crate::{
 };
 
 /// Name, address, password, role. The passwords are printed by the shop; there is nothing to keep secret.
-pub const ACCOUNTS: [(&str, &str, &str, Role); 2] = [
-    ("Ada Lovelace", "ada@example.com", "lovelace-1815", Role::Customer),
-    ("Grace Hopper", "grace@example.com", "hopper-1906", Role::Staff),
+pub(crate) const ACCOUNTS: [(&str, &str, &str, Role); 2] = [
+    (
+        "Ada Lovelace",
+        "ada@example.com",
+        "lovelace-1815",
+        Role::Customer,
+    ),
+    (
+        "Grace Hopper",
+        "grace@example.com",
+        "hopper-1906",
+        Role::Staff,
+    ),
 ];
 
 /// Adds the accounts to an empty database.
@@ -21,7 +31,7 @@ pub const ACCOUNTS: [(&str, &str, &str, Role); 2] = [
 /// # Errors
 ///
 /// When a password cannot be hashed or a row not be written.
-pub async fn seed(db: &Db, passwords: &Passwords, clock: WallClock) -> Result<(), BoxError> {
+pub(crate) async fn seed(db: &Db, passwords: &Passwords, clock: WallClock) -> Result<(), BoxError> {
     if !db.read::<_, DbError>(store::is_empty).await? {
         return Ok(());
     }

@@ -11,7 +11,8 @@ use super::domain::{Email, User};
 use crate::{db::DbError, events, identity::Role, ids::UserId, timestamp::Timestamp};
 
 /// The schema. Ids are never given twice: a token of a deleted user must not become another's.
-pub const MIGRATIONS: &[&str] = &["
+pub(crate) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE users (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     name       TEXT NOT NULL,
@@ -21,14 +22,16 @@ CREATE TABLE users (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT;
-", events::SCHEMA];
+",
+    events::SCHEMA,
+];
 
 /// Adds a user; `None` when the address is taken.
 ///
 /// # Errors
 ///
 /// [`DbError`].
-pub fn create(
+pub(crate) fn create(
     tx: &Transaction<'_>,
     name: &str,
     email: &Email,
@@ -56,8 +59,12 @@ pub fn create(
 /// # Errors
 ///
 /// [`DbError`].
-pub fn is_empty(tx: &Transaction<'_>) -> Result<bool, DbError> {
-    Ok(tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM users)", [], |row| row.get(0))?)
+pub(crate) fn is_empty(tx: &Transaction<'_>) -> Result<bool, DbError> {
+    Ok(
+        tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM users)", [], |row| {
+            row.get(0)
+        })?,
+    )
 }
 
 /// A user by its id.
@@ -65,7 +72,7 @@ pub fn is_empty(tx: &Transaction<'_>) -> Result<bool, DbError> {
 /// # Errors
 ///
 /// [`DbError`].
-pub fn by_id(tx: &Transaction<'_>, id: UserId) -> Result<Option<User>, DbError> {
+pub(crate) fn by_id(tx: &Transaction<'_>, id: UserId) -> Result<Option<User>, DbError> {
     let mut select = tx.prepare_cached(
         "SELECT id, name, email, password, role, created_at FROM users WHERE id = ?1",
     )?;
@@ -77,7 +84,7 @@ pub fn by_id(tx: &Transaction<'_>, id: UserId) -> Result<Option<User>, DbError> 
 /// # Errors
 ///
 /// [`DbError`].
-pub fn by_email(tx: &Transaction<'_>, email: &Email) -> Result<Option<User>, DbError> {
+pub(crate) fn by_email(tx: &Transaction<'_>, email: &Email) -> Result<Option<User>, DbError> {
     let mut select = tx.prepare_cached(
         "SELECT id, name, email, password, role, created_at FROM users WHERE email = ?1",
     )?;
@@ -89,7 +96,7 @@ pub fn by_email(tx: &Transaction<'_>, email: &Email) -> Result<Option<User>, DbE
 /// # Errors
 ///
 /// [`DbError`].
-pub fn users(tx: &Transaction<'_>, after: i64, limit: u32) -> Result<Vec<User>, DbError> {
+pub(crate) fn users(tx: &Transaction<'_>, after: i64, limit: u32) -> Result<Vec<User>, DbError> {
     let mut select = tx.prepare_cached(
         "SELECT id, name, email, password, role, created_at FROM users
          WHERE id > ?1 ORDER BY id LIMIT ?2",
@@ -100,10 +107,10 @@ pub fn users(tx: &Transaction<'_>, after: i64, limit: u32) -> Result<Vec<User>, 
 
 /// What is to change of a user.
 #[derive(Clone, Debug, Default)]
-pub struct Changes {
-    pub name: Option<String>,
-    pub email: Option<Email>,
-    pub hash: Option<String>,
+pub(crate) struct Changes {
+    pub(crate) name: Option<String>,
+    pub(crate) email: Option<Email>,
+    pub(crate) hash: Option<String>,
 }
 
 /// Changes a user whose password still is `hash`; what came of it.
@@ -111,7 +118,7 @@ pub struct Changes {
 /// # Errors
 ///
 /// [`DbError`].
-pub fn update(
+pub(crate) fn update(
     tx: &Transaction<'_>,
     read: &User,
     changes: &Changes,
@@ -142,7 +149,7 @@ pub fn update(
 
 /// What came of an update.
 #[derive(Clone, Debug)]
-pub enum Updated {
+pub(crate) enum Updated {
     Done(User),
     EmailTaken,
     /// The user was deleted, or its password changed, since it was read.
@@ -154,7 +161,7 @@ pub enum Updated {
 /// # Errors
 ///
 /// [`DbError`].
-pub fn delete(tx: &Transaction<'_>, id: UserId) -> Result<bool, DbError> {
+pub(crate) fn delete(tx: &Transaction<'_>, id: UserId) -> Result<bool, DbError> {
     Ok(tx.execute("DELETE FROM users WHERE id = ?1", [id])? > 0)
 }
 
