@@ -2,5 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod callee;
+mod cost;
 mod hostile;
+mod service;
 mod transport;
+mod world;
