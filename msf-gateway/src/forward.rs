@@ -111,7 +111,9 @@ impl Future for ForwardFuture {
             match this.state.as_mut().project() {
                 StateProjection::Refused { response } => {
                     let response = response.take();
-                    return Poll::Ready(Ok(response.expect("a future is not polled after it is ready")));
+                    return Poll::Ready(Ok(
+                        response.expect("a future is not polled after it is ready")
+                    ));
                 }
                 StateProjection::Verifying { verify, admission } => {
                     let verified = ready!(verify.poll(cx));

@@ -22,18 +22,11 @@ use msf_resilience::rate_limit::Allowed;
 use crate::{
     body::Proxied,
     gateway::CheckedRoute,
-    headers::{
-        forwarded::Forwarding,
-        hop_by_hop,
-        identity::IdentityHeaders,
-        message,
-        via,
-    },
+    headers::{forwarded::Forwarding, hop_by_hop, identity::IdentityHeaders, message, via},
     limit::{Key, RateKey},
     own::{OwnAnswers, OwnFuture, Scope},
     path::InvalidPath,
-    respond,
-    rewrite,
+    respond, rewrite,
     route::{Found, Table},
 };
 
@@ -96,7 +89,9 @@ impl Shared {
             Ok(()) => {
                 let (method, uri) = (request.method(), request.uri());
                 // 2. The gateway's own paths win, so that no route can hide a probe.
-                let own = self.own.answer(Scope::Public, method, uri.path(), uri.query());
+                let own = self
+                    .own
+                    .answer(Scope::Public, method, uri.path(), uri.query());
                 if own.is_some() {
                     return own;
                 }
@@ -140,7 +135,9 @@ impl Worker {
         };
         let route = match request.extensions_mut().remove() {
             Some(Target::Route(route)) => route,
-            Some(Target::Invalid(path)) => return Next::Refuse(Problem::from(path).into_response()),
+            Some(Target::Invalid(path)) => {
+                return Next::Refuse(Problem::from(path).into_response());
+            }
             Some(Target::MethodNotAllowed(allow)) => {
                 return Next::Refuse(respond::method_not_allowed(allow));
             }
@@ -155,7 +152,9 @@ impl Worker {
         hop_by_hop::strip_request(&mut parts.headers);
         shared.identity.strip(&mut parts.headers);
         let peer = parts.extensions.get().map(|it: &Connection| it.peer().ip());
-        let client = shared.forwarding.rewrite(peer, host.as_ref(), &mut parts.headers);
+        let client = shared
+            .forwarding
+            .rewrite(peer, host.as_ref(), &mut parts.headers);
         via::append(parts.version, &mut parts.headers);
 
         // 6. The limit per client, before the token: a signature costs more than a look into a table, and who
@@ -184,11 +183,7 @@ impl Worker {
     }
 
     /// The steps after the token.
-    pub(crate) fn authorised(
-        &self,
-        mut admission: Admission,
-        caller: Option<&Principal>,
-    ) -> Next {
+    pub(crate) fn authorised(&self, mut admission: Admission, caller: Option<&Principal>) -> Next {
         // 8. The policy of the route, which is a part of the route and not a list beside it.
         let decision = admission.route.policy.decide(caller, &PathParams::none());
         if let Some(refusal) = decision.refusal() {

@@ -1,9 +1,6 @@
 //! From the target that the client asked for to the one that is forwarded.
 
-use http::{
-    Request, Uri,
-    uri::PathAndQuery,
-};
+use http::{Request, Uri, uri::PathAndQuery};
 
 use crate::{
     own,
@@ -86,7 +83,11 @@ mod tests {
             ("http://shop", "", "/"),
             ("http://shop/%61/b", "/a", "/b"),
         ] {
-            assert_eq!(forwarded(target, prefix).as_deref(), Ok(expected), "{target}");
+            assert_eq!(
+                forwarded(target, prefix).as_deref(),
+                Ok(expected),
+                "{target}"
+            );
         }
     }
 

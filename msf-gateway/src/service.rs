@@ -71,7 +71,11 @@ impl GatewayService {
         Self { worker, stack }
     }
 
-    pub(crate) fn observed(worker: Arc<Worker>, trace: TraceLayer, metrics: &HttpMetricsLayer) -> Self {
+    pub(crate) fn observed(
+        worker: Arc<Worker>,
+        trace: TraceLayer,
+        metrics: &HttpMetricsLayer,
+    ) -> Self {
         let forward = Forward::new(Arc::clone(&worker));
         // The metrics inside of the trace, so that what they log has the ids of the request.
         let stack = Stack::Observed(trace.layer(metrics.layer(forward)));

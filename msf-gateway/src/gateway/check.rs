@@ -40,7 +40,10 @@ pub(super) fn routes(
     let mut checked = Vec::with_capacity(routes.len());
     for route in routes {
         let earlier = seen.entry(canonical_pattern(&route.pattern)).or_default();
-        if let Some(method) = earlier.iter().find_map(|methods| methods.overlap(&route.methods)) {
+        if let Some(method) = earlier
+            .iter()
+            .find_map(|methods| methods.overlap(&route.methods))
+        {
             errors.push(GatewayError::Duplicate {
                 route: route.to_string(),
                 method: method.to_owned(),
@@ -61,7 +64,10 @@ fn check(
     let before = errors.len();
     let name = || template.clone();
     if let Err(source) = check_path(&route.pattern) {
-        errors.push(GatewayError::InvalidPath { route: name(), source });
+        errors.push(GatewayError::InvalidPath {
+            route: name(),
+            source,
+        });
     }
     if matches!(&route.pattern, Pattern::Exact(path) if own::is_reserved(path)) {
         errors.push(GatewayError::Reserved { route: name() });
@@ -78,7 +84,10 @@ fn check(
     let service = match route.service.as_deref().map(ServiceName::new) {
         Some(Ok(service)) => Some(service),
         Some(Err(source)) => {
-            errors.push(GatewayError::InvalidService { route: name(), source });
+            errors.push(GatewayError::InvalidService {
+                route: name(),
+                source,
+            });
             None
         }
         None => {

@@ -102,7 +102,9 @@ pub enum GatewayError {
         policy: String,
     },
     /// A policy needs a part of the path, which only the service knows.
-    #[error("{route}: the policy needs the path parameter `{parameter}`, which a gateway does not know")]
+    #[error(
+        "{route}: the policy needs the path parameter `{parameter}`, which a gateway does not know"
+    )]
     PathParameter {
         /// The route.
         route: String,

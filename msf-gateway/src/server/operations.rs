@@ -51,7 +51,9 @@ impl Service<Request<Body>> for Operations {
             .own
             .answer(Scope::Operations, request.method(), uri.path(), uri.query());
         OperationsFuture(answer.unwrap_or_else(|| {
-            Box::pin(std::future::ready(Problem::new(Code::NotFound).into_response()))
+            Box::pin(std::future::ready(
+                Problem::new(Code::NotFound).into_response(),
+            ))
         }))
     }
 }

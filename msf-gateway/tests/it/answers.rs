@@ -29,12 +29,23 @@ fn with_token(method: Method, path: &str, token: &str) -> Request<Body> {
 
 #[tokio::test]
 async fn a_policy_is_a_part_of_its_route() {
-    let system = System::new().with("order", mirror).await.with("user", hello).await;
+    let system = System::new()
+        .with("order", mirror)
+        .await
+        .with("user", hello)
+        .await;
     let gateway = system
         .serve([
-            Route::prefix("/api/orders").to("order").policy(scope("orders:read")),
-            Route::prefix("/api/users").to("user").policy(authenticated()),
-            Route::exact("/api/users/login").to("user").methods([Method::POST]).public(),
+            Route::prefix("/api/orders")
+                .to("order")
+                .policy(scope("orders:read")),
+            Route::prefix("/api/users")
+                .to("user")
+                .policy(authenticated()),
+            Route::exact("/api/users/login")
+                .to("user")
+                .methods([Method::POST])
+                .public(),
         ])
         .await;
     let addr = gateway.addr();
@@ -46,7 +57,10 @@ async fn a_policy_is_a_part_of_its_route() {
     let forged = System::new().token("7", &["orders:read"]);
     let forged = send(addr, with_token(Method::GET, "/api/orders/7", &forged)).await;
     assert_problem!(forged, Code::InvalidToken);
-    assert_eq!(forged.header("www-authenticate"), Some(r#"Bearer error="invalid_token""#));
+    assert_eq!(
+        forged.header("www-authenticate"),
+        Some(r#"Bearer error="invalid_token""#)
+    );
 
     let other = system.token("7", &["users:self"]);
     let other = send(addr, with_token(Method::GET, "/api/orders/7", &other)).await;
@@ -59,14 +73,21 @@ async fn a_policy_is_a_part_of_its_route() {
     let token = system.token("7", &["orders:read"]);
     let allowed = send(addr, with_token(Method::GET, "/api/orders/7", &token)).await;
     assert_eq!(allowed.status(), 200);
-    assert_eq!(crate::common::seen(&allowed, "authorization"), [format!("Bearer {token}")]);
+    assert_eq!(
+        crate::common::seen(&allowed, "authorization"),
+        [format!("Bearer {token}")]
+    );
 
-    let login = Request::post("/api/users/login").body(Body::empty()).unwrap();
+    let login = Request::post("/api/users/login")
+        .body(Body::empty())
+        .unwrap();
     assert_eq!(send(addr, login).await.text(), "hello");
     assert_problem!(get(addr, "/api/users/7").await, Code::Unauthenticated);
 
     let mut twice = with_token(Method::GET, "/api/orders/7", &token);
-    twice.headers_mut().append("authorization", "Basic eDp5".parse().unwrap());
+    twice
+        .headers_mut()
+        .append("authorization", "Basic eDp5".parse().unwrap());
     assert_problem!(send(addr, twice).await, Code::BadRequest);
 }
 
@@ -75,7 +96,9 @@ async fn what_is_public_does_not_make_its_neighbours_public() {
     let system = System::new().with("user", mirror).await;
     let gateway = system
         .serve([
-            Route::prefix("/api/users").to("user").policy(authenticated()),
+            Route::prefix("/api/users")
+                .to("user")
+                .policy(authenticated()),
             Route::exact("/api/users/login").to("user").public(),
         ])
         .await;
@@ -94,16 +117,25 @@ async fn what_is_public_does_not_make_its_neighbours_public() {
         // As bytes: a client library would tidy them up.
         let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
         let answer = raw(gateway.addr(), request.as_bytes()).await;
-        assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{path}: {answer}");
+        assert!(
+            answer.contains(&format!("\"code\":\"{code}\"")),
+            "{path}: {answer}"
+        );
     }
     let escaped = get(gateway.addr(), "/api/users/%6cogin").await;
-    assert_eq!(escaped.json::<serde_json::Value>()["target"], "/api/users/login");
+    assert_eq!(
+        escaped.json::<serde_json::Value>()["target"],
+        "/api/users/login"
+    );
 }
 
 #[tokio::test]
 async fn unknown_paths_and_methods_are_told_apart() {
     let system = System::new().with("order", hello).await;
-    let routes = [Route::prefix("/api/orders").to("order").methods([Method::GET]).public()];
+    let routes = [Route::prefix("/api/orders")
+        .to("order")
+        .methods([Method::GET])
+        .public()];
     let gateway = system.serve(routes).await;
     assert_problem!(get(gateway.addr(), "/api/order").await, Code::NotFound);
     let delete = Request::delete("/api/orders").body(Body::empty()).unwrap();
@@ -120,10 +152,18 @@ async fn internal_paths_stay_inside() {
     let gateway = system
         .serve([
             Route::prefix("/").to("payment").public(),
-            Route::prefix("/api/payments").to("payment").public().strip_prefix(),
+            Route::prefix("/api/payments")
+                .to("payment")
+                .public()
+                .strip_prefix(),
         ])
         .await;
-    for path in ["/internal/charges", "/internal", "/api/payments/internal/charges", "/%69nternal/x"] {
+    for path in [
+        "/internal/charges",
+        "/internal",
+        "/api/payments/internal/charges",
+        "/%69nternal/x",
+    ] {
         assert_problem!(get(gateway.addr(), path).await, Code::NotFound);
     }
     assert_eq!(get(gateway.addr(), "/internals").await.status(), 200);
@@ -146,7 +186,10 @@ async fn a_body_above_the_limit_of_its_route_is_refused() {
     assert_eq!(post("/small", 10).await.status(), 200);
     let refused = post("/small", 11).await;
     let problem = assert_problem!(refused, Code::PayloadTooLarge);
-    assert_eq!(problem.detail.as_deref(), Some("at most 10 bytes are accepted"));
+    assert_eq!(
+        problem.detail.as_deref(),
+        Some("at most 10 bytes are accepted")
+    );
     assert_eq!(post("/large", 11).await.status(), 200);
     assert_problem!(post("/large", 101).await, Code::PayloadTooLarge);
 
@@ -155,18 +198,35 @@ async fn a_body_above_the_limit_of_its_route_is_refused() {
         8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n";
     let answer = raw(gateway.addr(), chunked.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    assert!(answer.contains("\"code\":\"payload_too_large\""), "{answer}");
+    assert!(
+        answer.contains("\"code\":\"payload_too_large\""),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
 async fn a_client_above_its_limit_waits() {
-    let limiter = RateLimiter::<RateKey>::builder(Quota::per_minute(2)).name("login").build().unwrap();
+    let limiter = RateLimiter::<RateKey>::builder(Quota::per_minute(2))
+        .name("login")
+        .build()
+        .unwrap();
     let system = System::new().with("user", hello).await;
-    let routes = [Route::prefix("/login").to("user").public().rate_limit(limiter, Key::Client)];
+    let routes = [Route::prefix("/login")
+        .to("user")
+        .public()
+        .rate_limit(limiter, Key::Client)];
     let gateway = system.serve(routes).await;
     let allowed = get(gateway.addr(), "/login").await;
-    assert_eq!(allowed.header("ratelimit-policy"), Some(r#""login";q=2;w=60"#));
-    assert!(allowed.header("ratelimit").unwrap().starts_with(r#""login";r=1;"#));
+    assert_eq!(
+        allowed.header("ratelimit-policy"),
+        Some(r#""login";q=2;w=60"#)
+    );
+    assert!(
+        allowed
+            .header("ratelimit")
+            .unwrap()
+            .starts_with(r#""login";r=1;"#)
+    );
     assert_eq!(get(gateway.addr(), "/login").await.status(), 200);
     // Another address in the header is no way around.
     let request = Request::get("/login").header("x-forwarded-for", "192.0.2.7");
@@ -174,16 +234,30 @@ async fn a_client_above_its_limit_waits() {
     assert_problem!(refused, Code::RateLimited);
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=30).contains(&wait), "{wait}");
-    assert!(refused.header("ratelimit").unwrap().starts_with(r#""login";r=0;"#));
+    assert!(
+        refused
+            .header("ratelimit")
+            .unwrap()
+            .starts_with(r#""login";r=0;"#)
+    );
 }
 
 #[tokio::test]
 async fn a_subject_is_limited_wherever_it_comes_from() {
-    let limiter = RateLimiter::<RateKey>::builder(Quota::per_minute(1)).build().unwrap();
+    let limiter = RateLimiter::<RateKey>::builder(Quota::per_minute(1))
+        .build()
+        .unwrap();
     let system = System::new().with("order", hello).await;
     let route = Route::prefix("/orders").to("order").policy(authenticated());
-    let gateway = system.serve([route.rate_limit(limiter, Key::Subject)]).await;
-    let of = |subject: &str| send(gateway.addr(), with_token(Method::GET, "/orders", &system.token(subject, &[])));
+    let gateway = system
+        .serve([route.rate_limit(limiter, Key::Subject)])
+        .await;
+    let of = |subject: &str| {
+        send(
+            gateway.addr(),
+            with_token(Method::GET, "/orders", &system.token(subject, &[])),
+        )
+    };
     assert_eq!(of("7").await.status(), 200);
     assert_problem!(of("7").await, Code::RateLimited);
     assert_eq!(of("8").await.status(), 200);
@@ -194,7 +268,9 @@ async fn a_subject_is_limited_wherever_it_comes_from() {
 #[tokio::test]
 async fn a_service_without_instances_is_503() {
     let system = System::new().with("order", hello).await;
-    let gateway = system.serve([Route::prefix("/").to("nowhere").public()]).await;
+    let gateway = system
+        .serve([Route::prefix("/").to("nowhere").public()])
+        .await;
     let answer = get(gateway.addr(), "/").await;
     let problem = assert_problem!(answer, Code::NoHealthyEndpoint);
     assert_eq!(problem.detail, None, "the names of services stay inside");
@@ -202,9 +278,15 @@ async fn a_service_without_instances_is_503() {
 
 #[tokio::test]
 async fn a_service_that_nobody_serves_is_502_and_then_503() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let system = System::new().with_addr("order", gone).await;
-    let gateway = system.serve([Route::prefix("/").to("order").public()]).await;
+    let gateway = system
+        .serve([Route::prefix("/").to("order").public()])
+        .await;
     let first = get(gateway.addr(), "/").await;
     assert_problem!(first, Code::ConnectRefused);
     assert!(!first.text().contains("127.0.0.1"), "{}", first.text());
@@ -241,7 +323,10 @@ async fn a_service_that_does_not_speak_http_is_502() {
     let cases: [(&[u8], Code); 5] = [
         (b"", Code::UpstreamReset),
         (b"SSH-2.0-OpenSSH_9.9\r\n", Code::BadGateway),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 5, 6\r\n\r\nhello", Code::BadGateway),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5, 6\r\n\r\nhello",
+            Code::BadGateway,
+        ),
         (
             b"HTTP/1.1 200 OK\r\nbad header: 1\r\n\r\n",
             Code::BadGateway,
@@ -252,10 +337,19 @@ async fn a_service_that_does_not_speak_http_is_502() {
         ),
     ];
     for (answer, code) in cases {
-        let system = System::new().with_addr("order", strange_service(answer).await).await;
-        let gateway = system.serve([Route::prefix("/").to("order").public()]).await;
+        let system = System::new()
+            .with_addr("order", strange_service(answer).await)
+            .await;
+        let gateway = system
+            .serve([Route::prefix("/").to("order").public()])
+            .await;
         let answered = get(gateway.addr(), "/").await;
-        assert_eq!(answered.status(), 502, "{}", String::from_utf8_lossy(answer));
+        assert_eq!(
+            answered.status(),
+            502,
+            "{}",
+            String::from_utf8_lossy(answer)
+        );
         assert_problem!(answered, code);
     }
 }
@@ -269,7 +363,9 @@ async fn a_service_that_takes_too_long_is_504() {
         })
         .await;
     let route = Route::prefix("/").to("order").public();
-    let gateway = system.serve([route.timeout(Duration::from_millis(50))]).await;
+    let gateway = system
+        .serve([route.timeout(Duration::from_millis(50))])
+        .await;
     let answer = get(gateway.addr(), "/").await;
     assert_problem!(answer, Code::DeadlineExceeded);
 }
@@ -282,7 +378,9 @@ async fn errors_of_services_pass_untouched() {
             problem.into_response()
         })
         .await;
-    let gateway = system.serve([Route::prefix("/").to("order").public()]).await;
+    let gateway = system
+        .serve([Route::prefix("/").to("order").public()])
+        .await;
     let answer = get(gateway.addr(), "/").await;
     let problem = assert_problem!(answer, Code::Conflict);
     assert_eq!(problem.detail.as_deref(), Some("sold out"));
@@ -303,10 +401,22 @@ async fn nothing_that_is_refused_reaches_a_service() {
     let refused: Vec<TestResponse> = vec![
         get(gateway.addr(), "/api").await,
         get(gateway.addr(), "/").await,
-        send(gateway.addr(), with_token(Method::GET, "/api", &system.token("1", &["b"]))).await,
-        send(gateway.addr(), with_token(Method::POST, "/api", &system.token("1", &["a"]))).await,
+        send(
+            gateway.addr(),
+            with_token(Method::GET, "/api", &system.token("1", &["b"])),
+        )
+        .await,
+        send(
+            gateway.addr(),
+            with_token(Method::POST, "/api", &system.token("1", &["a"])),
+        )
+        .await,
     ];
-    assert!(refused.iter().all(|answer| answer.status().is_client_error()));
+    assert!(
+        refused
+            .iter()
+            .all(|answer| answer.status().is_client_error())
+    );
     assert_eq!(calls.load(Ordering::Relaxed), 0);
 }
 
@@ -320,7 +430,12 @@ async fn a_build_tells_everything_that_is_wrong() {
         .route(Route::prefix("/c").to("Order!").public())
         .route(Route::prefix("/d").to("order").policy(authenticated()))
         .route(Route::prefix("/e").to("order").public())
-        .route(Route::prefix("/e/").to("other").methods([Method::GET]).public())
+        .route(
+            Route::prefix("/e/")
+                .to("other")
+                .methods([Method::GET])
+                .public(),
+        )
         .route(Route::exact("/f").to("order").public().strip_prefix())
         .route(Route::exact("/health").to("order").public())
         .route(Route::exact("g").to("order").public())
@@ -328,8 +443,17 @@ async fn a_build_tells_everything_that_is_wrong() {
         .route(Route::exact("/{id}").to("order").public())
         .route(Route::exact("/j%41").to("order").public())
         .route(Route::exact("/k").to("order").methods([]).public())
-        .route(Route::exact("/l").to("order").public().timeout(Duration::ZERO))
-        .route(Route::exact("/m").to("order").policy(msf_auth::policy::owner("id")))
+        .route(
+            Route::exact("/l")
+                .to("order")
+                .public()
+                .timeout(Duration::ZERO),
+        )
+        .route(
+            Route::exact("/m")
+                .to("order")
+                .policy(msf_auth::policy::owner("id")),
+        )
         .build()
         .unwrap_err();
     let found: Vec<&str> = errors
@@ -353,12 +477,28 @@ async fn a_build_tells_everything_that_is_wrong() {
     assert_eq!(
         found,
         [
-            "no policy", "no service", "service", "no verifier", "duplicate", "strip", "reserved",
-            "path", "path", "path", "path", "no methods", "timeout", "no verifier", "parameter",
+            "no policy",
+            "no service",
+            "service",
+            "no verifier",
+            "duplicate",
+            "strip",
+            "reserved",
+            "path",
+            "path",
+            "path",
+            "path",
+            "no methods",
+            "timeout",
+            "no verifier",
+            "parameter",
         ]
     );
     let text = errors.to_string();
-    assert!(text.contains("/e/**: an earlier route takes GET there already"), "{text}");
+    assert!(
+        text.contains("/e/**: an earlier route takes GET there already"),
+        "{text}"
+    );
     let client = Client::builder(system.registry.clone()).build().unwrap();
     let none = Gateway::builder(client).build().unwrap_err();
     assert!(matches!(none.all(), [GatewayError::NoRoutes]));

@@ -142,7 +142,9 @@ pub(crate) async fn get(addr: SocketAddr, path: &str) -> TestResponse {
 /// Sends a request over a connection of its own, with a host unless it has one.
 pub(crate) async fn send(addr: SocketAddr, mut request: Request<Body>) -> TestResponse {
     let headers = request.headers_mut();
-    headers.entry("host").or_insert("shop.example".parse().unwrap());
+    headers
+        .entry("host")
+        .or_insert("shop.example".parse().unwrap());
     let connections = Connections::default();
     let response = time::timeout(PATIENCE, connections.send(addr, request));
     TestResponse::read(response.await.unwrap().unwrap()).await
@@ -171,7 +173,11 @@ pub(crate) async fn read_until(stream: &mut TcpStream, text: &str) -> String {
         }
     };
     let ended = time::timeout(PATIENCE, read).await;
-    assert!(ended.is_ok(), "no {text:?} in {:?}", String::from_utf8_lossy(&seen));
+    assert!(
+        ended.is_ok(),
+        "no {text:?} in {:?}",
+        String::from_utf8_lossy(&seen)
+    );
     String::from_utf8_lossy(&seen).into_owned()
 }
 

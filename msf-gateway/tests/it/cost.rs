@@ -25,10 +25,16 @@ const REQUESTS: u64 = 200;
 #[test]
 fn a_proxied_request_allocates_little() {
     let upstream = upstream();
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let direct = per_request(&runtime, tower::service_fn(|_request| async {
-        Ok::<_, Infallible>(Response::new(Body::from("hello")))
-    }));
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let direct = per_request(
+        &runtime,
+        tower::service_fn(|_request| async {
+            Ok::<_, Infallible>(Response::new(Body::from("hello")))
+        }),
+    );
     let gateway = runtime.block_on(async {
         let system = System::new().with_addr("order", upstream).await;
         let service = system
@@ -39,7 +45,10 @@ fn a_proxied_request_allocates_little() {
     });
     let proxied = per_request(&runtime, gateway.0);
     println!("allocations per request: a bare service {direct:.1}, the gateway {proxied:.1}");
-    assert!(proxied - direct <= ALLOCATIONS_MAX, "{proxied} and {direct}");
+    assert!(
+        proxied - direct <= ALLOCATIONS_MAX,
+        "{proxied} and {direct}"
+    );
 }
 
 /// What the gateway adds to a request on the thread of its worker: trace, metrics, routing, headers, the
@@ -59,7 +68,10 @@ where
     let server = Server::new();
     let drain = server.drain().clone();
     let _serving = runtime.block_on(async {
-        msf_core::task::spawn("counted", async move { server.serve(listener, service).await })
+        msf_core::task::spawn(
+            "counted",
+            async move { server.serve(listener, service).await },
+        )
     });
     let (warm, warmed) = oneshot::channel();
     let (go, going) = mpsc::channel();
@@ -85,7 +97,9 @@ where
 fn ask(stream: &mut TcpStream, times: u64) {
     let mut answer = [0; 4_096];
     for _ in 0..times {
-        stream.write_all(b"GET /orders/7 HTTP/1.1\r\nhost: shop.example\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET /orders/7 HTTP/1.1\r\nhost: shop.example\r\n\r\n")
+            .unwrap();
         let mut len = 0;
         while !answer[..len].ends_with(b"hello") {
             len += stream.read(&mut answer[len..]).unwrap();
@@ -97,7 +111,10 @@ fn ask(stream: &mut TcpStream, times: u64) {
 fn upstream() -> SocketAddr {
     let (told, addr) = mpsc::channel();
     thread::spawn(move || {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let server = TestServer::start(tower::service_fn(|_request| async {
                 Ok::<_, Infallible>(Response::new(Body::from("hello")))

@@ -13,7 +13,9 @@ use crate::common::{System, get, hello, mirror, seen, send, start};
 #[tokio::test]
 async fn a_service_sees_the_client_and_nothing_that_it_made_up() {
     let system = System::new().with("order", mirror).await;
-    let gateway = system.serve([Route::prefix("/").to("order").public()]).await;
+    let gateway = system
+        .serve([Route::prefix("/").to("order").public()])
+        .await;
     let request = Request::get("/orders?id=%2f&x")
         .header("host", "shop.example:8443")
         .header("x-user-id", "1")
@@ -23,7 +25,10 @@ async fn a_service_sees_the_client_and_nothing_that_it_made_up() {
         .header("x-forwarded-host", "evil")
         .header("forwarded", "for=10.0.0.1")
         .header("x-request-id", "chosen-by-the-client")
-        .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .header(
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        )
         .header("baggage", "admin=true")
         .header("connection", "x-hop, authorization")
         .header("x-hop", "1")
@@ -34,9 +39,19 @@ async fn a_service_sees_the_client_and_nothing_that_it_made_up() {
         .header("cookie", "a=b");
     let answer = send(gateway.addr(), request.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.status(), 200);
-    assert_eq!(answer.json::<serde_json::Value>()["target"], "/orders?id=%2f&x");
+    assert_eq!(
+        answer.json::<serde_json::Value>()["target"],
+        "/orders?id=%2f&x"
+    );
     for gone in [
-        "x-user-id", "x_user_id", "forwarded", "baggage", "x-hop", "te", "upgrade", "connection",
+        "x-user-id",
+        "x_user_id",
+        "forwarded",
+        "baggage",
+        "x-hop",
+        "te",
+        "upgrade",
+        "connection",
     ] {
         assert_eq!(seen(&answer, gone), [""; 0], "{gone}");
     }
@@ -75,10 +90,19 @@ async fn a_client_sees_the_answer_and_nothing_of_the_inside() {
             response.status(201).body(Body::from("made")).unwrap()
         })
         .await;
-    let gateway = system.serve([Route::prefix("/").to("order").public()]).await;
+    let gateway = system
+        .serve([Route::prefix("/").to("order").public()])
+        .await;
     let answer = get(gateway.addr(), "/").await;
     assert_eq!((answer.status().as_u16(), answer.text()), (201, "made"));
-    for gone in ["server", "x-powered-by", "x-hop", "keep-alive", "connection", "via"] {
+    for gone in [
+        "server",
+        "x-powered-by",
+        "x-hop",
+        "keep-alive",
+        "connection",
+        "via",
+    ] {
         assert_eq!(answer.header(gone), None, "{gone}");
     }
     assert_eq!(answer.headers().get_all("set-cookie").iter().count(), 2);
@@ -92,7 +116,11 @@ async fn a_trusted_proxy_tells_who_the_client_is() {
     let client = Client::builder(system.registry.clone()).build().unwrap();
     let builder = Gateway::builder(client)
         .route(Route::prefix("/").to("order").public())
-        .forwarding(Forwarding::default().trust("127.0.0.0/8".parse().unwrap()).rfc7239());
+        .forwarding(
+            Forwarding::default()
+                .trust("127.0.0.0/8".parse().unwrap())
+                .rfc7239(),
+        );
     let gateway = start(system.build(builder).await);
     let request = Request::get("/")
         .header("x-forwarded-for", "6.6.6.6, 203.0.113.9")
@@ -109,7 +137,10 @@ async fn a_trusted_proxy_tells_who_the_client_is() {
 #[tokio::test]
 async fn a_prefix_can_be_stripped() {
     let system = System::new().with("order", mirror).await;
-    let route = Route::prefix("/api/orders").to("order").public().strip_prefix();
+    let route = Route::prefix("/api/orders")
+        .to("order")
+        .public()
+        .strip_prefix();
     let gateway = system.serve([route]).await;
     for (path, expected) in [
         ("/api/orders/7?x=1", "/7?x=1"),
@@ -118,7 +149,11 @@ async fn a_prefix_can_be_stripped() {
         ("/api/orders/%61", "/a"),
     ] {
         let answer = get(gateway.addr(), path).await;
-        assert_eq!(answer.json::<serde_json::Value>()["target"], expected, "{path}");
+        assert_eq!(
+            answer.json::<serde_json::Value>()["target"],
+            expected,
+            "{path}"
+        );
     }
 }
 
@@ -156,18 +191,29 @@ async fn a_request_is_logged_and_counted_by_its_route() {
              http_request_method=\"GET\",http_response_status_code=\"{status}\",http_route=\"{route}\"}}"
         )
     };
-    assert!(text.contains(&format!("{} 2", count("/api/orders/**", 200, ""))), "{text}");
-    assert!(text.contains(&format!("{} 1", count("", 404, "not_found"))), "{text}");
+    assert!(
+        text.contains(&format!("{} 2", count("/api/orders/**", 200, ""))),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("{} 1", count("", 404, "not_found"))),
+        "{text}"
+    );
 }
 
 #[tokio::test]
 async fn a_host_that_observes_finds_the_route_in_the_response() {
     let system = System::new().with("order", hello).await;
-    let gateway = system.gateway([Route::prefix("/a").to("order").public()]).await;
+    let gateway = system
+        .gateway([Route::prefix("/a").to("order").public()])
+        .await;
     let request = Request::get("/a/b").header("host", "shop.example");
     let request = request.body(Body::empty()).unwrap();
     let service = gateway.into_unobserved_service();
     let response = tower::ServiceExt::oneshot(service, request).await.unwrap();
-    assert_eq!(msf_core::route::matched(response.extensions()), Some("/a/**"));
+    assert_eq!(
+        msf_core::route::matched(response.extensions()),
+        Some("/a/**")
+    );
     assert!(response.headers().get("x-request-id").is_none());
 }

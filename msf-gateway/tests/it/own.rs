@@ -10,7 +10,11 @@ use crate::common::{System, get, hello, send, start};
 
 async fn system() -> System {
     let system = System::new().with("order", hello).await;
-    system.with("order", hello).await.with("hidden", hello).await
+    system
+        .with("order", hello)
+        .await
+        .with("hidden", hello)
+        .await
 }
 
 fn routes() -> [Route; 2] {
@@ -45,7 +49,9 @@ async fn health_tells_what_can_be_called() {
 #[tokio::test]
 async fn a_gateway_without_any_service_is_unhealthy_and_ready() {
     let system = System::new();
-    let gateway = system.serve([Route::prefix("/").to("nowhere").public()]).await;
+    let gateway = system
+        .serve([Route::prefix("/").to("nowhere").public()])
+        .await;
     let answer = get(gateway.addr(), "/health").await;
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.json::<Value>()["status"], "unhealthy");
@@ -58,14 +64,26 @@ async fn metrics_are_for_operators() {
     let system = system().await;
     let gateway = system.gateway(routes()).await;
     let server = gateway.server(([127, 0, 0, 1], 0).into()).workers(1);
-    let running = server.operations(([127, 0, 0, 1], 0).into()).start().unwrap();
+    let running = server
+        .operations(([127, 0, 0, 1], 0).into())
+        .start()
+        .unwrap();
     let operations = running.operations_addr().unwrap();
     assert_eq!(get(running.addr(), "/orders").await.text(), "hello");
     assert_problem!(get(running.addr(), "/metrics").await, Code::NotFound);
 
     let metrics = get(operations, "/metrics").await;
-    assert!(metrics.header("content-type").unwrap().starts_with("text/plain"));
-    assert!(metrics.text().contains("http_route=\"/**\"} 1"), "{}", metrics.text());
+    assert!(
+        metrics
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/plain")
+    );
+    assert!(
+        metrics.text().contains("http_route=\"/**\"} 1"),
+        "{}",
+        metrics.text()
+    );
     assert_problem!(get(operations, "/orders").await, Code::NotFound);
     let post = Request::post("/metrics").body(Body::empty()).unwrap();
     assert_problem!(send(operations, post).await, Code::MethodNotAllowed);
@@ -74,7 +92,10 @@ async fn metrics_are_for_operators() {
     let all: Value = get(operations, "/health").await.json();
     let names: Vec<&String> = all["services"].as_object().unwrap().keys().collect();
     assert_eq!(names, ["hidden", "order", "payment"]);
-    assert_eq!(all["status"], "degraded", "what has no route does not count");
+    assert_eq!(
+        all["status"], "degraded",
+        "what has no route does not count"
+    );
 }
 
 #[tokio::test]
@@ -93,8 +114,17 @@ async fn own_paths_are_exact() {
             Response::new(Body::from(request.uri().path().to_owned()))
         })
         .await;
-    let gateway = system.serve([Route::prefix("/").to("order").public()]).await;
-    for path in ["/health/", "/healthX", "/health/x", "/Health", "/livez/x", "/metrics/x"] {
+    let gateway = system
+        .serve([Route::prefix("/").to("order").public()])
+        .await;
+    for path in [
+        "/health/",
+        "/healthX",
+        "/health/x",
+        "/Health",
+        "/livez/x",
+        "/metrics/x",
+    ] {
         assert_eq!(get(gateway.addr(), path).await.text(), path);
     }
     // Another spelling of an own path is no way to a service's path of that name.

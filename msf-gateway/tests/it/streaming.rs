@@ -38,7 +38,10 @@ async fn each_piece_passes_before_the_next_is_sent() {
     stream.write_all(head).await.unwrap();
     read_until(&mut stream, "\r\n\r\n").await;
     for piece in ["one", "two", "six"] {
-        stream.write_all(format!("3\r\n{piece}\r\n").as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("3\r\n{piece}\r\n").as_bytes())
+            .await
+            .unwrap();
         read_until(&mut stream, piece).await;
     }
     stream.write_all(b"0\r\n\r\n").await.unwrap();
@@ -73,8 +76,14 @@ async fn a_body_larger_than_any_buffer_passes_both_ways() {
     let gateway = system.serve([route]).await;
     let pieces = 1_024;
     let before = resident_bytes_max();
-    let request = Request::post("/").header("host", "a").body(Body::new(Large(pieces))).unwrap();
-    let response = Connections::default().send(gateway.addr(), request).await.unwrap();
+    let request = Request::post("/")
+        .header("host", "a")
+        .body(Body::new(Large(pieces)))
+        .unwrap();
+    let response = Connections::default()
+        .send(gateway.addr(), request)
+        .await
+        .unwrap();
     let mut body = response.into_body();
     let mut received = 0;
     while let Some(frame) = body.frame().await {
@@ -83,7 +92,10 @@ async fn a_body_larger_than_any_buffer_passes_both_ways() {
     assert_eq!(received, pieces * PIECE);
     // Client, gateway and service are all in this process, and other tests run beside.
     let grown = resident_bytes_max().saturating_sub(before);
-    assert!(grown < received as u64 / 2, "{grown} bytes were kept of {received}");
+    assert!(
+        grown < received as u64 / 2,
+        "{grown} bytes were kept of {received}"
+    );
 }
 
 /// The most memory that this process has used; 0 where the system does not tell.
@@ -119,7 +131,10 @@ async fn a_client_that_leaves_stops_the_service() {
         .await;
     let gateway = system.serve([Route::prefix("/").to("slow").public()]).await;
     let mut stream = TcpStream::connect(gateway.addr()).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
     time::timeout(PATIENCE, begun.notified()).await.unwrap();
     drop(stream);
     time::timeout(PATIENCE, gone.notified()).await.unwrap();
@@ -132,12 +147,22 @@ async fn a_client_that_leaves_amid_the_answer_stops_the_service() {
     let system = System::new()
         .with("endless", move |_request| {
             let guard = OnDrop(guard.clone());
-            async move { Response::new(Body::new(Endless { is_begun: false, _guard: guard })) }
+            async move {
+                Response::new(Body::new(Endless {
+                    is_begun: false,
+                    _guard: guard,
+                }))
+            }
         })
         .await;
-    let gateway = system.serve([Route::prefix("/").to("endless").public()]).await;
+    let gateway = system
+        .serve([Route::prefix("/").to("endless").public()])
+        .await;
     let mut stream = TcpStream::connect(gateway.addr()).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
     read_until(&mut stream, "begun").await;
     drop(stream);
     time::timeout(PATIENCE, gone.notified()).await.unwrap();
@@ -184,7 +209,9 @@ async fn an_answer_that_breaks_off_does_not_look_complete() {
             }
         });
         let system = System::new().with_addr("breaking", addr).await;
-        let gateway = system.serve([Route::prefix("/").to("breaking").public()]).await;
+        let gateway = system
+            .serve([Route::prefix("/").to("breaking").public()])
+            .await;
         let answer = raw(gateway.addr(), b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         assert!(answer.contains("begun"), "{answer}");
@@ -195,9 +222,13 @@ async fn an_answer_that_breaks_off_does_not_look_complete() {
 #[tokio::test]
 async fn an_early_answer_passes_while_the_body_is_still_coming() {
     let system = System::new()
-        .with("early", |_request| async { Response::new(Body::from("no more")) })
+        .with("early", |_request| async {
+            Response::new(Body::from("no more"))
+        })
         .await;
-    let gateway = system.serve([Route::prefix("/").to("early").public()]).await;
+    let gateway = system
+        .serve([Route::prefix("/").to("early").public()])
+        .await;
     let mut stream = TcpStream::connect(gateway.addr()).await.unwrap();
     let head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\nbegin";
     stream.write_all(head).await.unwrap();
@@ -221,7 +252,9 @@ async fn a_body_that_breaks_off_is_not_taken_for_complete() {
             }
         })
         .await;
-    let gateway = system.serve([Route::prefix("/").to("reader").public()]).await;
+    let gateway = system
+        .serve([Route::prefix("/").to("reader").public()])
+        .await;
     let mut stream = TcpStream::connect(gateway.addr()).await.unwrap();
     let head = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nbegun\r\n";
     stream.write_all(head).await.unwrap();
