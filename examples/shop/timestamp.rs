@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn it_is_shown_as_rfc_3339_whatever_is_stored() {
         let json = |millis| serde_json::to_string(&Timestamp(millis)).unwrap();
-        assert_eq!(json(1_795_400_000_123), "\"2026-11-22T22:13:20.123Z\"");
+        assert_eq!(json(1_795_400_000_123), "\"2026-11-23T02:13:20.123Z\"");
         assert_eq!(json(-5), "\"1970-01-01T00:00:00.000Z\"");
         assert_eq!(json(i64::MAX), "\"9999-12-31T23:59:59.999Z\"");
     }

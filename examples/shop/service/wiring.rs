@@ -1,11 +1,9 @@
 //! What each kind of service is made of.
 
-use bytes::Bytes;
-use msf_auth::{JwksFetchError, RemoteKeys};
 use msf_client::Client;
 use msf_core::{
     BoxError,
-    clock::WallClock,
+    
     host::{HostConfig, ServiceHost, ServiceHostBuilder},
     metrics::Metrics,
     name::ServiceName,
@@ -101,29 +99,7 @@ fn context(settings: &ServiceSettings, metrics: &Metrics) -> Result<Context, Box
         .ok_or("a service needs the registry's address")?;
     let registry = registry::connect(registry, metrics)?;
     let client = Client::builder(registry).metrics(metrics).build()?;
-    Ok(Context {
-        data: settings.data.clone(),
-        metrics: metrics.clone(),
-        clock: WallClock::system(),
-        user_keys: user_keys(&client)?.into(),
-        client,
-    })
-}
-
-/// The keys of the user service, asked for by its name.
-fn user_keys(client: &Client) -> Result<RemoteKeys, BoxError> {
-    let users = client.service(Kind::User.name())?;
-    Ok(RemoteKeys::new(move || {
-        let users = users.clone();
-        async move {
-            let document: Result<Bytes, msf_client::Error> = async {
-                let answer = users.get("/.well-known/jwks.json").send().await?;
-                answer.ok().await?.bytes().await
-            }
-            .await;
-            document.map_err(JwksFetchError::new)
-        }
-    }))
+    Ok(Context::new(settings.data.clone(), metrics.clone(), client)?)
 }
 
 async fn register(
