@@ -3,7 +3,6 @@
 use msf_client::Client;
 use msf_core::{
     BoxError,
-    
     host::{HostConfig, ServiceHost, ServiceHostBuilder},
     metrics::Metrics,
     name::ServiceName,
@@ -99,7 +98,11 @@ fn context(settings: &ServiceSettings, metrics: &Metrics) -> Result<Context, Box
         .ok_or("a service needs the registry's address")?;
     let registry = registry::connect(registry, metrics)?;
     let client = Client::builder(registry).metrics(metrics).build()?;
-    Ok(Context::new(settings.data.clone(), metrics.clone(), client)?)
+    Ok(Context::new(
+        settings.data.clone(),
+        metrics.clone(),
+        client,
+    )?)
 }
 
 async fn register(
