@@ -74,5 +74,5 @@ fn a_call_allocates_little_more_than_the_connection() {
     assert!(client <= CLIENT_MAX, "{client}");
 }
 
-const TRANSPORT_MAX: u64 = 99;
-const CLIENT_MAX: u64 = 99;
+const TRANSPORT_MAX: u64 = 10;
+const CLIENT_MAX: u64 = 14;

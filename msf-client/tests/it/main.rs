@@ -4,6 +4,7 @@
 mod callee;
 mod cost;
 mod hostile;
+mod reference;
 mod service;
 mod transport;
 mod world;

@@ -19,7 +19,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, task::yield_now, time};
 use tower::ServiceExt;
 
 use crate::{
-    callee::{Scripted, echo, eventually, fed, get, post, read_head},
+    callee::{Scripted, echo, eventually, fed, full_queue, get, post, read_head},
     world::{World, header, mirror, nobody},
 };
 
@@ -147,6 +147,16 @@ async fn silence_for_the_whole_timeout_is_a_failure() {
     assert_eq!(world.client.connections().open(), 0);
     assert!((world.ended("timeout") - 1.0).abs() < 0.1);
     assert!(world.active().abs() < 0.1);
+}
+
+#[tokio::test]
+async fn a_timeout_while_connecting_may_be_called_again() {
+    let (addr, _queue) = full_queue().await;
+    let world = World::with(&[addr], |c| c.timeout(Duration::from_millis(50))).await;
+    let error = world.payment.call(get("/")).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
+    assert!(error.is_unsent());
+    assert_eq!(world.client.connections().open(), 0);
 }
 
 #[tokio::test]
