@@ -9,15 +9,11 @@ use std::{
 };
 
 use http::{Request, Response};
-use msf_auth::{Principal, Refusal, VerifyError, bearer_token};
-use msf_client::ServiceClient;
-use msf_core::{
-    body::Body,
-    problem::{Code, Problem},
-};
+use msf_auth::{Refusal, Verify, bearer_token};
+use msf_client::Call;
+use msf_core::body::Body;
 use msf_resilience::rate_limit::Allowed;
 use pin_project_lite::pin_project;
-use tower::util::Oneshot;
 use tower_service::Service;
 
 use crate::{
@@ -44,13 +40,11 @@ pin_project! {
     #[project = StateProjection]
     enum State {
         Refused { response: Option<Response<Proxied>> },
-        Verifying { verify: Verify, admission: Option<Admission> },
-        Calling { #[pin] call: Oneshot<ServiceClient, Request<Body>> },
+        // The future is ready at once unless the issuer's keys have to be fetched.
+        Verifying { #[pin] verify: Verify, admission: Option<Admission> },
+        Calling { #[pin] call: Call },
     }
 }
-
-/// Boxed, since it may wait for keys; only requests with a token pay for it.
-type Verify = Pin<Box<dyn Future<Output = Result<Arc<Principal>, VerifyError>> + Send>>;
 
 impl Forward {
     pub(crate) const fn new(worker: Arc<Worker>) -> Self {
@@ -85,10 +79,7 @@ impl State {
                 let allowed = admission.allowed.take();
                 (Self::verifying(worker, admission), allowed)
             }
-            Next::Call(service, request, allowed) => {
-                let call = Oneshot::new(service, request);
-                (Self::Calling { call }, allowed)
-            }
+            Next::Call(call, allowed) => (Self::Calling { call }, allowed),
         }
     }
 
@@ -98,20 +89,14 @@ impl State {
         }
     }
 
-    fn verifying(worker: &Arc<Worker>, admission: Admission) -> Self {
-        let Some(verifier) = worker.shared.verifier.clone() else {
-            // `build` refuses such a route.
-            return Self::refused(Problem::new(Code::Internal).into_response());
+    fn verifying(worker: &Worker, admission: Admission) -> Self {
+        let token = bearer_token(&admission.parts.headers);
+        // `build` refuses a route that needs a verifier without one, and `admit` has seen the token.
+        let (Some(verifier), Ok(Some(token))) = (&worker.shared.verifier, token) else {
+            return Self::refused(Refusal::NoCredentials.into_response());
         };
-        let headers = admission.parts.headers.clone();
-        let verify = Box::pin(async move {
-            match bearer_token(&headers) {
-                Ok(Some(token)) => verifier.verify(token).await,
-                _ => unreachable!(),
-            }
-        });
         Self::Verifying {
-            verify,
+            verify: verifier.verify(token),
             admission: Some(admission),
         }
     }
@@ -126,10 +111,12 @@ impl Future for ForwardFuture {
             match this.state.as_mut().project() {
                 StateProjection::Refused { response } => {
                     let response = response.take();
-                    return Poll::Ready(Ok(response.expect("a future is not polled after it is ready")));
+                    return Poll::Ready(Ok(
+                        response.expect("a future is not polled after it is ready")
+                    ));
                 }
                 StateProjection::Verifying { verify, admission } => {
-                    let verified = ready!(verify.as_mut().poll(cx));
+                    let verified = ready!(verify.poll(cx));
                     let admission = admission.take().expect("the state changes below");
                     let next = match verified {
                         Ok(caller) => this.worker.authorised(admission, Some(&caller)),

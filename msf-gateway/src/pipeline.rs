@@ -9,10 +9,11 @@ use http::{Extensions, HeaderValue, Request, Response, header, request::Parts};
 use http_body::Body as _;
 use http_body_util::Limited;
 use msf_auth::{Principal, Refusal, Verifier, policy::PathParams};
-use msf_client::{Client, Error, ServiceClient};
+use msf_client::{Call, Client, Error, ServiceClient};
 use msf_core::{
     body::Body,
     deadline::Deadline,
+    name::ServiceName,
     problem::{Code, Problem},
     server::Connection,
 };
@@ -21,18 +22,11 @@ use msf_resilience::rate_limit::Allowed;
 use crate::{
     body::Proxied,
     gateway::CheckedRoute,
-    headers::{
-        forwarded::Forwarding,
-        hop_by_hop,
-        identity::IdentityHeaders,
-        message,
-        via,
-    },
+    headers::{forwarded::Forwarding, hop_by_hop, identity::IdentityHeaders, message, via},
     limit::{Key, RateKey},
-    own::OwnAnswers,
+    own::{OwnAnswers, OwnFuture, Scope},
     path::InvalidPath,
-    respond,
-    rewrite,
+    respond, rewrite,
     route::{Found, Table},
 };
 
@@ -45,13 +39,15 @@ pub(crate) struct Shared {
     pub(crate) verifier: Option<Verifier>,
     pub(crate) own: Arc<OwnAnswers>,
     pub(crate) client: Client,
+    /// By [`CheckedRoute::service_at`].
+    pub(crate) services: Box<[ServiceName]>,
 }
 
 /// One worker's way to the services, over connections of its own.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
-    /// By [`CheckedRoute::service`].
+    /// By [`CheckedRoute::service_at`].
     pub(crate) services: Box<[ServiceClient]>,
 }
 
@@ -79,20 +75,29 @@ pub(crate) enum Next {
     Refuse(Response<Bytes>),
     /// The token has to be verified first.
     Verify(Admission),
-    Call(ServiceClient, Request<Body>, Option<Allowed>),
+    Call(Call, Option<Allowed>),
 }
 
 impl Shared {
-    /// The steps before anything is logged or counted, since those need the route.
-    pub(crate) fn enter(&self, request: &mut Request<Body>) {
-        // 1. One spelling of the path. Everything after this step sees the canonical path only: the route, the
-        //    policy, the logs, and the service.
-        // 2. The route, from the path and the method and nothing else.
-        let target = rewrite::canonical(request)
-            .map_or_else(Target::Invalid, |()| {
-                let uri = request.uri();
-                match self.table.find(uri.path(), request.method()) {
-                    // Whatever a route says, the paths by which services talk among themselves stay inside.
+    /// The steps before anything is logged or counted, since logs and metrics need the route. An answer of
+    /// the gateway's own ends here.
+    pub(crate) fn enter(&self, request: &mut Request<Body>) -> Option<OwnFuture> {
+        // 1. One spelling of the path. Everything after this step sees the canonical path only: the gateway's
+        //    own paths, the route, the policy, the logs, and the service.
+        let target = match rewrite::canonical(request) {
+            Err(invalid) => Target::Invalid(invalid),
+            Ok(()) => {
+                let (method, uri) = (request.method(), request.uri());
+                // 2. The gateway's own paths win, so that no route can hide a probe.
+                let own = self
+                    .own
+                    .answer(Scope::Public, method, uri.path(), uri.query());
+                if own.is_some() {
+                    return own;
+                }
+                // 3. The route, from the path and the method and nothing else.
+                match self.table.find(uri.path(), method) {
+                    // Whatever a route says, the paths of the inside are not forwarded.
                     Found::Route(route) if rewrite::is_internal(uri.path(), route.strip) => {
                         Target::NotFound
                     }
@@ -100,24 +105,39 @@ impl Shared {
                     Found::MethodNotAllowed { allow } => Target::MethodNotAllowed(allow.clone()),
                     Found::Nothing => Target::NotFound,
                 }
-            });
+            }
+        };
         request.extensions_mut().insert(target);
         // Here the layers of trace and metrics begin; see `service`.
+        None
     }
 }
 
 impl Worker {
+    pub(crate) fn new(shared: &Arc<Shared>, client: &Client) -> Arc<Self> {
+        let service = |name: &ServiceName| {
+            let service = client.service(name);
+            service.expect("`build` has asked for it, and the client keeps what it was asked for")
+        };
+        Arc::new(Self {
+            services: shared.services.iter().map(service).collect(),
+            shared: Arc::clone(shared),
+        })
+    }
+
     /// The steps up to the token.
     pub(crate) fn admit(&self, mut request: Request<Body>) -> Next {
         let shared = &*self.shared;
-        // 3. Refuse what another server could read as another request, before any of it is believed.
+        // 4. Refuse what another server could read as another request, before any of it is believed.
         let host = match message::check(&request) {
             Ok(host) => host,
             Err(invalid) => return Next::Refuse(Problem::from(invalid).into_response()),
         };
         let route = match request.extensions_mut().remove() {
             Some(Target::Route(route)) => route,
-            Some(Target::Invalid(path)) => return Next::Refuse(Problem::from(path).into_response()),
+            Some(Target::Invalid(path)) => {
+                return Next::Refuse(Problem::from(path).into_response());
+            }
             Some(Target::MethodNotAllowed(allow)) => {
                 return Next::Refuse(respond::method_not_allowed(allow));
             }
@@ -127,15 +147,17 @@ impl Worker {
         };
         let (mut parts, body) = request.into_parts();
 
-        // 4. Remove what belongs to the client's connection, then what only the inside may say, and then say who
+        // 5. Remove what belongs to the client's connection, then what only the inside may say, and then say who
         //    the client is: in this order, so that the client can remove nothing that the gateway adds.
         hop_by_hop::strip_request(&mut parts.headers);
         shared.identity.strip(&mut parts.headers);
         let peer = parts.extensions.get().map(|it: &Connection| it.peer().ip());
-        let client = shared.forwarding.rewrite(peer, host.as_ref(), &mut parts.headers);
+        let client = shared
+            .forwarding
+            .rewrite(peer, host.as_ref(), &mut parts.headers);
         via::append(parts.version, &mut parts.headers);
 
-        // 5. The limit per client, before the token: a signature costs more than a look into a table, and who
+        // 6. The limit per client, before the token: a signature costs more than a look into a table, and who
         //    guesses tokens or passwords must be counted.
         let mut admission = Admission {
             route,
@@ -148,7 +170,7 @@ impl Worker {
             return Next::Refuse(refused);
         }
 
-        // 6. The token, if the route asks for one. A public route looks at none: a client with an expired
+        // 7. The token, if the route asks for one. A public route looks at none: a client with an expired
         //    token must still be able to log in.
         if admission.route.is_public {
             return self.authorised(admission, None);
@@ -161,23 +183,19 @@ impl Worker {
     }
 
     /// The steps after the token.
-    pub(crate) fn authorised(
-        &self,
-        mut admission: Admission,
-        caller: Option<&Principal>,
-    ) -> Next {
-        // 7. The policy of the route, which is a part of the route and not a list beside it.
+    pub(crate) fn authorised(&self, mut admission: Admission, caller: Option<&Principal>) -> Next {
+        // 8. The policy of the route, which is a part of the route and not a list beside it.
         let decision = admission.route.policy.decide(caller, &PathParams::none());
         if let Some(refusal) = decision.refusal() {
             return Next::Refuse(refusal.into_response());
         }
 
-        // 8. The limit per subject, which only a verified token can name.
+        // 9. The limit per subject, which only a verified token can name.
         if let Err(refused) = admission.count(Key::Subject, caller) {
             return Next::Refuse(refused);
         }
 
-        // 9. The size of the body, as far as the client tells it; otherwise it is counted while it passes.
+        // 10. The size of the body, as far as the client tells it; otherwise it is counted while it passes.
         //    After the policy, so that a stranger learns nothing about the route, and before the first byte
         //    of the body, so that a client that waits for `100 Continue` sends none in vain.
         let Admission {
@@ -196,23 +214,23 @@ impl Worker {
             None => Body::new(Limited::new(body, route.body_limit)),
         };
 
-        // 10. The deadline of the route. What the client says about its own patience is not believed (see
+        // 11. The deadline of the route. What the client says about its own patience is not believed (see
         //     `headers::identity`).
         if let Some(timeout) = route.timeout {
             Deadline::after(timeout).tighten(&mut parts.extensions);
         }
 
-        // 11. The path as the service knows it, and no `Host`: the service's name takes its place, and what
+        // 12. The path as the service knows it, and no `Host`: the service's name takes its place, and what
         //     the client called us stands in `X-Forwarded-Host`.
         rewrite::strip(&mut parts.uri, route.strip);
         parts.headers.remove(header::HOST);
 
-        // 12. The call by name: instance, circuit breaker, timeout, trace headers and connection are the
+        // 13. The call by name: instance, circuit breaker, timeout, trace headers and connection are the
         //     client's concern.
         let Some(service) = self.services.get(route.service_at) else {
             return Next::Refuse(Problem::new(Code::Internal).into_response());
         };
-        Next::Call(service.clone(), Request::from_parts(parts, body), allowed)
+        Next::Call(service.call(Request::from_parts(parts, body)), allowed)
     }
 
     /// The steps on the way back.
@@ -221,14 +239,14 @@ impl Worker {
         allowed: Option<&Allowed>,
     ) -> Response<Proxied> {
         let mut response = match outcome {
-            // 13. The answer of the service without what belongs to its connection, and the body piece by
+            // 14. The answer of the service without what belongs to its connection, and the body piece by
             //     piece as it arrives.
             Ok(response) => respond::cleaned(response),
-            // 14. Or one answer for everything that can go wrong on the way, which says nothing about the
+            // 15. Or one answer for everything that can go wrong on the way, which says nothing about the
             //     inside.
             Err(error) => respond::failed(error).map(Proxied::from),
         };
-        // 15. How much of its limit the client has left.
+        // 16. How much of its limit the client has left.
         if let Some(allowed) = allowed {
             allowed.write_to(response.headers_mut());
         }
@@ -256,7 +274,7 @@ impl Admission {
 /// The template of a request's route, for the layers that observe it.
 pub(crate) fn template(extensions: &Extensions) -> Option<&str> {
     match extensions.get()? {
-        Target::Route(route) => Some(&route.template),
+        Target::Route(route) => Some(route.template.as_str()),
         _ => None,
     }
 }

@@ -24,9 +24,18 @@ pub(crate) fn cleaned(response: Response<msf_client::ResponseBody>) -> Response<
     Response::from_parts(parts, Proxied::Service { body })
 }
 
-/// The answer when there is none: 502, 503 or 504, or 413 and 408 if the client's body was the cause.
+/// The answer when there is none: 502, 503 or 504, or 413, 408 and 400 if the client's body was the cause.
 pub(crate) fn failed(error: Error) -> Response<Bytes> {
-    error.into_problem().into_response()
+    let problem = Problem::from(error);
+    if !problem.status().is_server_error() {
+        return problem.into_response();
+    }
+    // Its detail names services and instances, which a log may and the world may not know.
+    let mut told = Problem::new(problem.code());
+    if let Some(wait) = problem.retry_after() {
+        told = told.with_retry_after(wait);
+    }
+    told.with_source(problem).into_response()
 }
 
 pub(crate) fn limited(limited: Limited) -> Response<Bytes> {

@@ -1,11 +1,11 @@
 //! From the target that the client asked for to the one that is forwarded.
 
-use http::{
-    Request, Uri,
-    uri::PathAndQuery,
-};
+use http::{Request, Uri, uri::PathAndQuery};
 
-use crate::path::{CanonicalPath, InvalidPath};
+use crate::{
+    own,
+    path::{CanonicalPath, InvalidPath},
+};
 
 /// Gives the request its canonical path, in origin form.
 pub(crate) fn canonical<B>(request: &mut Request<B>) -> Result<(), InvalidPath> {
@@ -22,12 +22,14 @@ pub(crate) fn canonical<B>(request: &mut Request<B>) -> Result<(), InvalidPath> 
     Ok(())
 }
 
-/// Whether the forwarded path is one by which services talk among themselves.
+/// Whether the forwarded path is for the inside: one by which services talk among themselves, or a probe or
+/// the metrics of a service.
 pub(crate) fn is_internal(path: &str, strip: usize) -> bool {
     let forwarded = path.get(strip..).unwrap_or(path);
-    forwarded
+    let is_between_services = forwarded
         .strip_prefix(INTERNAL)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    is_between_services || own::is_reserved(forwarded)
 }
 
 /// Removes the first `strip` bytes of the path, and scheme and authority.
@@ -81,7 +83,11 @@ mod tests {
             ("http://shop", "", "/"),
             ("http://shop/%61/b", "/a", "/b"),
         ] {
-            assert_eq!(forwarded(target, prefix).as_deref(), Ok(expected), "{target}");
+            assert_eq!(
+                forwarded(target, prefix).as_deref(),
+                Ok(expected),
+                "{target}"
+            );
         }
     }
 
@@ -94,6 +100,9 @@ mod tests {
             ("/api/internal", 0, false),
             ("/api/internal/charges", 4, true),
             ("/api", 4, false),
+            ("/api/metrics", 4, true),
+            ("/api/metrics", 0, false),
+            ("/api/health", 4, true),
         ] {
             assert_eq!(is_internal(path, strip), expected, "{path} {strip}");
         }

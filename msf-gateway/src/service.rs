@@ -23,7 +23,7 @@ use tower_service::Service;
 use crate::{
     body::{Proxied, ResponseBody},
     forward::{Forward, ForwardFuture},
-    own::{OwnFuture, Scope},
+    own::OwnFuture,
     pipeline::{Target, Worker},
 };
 
@@ -71,7 +71,11 @@ impl GatewayService {
         Self { worker, stack }
     }
 
-    pub(crate) fn observed(worker: Arc<Worker>, trace: TraceLayer, metrics: &HttpMetricsLayer) -> Self {
+    pub(crate) fn observed(
+        worker: Arc<Worker>,
+        trace: TraceLayer,
+        metrics: &HttpMetricsLayer,
+    ) -> Self {
         let forward = Forward::new(Arc::clone(&worker));
         // The metrics inside of the trace, so that what they log has the ids of the request.
         let stack = Stack::Observed(trace.layer(metrics.layer(forward)));
@@ -89,17 +93,11 @@ impl Service<Request<Body>> for GatewayService {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> GatewayFuture {
-        let shared = &self.worker.shared;
-        let uri = request.uri();
-        let own = shared
-            .own
-            .answer(Scope::Public, request.method(), uri.path(), uri.query());
-        if let Some(answer) = own {
+        if let Some(answer) = self.worker.shared.enter(&mut request) {
             return GatewayFuture {
                 state: State::Own { answer },
             };
         }
-        shared.enter(&mut request);
         let state = match &mut self.stack {
             Stack::Bare(forward) => State::Bare {
                 route: matched(&request),

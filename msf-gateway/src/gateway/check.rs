@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use msf_auth::policy::Policy;
-use msf_core::name::ServiceName;
+use msf_core::{name::ServiceName, route::MatchedRoute};
 
 use super::error::GatewayError;
 use crate::{
@@ -17,9 +17,12 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct CheckedRoute {
     /// The label in logs and metrics.
-    pub(crate) template: Box<str>,
+    pub(crate) template: MatchedRoute,
     pub(crate) service: ServiceName,
+    /// The place of the service among those of a worker.
+    pub(crate) service_at: usize,
     pub(crate) policy: Policy,
+    pub(crate) is_public: bool,
     pub(crate) limit: Option<RouteLimit>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) body_limit: usize,
@@ -37,7 +40,10 @@ pub(super) fn routes(
     let mut checked = Vec::with_capacity(routes.len());
     for route in routes {
         let earlier = seen.entry(canonical_pattern(&route.pattern)).or_default();
-        if let Some(method) = earlier.iter().find_map(|methods| methods.overlap(&route.methods)) {
+        if let Some(method) = earlier
+            .iter()
+            .find_map(|methods| methods.overlap(&route.methods))
+        {
             errors.push(GatewayError::Duplicate {
                 route: route.to_string(),
                 method: method.to_owned(),
@@ -58,7 +64,10 @@ fn check(
     let before = errors.len();
     let name = || template.clone();
     if let Err(source) = check_path(&route.pattern) {
-        errors.push(GatewayError::InvalidPath { route: name(), source });
+        errors.push(GatewayError::InvalidPath {
+            route: name(),
+            source,
+        });
     }
     if matches!(&route.pattern, Pattern::Exact(path) if own::is_reserved(path)) {
         errors.push(GatewayError::Reserved { route: name() });
@@ -75,7 +84,10 @@ fn check(
     let service = match route.service.as_deref().map(ServiceName::new) {
         Some(Ok(service)) => Some(service),
         Some(Err(source)) => {
-            errors.push(GatewayError::InvalidService { route: name(), source });
+            errors.push(GatewayError::InvalidService {
+                route: name(),
+                source,
+            });
             None
         }
         None => {
@@ -95,10 +107,13 @@ fn check(
     } else {
         0
     };
+    let policy = route.policy?;
     let checked = CheckedRoute {
-        template: template.into(),
+        template: MatchedRoute::new(template),
         service: service?,
-        policy: route.policy?,
+        service_at: usize::MAX,
+        is_public: policy.is_public(),
+        policy,
         limit: route.limit,
         timeout: route.timeout,
         body_limit: route.body_limit,

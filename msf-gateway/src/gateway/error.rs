@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use msf_core::{metrics::MetricsError, name::InvalidName};
+use msf_client::InvalidService;
+use msf_core::{
+    metrics::MetricsError,
+    name::{InvalidName, ServiceName},
+};
 
 use crate::path::InvalidPath;
 
@@ -33,6 +37,14 @@ pub struct GatewayErrors(Vec<GatewayError>);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatewayError {
+    /// The client cannot call the service of a route.
+    #[error("the service `{service}` cannot be called")]
+    Client {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        source: InvalidService,
+    },
     /// Two routes take the same requests.
     #[error("{route}: an earlier route takes {method} there already")]
     Duplicate {
@@ -90,7 +102,9 @@ pub enum GatewayError {
         policy: String,
     },
     /// A policy needs a part of the path, which only the service knows.
-    #[error("{route}: the policy needs the path parameter `{parameter}`, which a gateway does not know")]
+    #[error(
+        "{route}: the policy needs the path parameter `{parameter}`, which a gateway does not know"
+    )]
     PathParameter {
         /// The route.
         route: String,

@@ -74,7 +74,10 @@ fn ready(response: Response<Bytes>) -> OwnFuture {
 fn scrape(metrics: &Metrics) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(metrics.render()));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(metrics::CONTENT_TYPE),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -85,4 +88,3 @@ fn method_not_allowed() -> Response<Bytes> {
     response.headers_mut().insert(header::ALLOW, allowed);
     response
 }
-

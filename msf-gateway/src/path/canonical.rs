@@ -48,7 +48,7 @@ impl fmt::Display for CanonicalPath<'_> {
 }
 
 /// What may stand in a path as it is: `pchar` without `%` and `;`, and `/` (RFC 3986 §3.3).
-pub(crate) const fn is_plain(byte: u8) -> bool {
+const fn is_plain(byte: u8) -> bool {
     is_unreserved(byte)
         || matches!(
             byte,

@@ -36,5 +36,4 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::canonical::is_plain;
 pub use self::{canonical::CanonicalPath, error::InvalidPath};

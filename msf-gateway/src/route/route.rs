@@ -122,7 +122,7 @@ impl Route {
     /// Forwards `/api/orders/7` as `/7`.
     ///
     /// The service then sees paths that the world chooses from its root on: whatever it serves beside its
-    /// API can be reached. Paths under `/internal` are refused all the same.
+    /// API can be reached. `/internal` and what is below it, probes and `/metrics` are 404 all the same.
     pub const fn strip_prefix(mut self) -> Self {
         self.strip_prefix = true;
         self

@@ -12,10 +12,11 @@ use super::{
     builder::CircuitBreakerBuilder,
     circuit::{Circuit, Completion},
     error::CircuitOpen,
+    machine::{Admission, Outcome, Transition},
     metrics::BreakerMetrics,
     permit::Permit,
     settings::Settings,
-    state::{Admission, Outcome, State, Transition},
+    state::State,
 };
 
 /// A circuit breaker. Clones share it.
@@ -43,7 +44,6 @@ pub struct CircuitBreaker {
 
 impl CircuitBreaker {
     /// Begins a breaker. The name appears in errors, logs and as a metric label: use the callee's.
-    #[must_use]
     pub fn builder(name: impl Into<Arc<str>>) -> CircuitBreakerBuilder {
         CircuitBreakerBuilder::new(name.into())
     }

@@ -5,8 +5,9 @@
 //! circuit, and by failures that carry a `Retry-After`.
 
 use super::{
+    machine::{Admission, Machine, Outcome, Phase, Transition, probing_wait},
     settings::Settings,
-    state::{Admission, Machine, Outcome, Phase, State, Transition, probing_wait},
+    state::State,
     sync::{AtomicU64, Mutex, Ordering},
     window::{Kind, Window, tick},
 };
@@ -18,8 +19,8 @@ pub(super) struct Circuit {
     word: AtomicU64,
     /// The end of the open wait or of the half-open period; 0 when closed.
     ///
-    /// Stored before `word`. Who reads it after an older `word` gets the end of a later state, and 0 sends it
-    /// to the lock: it is never let in by mistake and never refused by a circuit that has closed.
+    /// Who reads the two while they change may hold words of different changes. It is then let in by nobody
+    /// but the machine, and refused only by a circuit that was not closed while it looked.
     until: AtomicU64,
     window: Window,
     machine: Mutex<Machine>,

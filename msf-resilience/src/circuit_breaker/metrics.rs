@@ -2,7 +2,7 @@
 
 use msf_core::metrics::{Counter, Gauge, MetricInfo, Metrics, MetricsError, Spec};
 
-use super::state::{State, Transition};
+use super::{machine::Transition, state::State};
 
 static CALLS: Spec<Counter, 2> = Spec::counter(
     "msf_breaker_calls_total",

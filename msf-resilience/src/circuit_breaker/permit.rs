@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use msf_core::classify::{Classification, Verdict};
 
-use super::{breaker::Shared, state::Outcome};
+use super::{breaker::Shared, machine::Outcome};
 
 /// The right to make one call, given by [`CircuitBreaker::try_acquire`](super::CircuitBreaker::try_acquire).
 ///

@@ -55,7 +55,6 @@ struct Shared<K> {
 
 impl<K> RateLimiter<K> {
     /// Begins a limiter.
-    #[must_use]
     pub fn builder(quota: Quota) -> RateLimiterBuilder<K> {
         RateLimiterBuilder::new(quota)
     }
@@ -216,10 +215,6 @@ impl<K: Clone + Eq + Hash> Shared<K> {
 
     fn home(&self, hash: u64) -> usize {
         // Not the bits by which the table inside chooses: those are the lowest and the highest.
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "only the low bits are used"
-        )]
         let bits = (hash >> 32) as usize;
         bits & (self.shards.len() - 1)
     }

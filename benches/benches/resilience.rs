@@ -1,0 +1,301 @@
+//! What a breaker and a limit cost per call: `cargo bench -p msf-benches --bench resilience`.
+//!
+//! The tables are medians of rounds taken in turns, so the figures of one table can be compared with
+//! each other. governor stands beside our limit with the same quota and the same keys; it reads the TSC, we read tokio's
+//! clock, so that tests can pause it: "the clock alone" is what that costs. The last table divides the wall time of
+//! two threads by the calls of one of them.
+
+#![expect(clippy::print_stdout, reason = "it prints tables")]
+
+use std::{
+    convert::Infallible,
+    hint::black_box,
+    num::NonZeroU32,
+    sync::{Barrier, Mutex},
+};
+
+use http::{Request, Response};
+use msf_benches::rounds::{Candidate, measure, median};
+use msf_core::{BoxError, classify::Classification, clock, metrics::Metrics, testing::allocations};
+use msf_resilience::{
+    circuit_breaker::{CircuitBreaker, CircuitBreakerLayer},
+    rate_limit::{Quota, RateLimitLayer, RateLimiter},
+};
+use tokio::time::Instant;
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+/// So large that nothing is refused while a table is made.
+const PLENTY: u32 = 1_000_000_000;
+const KEYS: u64 = 1_000;
+/// The default of `max_keys`.
+const FULL: u64 = 65_536;
+
+fn main() -> Result<(), BoxError> {
+    let is_quick = std::env::args().any(|arg| arg == "--quick");
+    let (rounds, operations) = if is_quick { (11, 5_000) } else { (41, 100_000) };
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+
+    println!("circuit breaker, one call");
+    print(&mut breakers()?, rounds, operations);
+    println!("rate limit, one check");
+    print(&mut limits()?, rounds, operations);
+    println!("layers around a service that answers at once");
+    print(&mut layers(&runtime)?, rounds, operations / 4);
+    println!("two threads at once, wall ns per call of one of them");
+    contended(rounds.min(21), operations)
+}
+
+fn breakers() -> Result<Vec<Candidate<'static>>, BoxError> {
+    let silent = CircuitBreaker::builder("silent").build()?;
+    let counted = CircuitBreaker::builder("counted")
+        .metrics(&Metrics::new())
+        .build()?;
+    let failing = CircuitBreaker::builder("failing").build()?;
+    let cancelled = silent.clone();
+    let open = opened()?;
+    let lock = Mutex::new(0_u64);
+    let mut calls = 0_u32;
+    Ok(vec![
+        Candidate::new("the clock alone", || drop(black_box(clock::now()))),
+        Candidate::new("one std::sync::Mutex", move || {
+            if let Ok(mut count) = lock.lock() {
+                *count += 1;
+            }
+        }),
+        Candidate::new("acquire + success", move || {
+            call(&silent, &Classification::SUCCESS)
+        }),
+        Candidate::new("acquire + success, metrics", move || {
+            call(&counted, &Classification::SUCCESS);
+        }),
+        Candidate::new("acquire + a third failing", move || {
+            calls += 1;
+            let classification = if calls.is_multiple_of(3) {
+                Classification::FAILURE
+            } else {
+                Classification::SUCCESS
+            };
+            call(&failing, &classification);
+        }),
+        Candidate::new("acquire + drop", move || {
+            drop(black_box(cancelled.try_acquire()))
+        }),
+        Candidate::new("refused by an open circuit", move || {
+            drop(black_box(open.try_acquire()));
+        }),
+    ])
+}
+
+fn limits() -> Result<Vec<Candidate<'static>>, BoxError> {
+    let ours = limiter(PLENTY)?;
+    let counted = RateLimiter::builder(Quota::per_second(PLENTY))
+        .metrics(&Metrics::new())
+        .build()?;
+    let spent = limiter_of(Quota::per_hour(1))?;
+    let idle = filled(Quota::per_second(PLENTY))?;
+    let active = filled(Quota::per_hour(1))?;
+    let (mut idle_key, mut active_key) = (FULL, FULL);
+    let theirs = governed(PLENTY)?;
+    let theirs_spent = governor::RateLimiter::dashmap(governor::Quota::per_hour(NonZeroU32::MIN));
+    let direct = governor::RateLimiter::direct(governor::Quota::per_second(nonzero(PLENTY)?));
+    let mut keys = Keys::default();
+    let (mut a, mut b, mut c, mut d) = (keys, keys, keys, keys);
+    Ok(vec![
+        Candidate::new("msf, 1000 keys", move || {
+            drop(black_box(ours.check(&keys.next())))
+        }),
+        Candidate::new("governor keyed, 1000 keys", move || {
+            drop(black_box(theirs.check_key(&a.next())));
+        }),
+        Candidate::new("msf, 1000 keys, metrics", move || {
+            drop(black_box(counted.check(&b.next())));
+        }),
+        Candidate::new("msf, refused", move || {
+            drop(black_box(spent.check(&c.next())))
+        }),
+        Candidate::new("governor keyed, refused", move || {
+            drop(black_box(theirs_spent.check_key(&d.next())));
+        }),
+        Candidate::new("msf, new key, others idle", move || {
+            idle_key += 1;
+            drop(black_box(idle.check(&idle_key)));
+        }),
+        Candidate::new("msf, new key, others active", move || {
+            active_key += 1;
+            drop(black_box(active.check(&active_key)));
+        }),
+        Candidate::new("governor without keys", move || {
+            drop(black_box(direct.check()))
+        }),
+    ])
+}
+
+fn layers(runtime: &tokio::runtime::Runtime) -> Result<Vec<Candidate<'_>>, BoxError> {
+    let breaker = CircuitBreaker::builder("layer").build()?;
+    let limit = limiter(PLENTY)?;
+    let key = |_: &Request<()>| Some(7);
+    Ok(vec![
+        candidate(runtime, "bare service", bare()),
+        candidate(
+            runtime,
+            "circuit breaker",
+            CircuitBreakerLayer::new(breaker.clone()).layer(bare()),
+        ),
+        candidate(
+            runtime,
+            "circuit breaker, answering",
+            CircuitBreakerLayer::answering(breaker).layer(bare()),
+        ),
+        candidate(
+            runtime,
+            "rate limit",
+            RateLimitLayer::new(limit.clone(), key).layer(bare()),
+        ),
+        candidate(
+            runtime,
+            "rate limit, answering",
+            RateLimitLayer::answering(limit, key).layer(bare()),
+        ),
+    ])
+}
+
+fn contended(rounds: u32, operations: u32) -> Result<(), BoxError> {
+    let breaker = CircuitBreaker::builder("shared").build()?;
+    let lock = Mutex::new(0_u64);
+    let ours = limiter(PLENTY)?;
+    let theirs = governed(PLENTY)?;
+    let rows: [(&str, &(dyn Fn(u64) + Sync)); 6] = [
+        ("one std::sync::Mutex", &|_| {
+            if let Ok(mut count) = lock.lock() {
+                *count += 1;
+            }
+        }),
+        ("breaker, acquire + success", &|_| {
+            call(&breaker, &Classification::SUCCESS)
+        }),
+        ("msf limit, one key", &|_| drop(black_box(ours.check(&0)))),
+        ("governor keyed, one key", &|_| {
+            drop(black_box(theirs.check_key(&0)))
+        }),
+        ("msf limit, 1000 keys", &|n| {
+            drop(black_box(ours.check(&(n % KEYS))))
+        }),
+        ("governor keyed, 1000 keys", &|n| {
+            drop(black_box(theirs.check_key(&(n % KEYS))));
+        }),
+    ];
+    let mut times = vec![Vec::new(); rows.len()];
+    for _ in 0..rounds {
+        for ((_, run), times) in rows.iter().zip(&mut times) {
+            times.push(two_threads(*run, operations));
+        }
+    }
+    for ((name, _), times) in rows.iter().zip(&mut times) {
+        println!("  {name:<32}{:>10.1}", median(times));
+    }
+    Ok(())
+}
+
+fn two_threads(run: &(dyn Fn(u64) + Sync), operations: u32) -> f64 {
+    let barrier = Barrier::new(2);
+    let work = |offset: u64| {
+        barrier.wait();
+        let start = Instant::now();
+        for n in 0..u64::from(operations) {
+            run(n + offset);
+        }
+        start.elapsed().as_nanos() as f64 / f64::from(operations)
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| work(KEYS / 2));
+        let mine = work(0);
+        other.join().map_or(mine, |other| mine.max(other))
+    })
+}
+
+fn call(breaker: &CircuitBreaker, classification: &Classification) {
+    if let Ok(permit) = breaker.try_acquire() {
+        permit.complete(black_box(classification));
+    }
+}
+
+fn opened() -> Result<CircuitBreaker, BoxError> {
+    let day = std::time::Duration::from_secs(86_400);
+    let breaker = CircuitBreaker::builder("open")
+        .min_calls(1)
+        .open_max(day)
+        .open_for(day)
+        .build()?;
+    call(&breaker, &Classification::FAILURE);
+    Ok(breaker)
+}
+
+fn limiter(per_second: u32) -> Result<RateLimiter<u64>, BoxError> {
+    limiter_of(Quota::per_second(per_second))
+}
+
+fn limiter_of(quota: Quota) -> Result<RateLimiter<u64>, BoxError> {
+    Ok(RateLimiter::builder(quota).build()?)
+}
+
+/// A limiter that remembers as many keys as it may.
+fn filled(quota: Quota) -> Result<RateLimiter<u64>, BoxError> {
+    let limiter = limiter_of(quota)?;
+    for key in 0..FULL {
+        limiter.check(&key)?;
+    }
+    Ok(limiter)
+}
+
+fn governed(per_second: u32) -> Result<governor::DefaultKeyedRateLimiter<u64>, BoxError> {
+    let quota = governor::Quota::per_second(nonzero(per_second)?);
+    Ok(governor::RateLimiter::dashmap(quota))
+}
+
+fn nonzero(number: u32) -> Result<NonZeroU32, BoxError> {
+    Ok(NonZeroU32::try_from(number)?)
+}
+
+/// Keys in an order that the branch predictor and the cache do not know by heart.
+#[derive(Clone, Copy, Debug, Default)]
+struct Keys(u64);
+
+impl Keys {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(617);
+        self.0 % KEYS
+    }
+}
+
+fn bare()
+-> impl Service<Request<()>, Response = Response<bytes::Bytes>, Error = Infallible, Future: Send> + Clone
+{
+    service_fn(|_request: Request<()>| async { Ok(Response::new(bytes::Bytes::new())) })
+}
+
+fn candidate<'a, S, E>(
+    runtime: &'a tokio::runtime::Runtime,
+    name: &'static str,
+    mut service: S,
+) -> Candidate<'a>
+where
+    S: Service<Request<()>, Response = Response<bytes::Bytes>, Error = E> + 'a,
+{
+    Candidate::new(name, move || {
+        runtime.block_on(async {
+            if let Ok(ready) = service.ready().await {
+                drop(black_box(ready.call(Request::new(())).await));
+            }
+        });
+    })
+}
+
+fn print(candidates: &mut [Candidate<'_>], rounds: u32, operations: u32) {
+    let measured = measure(candidates, rounds, operations);
+    println!("  {:<32}{:>10}{:>14}", "", "ns", "allocations");
+    for (candidate, row) in candidates.iter_mut().zip(measured) {
+        let count = allocations(|| candidate.run()).count;
+        println!("  {:<32}{:>10.1}{:>14}", row.name, row.ns, count);
+    }
+    println!();
+}

@@ -1,0 +1,17 @@
+//! The gateway: what it is made of, and the ways to run it.
+
+mod builder;
+mod check;
+mod error;
+#[expect(
+    clippy::module_inception,
+    reason = "a file per type, and the type has the module's name"
+)]
+mod gateway;
+
+pub(crate) use self::check::CheckedRoute;
+pub use self::{
+    builder::GatewayBuilder,
+    error::{GatewayError, GatewayErrors},
+    gateway::Gateway,
+};

@@ -1,0 +1,122 @@
+//! A gateway that serves.
+
+use std::{fmt, io, net::SocketAddr};
+
+use msf_core::{
+    server::{Drain, DrainPlan, Phase, Served, Server},
+    task::Task,
+};
+use tokio::select;
+
+use super::config::{StartError, TARGET};
+use crate::gateway::Gateway;
+
+/// A gateway that serves; made by [`GatewayServer::start`](super::GatewayServer::start).
+///
+/// Dropping it cuts the gateway off without a drain.
+#[must_use = "dropping it cuts the gateway off"]
+pub struct RunningGateway {
+    pub(super) gateway: Gateway,
+    pub(super) server: Server,
+    pub(super) plan: DrainPlan,
+    pub(super) addr: SocketAddr,
+    pub(super) operations_addr: Option<SocketAddr>,
+    pub(super) serving: Option<Task<io::Result<Served>>>,
+    pub(super) operating: Option<Task<io::Result<Served>>>,
+}
+
+impl RunningGateway {
+    /// Where the world finds it, with the port that the system chose.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where its operators find it.
+    #[must_use]
+    pub const fn operations_addr(&self) -> Option<SocketAddr> {
+        self.operations_addr
+    }
+
+    /// The gateway.
+    #[must_use]
+    pub const fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// What leads it to its end; for those who stop it in their own way.
+    #[must_use]
+    pub const fn drain(&self) -> &Drain {
+        self.server.drain()
+    }
+
+    /// Client connections that are open now.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.server.connections()
+    }
+
+    /// Waits until the server ends by itself, which it does only when it fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it changes nothing.
+    pub async fn finished(&mut self) {
+        match &mut self.serving {
+            Some(serving) => serving.finished().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends it: readiness fails, requests in flight are finished, and what is late is cut.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Serve`] when the server had failed before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cuts the gateway off.
+    pub async fn stop(mut self) -> Result<Served, StartError> {
+        self.gateway.health().set_draining();
+        tracing::info!(
+            target: TARGET,
+            delay = ?self.plan.delay(),
+            timeout = ?self.plan.timeout(),
+            "draining"
+        );
+        let drain = self.server.drain().clone();
+        let plan = self.plan;
+        select! {
+            biased;
+            () = self.finished() => {}
+            () = drain.run(plan) => {}
+        }
+        let Some(serving) = self.serving.take() else {
+            return Ok(Served::default());
+        };
+        let served = serving.join().await;
+        let served = served.unwrap_or_else(|| Err(io::Error::other("the server's task panicked")));
+        // Last, so that the end can be watched.
+        drop(self.operating.take());
+        let served = served.map_err(StartError::Serve)?;
+        tracing::info!(target: TARGET, connections_cut = served.cut, "drained");
+        Ok(served)
+    }
+}
+
+impl Drop for RunningGateway {
+    fn drop(&mut self) {
+        self.server.drain().advance(Phase::Cut);
+    }
+}
+
+impl fmt::Debug for RunningGateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningGateway")
+            .field("addr", &self.addr)
+            .field("operations_addr", &self.operations_addr)
+            .field("phase", &self.server.drain().phase())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,11 @@
+//! Integration tests of msf-gateway, in one binary so that they link once.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod common;
+mod cost;
+mod forwarding;
+mod hostile;
+mod own;
+mod sharded;
+mod streaming;

@@ -1,0 +1,133 @@
+//! The paths that the gateway answers itself.
+
+use http::{Request, Response};
+use msf_client::Client;
+use msf_core::{assert_problem, body::Body, problem::Code};
+use msf_gateway::{Gateway, Route};
+use serde_json::{Value, json};
+
+use crate::common::{System, get, hello, send, start};
+
+async fn system() -> System {
+    let system = System::new().with("order", hello).await;
+    system
+        .with("order", hello)
+        .await
+        .with("hidden", hello)
+        .await
+}
+
+fn routes() -> [Route; 2] {
+    [
+        Route::prefix("/").to("order").public(),
+        Route::prefix("/api/payments").to("payment").public(),
+    ]
+}
+
+#[tokio::test]
+async fn health_tells_what_can_be_called() {
+    let system = system().await;
+    let gateway = system.serve(routes()).await;
+    let answer = get(gateway.addr(), "/health").await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let mut health: Value = answer.json();
+    assert!(health["timestamp"].take().as_str().unwrap().ends_with('Z'));
+    assert_eq!(
+        health,
+        json!({
+            "status": "degraded",
+            "timestamp": null,
+            "services": {
+                "order": { "status": "healthy", "healthy": 2, "unhealthy": 0 },
+                "payment": { "status": "unhealthy", "healthy": 0, "unhealthy": 0 },
+            },
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_gateway_without_any_service_is_unhealthy_and_ready() {
+    let system = System::new();
+    let gateway = system
+        .serve([Route::prefix("/").to("nowhere").public()])
+        .await;
+    let answer = get(gateway.addr(), "/health").await;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.json::<Value>()["status"], "unhealthy");
+    assert_eq!(get(gateway.addr(), "/readyz").await.status(), 200);
+    assert_eq!(get(gateway.addr(), "/livez").await.status(), 200);
+}
+
+#[tokio::test]
+async fn metrics_are_for_operators() {
+    let system = system().await;
+    let gateway = system.gateway(routes()).await;
+    let server = gateway.server(([127, 0, 0, 1], 0).into()).workers(1);
+    let running = server
+        .operations(([127, 0, 0, 1], 0).into())
+        .start()
+        .unwrap();
+    let operations = running.operations_addr().unwrap();
+    assert_eq!(get(running.addr(), "/orders").await.text(), "hello");
+    assert_problem!(get(running.addr(), "/metrics").await, Code::NotFound);
+
+    let metrics = get(operations, "/metrics").await;
+    assert!(
+        metrics
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/plain")
+    );
+    assert!(
+        metrics.text().contains("http_route=\"/**\"} 1"),
+        "{}",
+        metrics.text()
+    );
+    assert_problem!(get(operations, "/orders").await, Code::NotFound);
+    let post = Request::post("/metrics").body(Body::empty()).unwrap();
+    assert_problem!(send(operations, post).await, Code::MethodNotAllowed);
+    assert_eq!(get(operations, "/readyz").await.status(), 200);
+
+    let all: Value = get(operations, "/health").await.json();
+    let names: Vec<&String> = all["services"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["hidden", "order", "payment"]);
+    assert_eq!(
+        all["status"], "degraded",
+        "what has no route does not count"
+    );
+}
+
+#[tokio::test]
+async fn metrics_can_be_exposed_on_purpose() {
+    let system = system().await;
+    let client = Client::builder(system.registry.clone()).build().unwrap();
+    let builder = Gateway::builder(client).routes(routes()).expose_metrics();
+    let gateway = start(system.build(builder).await);
+    assert_eq!(get(gateway.addr(), "/metrics").await.status(), 200);
+}
+
+#[tokio::test]
+async fn own_paths_are_exact() {
+    let system = System::new()
+        .with("order", |request: Request<Body>| async move {
+            Response::new(Body::from(request.uri().path().to_owned()))
+        })
+        .await;
+    let gateway = system
+        .serve([Route::prefix("/").to("order").public()])
+        .await;
+    for path in [
+        "/health/",
+        "/healthX",
+        "/health/x",
+        "/Health",
+        "/livez/x",
+        "/metrics/x",
+    ] {
+        assert_eq!(get(gateway.addr(), path).await.text(), path);
+    }
+    // Another spelling of an own path is no way to a service's path of that name.
+    let escaped = get(gateway.addr(), "/m%65trics").await;
+    assert_problem!(escaped, Code::NotFound);
+}

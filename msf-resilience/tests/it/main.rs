@@ -1,0 +1,8 @@
+//! Integration tests of msf-resilience, in one binary so that they link once.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod allocations;
+mod cancellation;
+mod contract;
+mod interleavings;
+mod stacks;
