@@ -54,11 +54,6 @@ impl HmacKey {
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         hmac::verify(&self.key, message, signature).is_ok()
     }
-
-    #[cfg(test)]
-    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        hmac::sign(&self.key, message).as_ref().to_vec()
-    }
 }
 
 impl fmt::Debug for HmacKey {
