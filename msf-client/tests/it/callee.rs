@@ -24,7 +24,7 @@ use msf_core::{
 };
 use tokio::{
     io::AsyncReadExt,
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::mpsc,
     time,
 };
@@ -104,6 +104,20 @@ impl http_body::Body for Fed {
         let piece = self.0.poll_recv(cx);
         piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
+}
+
+/// An address that takes no connection: the kernel's queue is full, and it drops what else comes.
+pub(crate) async fn full_queue() -> (SocketAddr, impl Sized) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    while let Ok(stream) = time::timeout(Duration::from_millis(200), TcpStream::connect(addr)).await
+    {
+        queue.push(stream.unwrap());
+    }
+    (addr, (listener, queue))
 }
 
 /// Waits for something that happens in another task.

@@ -2,5 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod callee;
+mod cost;
 mod hostile;
+mod reference;
+mod service;
 mod transport;
+mod world;

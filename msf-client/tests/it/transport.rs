@@ -13,14 +13,9 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use msf_client::transport::{Connections, TransportError};
 use msf_core::{body::Body, metrics::Metrics};
-use tokio::{
-    io::AsyncWriteExt,
-    net::{TcpSocket, TcpStream},
-    task::yield_now,
-    time,
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::yield_now, time};
 
-use crate::callee::{Scripted, echo, eventually, fed, get, post, read_head};
+use crate::callee::{Scripted, echo, eventually, fed, full_queue, get, post, read_head};
 
 async fn text(connections: &Connections, addr: SocketAddr, body: &'static str) -> String {
     let response = connections
@@ -275,16 +270,7 @@ async fn nobody_there_is_an_error_that_may_be_repeated() {
 
 #[tokio::test]
 async fn a_connection_that_is_not_taken_times_out() {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let listener = socket.listen(1).unwrap();
-    let addr = listener.local_addr().unwrap();
-    // The kernel takes connections until its queue is full, then it drops what else comes.
-    let mut queue = Vec::new();
-    while let Ok(stream) = time::timeout(Duration::from_millis(200), TcpStream::connect(addr)).await
-    {
-        queue.push(stream.unwrap());
-    }
+    let (addr, _queue) = full_queue().await;
     let connections = Connections::builder()
         .connect_timeout(Duration::from_millis(100))
         .build();
