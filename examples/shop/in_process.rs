@@ -15,7 +15,6 @@ use crate::{
 };
 
 /// The services of a shop. Dropping it cuts them off.
-#[derive(Debug)]
 #[must_use = "dropping it cuts the shop off"]
 pub(crate) struct InProcess {
     services: Vec<(Kind, Service)>,

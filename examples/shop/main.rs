@@ -9,6 +9,7 @@ mod context;
 mod db;
 mod demo;
 mod events;
+mod gateway;
 mod identity;
 mod ids;
 mod in_process;
@@ -19,6 +20,7 @@ mod page;
 mod paths;
 mod payment;
 mod ready;
+mod registry;
 mod run;
 mod service;
 mod settings;
@@ -31,6 +33,7 @@ mod user;
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -45,11 +48,24 @@ fn main() -> ExitCode {
         }
     };
     match command {
-        Command::Audit(_dir) => say("audit"),
+        Command::Audit(dir) => check_books(&dir),
         Command::Help => say(HELP),
         Command::Run(options) => run::run(options),
         Command::Service(settings) => service::run(*settings),
         Command::Version => say(concat!("msf shop ", env!("CARGO_PKG_VERSION"), "\n")),
+    }
+}
+
+fn check_books(dir: &Path) -> ExitCode {
+    let (agreed, found) = match audit::audit(dir) {
+        Ok(report) => (report.is_clean(), report.to_string()),
+        Err(error) => (false, format!("error: {error}\n")),
+    };
+    say(&found);
+    if agreed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 

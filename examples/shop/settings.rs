@@ -152,6 +152,12 @@ pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How long a service may take to be ready. It takes a tenth of a second; a loaded machine is allowed a lot.
 pub(crate) const START_MAX: Duration = Duration::from_secs(20);
 
+/// How long a service tries to leave the registry when it ends; its lease expires anyway.
+pub(crate) const DEREGISTER_MAX: Duration = Duration::from_secs(1);
+
+/// Threads of one service: one that works while another is busy. Eight processes share the machine.
+pub(crate) const WORKERS: usize = 2;
+
 #[cfg(test)]
 mod tests {
     use super::*;

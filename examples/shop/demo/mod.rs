@@ -6,13 +6,48 @@ mod http;
 mod orders;
 mod story;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
-use crate::{supervisor::Supervisor, terminal::Terminal};
+use self::story::{NotAsTold, Story, Told};
+use crate::{audit::audit, supervisor::Supervisor, terminal::Terminal};
 
-/// Plays the story; says whether everything went as told.
-pub(crate) async fn play(shop: &Supervisor, gateway: SocketAddr, terminal: Terminal) -> bool {
-    let mut story = story::Story::new(gateway, terminal);
-    let told = orders::tell(&mut story, shop).await;
-    story.end(told)
+/// One telling of the story.
+pub(crate) struct Demo {
+    story: Story,
+    /// Not told to its end unless set.
+    told: Told,
+}
+
+impl Demo {
+    pub(crate) fn new(gateway: SocketAddr, terminal: Terminal) -> Self {
+        Self {
+            story: Story::new(gateway, terminal),
+            told: Err(NotAsTold),
+        }
+    }
+
+    /// Plays it, up to the first step that is not as told.
+    pub(crate) async fn play(&mut self, shop: &Supervisor) {
+        self.told = orders::tell(&mut self.story, shop).await;
+    }
+
+    /// Looks into the databases of a shop that has ended: nothing lost, nothing doubled, nothing in limbo.
+    pub(crate) fn check_books(&mut self, data: &Path) {
+        self.story
+            .chapter("The shop has ended; its four databases are audited");
+        let (good, found) = match audit(data) {
+            Ok(report) => (report.is_clean(), report.to_string()),
+            Err(error) => (false, error.to_string()),
+        };
+        let found = found.trim_end().replace('\n', "; ");
+        let checked = self
+            .story
+            .check("they agree to the piece and the cent", good, &found);
+        self.told = self.told.and(checked);
+    }
+
+    /// Says how it went, and whether everything was as told.
+    pub(crate) fn end(self) -> bool {
+        self.story.end(self.told)
+    }
 }

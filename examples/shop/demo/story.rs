@@ -19,7 +19,7 @@ pub(super) struct Story {
 }
 
 /// A step did not go as told. It has been printed.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct NotAsTold;
 
 pub(super) type Told<T = ()> = Result<T, NotAsTold>;
@@ -99,7 +99,7 @@ impl Story {
         let seconds = self.began.elapsed().as_secs_f32();
         let verdict = match told {
             Ok(()) => "all as told",
-            Err(NotAsTold) => "the last one not as told",
+            Err(NotAsTold) => "but not all as told",
         };
         self.terminal.say(&format!(
             "\n  {} steps in {seconds:.1} s, {verdict}.\n\n",

@@ -16,7 +16,7 @@ use tokio::{runtime, select, sync::mpsc, time::Instant};
 
 use crate::{
     cli::{Mode, RunOptions},
-    demo,
+    demo::Demo,
     in_process::InProcess,
     paths::DataDir,
     ready::Ready,
@@ -24,6 +24,7 @@ use crate::{
     terminal::{self, Terminal, Welcome},
 };
 
+mod keys;
 mod signals;
 
 use signals::Signals;
@@ -64,6 +65,7 @@ fn run_in(options: &RunOptions, began: Instant) -> Result<End, BoxError> {
 fn run_on(data: &DataDir, options: &RunOptions, began: Instant) -> Result<End, BoxError> {
     let _lock = data.lock()?;
     let _telemetry = telemetry(data)?;
+    keys::publish(data)?;
     let mut builder = match options.mode {
         Mode::InProcess => runtime::Builder::new_multi_thread(),
         // It waits for processes and does nothing else.
@@ -91,17 +93,19 @@ async fn live(data: &DataDir, options: &RunOptions, began: Instant) -> Result<En
         port: options.port,
         took: began.elapsed(),
     });
-    let as_told = {
-        let mut story = pin!(shop.story(options.mode, terminal));
+    let gateway = terminal::gateway(&shop.ready()).filter(|_| options.mode == Mode::Demo);
+    let mut demo = gateway.map(|gateway| Demo::new(gateway, terminal));
+    {
+        let mut story = pin!(shop.story(demo.as_mut()));
         loop {
             select! {
                 biased;
-                () = signals.next() => break true,
+                () = signals.next() => break,
                 Some(event) = events.recv() => terminal.change(event),
-                as_told = &mut story => break as_told,
+                () = &mut story => break,
             }
         }
-    };
+    }
     terminal.change("ending; ctrl-c again ends it at once");
     select! {
         biased;
@@ -113,6 +117,10 @@ async fn live(data: &DataDir, options: &RunOptions, began: Instant) -> Result<En
         terminal.change(event);
     }
     terminal.change("ended");
+    let as_told = demo.is_none_or(|mut demo| {
+        demo.check_books(data.path());
+        demo.end()
+    });
     Ok(if as_told {
         End::Drained
     } else {
@@ -121,7 +129,6 @@ async fn live(data: &DataDir, options: &RunOptions, began: Instant) -> Result<En
 }
 
 /// A shop of either kind.
-#[derive(Debug)]
 enum Shop {
     Processes(Supervisor),
     Tasks(InProcess),
@@ -149,12 +156,10 @@ impl Shop {
         }
     }
 
-    /// Plays the demo if that is the mode, and says whether all went as told; otherwise goes on for ever.
-    async fn story(&self, mode: Mode, terminal: Terminal) -> bool {
-        match (self, mode, terminal::gateway(&self.ready())) {
-            (Self::Processes(shop), Mode::Demo, Some(gateway)) => {
-                demo::play(shop, gateway, terminal).await
-            }
+    /// Plays the demo if there is one; otherwise goes on for ever.
+    async fn story(&self, demo: Option<&mut Demo>) {
+        match (self, demo) {
+            (Self::Processes(shop), Some(demo)) => demo.play(shop).await,
             _ => std::future::pending().await,
         }
     }

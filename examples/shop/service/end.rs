@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 pub(crate) enum End {
     /// The shop said so.
     Asked,
+    /// Its server failed.
+    Failed,
     /// The shop is gone without a word.
     Orphaned,
     /// A signal to this process alone.

@@ -3,24 +3,21 @@
 //! [`run`] is a process of its own, as the supervisor starts it; [`start`] is the same service inside
 //! another process.
 
+mod end;
+mod running;
+mod wiring;
+
 use std::{io, process::ExitCode, time::Duration};
 
 use msf_core::{
     BoxError, clock,
-    host::{HostConfig, RunningHost, ServiceHost},
     telemetry::{LogConfig, Telemetry, TelemetrySetup},
 };
 use tokio::{runtime, select, time::Instant};
 
-use crate::{
-    ready::{Event, Ready},
-    settings::{DRAIN_MAX, ServiceSettings},
-};
-
-mod end;
-
-pub(crate) use end::STOP;
-use end::{End, Ending};
+use self::end::{End, Ending};
+pub(crate) use self::{end::STOP, running::Service, wiring::start};
+use crate::settings::{ServiceSettings, WORKERS};
 
 /// Runs one service until the shop tells it to end or dies.
 pub(crate) fn run(settings: ServiceSettings) -> ExitCode {
@@ -59,9 +56,14 @@ async fn serve(
         started = start(settings, began) => Ok(started?),
     };
     let end = match started {
-        Ok(service) => {
+        Ok(mut service) => {
             service.ready.print()?;
-            let end = ending.next().await;
+            let end = select! {
+                biased;
+                end = ending.next() => end,
+                // A server ends by itself only when it fails; the shop then starts it again.
+                () = service.finished() => End::Failed,
+            };
             tracing::info!(?end, "ending");
             service.stop().await?;
             end
@@ -74,45 +76,6 @@ async fn serve(
     Ok(())
 }
 
-/// A service that is ready. Dropping it cuts it off.
-#[derive(Debug)]
-#[must_use = "dropping it cuts the service off"]
-pub(crate) struct Service {
-    pub(crate) ready: Ready,
-    host: RunningHost,
-}
-
-/// Starts a service and waits until it is ready.
-pub(crate) async fn start(settings: &ServiceSettings, began: Instant) -> Result<Service, BoxError> {
-    let slot = &settings.slot;
-    let mut config = HostConfig::default();
-    config.server.bind = format!("127.0.0.1:{}", settings.port);
-    config.drain.timeout = DRAIN_MAX;
-    let host = ServiceHost::builder(slot.kind.name())
-        .version(env!("CARGO_PKG_VERSION"))
-        .instance(slot.instance.clone())
-        .config(config);
-    let host = host.start().await?;
-    let ready = Ready {
-        event: Event::Ready,
-        service: slot.kind.name().to_owned(),
-        instance: slot.instance.to_string(),
-        addr: host.addr(),
-        pid: std::process::id(),
-        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        note: None,
-    };
-    Ok(Service { ready, host })
-}
-
-impl Service {
-    /// Ends it in order: out of the registry, then the requests in flight.
-    pub(crate) async fn stop(self) -> Result<(), BoxError> {
-        self.host.stop().await?;
-        Ok(())
-    }
-}
-
 /// Logs go to standard error, since standard output is for the line that says ready.
 fn telemetry() -> Result<Telemetry, BoxError> {
     let setup = TelemetrySetup::new(&LogConfig::default());
@@ -121,6 +84,4 @@ fn telemetry() -> Result<Telemetry, BoxError> {
     Ok(telemetry)
 }
 
-/// Threads of one service: one that works while another is busy; eight processes share the machine.
-const WORKERS: usize = 2;
 const BLOCKING_MAX: Duration = Duration::from_secs(2);

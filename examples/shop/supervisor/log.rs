@@ -14,7 +14,9 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 /// The last lines of a log, indented; a sentence if there are none.
 pub(super) fn tail(path: &Path) -> String {
     let text = last_bytes(path).unwrap_or_else(|error| format!("(no log: {error})"));
-    let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
+    // The frames of a backtrace are indented; what was said before them is worth more.
+    let said = |line: &&str| !line.is_empty() && !line.starts_with(' ');
+    let lines: Vec<_> = text.lines().filter(said).collect();
     let first = lines.len().saturating_sub(TAIL_LINES);
     match lines.get(first..) {
         Some(last) if !last.is_empty() => format!("    {}", last.join("\n    ")),

@@ -13,13 +13,16 @@ mod keeper;
 mod log;
 mod restart;
 
-use std::{io, net::SocketAddr};
+use std::net::SocketAddr;
 
 use msf_core::{
     name::InstanceId,
     task::{self, Task},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 use self::{
     child::Child,
@@ -73,9 +76,12 @@ impl Supervisor {
             .into_iter()
             .partition(|slot| slot.kind == Kind::Registry);
         for slots in [first, rest] {
-            let started = start_side_by_side(slots, data, port, registry).await;
-            let mut failed = None;
-            for (settings, outcome) in started {
+            let mut starting = spawn(slots, data, port, registry);
+            // The first that fails ends the start: others may be waiting for it.
+            while let Some(started) = starting.join_next().await {
+                let Ok((settings, outcome)) = started else {
+                    continue;
+                };
                 match outcome {
                     Ok((child, ready)) => {
                         if settings.slot.kind == Kind::Registry {
@@ -84,7 +90,9 @@ impl Supervisor {
                         shop.kept.push(keep(settings, child, ready, events.clone()));
                     }
                     Err(source) => {
-                        failed.get_or_insert(StartError {
+                        drop(starting);
+                        shop.stop().await;
+                        return Err(StartError {
                             log: log::tail(&data.log(settings.slot.instance.as_str())),
                             instance: settings.slot.instance,
                             source,
@@ -92,18 +100,18 @@ impl Supervisor {
                     }
                 }
             }
-            if let Some(error) = failed {
-                shop.stop().await;
-                return Err(error);
-            }
         }
         Ok(shop)
     }
 
     /// What is ready now.
+    ///
+    /// Sorted by instance.
     pub(crate) fn ready(&self) -> Vec<Ready> {
         let states = self.kept.iter().map(|kept| kept.state.borrow().clone());
-        states.flatten().collect()
+        let mut ready: Vec<Ready> = states.flatten().collect();
+        ready.sort_by(|a, b| a.instance.cmp(&b.instance));
+        ready
     }
 
     /// Kills the process of an instance, as `kill -9` would; it is started again.
@@ -163,35 +171,32 @@ impl Supervisor {
 
 type Started = (ServiceSettings, Result<(Child, Ready), NotReady>);
 
-async fn start_side_by_side(
+/// Starts services side by side.
+fn spawn(
     slots: Vec<Slot>,
     data: &DataDir,
     port: u16,
     registry: Option<SocketAddr>,
-) -> Vec<Started> {
-    // All are spawned before the first is waited for.
-    let children: Vec<(ServiceSettings, io::Result<Child>)> = slots
-        .into_iter()
-        .map(|slot| {
-            let settings = ServiceSettings {
-                port: if slot.kind == Kind::Gateway { port } else { 0 },
-                slot,
-                data: data.clone(),
-                registry,
-            };
-            let child = Child::spawn(&settings);
-            (settings, child)
-        })
-        .collect();
-    let mut started = Vec::new();
-    for (settings, child) in children {
-        let outcome = match child {
-            Ok(mut child) => child.ready().await.map(|ready| (child, ready)),
-            Err(error) => Err(error.into()),
+) -> JoinSet<Started> {
+    let mut starting = JoinSet::new();
+    for slot in slots {
+        let settings = ServiceSettings {
+            port: if slot.kind == Kind::Gateway { port } else { 0 },
+            slot,
+            data: data.clone(),
+            registry,
         };
-        started.push((settings, outcome));
+        // All are spawned before the first is waited for.
+        let child = Child::spawn(&settings);
+        starting.spawn(async move {
+            let outcome = match child {
+                Ok(mut child) => child.ready().await.map(|ready| (child, ready)),
+                Err(error) => Err(error.into()),
+            };
+            (settings, outcome)
+        });
     }
-    started
+    starting
 }
 
 fn keep(

@@ -31,7 +31,7 @@ pub(crate) async fn open(ctx: &Context) -> Result<Parts, OpenError> {
         .map_err(OpenError::because("the signing key cannot be opened"))?;
     let passwords = Passwords::with_metrics(PasswordConfig::default(), &ctx.metrics)
         .map_err(OpenError::because("passwords cannot be hashed"))?;
-    seed::seed(&db, &passwords, ctx.clock)
+    seed::seed(&db, ctx.clock)
         .await
         .map_err(OpenError::because("the first accounts cannot be written"))?;
     let verifier = identity::verifier(issuer.jwks(), None)

@@ -1,7 +1,6 @@
 //! The accounts of the demonstration.
 
-use msf_auth::Passwords;
-use msf_core::{BoxError, clock::WallClock, config::Secret};
+use msf_core::{BoxError, clock::WallClock};
 
 use super::{domain::Email, store};
 use crate::{
@@ -10,37 +9,68 @@ use crate::{
     timestamp::Timestamp,
 };
 
-/// Name, address, password, role. The passwords are printed by the shop; there is nothing to keep secret.
-pub(crate) const ACCOUNTS: [(&str, &str, &str, Role); 2] = [
-    (
-        "Ada Lovelace",
-        "ada@example.com",
-        "lovelace-1815",
-        Role::Customer,
-    ),
-    (
-        "Grace Hopper",
-        "grace@example.com",
-        "hopper-1906",
-        Role::Staff,
-    ),
+/// An account that everybody knows.
+struct Account {
+    name: &'static str,
+    email: &'static str,
+    /// Of a password that the shop prints, so there is nothing to keep secret. Hashed beforehand, since hashing
+    /// is slow on purpose and the first start would wait for it.
+    hash: &'static str,
+    role: Role,
+}
+
+const ACCOUNTS: [Account; 2] = [
+    // lovelace-1815
+    Account {
+        name: "Ada Lovelace",
+        email: "ada@example.com",
+        hash: "$argon2id$v=19$m=19456,t=2,p=1$3rJZ/qi3ggdazQT8DXXqSg$Z4iYG4hntYFP4lu+C9fwuUz5VuDsfwZcQhM+hFjl6Gs",
+        role: Role::Customer,
+    },
+    // hopper-1906
+    Account {
+        name: "Grace Hopper",
+        email: "grace@example.com",
+        hash: "$argon2id$v=19$m=19456,t=2,p=1$GLvzYOGlAN3e9PuTOutKnQ$dqGbbEwFLym5J+UQytEjRvkdVVPNszlK+eS/liT+s5w",
+        role: Role::Staff,
+    },
 ];
 
 /// Adds the accounts to an empty database.
 ///
 /// # Errors
 ///
-/// When a password cannot be hashed or a row not be written.
-pub(crate) async fn seed(db: &Db, passwords: &Passwords, clock: WallClock) -> Result<(), BoxError> {
+/// When a row cannot be written.
+pub(crate) async fn seed(db: &Db, clock: WallClock) -> Result<(), BoxError> {
     if !db.read::<_, DbError>(store::is_empty).await? {
         return Ok(());
     }
-    for (name, address, password, role) in ACCOUNTS {
-        let hash = passwords.hash(Secret::new(password.to_owned())).await?;
+    for account in ACCOUNTS {
         let now = Timestamp::now(clock);
-        let email = Email::stored(address.to_owned());
-        db.write::<_, DbError>(move |tx| store::create(tx, name, &email, &hash, role, now))
-            .await?;
+        let email = Email::stored(account.email.to_owned());
+        db.write::<_, DbError>(move |tx| {
+            store::create(tx, account.name, &email, account.hash, account.role, now)
+        })
+        .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use msf_auth::{PasswordConfig, Passwords};
+    use msf_core::config::Secret;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_hashes_are_of_the_passwords_that_the_shop_prints_and_as_strong_as_new_ones() {
+        let passwords = Passwords::new(PasswordConfig::default()).unwrap();
+        for (account, password) in ACCOUNTS.iter().zip(["lovelace-1815", "hopper-1906"]) {
+            let password = Secret::new(password.to_owned());
+            let stored = Some(account.hash.to_owned());
+            let outcome = passwords.verify(password, stored).await.unwrap();
+            assert!(outcome.matches && !outcome.rehash, "{}", account.name);
+        }
+    }
 }
