@@ -1,7 +1,7 @@
 //! What a service of the shop is given, and what it gives back.
 
 use axum::Router;
-use msf_auth::Keys;
+use msf_auth::{JwksFetchError, Keys, RemoteKeys};
 use msf_client::Client;
 use msf_core::{BoxError, clock::WallClock, health::Check, metrics::Metrics, task::Task};
 
@@ -20,6 +20,35 @@ pub(crate) struct Context {
     pub(crate) user_keys: Keys,
     /// Calls other services by name.
     pub(crate) client: Client,
+}
+
+impl Context {
+    /// The context of a service that finds the others through `client`.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], never in practice: the names are ours.
+    pub(crate) fn new(data: DataDir, metrics: Metrics, client: Client) -> Result<Self, OpenError> {
+        let users = client
+            .service("user")
+            .map_err(OpenError::because("`user` is no name"))?;
+        let keys = RemoteKeys::new(move || {
+            let users = users.clone();
+            async move {
+                let response = users.get("/.well-known/jwks.json").send().await;
+                let response = response.map_err(JwksFetchError::new)?.ok().await;
+                let response = response.map_err(JwksFetchError::new)?;
+                response.bytes().await.map_err(JwksFetchError::new)
+            }
+        });
+        Ok(Self {
+            data,
+            metrics,
+            clock: WallClock::system(),
+            user_keys: keys.into(),
+            client,
+        })
+    }
 }
 
 /// A service that is ready to be served.

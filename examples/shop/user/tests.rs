@@ -32,9 +32,7 @@ async fn shop() -> Shop {
     let dir = TempDir::new();
     let db = Db::open(dir.path().join("users.db"), store::MIGRATIONS);
     let db = db.await.unwrap();
-    seed::seed(&db, &PASSWORDS, WallClock::system())
-        .await
-        .unwrap();
+    seed::seed(&db, WallClock::system()).await.unwrap();
     let issuer = Tokens::new().users;
     let app = http::App {
         login: Login {
