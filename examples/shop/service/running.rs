@@ -30,9 +30,9 @@ pub(super) enum Server {
 
 /// What a service does between requests.
 pub(super) enum Background {
-    Checks(HealthChecks),
+    Checks { _checks: HealthChecks },
     None,
-    Tasks(Vec<Task<()>>),
+    Tasks { _tasks: Vec<Task<()>> },
 }
 
 impl Server {

@@ -29,7 +29,7 @@ pub(crate) async fn start(settings: &ServiceSettings, began: Instant) -> Result<
             // Renewals come every second from every process, and would bury what matters.
             let host = host.trace(TraceLayer::new().access_log(AccessLog::Failures));
             let server = Server::Host(host.router(server).start().await?);
-            let background = Background::Checks(checks);
+            let background = Background::Checks { _checks: checks };
             Ok(Service::new(settings, began, server, None, background))
         }
         Kind::Gateway => gateway(settings, began).await,
@@ -46,7 +46,9 @@ pub(crate) async fn start(settings: &ServiceSettings, began: Instant) -> Result<
             let host = checks.fold(host, ServiceHostBuilder::health_check);
             let host = host.router(parts.router).start().await?;
             let registration = register(&registry, settings, host.addr()).await?;
-            let background = Background::Tasks(parts.background);
+            let background = Background::Tasks {
+                _tasks: parts.background,
+            };
             let server = Server::Host(host);
             Ok(Service::new(
                 settings,
