@@ -5,6 +5,14 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use axum::Router;
+use http::Request;
+use msf_auth::{SigningKey, TokenIssuer, Verifier};
+use msf_core::testing::{TestClient, TestResponse};
+use serde_json::Value;
+
+use crate::identity::{AUDIENCE, ORDER_ISSUER, Role, USER_ISSUER, verifier};
+
 /// A directory that is removed when the test ends.
 #[derive(Debug)]
 pub(crate) struct TempDir(PathBuf);
@@ -30,5 +38,105 @@ impl TempDir {
 impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Issues the tokens of a test, and verifies them.
+#[derive(Clone, Debug)]
+pub(crate) struct Tokens {
+    pub(crate) users: TokenIssuer,
+    pub(crate) orders: TokenIssuer,
+}
+
+impl Tokens {
+    /// Issuers with new keys, under the names of the shop.
+    pub(crate) fn new() -> Self {
+        let issuer = |name| TokenIssuer::new(name, SigningKey::generate_ed25519().unwrap());
+        Self {
+            users: issuer(USER_ISSUER),
+            orders: issuer(ORDER_ISSUER),
+        }
+    }
+
+    /// What a service has that trusts both.
+    pub(crate) fn verifier(&self, service: &str) -> Verifier {
+        verifier(self.users.jwks(), Some((service, self.orders.jwks()))).unwrap()
+    }
+
+    /// The token of a user.
+    pub(crate) fn user(&self, id: i64, role: Role) -> String {
+        let subject = id.to_string();
+        let token = self.users.token(&subject).audience(AUDIENCE);
+        token.scopes(role.scopes()).sign().unwrap()
+    }
+
+    /// The token with which the order service calls another.
+    pub(crate) fn order_service(&self, audience: &str) -> String {
+        let token = self.orders.token("order").audience(audience);
+        token.service(true).sign().unwrap()
+    }
+}
+
+/// A caller of routes, with or without a token.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    client: TestClient<Router>,
+    token: Option<String>,
+    key: Option<String>,
+}
+
+impl Caller {
+    /// Nobody.
+    pub(crate) fn new(router: Router) -> Self {
+        Self {
+            client: TestClient::new(router),
+            token: None,
+            key: None,
+        }
+    }
+
+    /// Somebody.
+    pub(crate) fn with(&self, token: impl Into<String>) -> Self {
+        Self {
+            token: Some(token.into()),
+            ..self.clone()
+        }
+    }
+
+    /// With an idempotency key.
+    pub(crate) fn key(&self, key: impl Into<String>) -> Self {
+        Self {
+            key: Some(key.into()),
+            ..self.clone()
+        }
+    }
+
+    /// Sends a request without a body.
+    pub(crate) async fn get(&self, path: &str) -> TestResponse {
+        self.send("GET", path, None).await
+    }
+
+    /// Sends a request with a JSON body.
+    pub(crate) async fn post(&self, path: &str, body: Value) -> TestResponse {
+        self.send("POST", path, Some(body)).await
+    }
+
+    /// Sends any request.
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Option<Value>) -> TestResponse {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(key) = &self.key {
+            request = request.header("idempotency-key", key);
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header("content-type", "application/json");
+                body.to_string()
+            }
+            None => String::new(),
+        };
+        self.client.send(request.body(body).unwrap()).await
     }
 }

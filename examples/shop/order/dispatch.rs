@@ -81,6 +81,10 @@ impl Dispatcher {
             }
         };
         self.orders.remove(&id);
+        if self.running.len() + 1 == AT_ONCE {
+            // There was no room: orders that are due may have been passed over.
+            self.sweep_at = clock::now();
+        }
         if let Some(wait) = wait {
             self.sweep_at = self.sweep_at.min(clock::now() + wait);
         }

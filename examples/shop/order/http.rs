@@ -103,9 +103,8 @@ fn created(order: Order) -> Response {
         State::Confirmed | State::Shipped | State::Delivered => {
             return (StatusCode::CREATED, Json(Shown::from(order))).into_response();
         }
-        State::OutOfStock | State::Undone(Cause::Cancelled) => Code::Conflict,
         State::Undone(Cause::Declined) => Code::PaymentRequired,
-        State::Undone(Cause::GivenUp) => Code::Unavailable,
+        State::OutOfStock | State::Undone(Cause::Cancelled | Cause::GivenUp) => Code::Conflict,
         // It goes on in the background; the client looks at `Location`.
         State::Reserve | State::Charge | State::Commit | State::Refund(_) | State::Release(_) => {
             return (StatusCode::ACCEPTED, Json(Shown::from(order))).into_response();

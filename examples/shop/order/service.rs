@@ -127,7 +127,7 @@ impl Orders {
     pub(crate) async fn cancel(&self, caller: &Principal, id: OrderId) -> Result<Order, Problem> {
         loop {
             let order = self.visible(caller, id).await?;
-            if order.state.status() == "cancelling" || order.state.status() == "cancelled" {
+            if order.state.is_undone() {
                 return self.end_of(id).await;
             }
             let Some(to) = saga::cancel(order.state) else {

@@ -147,13 +147,18 @@ impl State {
         }
     }
 
-    /// The word that customers read.
+    /// Whether the order is being undone, or is.
+    pub(crate) fn is_undone(self) -> bool {
+        matches!(self, Self::Refund(_) | Self::Release(_) | Self::Undone(_))
+    }
+
+    /// The word that customers read. On which step an unfinished order is, is the shop's own business.
     pub(crate) fn status(self) -> &'static str {
         match self {
-            Self::Reserve => "pending",
-            Self::Charge => "charging",
-            Self::Commit => "paid",
-            Self::Refund(_) | Self::Release(_) => "cancelling",
+            Self::Refund(Cause::Cancelled) | Self::Release(Cause::Cancelled) => "cancelling",
+            Self::Reserve | Self::Charge | Self::Commit | Self::Refund(_) | Self::Release(_) => {
+                "pending"
+            }
             Self::Confirmed => "confirmed",
             Self::Shipped => "shipped",
             Self::Delivered => "delivered",
