@@ -125,7 +125,10 @@ fn forged_and_expired_tokens_are_refused() {
     let status = |token: &str, path: &str| {
         let answer = shop.get(path, &format!("authorization: Bearer {token}\r\n"));
         let challenge = answer.header("www-authenticate").unwrap_or_default();
-        assert!(answer.status == 200 || challenge.starts_with("bearer"), "{answer:?}");
+        assert!(
+            answer.status == 200 || challenge.starts_with("bearer"),
+            "{answer:?}"
+        );
         answer.status
     };
     for path in ["/api/orders", "/api/users/1", "/api/payments"] {
