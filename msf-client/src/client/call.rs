@@ -22,7 +22,7 @@ use tokio::time::{self, Instant};
 use super::{
     body::{InFlight, ResponseBody},
     metrics::Outcome,
-    service::{CallTimeout, Target},
+    service::Target,
     span::{self, CallSpan},
 };
 use crate::{
@@ -40,6 +40,7 @@ impl Call {
     pub(super) fn new(
         target: Arc<Target>,
         connections: Connections,
+        timeout: Duration,
         mut request: Request<Body>,
     ) -> Self {
         // Here and not in the future: the context is that of whoever makes the call, and the future
@@ -52,7 +53,8 @@ impl Call {
                 started: clock::now(),
                 is_done: false,
             };
-            let outcome = run(&target, &connections, request, record.started).await;
+            let limit = Limit::of(&request, timeout, record.started);
+            let outcome = run(&target, &connections, request, limit).await;
             record.finish(&outcome);
             outcome
         }))
@@ -116,9 +118,8 @@ async fn run(
     target: &Target,
     connections: &Connections,
     mut request: Request<Body>,
-    now: Instant,
+    limit: Limit,
 ) -> Result<Response<ResponseBody>, Error> {
-    let limit = Limit::of(target, &request, now);
     if limit.deadline.is_expired() {
         return Err(limit.exceeded(target, Progress::Unsent));
     }
@@ -213,11 +214,8 @@ struct Limit {
 }
 
 impl Limit {
-    fn of(target: &Target, request: &Request<Body>, now: Instant) -> Self {
-        let asked = request.extensions().get::<CallTimeout>();
-        let timeout = asked
-            .map_or(target.settings.timeout, |asked| asked.0)
-            .min(Deadline::MAX);
+    fn of(request: &Request<Body>, timeout: Duration, now: Instant) -> Self {
+        let timeout = timeout.min(Deadline::MAX);
         let own = Deadline::at(now + timeout);
         let deadline = match Deadline::of(request.extensions()) {
             Some(callers) => callers.min(own),

@@ -8,7 +8,6 @@ pub(crate) mod metrics;
 mod service;
 mod span;
 
-pub(crate) use self::service::CallTimeout;
 pub use self::{
     body::ResponseBody,
     builder::{ClientBuilder, InvalidClient},

@@ -58,6 +58,7 @@ use crate::{Error, RequestBuilder, transport::Connections};
 pub struct ServiceClient {
     target: Arc<Target>,
     connections: Connections,
+    timeout: Duration,
 }
 
 /// What is known of one service.
@@ -71,16 +72,24 @@ pub(super) struct Target {
     bearer: Option<Arc<dyn BearerSource>>,
 }
 
-/// Shortens or lengthens the timeout of one call, from its extensions.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CallTimeout(pub(crate) Duration);
-
 impl ServiceClient {
-    pub(super) const fn new(target: Arc<Target>, connections: Connections) -> Self {
+    pub(super) fn new(target: Arc<Target>, connections: Connections) -> Self {
+        let timeout = target.settings.timeout;
         Self {
             target,
             connections,
+            timeout,
         }
+    }
+
+    /// The same service with another timeout instead of the client's, longer or shorter.
+    ///
+    /// It is also the measure by which the callee is blamed for a missed deadline, so where a route or a
+    /// call has a timeout of its own, set it here rather than as a deadline of the request.
+    #[must_use]
+    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// The service.
@@ -104,7 +113,7 @@ impl ServiceClient {
     /// Sends a whole request, as [`Service::call`] does, without `&mut`.
     ///
     /// The request's path is sent as it is; its `Host` becomes the service's name. Its deadline is the
-    /// earlier of the [`Deadline`] in its extensions and the client's timeout, and ends with the head
+    /// earlier of the [`Deadline`] in its extensions and the timeout, and ends with the head
     /// of the answer.
     ///
     /// # Errors
@@ -116,7 +125,8 @@ impl ServiceClient {
     /// Dropping the future or the answer's body closes the connection, frees the breaker's permit and
     /// takes the call out of those in flight.
     pub fn call(&self, request: Request<Body>) -> Call {
-        Call::new(self.target.clone(), self.connections.clone(), request)
+        let (target, connections) = (self.target.clone(), self.connections.clone());
+        Call::new(target, connections, self.timeout, request)
     }
 
     /// Begins a request.
@@ -144,8 +154,8 @@ impl ServiceClient {
         self.request(Method::DELETE, path)
     }
 
-    pub(crate) fn timeout(&self) -> Duration {
-        self.target.settings.timeout
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     pub(crate) fn body_limit(&self) -> usize {

@@ -7,7 +7,7 @@ use msf_core::{BoxError, body::Body, deadline::Deadline};
 use serde::Serialize;
 
 use super::{query, response::Response};
-use crate::{Error, ServiceClient, client::CallTimeout};
+use crate::{Error, ServiceClient};
 
 /// A request to one service, built step by step. Made by [`ServiceClient::get`] and its siblings.
 ///
@@ -51,7 +51,6 @@ pub struct RequestBuilder {
     client: ServiceClient,
     path: String,
     request: Request<Body>,
-    timeout: Option<Duration>,
     error: Option<BoxError>,
 }
 
@@ -63,7 +62,6 @@ impl RequestBuilder {
             client,
             path: path.to_owned(),
             request,
-            timeout: None,
             error: None,
         }
     }
@@ -106,8 +104,8 @@ impl RequestBuilder {
     }
 
     /// Sets the timeout of this call instead of the client's, for the whole answer.
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.client = self.client.with_timeout(timeout);
         self
     }
 
@@ -151,20 +149,18 @@ impl RequestBuilder {
             client,
             path,
             mut request,
-            timeout,
             error,
         } = self;
         if let Some(source) = error {
             return Err(Error::InvalidRequest { source });
         }
         *request.uri_mut() = origin_form(&path)?;
-        let timeout = timeout.unwrap_or_else(|| client.timeout());
+        let timeout = client.timeout();
         let own = Deadline::after(timeout);
         let deadline = Deadline::of(request.extensions()).map_or(own, |it| it.min(own));
         let own_timeout = (deadline == own).then_some(timeout);
-        request.extensions_mut().insert(CallTimeout(timeout));
-        let response = client.call(request).await?;
         let (service, limit) = (client.name().clone(), client.body_limit());
+        let response = client.call(request).await?;
         Ok(Response::new(
             response,
             service,

@@ -150,6 +150,22 @@ async fn silence_for_the_whole_timeout_is_a_failure() {
 }
 
 #[tokio::test]
+async fn a_timeout_of_its_own_is_what_the_callee_is_measured_by() {
+    let callee = silent().await;
+    let world = World::with(&[callee.addr], |client| {
+        client.breaker(|breaker| breaker.min_calls(1))
+    })
+    .await;
+    let hasty = world
+        .payment
+        .clone()
+        .with_timeout(Duration::from_millis(50));
+    let error = hasty.call(get("/")).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
+    assert_eq!(world.payment.breaker().state(), State::Open);
+}
+
+#[tokio::test]
 async fn a_timeout_while_connecting_may_be_called_again() {
     let (addr, _queue) = full_queue().await;
     let world = World::with(&[addr], |c| c.timeout(Duration::from_millis(50))).await;
