@@ -7,7 +7,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Extensions, HeaderValue, Request, Response, header, request::Parts};
 use http_body::Body as _;
-use http_body_util::Limited;
 use msf_auth::{Principal, Refusal, Verifier, policy::PathParams};
 use msf_client::{Call, Client, Error, ServiceClient};
 use msf_core::{
@@ -17,7 +16,7 @@ use msf_core::{
     problem::{Code, Problem},
     server::Connection,
 };
-use msf_resilience::rate_limit::Allowed;
+use msf_resilience::rate_limit::{Allowed, Limited};
 
 use crate::{
     body::Proxied,
@@ -167,8 +166,8 @@ impl Worker {
             client: RateKey::client(client),
             allowed: None,
         };
-        if let Err(refused) = admission.count(Key::Client, None) {
-            return Next::Refuse(refused);
+        if let Err(limited) = admission.count(Key::Client, None) {
+            return Next::Refuse(respond::limited(limited));
         }
 
         // 7. The token, if the route asks for one. A public route looks at none: a client with an expired
@@ -192,8 +191,8 @@ impl Worker {
         }
 
         // 9. The limit per subject, which only a verified token can name.
-        if let Err(refused) = admission.count(Key::Subject, caller) {
-            return Next::Refuse(refused);
+        if let Err(limited) = admission.count(Key::Subject, caller) {
+            return Next::Refuse(respond::limited(limited));
         }
 
         // 10. The size of the body, as far as the client tells it; otherwise it is counted while it passes.
@@ -212,7 +211,7 @@ impl Worker {
         }
         let body = match hint.exact() {
             Some(_) => body,
-            None => Body::new(Limited::new(body, route.body_limit)),
+            None => Body::new(http_body_util::Limited::new(body, route.body_limit)),
         };
 
         // 11. The deadline of the route. What the client says about its own patience is not believed (see
@@ -257,18 +256,13 @@ impl Worker {
 
 impl Admission {
     /// Counts the request against the limit of its route, if that counts by `key`.
-    fn count(&mut self, key: Key, caller: Option<&Principal>) -> Result<(), Response<Bytes>> {
+    fn count(&mut self, key: Key, caller: Option<&Principal>) -> Result<(), Limited> {
         let Some(limit) = self.route.limit.as_ref().filter(|limit| limit.key == key) else {
             return Ok(());
         };
         let subject = caller.map(RateKey::subject);
-        match limit.check(subject.as_ref().unwrap_or(&self.client)) {
-            Ok(allowed) => {
-                self.allowed = Some(allowed);
-                Ok(())
-            }
-            Err(limited) => Err(respond::limited(limited)),
-        }
+        self.allowed = Some(limit.check(subject.as_ref().unwrap_or(&self.client))?);
+        Ok(())
     }
 }
 

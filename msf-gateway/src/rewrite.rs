@@ -58,6 +58,8 @@ const INTERNAL: &str = "/internal";
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn forwarded(target: &str, prefix: &str) -> Result<String, InvalidPath> {
@@ -105,6 +107,31 @@ mod tests {
             ("/api/health", 4, true),
         ] {
             assert_eq!(is_internal(path, strip), expected, "{path} {strip}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_routed_is_what_is_forwarded(
+            pieces in proptest::collection::vec(
+                prop_oneof![
+                    Just("a"), Just("/"), Just("%2e"), Just("."), Just("%41"), Just("%c3%a9"),
+                    Just("%2f"), Just("%25"), Just("%20"), Just("?"), Just("%3f"), Just("="), Just("2f"),
+                ],
+                0..10,
+            ),
+        ) {
+            let target = format!("/{}", pieces.concat());
+            let mut request = Request::get(&target).body(()).unwrap();
+            if canonical(&mut request).is_ok() {
+                let routed = request.uri().path().to_owned();
+                prop_assert!(CanonicalPath::parse(&routed).unwrap().is_unchanged(), "{routed}");
+                let (mut parts, ()) = request.into_parts();
+                strip(&mut parts.uri, 0);
+                prop_assert_eq!(parts.uri.path(), routed);
+                let query = target.split_once('?').map(|(_, query)| query);
+                prop_assert_eq!(parts.uri.query(), query);
+            }
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::{
 /// The gateway as a service: for `msf_core`'s server, for axum's `fallback_service`, for a test.
 ///
 /// It is always ready, and its clones share everything. Made by
-/// [`Gateway::into_service`](crate::Gateway::into_service).
+/// [`Gateway::into_service`](crate::Gateway::into_service); the [crate documentation](crate) has an example.
 #[derive(Clone)]
 pub struct GatewayService {
     worker: Arc<Worker>,

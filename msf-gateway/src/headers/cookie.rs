@@ -17,15 +17,11 @@ use http::{HeaderMap, HeaderValue, header::COOKIE};
 /// # Ok::<(), http::header::InvalidHeaderValue>(())
 /// ```
 pub fn join(headers: &mut HeaderMap) {
-    let mut lines = headers.get_all(COOKIE).iter();
-    if lines.next().and(lines.next()).is_none() {
+    let lines = headers.get_all(COOKIE);
+    if lines.iter().nth(1).is_none() {
         return;
     }
-    let lines: Vec<&[u8]> = headers
-        .get_all(COOKIE)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
+    let lines: Vec<&[u8]> = lines.iter().map(HeaderValue::as_bytes).collect();
     match HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
         Ok(mut joined) => {
             joined.set_sensitive(true);

@@ -12,6 +12,26 @@
 //! runtime of the caller, which serves none, so that no control task ever delays one. With few clients the
 //! kernel may spread connections unevenly over the workers; it does so by a hash of the addresses.
 //!
+//! ```
+//! # use msf_client::Client;
+//! # use msf_gateway::{Gateway, Route};
+//! # use msf_registry::{Registry, backend::memory::MemoryRegistry};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let client = Client::builder(Registry::new(MemoryRegistry::new())).build()?;
+//! let gateway = Gateway::builder(client)
+//!     .route(Route::prefix("/api/orders").to("order").public())
+//!     .build()?;
+//! let free_port = ([127, 0, 0, 1], 0).into();
+//! let running = gateway.server(free_port).workers(2).operations(free_port).start()?;
+//! assert_ne!(Some(running.addr()), running.operations_addr());
+//!
+//! let served = running.stop().await?;
+//! assert_eq!(served.cut, 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # The end
 //!
 //! [`RunningGateway::stop`] drains as `msf_core::server` does: `/readyz` fails and answers say

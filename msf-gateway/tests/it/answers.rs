@@ -499,7 +499,7 @@ async fn a_build_tells_everything_that_is_wrong() {
         text.contains("/e/**: an earlier route takes GET there already"),
         "{text}"
     );
-    let client = Client::builder(system.registry.clone()).build().unwrap();
+    let client = Client::builder(system.registry).build().unwrap();
     let none = Gateway::builder(client).build().unwrap_err();
     assert!(matches!(none.all(), [GatewayError::NoRoutes]));
 }

@@ -8,7 +8,7 @@ use msf_core::{
 };
 use msf_gateway::{Gateway, Route, headers::forwarded::Forwarding};
 
-use crate::common::{System, get, hello, mirror, seen, send, start};
+use crate::common::{PATIENCE, System, get, hello, mirror, seen, send, start};
 
 #[tokio::test]
 async fn a_service_sees_the_client_and_nothing_that_it_made_up() {
@@ -216,4 +216,39 @@ async fn a_host_that_observes_finds_the_route_in_the_response() {
         Some("/a/**")
     );
     assert!(response.headers().get("x-request-id").is_none());
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_is_counted_once_and_leaves_nothing_behind() {
+    let system = System::new()
+        .with("order", |_request| std::future::pending::<Response<Body>>())
+        .await;
+    let client = Client::builder(system.registry.clone()).build().unwrap();
+    let builder = Gateway::builder(client.clone()).route(Route::prefix("/a").to("order").public());
+    let gateway = system.build(builder).await;
+    let metrics = gateway.metrics().clone();
+    let mut service = gateway.into_service();
+    // Given up before it is polled, while it connects, and while it waits for the answer.
+    for wait in [None, Some(0), Some(50)] {
+        let request = Request::get("/a/b").header("host", "shop.example");
+        let call = tower::Service::call(&mut service, request.body(Body::empty()).unwrap());
+        if let Some(ms) = wait {
+            let waited = tokio::time::timeout(std::time::Duration::from_millis(ms), call).await;
+            assert!(waited.is_err());
+        }
+    }
+    let text = metrics.render();
+    let cancelled = "error_type=\"cancelled\",http_request_method=\"GET\",\
+                     http_response_status_code=\"\",http_route=\"/a/**\"} 3";
+    assert!(text.contains(cancelled), "{text}");
+    assert!(
+        text.contains("http_server_active_requests{http_request_method=\"GET\"} 0"),
+        "{text}"
+    );
+    let closed = async {
+        while client.connections().open() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.unwrap();
 }

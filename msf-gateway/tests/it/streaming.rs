@@ -210,7 +210,7 @@ async fn an_answer_that_breaks_off_does_not_look_complete() {
         let _breaking = task::spawn("breaking service", async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut request = [0; 4_096];
-                stream.read(&mut request).await.unwrap();
+                assert!(stream.read(&mut request).await.unwrap() > 0);
                 let answer = format!("HTTP/1.1 200 OK\r\n{head}\r\n{body}");
                 stream.write_all(answer.as_bytes()).await.unwrap();
                 // The answer has begun to arrive before it breaks off.
