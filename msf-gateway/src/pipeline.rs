@@ -22,7 +22,7 @@ use msf_resilience::rate_limit::Allowed;
 use crate::{
     body::Proxied,
     gateway::CheckedRoute,
-    headers::{forwarded::Forwarding, hop_by_hop, identity::IdentityHeaders, message, via},
+    headers::{cookie, forwarded::Forwarding, hop_by_hop, identity::IdentityHeaders, message, via},
     limit::{Key, RateKey},
     own::{OwnAnswers, OwnFuture, Scope},
     path::InvalidPath,
@@ -131,7 +131,7 @@ impl Worker {
         // 4. Refuse what another server could read as another request, before any of it is believed.
         let host = match message::check(&request) {
             Ok(host) => host,
-            Err(invalid) => return Next::Refuse(Problem::from(invalid).into_response()),
+            Err(invalid) => return Next::Refuse(respond::invalid(invalid)),
         };
         let route = match request.extensions_mut().remove() {
             Some(Target::Route(route)) => route,
@@ -156,6 +156,7 @@ impl Worker {
             .forwarding
             .rewrite(peer, host.as_ref(), &mut parts.headers);
         via::append(parts.version, &mut parts.headers);
+        cookie::join(&mut parts.headers);
 
         // 6. The limit per client, before the token: a signature costs more than a look into a table, and who
         //    guesses tokens or passwords must be counted.

@@ -6,7 +6,10 @@ use msf_client::Error;
 use msf_core::problem::{Code, Problem};
 use msf_resilience::rate_limit::Limited;
 
-use crate::{body::Proxied, headers::hop_by_hop};
+use crate::{
+    body::Proxied,
+    headers::{hop_by_hop, message::InvalidMessage},
+};
 
 /// The service's answer as the client gets it.
 pub(crate) fn cleaned(response: Response<msf_client::ResponseBody>) -> Response<Proxied> {
@@ -36,6 +39,16 @@ pub(crate) fn failed(error: Error) -> Response<Bytes> {
         told = told.with_retry_after(wait);
     }
     told.with_source(problem).into_response()
+}
+
+/// The answer to a message that is refused as it is.
+pub(crate) fn invalid(message: InvalidMessage) -> Response<Bytes> {
+    let mut response: Response<Bytes> = Problem::from(message).into_response();
+    if message == InvalidMessage::Method {
+        let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }
 
 pub(crate) fn limited(limited: Limited) -> Response<Bytes> {

@@ -12,8 +12,6 @@
 //! It uses real time, about two seconds of it, because most backends have a clock of their own.
 
 #![expect(
-    clippy::panic,
-    clippy::missing_panics_doc,
     clippy::unwrap_used,
     reason = "a suite fails by panicking, as tests do"
 )]

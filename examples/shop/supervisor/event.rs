@@ -26,6 +26,8 @@ pub(crate) enum Event {
     },
     /// A restarted process is ready.
     Back { ready: Ready, away: Duration },
+    /// It was killed and is not started again yet.
+    Held { instance: InstanceId },
     /// It did not end in time and was killed.
     Cut { instance: InstanceId },
 }
@@ -59,6 +61,7 @@ impl fmt::Display for Event {
                 away.as_secs_f32(),
                 ready.pid
             ),
+            Self::Held { instance } => write!(f, "{instance} was killed and stays down"),
             Self::Cut { instance } => write!(f, "{instance} did not end in time and was killed"),
         }
     }

@@ -87,6 +87,7 @@ impl Keeper {
                     Some(Order::Hold) => {
                         child.kill();
                         let _reaped = child.ended().await;
+                        self.say(Event::Held { instance: self.instance() });
                         return Ended::Held;
                     }
                     Some(Order::Resume) => {}

@@ -13,7 +13,7 @@ async fn outcome(verifier: &Verifier, token: &str) -> Result<(), VerifyError> {
 }
 
 /// A header with members changed; `null` takes a member out.
-fn with(mut base: Value, changes: Value) -> Value {
+fn with(mut base: Value, changes: &Value) -> Value {
     for (name, value) in changes.as_object().unwrap() {
         match value {
             Value::Null => drop(base.as_object_mut().unwrap().remove(name)),
@@ -69,7 +69,7 @@ async fn a_changed_header_is_refused() {
         (json!({ "cty": "JWT" }), Reason::HeaderMember),
     ];
     for (change, reason) in rows {
-        let token = token(&with(keys.header(), change.clone()).to_string());
+        let token = token(&with(keys.header(), &change).to_string());
         let error = outcome(&verifier, &token).await.unwrap_err();
         assert_eq!(error.reason(), reason, "{change}");
     }
@@ -88,7 +88,7 @@ async fn a_changed_header_is_refused() {
         ("{".to_owned(), Reason::Header),
         (format!("{} ,", keys.header()), Reason::Header),
         (
-            with(keys.header(), json!({ "pad": "p".repeat(2_048) })).to_string(),
+            with(keys.header(), &json!({ "pad": "p".repeat(2_048) })).to_string(),
             Reason::Size,
         ),
     ];
@@ -114,7 +114,7 @@ async fn a_changed_claim_is_refused() {
         json!({ "iat": null }),
     ];
     for change in accepted {
-        let token = token(&with(claims(), change.clone()).to_string());
+        let token = token(&with(claims(), &change).to_string());
         assert_eq!(outcome(&verifier, &token).await, Ok(()), "{change}");
     }
 
@@ -155,7 +155,7 @@ async fn a_changed_claim_is_refused() {
         (json!({ "msf_kind": true }), Reason::Claims),
     ];
     for (change, reason) in rows {
-        let token = token(&with(claims(), change.clone()).to_string());
+        let token = token(&with(claims(), &change).to_string());
         let error = outcome(&verifier, &token).await.unwrap_err();
         assert_eq!(error.reason(), reason, "{change}");
     }
@@ -172,7 +172,7 @@ async fn a_changed_claim_is_refused() {
         (format!("{payload}x"), Reason::Claims),
         ("null".to_owned(), Reason::Claims),
         (
-            with(claims(), json!({ "pad": "p".repeat(8_192) })).to_string(),
+            with(claims(), &json!({ "pad": "p".repeat(8_192) })).to_string(),
             Reason::Size,
         ),
     ];

@@ -32,7 +32,7 @@ impl World {
             format!("{} sees {id}", caller.subject())
         };
         let greet = async |OptionalIdentity(caller): OptionalIdentity| {
-            caller.map_or("nobody".to_owned(), |caller| caller.subject().to_owned())
+            caller.map_or_else(|| "nobody".to_owned(), |caller| caller.subject().to_owned())
         };
         let router = SecureRouter::new(verifier(&issuer))
             .public("/hello", get(greet))

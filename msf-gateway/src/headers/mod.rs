@@ -6,6 +6,7 @@
 //! | [`hop_by_hop`] | removing what concerns one connection only (RFC 9110 §7.6.1) |
 //! | [`identity`] | removing what only the inside may say: who the caller is |
 //! | [`forwarded`] | saying who the caller was, and believing only trusted proxies about it |
+//! | [`cookie`] | joining what HTTP/2 clients split |
 //! | [`via`] | saying that a gateway was there |
 //!
 //! The order matters. What the client lists in `Connection` is removed before the gateway adds anything, so
@@ -28,6 +29,7 @@
 //! # Ok::<(), http::header::InvalidHeaderValue>(())
 //! ```
 
+pub mod cookie;
 pub mod forwarded;
 pub mod hop_by_hop;
 pub mod identity;

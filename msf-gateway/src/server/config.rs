@@ -20,7 +20,7 @@ use crate::gateway::Gateway;
 /// | [`limits`](Self::limits) | those of `msf_core::server`, bodies as the routes say | |
 /// | [`drain_plan`](Self::drain_plan) | 0 s, then 15 s | as `ServiceHost` outside of Kubernetes |
 /// | [`operations`](Self::operations) | none | `/metrics` has an address of its own, not for the world |
-/// | [`connections`](Self::connections) | those of the transport | per worker |
+/// | [`connections`](Self::connections) | those of the transport, counted in the gateway's metrics | each worker has its own |
 #[derive(Clone, Debug)]
 #[must_use = "a server does nothing before `start` or `run_until`"]
 pub struct GatewayServer {
@@ -30,7 +30,7 @@ pub struct GatewayServer {
     limits: Limits,
     plan: DrainPlan,
     operations: Option<SocketAddr>,
-    connections: ConnectionsBuilder,
+    connections: Option<ConnectionsBuilder>,
 }
 
 /// Why a gateway did not start.
@@ -58,7 +58,7 @@ impl GatewayServer {
             limits,
             plan: DrainPlan::new(Duration::ZERO, DRAIN_TIMEOUT),
             operations: None,
-            connections: Connections::builder(),
+            connections: None,
         }
     }
 
@@ -88,9 +88,9 @@ impl GatewayServer {
         self
     }
 
-    /// How each worker connects to the services. Its metrics, if any, are shared by all.
+    /// How each worker connects to the services.
     pub fn connections(mut self, connections: ConnectionsBuilder) -> Self {
-        self.connections = connections;
+        self.connections = Some(connections);
         self
     }
 
@@ -113,6 +113,11 @@ impl GatewayServer {
         metrics.register_process()?;
         metrics.register_runtime("control", &tokio::runtime::Handle::current())?;
 
+        let connections = match self.connections {
+            Some(connections) => connections,
+            None => Connections::builder().metrics(metrics)?,
+        };
+
         let server = Server::new().limits(self.limits);
         let operating = operations.map(|listener| {
             // It follows the same drain, but has nothing to wait for.
@@ -124,7 +129,6 @@ impl GatewayServer {
         });
         let serving = {
             let (server, gateway) = (server.clone(), self.gateway.clone());
-            let connections = self.connections;
             task::spawn("gateway", async move {
                 // Called on each worker's own thread, so that its connections belong to its runtime.
                 let worker = move || gateway.worker(connections.clone().build());

@@ -13,7 +13,11 @@ use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use msf_client::transport::Connections;
-use msf_core::{body::Body, task};
+use msf_core::{
+    body::Body,
+    server::{Limits, Listener, Server},
+    task,
+};
 use msf_gateway::Route;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -71,7 +75,12 @@ impl http_body::Body for Large {
 
 #[tokio::test]
 async fn a_body_larger_than_any_buffer_passes_both_ways() {
-    let system = System::new().with("echo", echo).await;
+    let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let addr = listener.local_addr();
+    let service = tower::service_fn(|request| async { Ok::<_, Infallible>(echo(request).await) });
+    let server = Server::new().limits(Limits::default().body_limit(1 << 30));
+    let _serving = task::spawn("echo", async move { server.serve(listener, service).await });
+    let system = System::new().with_addr("echo", addr).await;
     let route = Route::prefix("/").to("echo").public().body_limit(1 << 30);
     let gateway = system.serve([route]).await;
     let pieces = 1_024;

@@ -3,7 +3,6 @@
 use crate::process::command;
 
 #[test]
-#[ignore = "takes 20 s"]
 fn the_demo_goes_as_told() {
     let output = command("shop")
         .args(["--demo", "--port", "0"])
