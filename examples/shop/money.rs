@@ -24,11 +24,6 @@ impl Money {
         if minor < 0 { None } else { Some(Self(minor)) }
     }
 
-    /// The cents.
-    pub(crate) const fn minor(self) -> i64 {
-        self.0
-    }
-
     /// The price of several; `None` when it is beyond what can be counted.
     pub(crate) fn times(self, quantity: u32) -> Option<Self> {
         self.0.checked_mul(i64::from(quantity)).map(Self)

@@ -140,3 +140,31 @@ impl Caller {
         self.client.send(request.body(body).unwrap()).await
     }
 }
+
+#[test]
+fn every_correction_names_tests_that_are_there() {
+    fn read(dir: &Path, sources: &mut String) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                read(&path, sources);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                sources.push_str(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = String::new();
+    read(&examples.join("shop"), &mut sources);
+    read(&examples.join("tests"), &mut sources);
+    let rows = include_str!("CORRECTED.md").lines();
+    let last = rows.filter_map(|row| row.strip_suffix('|')?.rsplit('|').next());
+    let names: Vec<_> = last
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .filter(|name| name.contains('_'))
+        .collect();
+    assert!(names.len() > 25, "{names:?}");
+    for name in names {
+        assert!(sources.contains(&format!("fn {name}(")), "{name}");
+    }
+}

@@ -161,7 +161,7 @@ fn every_rule_notices_what_it_is_for() {
             Rule::Events,
             Box::new(|b| {
                 b.events
-                    .push(("order.created".to_owned(), "order/9".to_owned()))
+                    .push(("order.created".to_owned(), "order/9".to_owned()));
             }),
         ),
     ];

@@ -92,10 +92,11 @@ impl Driver {
                 Step::Again => {
                     let wait = self.wait_after(order.attempts);
                     let until = Timestamp::now(self.clock).after(wait);
-                    self.db
-                        .write(move |tx| store::postpone(tx, &order, until))
-                        .await?;
-                    return Ok(Some(wait));
+                    let postponed = self.db.write(move |tx| store::postpone(tx, &order, until));
+                    // A call for a state that was left meanwhile says nothing about the new one.
+                    if postponed.await? {
+                        return Ok(Some(wait));
+                    }
                 }
             }
         }

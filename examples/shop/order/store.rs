@@ -185,7 +185,8 @@ pub(crate) fn change(
     Ok(true)
 }
 
-/// Notes that a call had no known outcome and when it is due again.
+/// Notes that a call had no known outcome and when it is due again; `false` when
+/// somebody else has taken the order further.
 ///
 /// # Errors
 ///
@@ -194,13 +195,14 @@ pub(crate) fn postpone(
     tx: &Transaction<'_>,
     read: &Order,
     until: Timestamp,
-) -> Result<(), DbError> {
-    tx.prepare_cached(
-        "UPDATE orders SET attempts = attempts + 1, next_attempt_at = ?3
+) -> Result<bool, DbError> {
+    let postponed = tx
+        .prepare_cached(
+            "UPDATE orders SET attempts = attempts + 1, next_attempt_at = ?3
          WHERE id = ?1 AND version = ?2 AND next_attempt_at IS NOT NULL",
-    )?
-    .execute((read.id, read.version, until))?;
-    Ok(())
+        )?
+        .execute((read.id, read.version, until))?;
+    Ok(postponed > 0)
 }
 
 /// Makes every unfinished order due, for a service that has just started.

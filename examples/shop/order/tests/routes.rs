@@ -254,3 +254,37 @@ async fn the_card_token_is_nowhere_in_clear() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_that_races_the_saga_wins_or_loses_but_never_both() {
+    let shop = shop().await;
+    let mut cancelled = 0;
+    for number in 1..=40_u64 {
+        let caller = shop.ada.key(format!("k{number}"));
+        let placing = msf_core::task::spawn("place", async move {
+            caller.post("/api/orders", basket(2, 1, "tok_visa")).await
+        });
+        tokio::time::sleep(std::time::Duration::from_micros(number * 250)).await;
+        let cancel = format!("/api/orders/{number}/cancel");
+        let cancel = shop.ada.post(&cancel, Value::Null).await;
+        let placed = placing.join().await.unwrap();
+        let order: Value = shop.ada.get(&format!("/api/orders/{number}")).await.json();
+        match cancel.status().as_u16() {
+            200 => {
+                cancelled += 1;
+                assert_eq!(
+                    (placed.status().as_u16(), &order["status"]),
+                    (409, &json!("cancelled"))
+                );
+            }
+            // Too late, or too early: the order was not there yet.
+            404 | 409 => assert_eq!(
+                (placed.status().as_u16(), &order["status"]),
+                (201, &json!("confirmed"))
+            ),
+            other => panic!("{other} {}", cancel.text()),
+        }
+    }
+    println!("{cancelled} of 40 were cancelled");
+    shop.audited();
+}
