@@ -152,6 +152,11 @@ pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How long a service may take to be ready. It takes a tenth of a second; a loaded machine is allowed a lot.
 pub(crate) const START_MAX: Duration = Duration::from_secs(20);
 
+/// How long callers leave a failing service alone: a dead one is back after about this time.
+pub(crate) const BREAKER_OPEN: Duration = Duration::from_secs(1);
+/// The longest that an outage may go on after its cause is gone.
+pub(crate) const BREAKER_OPEN_MAX: Duration = Duration::from_secs(5);
+
 /// How long a service tries to leave the registry when it ends; its lease expires anyway.
 pub(crate) const DEREGISTER_MAX: Duration = Duration::from_secs(1);
 

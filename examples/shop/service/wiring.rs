@@ -15,7 +15,7 @@ use super::running::{Background, Server, Service};
 use crate::{
     context::Context,
     gateway, identity, inventory, order, payment, registry,
-    settings::{DRAIN_MAX, Kind, START_MAX, ServiceSettings},
+    settings::{BREAKER_OPEN, BREAKER_OPEN_MAX, DRAIN_MAX, Kind, START_MAX, ServiceSettings},
     user,
 };
 
@@ -99,7 +99,10 @@ fn context(settings: &ServiceSettings, metrics: &Metrics) -> Result<Context, Box
         .registry
         .ok_or("a service needs the registry's address")?;
     let registry = registry::connect(registry, metrics)?;
-    let client = Client::builder(registry).metrics(metrics).build()?;
+    let client = Client::builder(registry)
+        .breaker(|breaker| breaker.open_for(BREAKER_OPEN).open_max(BREAKER_OPEN_MAX))
+        .metrics(metrics)
+        .build()?;
     Ok(Context::new(
         settings.data.clone(),
         metrics.clone(),
