@@ -3,3 +3,4 @@
 
 mod hello;
 mod process;
+mod shop;

@@ -1,7 +1,7 @@
 //! Starting an example and talking to it.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
@@ -40,6 +40,18 @@ pub(crate) fn command(name: &str) -> Command {
     let mut command = Command::new(path.join("examples").join(name));
     command.env_remove("RUST_LOG").stdin(Stdio::null());
     command
+}
+
+impl Answer {
+    /// The value of a header, in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
 }
 
 impl Example {
@@ -127,19 +139,56 @@ impl Drop for Example {
 
 /// `GET` over a connection of its own.
 pub(crate) fn get(addr: SocketAddr, target: &str, headers: &str) -> Answer {
-    let mut stream = TcpStream::connect(addr).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(
-        stream,
-        "GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
-    )
-    .unwrap();
+    send(addr, "GET", target, headers, "").unwrap()
+}
+
+/// Any request over a connection of its own. The target goes out as it is, however odd.
+pub(crate) fn send(
+    addr: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &str,
+    body: &str,
+) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect(addr)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let length = match body {
+        "" => String::new(),
+        _ => format!(
+            "content-type: application/json\r\ncontent-length: {}\r\n",
+            body.len()
+        ),
+    };
+    let head = format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+    stream.write_all(format!("{head}{length}{headers}\r\n{body}").as_bytes())?;
     let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    Answer {
-        status: head[9..12].parse().unwrap(),
-        head: head.to_ascii_lowercase(),
-        body: body.to_owned(),
+    stream.read_to_string(&mut text)?;
+    let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, text.clone());
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(cut)?;
+    let status = head.get(9..12).and_then(|status| status.parse().ok());
+    let head = head.to_ascii_lowercase();
+    let body = if head.contains("transfer-encoding: chunked") {
+        unchunked(body).ok_or_else(cut)?
+    } else {
+        body.to_owned()
+    };
+    Ok(Answer {
+        status: status.ok_or_else(cut)?,
+        head,
+        body,
+    })
+}
+
+/// The content of a chunked body, if it is whole.
+fn unchunked(mut body: &str) -> Option<String> {
+    let mut content = String::new();
+    loop {
+        let (size, rest) = body.split_once("\r\n")?;
+        let size = usize::from_str_radix(size.split(';').next()?.trim(), 16).ok()?;
+        if size == 0 {
+            return Some(content);
+        }
+        content.push_str(rest.get(..size)?);
+        body = rest.get(size + 2..)?;
     }
 }

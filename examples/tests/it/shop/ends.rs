@@ -1,0 +1,110 @@
+//! What is left of a shop: nothing.
+
+use std::{fs, net::TcpStream, path::Path, thread, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{Shop, signal};
+use crate::process::PATIENCE;
+
+/// Waits until processes are gone, ports are closed and the directory is removed.
+fn assert_nothing_is_left(pids: &[u32], addrs: &[std::net::SocketAddr], data: &Path) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let alive: Vec<_> = pids.iter().filter(|pid| is_alive(**pid)).collect();
+        let open: Vec<_> = addrs
+            .iter()
+            .filter(|addr| TcpStream::connect(addr).is_ok())
+            .collect();
+        if alive.is_empty() && open.is_empty() && !data.exists() {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "alive: {alive:?}, open: {open:?}, data: {}",
+            data.exists()
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .chars()
+        .next();
+    state.is_some_and(|state| state != 'Z')
+}
+
+#[test]
+fn ctrl_c_and_sigterm_leave_nothing_behind() {
+    for name in ["-INT", "-TERM"] {
+        let mut shop = Shop::start(&[]);
+        let pids: Vec<_> = shop.processes().into_values().collect();
+        assert_eq!(pids.len(), 8);
+        let (addrs, data) = (shop.addresses(), shop.data());
+        let asked = Instant::now();
+        shop.signal(name);
+        assert_eq!(shop.ended().code(), Some(0));
+        assert!(
+            asked.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            asked.elapsed()
+        );
+        assert_nothing_is_left(&pids, &addrs, &data);
+    }
+}
+
+#[test]
+fn a_killed_shop_leaves_nothing_behind() {
+    let mut shop = Shop::start(&[]);
+    let pids: Vec<_> = shop.processes().into_values().collect();
+    let (addrs, data) = (shop.addresses(), shop.data());
+    shop.signal("-KILL");
+    shop.ended();
+    assert_nothing_is_left(&pids, &addrs, &data);
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut shop = Shop::start(&[]);
+    let pids: Vec<_> = shop.processes().into_values().collect();
+    let (addrs, data) = (shop.addresses(), shop.data());
+    // A stopped process cannot drain, so only the second signal can end this in time.
+    let gateway = shop.processes()["gateway"];
+    signal(gateway, "-STOP");
+    shop.signal("-TERM");
+    shop.says("ending");
+    let asked = Instant::now();
+    shop.signal("-TERM");
+    assert_eq!(shop.ended().code(), Some(130));
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
+    assert_nothing_is_left(&pids, &addrs, &data);
+}
+
+#[test]
+fn a_killed_service_comes_back_and_says_so() {
+    let shop = Shop::start(&[]);
+    for instance in ["registry", "gateway"] {
+        let before = shop.address(instance);
+        signal(shop.processes()[instance], "-KILL");
+        let died = shop.says("died");
+        assert!(
+            died.contains(instance) && died.contains("signal: 9"),
+            "{died}"
+        );
+        let back = shop.says("is back");
+        assert!(
+            back.contains(&format!("{instance} is back on {before}")),
+            "{back}"
+        );
+    }
+}
