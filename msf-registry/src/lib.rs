@@ -3,6 +3,8 @@
 
 pub mod backend;
 pub mod balance;
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod drive;
 mod endpoints;
 mod error;

@@ -39,14 +39,15 @@ impl Cost {
         Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
     }
 
-    /// The score of an instance with so many calls in flight: the lower, the better.
+    /// The score of an instance with so many calls in flight, whose weight is `1 / share`: the lower,
+    /// the better.
     #[inline]
-    pub(crate) fn score(&self, in_flight: u32, weight: f32, now_ms: u32) -> f32 {
+    pub(crate) fn score(&self, in_flight: u32, share: f32, now_ms: u32) -> f32 {
         let calls = in_flight as f32;
         match Estimate::unpack(self.0.load(Ordering::Relaxed)) {
-            Some(estimate) => estimate.decayed(now_ms) * (calls + 1.0) / weight,
+            Some(estimate) => estimate.decayed(now_ms) * (calls + 1.0) * share,
             None if in_flight == 0 => 0.0,
-            None => UNKNOWN_BUSY_SECONDS * (calls + 1.0) / weight,
+            None => UNKNOWN_BUSY_SECONDS * (calls + 1.0) * share,
         }
     }
 
@@ -148,13 +149,13 @@ impl Estimate {
 /// `e^(−age/τ)`.
 #[inline]
 fn decay(age_ms: u32) -> f32 {
-    let x = age_ms as f32 / TAU_MS;
+    let x = age_ms as f32 * PER_TAU_MS;
     // The first term of the series is exact to 5e-5 here, and this is where busy instances are.
     if x < 0.01 { 1.0 - x } else { (-x).exp() }
 }
 
 const UNKNOWN: u64 = 0;
-const TAU_MS: f32 = 10_000.0;
+const PER_TAU_MS: f32 = 1.0 / 10_000.0;
 const UNKNOWN_BUSY_SECONDS: f32 = 1.0;
 const LOSSY_TRIES: u32 = 2;
 

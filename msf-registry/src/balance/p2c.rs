@@ -35,10 +35,6 @@ pub(crate) fn pair(len: usize, random: u64) -> (usize, usize) {
 
 /// `bits` of 32 random bits, scaled to below `len`; a list is far shorter than 2^32.
 #[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the product shifted by 32 is below `len`"
-)]
 pub(crate) const fn scale(bits: u64, len: usize) -> usize {
     ((bits * len as u64) >> 32) as usize
 }

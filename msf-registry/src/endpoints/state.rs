@@ -18,7 +18,7 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     error::{NoEndpoints, NoEndpointsReason},
     picked::Picked,
-    table::{Endpoint, Table},
+    table::{Endpoint, Table, millis},
 };
 use crate::{
     balance::{Balance, choose},
@@ -67,9 +67,11 @@ impl State {
             Balance::PeakEwma => {
                 let now = clock::now();
                 let eligible = table.eligible();
-                let random = || fastrand::u64(..);
-                choose(eligible.len(), random, |place| eligible[place].score(now))
-                    .map(|place| Picked::new(&eligible[place], Some(now)))
+                let (now_ms, random) = (millis(self.base, now), || fastrand::u64(..));
+                choose(eligible.len(), random, |place| {
+                    eligible[place].score(now_ms)
+                })
+                .map(|place| Picked::new(&eligible[place], Some(now)))
             }
             Balance::RoundRobin => {
                 let turn = self.turn.0.fetch_add(1, Ordering::Relaxed);
@@ -91,7 +93,8 @@ impl State {
             Balance::RoundRobin => None,
         };
         let turn = self.turn.0.fetch_add(1, Ordering::Relaxed);
-        let place = drawn(&table, started, turn, is_allowed)
+        let now_ms = started.map(|now| millis(self.base, now));
+        let place = drawn(&table, now_ms, turn, is_allowed)
             .or_else(|| scanned(&table.endpoints[..table.eligible], turn, is_allowed))
             // An unhealthy one that was not tried is better than none.
             .or_else(|| table.endpoints.iter().position(is_allowed));
@@ -198,19 +201,19 @@ impl State {
 /// A few draws, which find an allowed place in any list that is much longer than the exclusions.
 fn drawn(
     table: &Table,
-    now: Option<Instant>,
+    now_ms: Option<u32>,
     turn: usize,
     is_allowed: impl Fn(&Arc<Endpoint>) -> bool,
 ) -> Option<usize> {
     let eligible = table.eligible();
     (0..REDRAWS).find_map(|n| {
-        let place = match now {
-            Some(now) => choose(
+        let place = match now_ms {
+            Some(now_ms) => choose(
                 eligible.len(),
                 || fastrand::u64(..),
                 |place| {
                     if is_allowed(&eligible[place]) {
-                        eligible[place].score(now)
+                        eligible[place].score(now_ms)
                     } else {
                         f32::INFINITY
                     }

@@ -19,7 +19,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) cost: Cost,
-    weight: f32,
+    /// One over the weight: a score divides by the weight, and multiplying is quicker.
+    share: f32,
     pub(crate) addr: SocketAddr,
     /// What the times of `cost` count from.
     base: Instant,
@@ -141,7 +142,7 @@ impl Endpoint {
     fn new(instance: Arc<Instance>, base: Instant) -> Self {
         Self {
             cost: Cost::unknown(),
-            weight: f32::from(instance.weight.get()),
+            share: f32::from(instance.weight.get()).recip(),
             addr: instance.addr,
             base,
             instance,
@@ -153,7 +154,7 @@ impl Endpoint {
     fn described_by(&self, instance: &Arc<Instance>) -> Self {
         Self {
             cost: self.cost.copied(),
-            weight: f32::from(instance.weight.get()),
+            share: f32::from(instance.weight.get()).recip(),
             addr: instance.addr,
             base: self.base,
             instance: Arc::clone(instance),
@@ -172,20 +173,25 @@ impl Endpoint {
 
     /// Lower is better.
     #[inline]
-    pub(crate) fn score(self: &Arc<Self>, now: Instant) -> f32 {
-        let now_ms = self.millis(now);
-        self.cost.score(self.in_flight(), self.weight, now_ms)
+    pub(crate) fn score(self: &Arc<Self>, now_ms: u32) -> f32 {
+        self.cost.score(self.in_flight(), self.share, now_ms)
     }
 
-    #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the estimate's clock wraps by design"
-    )]
+    /// The time of its estimate's clock.
     pub(crate) fn millis(&self, now: Instant) -> u32 {
-        let since: Duration = now.saturating_duration_since(self.base);
-        (since.as_secs() as u32)
-            .wrapping_mul(1_000)
-            .wrapping_add(since.subsec_millis())
+        millis(self.base, now)
     }
+}
+
+/// Milliseconds since `base`, on a clock that wraps by design.
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the estimate's clock wraps by design"
+)]
+pub(crate) fn millis(base: Instant, now: Instant) -> u32 {
+    let since: Duration = now.saturating_duration_since(base);
+    (since.as_secs() as u32)
+        .wrapping_mul(1_000)
+        .wrapping_add(since.subsec_millis())
 }

@@ -1,1 +1,271 @@
+//! Picking, from tables that the test publishes.
 
+use std::{collections::BTreeSet, num::NonZeroU16, sync::Arc, time::Duration};
+
+use msf_core::{
+    classify::Classification,
+    name::{InstanceId, ServiceName},
+    testing::{advance, allocations},
+};
+
+use super::{NoEndpointsReason, Picked, State};
+use crate::{
+    balance::Balance,
+    metrics::Picks,
+    model::{Cursor, Health, Instance, Member, Snapshot},
+};
+
+fn payment() -> ServiceName {
+    ServiceName::new("payment").unwrap()
+}
+
+fn instance(n: u16) -> Instance {
+    let id = InstanceId::new(format!("p-{n}")).unwrap();
+    Instance::new(payment(), id, ([127, 0, 0, 1], 8_000 + n).into())
+}
+
+fn listed(instances: impl IntoIterator<Item = (Instance, Health)>) -> Snapshot {
+    let members: Vec<Member> = instances
+        .into_iter()
+        .map(|(instance, health)| Member::new(Arc::new(instance), health))
+        .collect();
+    Snapshot::new(payment(), Cursor::new(1, 1), true, members)
+}
+
+fn unknown(count: u16) -> Snapshot {
+    listed((0..count).map(|n| (instance(n), Health::Unknown)))
+}
+
+fn state(balance: Balance, snapshot: Snapshot) -> State {
+    let state = State::new(payment(), balance, Picks::noop());
+    state.publish(snapshot);
+    state
+}
+
+fn port(picked: &Picked) -> u16 {
+    picked.addr().port() - 8_000
+}
+
+/// Instances that were picked in so many calls, each of which is answered at once.
+fn picked(state: &State, calls: usize) -> BTreeSet<u16> {
+    let mut seen = BTreeSet::new();
+    for _ in 0..calls {
+        let mut picked = state.pick().unwrap();
+        picked.record(&Classification::SUCCESS);
+        seen.insert(port(&picked));
+    }
+    seen
+}
+
+const BOTH: [Balance; 2] = [Balance::PeakEwma, Balance::RoundRobin];
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_told_apart_from_nothing_known() {
+    for balance in BOTH {
+        let state = State::new(payment(), balance, Picks::noop());
+        assert_eq!(
+            state.pick().unwrap_err().reason,
+            NoEndpointsReason::NotYetKnown
+        );
+        state.publish(unknown(0));
+        assert_eq!(
+            state.pick().unwrap_err().reason,
+            NoEndpointsReason::NoneRegistered
+        );
+        state.publish(unknown(1));
+        assert_eq!(port(&state.pick().unwrap()), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_unhealthy_are_not_picked() {
+    for balance in BOTH {
+        let all = (0..6).map(|n| {
+            let health = if n % 2 == 0 {
+                Health::Unhealthy
+            } else {
+                Health::Healthy
+            };
+            (instance(n), health)
+        });
+        let state = state(balance, listed(all));
+        assert_eq!(picked(&state, 500), BTreeSet::from([1, 3, 5]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_are_unhealthy_all_are_picked() {
+    for balance in BOTH {
+        let metrics = Picks::noop();
+        let state = State::new(payment(), balance, metrics.clone());
+        state.publish(listed((0..4).map(|n| (instance(n), Health::Unhealthy))));
+        // Peak EWMA may keep to the quickest, so calls overlap here.
+        let held: Vec<Picked> = (0..200).map(|_| state.pick().unwrap()).collect();
+        let seen: BTreeSet<u16> = held.iter().map(port).collect();
+        assert_eq!(seen, BTreeSet::from([0, 1, 2, 3]));
+        assert_eq!((metrics.panic.get(), metrics.ok.get()), (200, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn round_robin_goes_round_by_weight() {
+    let weighted = |n, weight| instance(n).weight(NonZeroU16::new(weight).unwrap());
+    let even = state(Balance::RoundRobin, unknown(5));
+    let mut counts = [0; 5];
+    (0..50).for_each(|_| counts[usize::from(port(&even.pick().unwrap()))] += 1);
+    assert_eq!(counts, [10; 5]);
+
+    let all = [weighted(0, 3), weighted(1, 1)].map(|i| (i, Health::Healthy));
+    let uneven = state(Balance::RoundRobin, listed(all));
+    let mut counts = [0; 2];
+    (0..40).for_each(|_| counts[usize::from(port(&uneven.pick().unwrap()))] += 1);
+    assert_eq!(counts, [30, 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_in_flight_until_it_is_dropped() {
+    let state = state(Balance::PeakEwma, unknown(1));
+    let in_flight = || {
+        let table = state.table();
+        table.endpoints[0].in_flight()
+    };
+    assert_eq!(in_flight(), 0);
+    let mut first = state.pick().unwrap();
+    let second = state.pick().unwrap();
+    first.record(&Classification::SUCCESS);
+    assert_eq!(in_flight(), 2, "the body has not ended");
+    drop(first);
+    state.publish(unknown(1));
+    assert_eq!(in_flight(), 1, "another list forgets no call");
+    drop(second);
+    assert_eq!(in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_connection_keeps_callers_away_at_once() {
+    let state = state(Balance::PeakEwma, unknown(2));
+    let _warm = picked(&state, 50);
+    let mut refused = state.pick().unwrap();
+    let dead = port(&refused);
+    refused.record(&Classification::FAILURE);
+    drop(refused);
+    let alive = BTreeSet::from([1 - dead]);
+    assert_eq!(picked(&state, 1_000), alive);
+    // Busy is still better than dead.
+    let _busy: Vec<Picked> = (0..20).map(|_| state.pick().unwrap()).collect();
+    advance(Duration::from_secs(5)).await;
+    assert_eq!(picked(&state, 1), alive);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_forgiven_in_time_and_at_once_by_a_health_check() {
+    let state = state(Balance::PeakEwma, unknown(2));
+    // Both are unknown, so the second call goes to the other one.
+    let mut calls = [state.pick().unwrap(), state.pick().unwrap()];
+    calls.sort_by_key(port);
+    calls[0].record(&Classification::FAILURE);
+    calls[1].record(&Classification::SUCCESS);
+    drop(calls);
+    assert_eq!(picked(&state, 200), BTreeSet::from([1]));
+    let estimate = state.table().endpoints[0].cost.seconds(60_000).unwrap();
+    assert!(estimate < 0.015, "{estimate} s after a minute");
+    let with = |health| listed([(instance(0), health), (instance(1), Health::Healthy)]);
+    state.publish(with(Health::Unhealthy));
+    state.publish(with(Health::Healthy));
+    assert_eq!(port(&state.pick().unwrap()), 0, "it has to be tried anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_call_that_was_given_up_raises_the_estimate() {
+    let state = state(Balance::PeakEwma, unknown(2));
+    let _warm = picked(&state, 50);
+    let slow = state.pick().unwrap();
+    let n = port(&slow);
+    advance(Duration::from_secs(2)).await;
+    drop(slow);
+    assert_eq!(picked(&state, 100), BTreeSet::from([1 - n]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_belongs_to_id_and_address() {
+    let state = state(Balance::PeakEwma, unknown(1));
+    let _call = picked(&state, 1);
+    let estimate = || {
+        let table = state.table();
+        table.endpoints[0].cost.seconds(0)
+    };
+    assert!(estimate().is_some());
+    let relabelled = instance(0).metadata("zone", "b");
+    state.publish(listed([(relabelled.clone(), Health::Healthy)]));
+    assert!(estimate().is_some(), "the same process");
+    assert_eq!(state.pick().unwrap().instance(), &relabelled);
+    let mut moved = instance(0);
+    moved.addr.set_port(9_000);
+    state.publish(listed([(moved, Health::Healthy)]));
+    assert!(estimate().is_none(), "another process");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_excluded_are_not_picked_again() {
+    for balance in BOTH {
+        let state = state(balance, unknown(4));
+        let ids = |numbers: &[u16]| -> Vec<InstanceId> {
+            numbers.iter().map(|n| instance(*n).id).collect()
+        };
+        for _ in 0..200 {
+            let other = state.pick_excluding(&ids(&[0, 1, 3])).unwrap();
+            assert_eq!(port(&other), 2);
+        }
+        let none = state.pick_excluding(&ids(&[0, 1, 2, 3])).unwrap_err();
+        assert_eq!(none.reason, NoEndpointsReason::AllExcluded);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unhealthy_one_is_better_than_none() {
+    for balance in BOTH {
+        let all = [
+            (instance(0), Health::Healthy),
+            (instance(1), Health::Unhealthy),
+        ];
+        let state = state(balance, listed(all));
+        let other = state.pick_excluding(&[instance(0).id]).unwrap();
+        assert_eq!(port(&other), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pick_allocates_nothing() {
+    for balance in BOTH {
+        let state = state(balance, unknown(100));
+        let excluded = [instance(7).id];
+        let _warm = picked(&state, 10);
+        let cost = allocations(|| {
+            for _ in 0..100 {
+                let mut picked = state.pick().unwrap();
+                picked.record(&Classification::SUCCESS);
+                drop(picked);
+                drop(state.pick_excluding(&excluded).unwrap());
+            }
+        });
+        assert_eq!(cost.count, 0, "{balance:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_waits_for_the_first_instance_and_no_longer_than_told() {
+    let state = Arc::new(State::new(payment(), Balance::PeakEwma, Picks::noop()));
+    let late = state.ready(Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!(late.reason, NoEndpointsReason::NotYetKnown);
+    let publishing = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        state.publish(unknown(0));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        state.publish(unknown(1));
+    };
+    let (ready, ()) = tokio::join!(state.ready(Duration::from_secs(1)), publishing);
+    assert_eq!(ready, Ok(()));
+}
+
+const fn is_static_and_send<T: Send + 'static>() {}
+const _: () = is_static_and_send::<Picked>();

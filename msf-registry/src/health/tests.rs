@@ -1,1 +1,227 @@
+//! The checker with a probe that answers as told, under a paused clock.
 
+use std::{
+    collections::HashMap,
+    future::pending,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use msf_core::{
+    metrics::Metrics,
+    name::{InstanceId, ServiceName},
+};
+use tokio::time::sleep;
+
+use super::{HealthChecker, Probe, ProbeFailed};
+use crate::{
+    backend::memory::MemoryRegistry,
+    model::{Health, Instance},
+};
+
+const INTERVAL: Duration = Duration::from_secs(2);
+const TTL: Duration = Duration::from_secs(600);
+
+#[derive(Clone, Copy)]
+enum Answer {
+    Passes,
+    Fails,
+    Hangs,
+}
+
+/// Answers by port; counts how many probes run at once.
+#[derive(Clone, Default)]
+struct Told {
+    answers: Arc<Mutex<HashMap<u16, Answer>>>,
+    running: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+    asked: Arc<AtomicUsize>,
+}
+
+struct Running(Arc<AtomicUsize>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Told {
+    fn set(&self, port: u16, answer: Answer) {
+        self.answers.lock().unwrap().insert(port, answer);
+    }
+}
+
+#[async_trait]
+impl Probe for Told {
+    async fn probe(&self, instance: &Instance) -> Result<(), ProbeFailed> {
+        let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
+        let _running = Running(Arc::clone(&self.running));
+        self.most.fetch_max(running, Ordering::Relaxed);
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let answer = self
+            .answers
+            .lock()
+            .unwrap()
+            .get(&instance.addr.port())
+            .copied();
+        sleep(Duration::from_millis(10)).await;
+        match answer.unwrap_or(Answer::Passes) {
+            Answer::Passes => Ok(()),
+            Answer::Fails => Err(ProbeFailed::new("as told")),
+            Answer::Hangs => pending().await,
+        }
+    }
+}
+
+fn payment() -> ServiceName {
+    ServiceName::new("payment").unwrap()
+}
+
+fn instance(port: u16) -> Instance {
+    let id = InstanceId::new(format!("p-{port:05}")).unwrap();
+    Instance::new(payment(), id, ([127, 0, 0, 1], port).into()).health_path("/readyz")
+}
+
+fn health(memory: &MemoryRegistry) -> Vec<Health> {
+    let snapshot = memory.snapshot(&payment());
+    snapshot
+        .instances()
+        .iter()
+        .map(|member| member.health)
+        .collect()
+}
+
+fn checker(memory: &MemoryRegistry, told: &Told) -> HealthChecker {
+    HealthChecker::new(memory.clone())
+        .interval(INTERVAL)
+        .rise(2)
+        .fall(2)
+        .probe(told.clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_pass_makes_healthy_and_two_failures_unhealthy() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    let _checks = checker(&memory, &told).start().unwrap();
+    memory.register_now(&instance(1), TTL).unwrap();
+    sleep(INTERVAL).await;
+    assert_eq!(health(&memory), [Health::Healthy]);
+    for answer in [Answer::Fails, Answer::Hangs] {
+        told.set(1, answer);
+        sleep(INTERVAL / 2).await;
+        assert_eq!(
+            health(&memory),
+            [Health::Healthy],
+            "one failure is no verdict"
+        );
+        sleep(INTERVAL * 3).await;
+        assert_eq!(health(&memory), [Health::Unhealthy]);
+        told.set(1, Answer::Passes);
+        sleep(INTERVAL * 4).await;
+        assert_eq!(health(&memory), [Health::Healthy]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failure_now_and_then_is_no_verdict() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    let _checks = checker(&memory, &told).start().unwrap();
+    memory.register_now(&instance(1), TTL).unwrap();
+    sleep(INTERVAL).await;
+    for _ in 0..20 {
+        let asked = told.asked.load(Ordering::Relaxed);
+        told.set(1, Answer::Fails);
+        while told.asked.load(Ordering::Relaxed) == asked {
+            sleep(Duration::from_millis(5)).await;
+        }
+        told.set(1, Answer::Passes);
+        sleep(INTERVAL * 2).await;
+        assert_eq!(health(&memory), [Health::Healthy]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_health_path_nobody_is_asked() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    let _checks = checker(&memory, &told).start().unwrap();
+    let mut unchecked = instance(1);
+    unchecked.health_path = None;
+    memory.register_now(&unchecked, TTL).unwrap();
+    sleep(INTERVAL * 5).await;
+    assert_eq!(health(&memory), [Health::Unknown]);
+    assert_eq!(told.asked.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_are_as_many_at_once_as_told_and_reach_everybody() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    for port in 1..=100 {
+        memory.register_now(&instance(port), TTL).unwrap();
+    }
+    let _checks = checker(&memory, &told).concurrency(8).start().unwrap();
+    sleep(INTERVAL).await;
+    assert_eq!(health(&memory), [Health::Healthy; 100]);
+    assert!(told.most.load(Ordering::Relaxed) <= 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forbidden_address_is_never_asked() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    let _checks = checker(&memory, &told)
+        .only(|addr| addr.port() != 1)
+        .start()
+        .unwrap();
+    memory.register_now(&instance(1), TTL).unwrap();
+    memory.register_now(&instance(2), TTL).unwrap();
+    sleep(INTERVAL * 4).await;
+    assert_eq!(health(&memory), [Health::Unhealthy, Health::Healthy]);
+    assert!(told.asked.load(Ordering::Relaxed) <= 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_handle_ends_checks_that_are_under_way() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    told.set(1, Answer::Hangs);
+    memory.register_now(&instance(1), TTL).unwrap();
+    let checks = checker(&memory, &told).timeout(TTL).start().unwrap();
+    sleep(INTERVAL).await;
+    assert_eq!(told.running.load(Ordering::Relaxed), 1);
+    drop(checks);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(told.running.load(Ordering::Relaxed), 0);
+    assert_eq!(health(&memory), [Health::Unknown]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_are_counted() {
+    let (memory, told, metrics) = (MemoryRegistry::new(), Told::default(), Metrics::new());
+    told.set(2, Answer::Fails);
+    memory.register_now(&instance(1), TTL).unwrap();
+    memory.register_now(&instance(2), TTL).unwrap();
+    let _checks = checker(&memory, &told).metrics(&metrics).start().unwrap();
+    sleep(INTERVAL / 2).await;
+    let text = metrics.render();
+    assert!(
+        text.contains(r#"msf_health_checks_total{result="passed"} 1"#),
+        "{text}"
+    );
+    assert!(
+        text.contains(r#"msf_health_checks_total{result="failed"} 1"#),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_are_refused() {
+    let checker = || HealthChecker::new(MemoryRegistry::new());
+    assert!(checker().interval(Duration::ZERO).start().is_err());
+    assert!(checker().timeout(Duration::ZERO).start().is_err());
+    assert!(checker().concurrency(0).start().is_err());
+    assert!(checker().rise(0).start().is_err());
+    assert!(checker().fall(0).start().is_err());
+}

@@ -1,6 +1,6 @@
 //! The handle of one registered instance.
 
-use std::sync::Arc;
+use std::{error::Error, fmt, sync::Arc};
 
 use msf_core::task::Task;
 use tokio::sync::{oneshot, watch};
@@ -21,9 +21,8 @@ pub struct Registration {
 }
 
 /// The registry refuses the instance for a reason that will not go away.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the registry refuses this instance")]
-pub struct NotRegistered(#[source] Arc<RegistryError>);
+#[derive(Clone, Debug)]
+pub struct NotRegistered(Arc<RegistryError>);
 
 impl Registration {
     pub(super) const fn new(
@@ -84,5 +83,18 @@ impl Registration {
         // A driver that has ended already has nothing to end.
         let _told = self.stop.send(());
         self.task.join().await.unwrap_or(Ok(()))
+    }
+}
+
+impl fmt::Display for NotRegistered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the registry refuses this instance")
+    }
+}
+
+/// The source is the [`RegistryError`] itself, which a derived implementation would hide behind its `Arc`.
+impl Error for NotRegistered {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
     }
 }

@@ -48,12 +48,12 @@ async fn dispatch(
     let epoch = memory.epoch();
     match route {
         Route::Health => {
-            let services = memory.service_names();
+            let (instances, services) = memory.counts();
             json(&About {
                 epoch,
                 authoritative: memory.is_warm(),
-                instances: memory.targets().len(),
-                services: services.len(),
+                instances,
+                services,
                 watchers: server.watchers_max - server.watchers.available_permits(),
             })
         }

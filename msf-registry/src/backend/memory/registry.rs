@@ -37,6 +37,7 @@ struct Shared {
 }
 
 /// An instance as a health checker needs it.
+#[cfg(feature = "health")]
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) instance: Arc<Instance>,
@@ -150,7 +151,14 @@ impl MemoryRegistry {
         is_news
     }
 
+    /// How many instances and services there are.
+    #[cfg(feature = "http")]
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        self.state().counts(clock::now())
+    }
+
     /// Every instance of every service.
+    #[cfg(feature = "health")]
     pub(crate) fn targets(&self) -> Vec<Target> {
         let all = self.state().all(clock::now());
         all.into_iter()

@@ -224,7 +224,15 @@ impl State {
         names
     }
 
+    /// How many instances and services there are.
+    #[cfg(feature = "http")]
+    pub(super) fn counts(&mut self, now: Instant) -> (usize, usize) {
+        self.expire_all(now);
+        (self.instances, self.services.len())
+    }
+
     /// Every instance with its token and health, in no order.
+    #[cfg(feature = "health")]
     pub(super) fn all(&mut self, now: Instant) -> Vec<(Arc<Instance>, u64, Health)> {
         self.expire_all(now);
         self.services

@@ -1,0 +1,7 @@
+//! Real servers on real ports.
+#![cfg(all(feature = "http", feature = "health", feature = "testing"))]
+
+mod backend;
+mod health;
+mod restart;
+mod setup;

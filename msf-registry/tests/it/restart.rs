@@ -1,0 +1,62 @@
+//! A registry that dies and comes back without its memory.
+
+use std::time::Duration;
+
+use msf_core::clock;
+use msf_registry::Registry;
+
+use crate::setup::{TTL, eventually, instance, listed, payment, start};
+
+#[tokio::test]
+async fn nobody_notices_a_restart_but_the_log() {
+    let server = start(0);
+    let registry = Registry::builder(server.client())
+        .lease_ttl(TTL)
+        .build()
+        .unwrap();
+    let first = registry.register(instance(1));
+    let second = registry.register(instance(2));
+    first.registered().await.unwrap();
+    second.registered().await.unwrap();
+    let endpoints = registry.endpoints(&payment());
+    eventually("both are listed", async || {
+        endpoints.snapshot().instances().len() == 2
+    })
+    .await;
+    let epoch = endpoints.snapshot().cursor().epoch();
+
+    let port = server.stop().await;
+    let stopped = clock::now();
+    while clock::now() - stopped < TTL {
+        assert_eq!(
+            endpoints.snapshot().instances().len(),
+            2,
+            "the last list is gone"
+        );
+        assert!(endpoints.pick().is_ok());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // One instance dies meanwhile.
+    drop(second);
+
+    let server = start(port);
+    let memory = server.memory.clone();
+    eventually("it registers again", async || {
+        assert!(!endpoints.snapshot().instances().is_empty());
+        listed(&memory).await == 1
+    })
+    .await;
+    eventually("callers see the new list", async || {
+        let snapshot = endpoints.snapshot();
+        assert!(!snapshot.instances().is_empty());
+        snapshot.cursor().epoch() != epoch
+            && snapshot.is_authoritative()
+            && snapshot.instances().len() == 1
+    })
+    .await;
+    assert_eq!(endpoints.pick().unwrap().instance().id, instance(1).id);
+
+    first.deregister().await.unwrap();
+    assert_eq!(listed(&server.memory).await, 0);
+    server.stop().await;
+}
