@@ -59,7 +59,7 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
         self.route(path, policy::public(), methods)
     }
 
-    /// The routes of another router, each with its own policy and under its own verifier's eye no more.
+    /// Adds the routes of another router, each with its own policy; this router's verifier guards them.
     pub fn merge(mut self, other: Self) -> Self {
         self.routes.extend(other.routes);
         self

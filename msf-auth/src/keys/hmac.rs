@@ -20,8 +20,10 @@ use super::{InvalidKey, is_key_id};
 /// assert_eq!(short.unwrap_err(), InvalidKey::TooShort);
 /// ```
 #[derive(Clone)]
-pub struct HmacKey {
-    id: Arc<str>,
+pub struct HmacKey(Arc<Inner>);
+
+struct Inner {
+    id: Box<str>,
     key: hmac::Key,
 }
 
@@ -38,33 +40,26 @@ impl HmacKey {
         if !is_key_id(id) {
             return Err(InvalidKey::Id);
         }
-        Ok(Self {
-            id: id.into(),
-            key: hmac::Key::new(hmac::HMAC_SHA256, secret.expose()),
-        })
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
+        Ok(Self(Arc::new(Inner { id: id.into(), key })))
     }
 
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.0.id
     }
 
     /// Compares in constant time.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        hmac::verify(&self.key, message, signature).is_ok()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        hmac::sign(&self.key, message).as_ref().to_vec()
+        hmac::verify(&self.0.key, message, signature).is_ok()
     }
 }
 
 impl fmt::Debug for HmacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HmacKey")
-            .field("id", &self.id)
+            .field("id", &self.0.id)
             .finish_non_exhaustive()
     }
 }

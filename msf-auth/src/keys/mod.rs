@@ -21,6 +21,8 @@ mod id;
 mod jwk;
 mod set;
 mod signing;
+#[cfg(test)]
+mod tests;
 mod verifying;
 
 pub(crate) use self::id::is_key_id;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Request, request::Parts};
 
-use super::layer::Gate;
+use super::gate::Gate;
 use crate::{
     bearer::bearer_token,
     identity::Identity,

@@ -17,7 +17,10 @@ pub enum Error<E> {
     Inner(E),
 }
 
-impl<E: Into<Problem>> From<Error<E>> for Problem {
+impl<E> From<Error<E>> for Problem
+where
+    Self: From<E>,
+{
     fn from(error: Error<E>) -> Self {
         match error {
             Error::Refused(refusal) => refusal.into(),

@@ -12,7 +12,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Error, layer::Gate};
+use super::{Error, gate::Gate};
 use crate::{refusal::Refusal, verify::Verify};
 
 pin_project! {

@@ -51,13 +51,13 @@ mod answering;
 mod authenticate;
 mod error;
 mod future;
-mod layer;
+mod gate;
 mod service;
 
 pub use self::{
     answering::{AnsweringAuth, AnsweringAuthLayer, AnsweringFuture},
     error::{Error, NoPathParams},
     future::AuthFuture,
-    layer::{AuthLayer, ParamSource},
+    gate::{AuthLayer, ParamSource},
     service::Auth,
 };

@@ -9,7 +9,7 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{AuthFuture, Error, authenticate::Credentials, layer::Gate};
+use super::{AuthFuture, Error, authenticate::Credentials, gate::Gate};
 
 /// The service of [`AuthLayer`](super::AuthLayer).
 #[derive(Clone, Debug)]

@@ -42,8 +42,8 @@ pub(crate) enum Node {
     Issuer(Box<str>),
     Owner(Box<str>),
     Service(Box<str>),
-    Any(Box<[Node]>),
-    All(Box<[Node]>),
+    Any(Box<[Self]>),
+    All(Box<[Self]>),
 }
 
 /// Everybody, with or without a token.

@@ -155,10 +155,7 @@ mod tests {
             Err(Reason::Subject)
         );
         assert_eq!(outcome(&orders, None, "7"), Err(Reason::Subject));
-        assert_eq!(
-            outcome(&orders.clone().users(), None, "7"),
-            Ok(PrincipalKind::User)
-        );
+        assert_eq!(outcome(&orders.users(), None, "7"), Ok(PrincipalKind::User));
         assert_eq!(outcome(&base, Some("robot"), "7"), Err(Reason::Subject));
         assert_eq!(outcome(&base, None, ""), Err(Reason::MissingClaim));
     }

@@ -16,7 +16,8 @@
 //!
 //! # Cancel safety
 //!
-//! A [`Verify`] future that is dropped counts nothing, and leaves a refresh of keys to those who also wait.
+//! A token whose key is known is verified, and counted, in the call. One that waits for keys is counted when its
+//! [`Verify`] future ends; dropped before that it counts nothing and leaves the fetch to those who also wait.
 
 mod builder;
 mod check;

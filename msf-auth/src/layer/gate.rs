@@ -1,4 +1,4 @@
-//! The layer.
+//! The layer, and the gate that its services share.
 
 use std::{fmt, sync::Arc};
 

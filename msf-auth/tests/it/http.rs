@@ -1,0 +1,56 @@
+//! Key sets over HTTP.
+
+use msf_auth::{HttpJwks, InvalidJwksUrl, JwksSource, RemoteKeys, SigningKey, TokenIssuer};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
+
+async fn serve(answer: ResponseTemplate) -> (MockServer, HttpJwks) {
+    let server = MockServer::start().await;
+    Mock::given(path("/jwks.json"))
+        .respond_with(answer)
+        .mount(&server)
+        .await;
+    let source = HttpJwks::danger_any_scheme(&format!("{}/jwks.json", server.uri())).unwrap();
+    (server, source)
+}
+
+#[tokio::test]
+async fn a_document_is_fetched() {
+    let issuer = TokenIssuer::new("i", SigningKey::generate_ed25519().unwrap());
+    let (_server, source) =
+        serve(ResponseTemplate::new(200).set_body_string(issuer.jwks().to_json())).await;
+    let keys = RemoteKeys::new(source);
+    assert!(keys.refresh().await);
+    assert!(keys.current().unwrap().contains(issuer.key_id()));
+}
+
+#[tokio::test]
+async fn what_is_no_document_is_an_error() {
+    let redirect = ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:1/");
+    let large = ResponseTemplate::new(200).set_body_bytes(vec![b' '; 512 * 1024 + 1]);
+    for answer in [
+        ResponseTemplate::new(404),
+        ResponseTemplate::new(500),
+        redirect,
+        large,
+    ] {
+        let (_server, source) = serve(answer).await;
+        assert!(source.fetch().await.is_err());
+    }
+}
+
+#[test]
+fn only_https_is_safe() {
+    assert!(matches!(
+        HttpJwks::new("http://id.example/"),
+        Err(InvalidJwksUrl::NotHttps)
+    ));
+    assert!(matches!(
+        HttpJwks::new("file:///etc/passwd"),
+        Err(InvalidJwksUrl::NotHttps)
+    ));
+    assert!(matches!(
+        HttpJwks::new("id.example"),
+        Err(InvalidJwksUrl::Syntax(_))
+    ));
+    assert!(HttpJwks::new("https://id.example/jwks.json").is_ok());
+}

@@ -1,0 +1,331 @@
+//! Keys that are fetched.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use msf_auth::{
+    JwksFetchError, JwksSource, KeySet, Reason, RemoteKeys, SigningKey, TokenIssuer, TrustedIssuer,
+    Verifier,
+};
+use msf_core::{clock::WallClock, metrics::Metrics};
+use tokio::{sync::Notify, time};
+
+use crate::support::{ISSUER, clock};
+
+/// An issuer elsewhere: counts fetches, and can be slow, away, or wrong.
+#[derive(Clone, Default)]
+struct Elsewhere(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    fetches: AtomicUsize,
+    document: Mutex<Option<String>>,
+    gate: Mutex<Option<Arc<Notify>>>,
+}
+
+impl Elsewhere {
+    fn publish(&self, keys: &[&SigningKey]) {
+        let keys = keys.iter().map(|key| key.verifying_key());
+        self.answer(Some(KeySet::new(keys).unwrap().to_json()));
+    }
+
+    fn answer(&self, document: Option<String>) {
+        *self.0.document.lock().unwrap() = document;
+    }
+
+    fn hold(&self) -> Arc<Notify> {
+        let gate = Arc::new(Notify::new());
+        *self.0.gate.lock().unwrap() = Some(gate.clone());
+        gate
+    }
+
+    fn fetches(&self) -> usize {
+        self.0.fetches.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl JwksSource for Elsewhere {
+    async fn fetch(&self) -> Result<Bytes, JwksFetchError> {
+        self.0.fetches.fetch_add(1, Ordering::SeqCst);
+        let gate = self.0.gate.lock().unwrap().take();
+        if let Some(gate) = gate {
+            gate.notified().await;
+        }
+        let document = self.0.document.lock().unwrap().clone();
+        document
+            .map(Bytes::from)
+            .ok_or_else(|| JwksFetchError::new("away"))
+    }
+}
+
+fn key() -> SigningKey {
+    SigningKey::generate_ed25519().unwrap()
+}
+
+fn token(key: &SigningKey, clock: WallClock) -> String {
+    let issuer = TokenIssuer::new(ISSUER, key.clone()).with_clock(clock);
+    issuer
+        .token("7")
+        .audience("shop")
+        .ttl(Duration::from_secs(86_400))
+        .sign()
+        .unwrap()
+}
+
+struct World {
+    elsewhere: Elsewhere,
+    keys: RemoteKeys,
+    verifier: Verifier,
+    clock: WallClock,
+    metrics: Metrics,
+}
+
+impl World {
+    fn new() -> Self {
+        let (elsewhere, clock, metrics) = (Elsewhere::default(), clock(), Metrics::new());
+        let keys = RemoteKeys::builder(elsewhere.clone())
+            .name("user")
+            .metrics(&metrics);
+        let keys = keys.build().unwrap();
+        let trusted = TrustedIssuer::new(ISSUER, keys.clone()).audience("shop");
+        let verifier = Verifier::builder()
+            .issuer(trusted)
+            .clock(clock)
+            .build()
+            .unwrap();
+        Self {
+            elsewhere,
+            keys,
+            verifier,
+            clock,
+            metrics,
+        }
+    }
+
+    async fn verify(&self, key: &SigningKey) -> Result<(), Reason> {
+        let outcome = self.verifier.verify(&token(key, self.clock)).await;
+        outcome.map(|_| ()).map_err(|error| error.reason())
+    }
+
+    fn counted(&self, result: &str) -> bool {
+        let line = format!(r#"msf_auth_jwks_refreshes_total{{result="{result}",source="user"}} 0"#);
+        !self.metrics.render().contains(&line)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_token_fetches_and_the_next_do_not() {
+    let (world, key) = (World::new(), key());
+    world.elsewhere.publish(&[&key]);
+    for _ in 0..3 {
+        assert_eq!(world.verify(&key).await, Ok(()));
+    }
+    assert_eq!(world.elsewhere.fetches(), 1);
+    assert!(world.counted("replaced"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_come_together_share_one_fetch() {
+    let (world, key) = (World::new(), key());
+    world.elsewhere.publish(&[&key]);
+    let gate = world.elsewhere.hold();
+    let token = token(&key, world.clock);
+    let mut waiting: Vec<_> = (0..50)
+        .map(|_| tokio_test::task::spawn(world.verifier.verify(&token)))
+        .collect();
+    assert!(waiting.iter_mut().all(|verify| verify.poll().is_pending()));
+    tokio::task::yield_now().await;
+    gate.notify_one();
+    for verify in waiting {
+        assert!(verify.into_inner().await.is_ok());
+    }
+    assert_eq!(world.elsewhere.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_verification_leaves_the_fetch_to_others() {
+    let (world, key) = (World::new(), key());
+    world.elsewhere.publish(&[&key]);
+    let gate = world.elsewhere.hold();
+    let token = token(&key, world.clock);
+    let mut first = tokio_test::task::spawn(world.verifier.verify(&token));
+    let mut second = tokio_test::task::spawn(world.verifier.verify(&token));
+    assert!(first.poll().is_pending() && second.poll().is_pending());
+    tokio::task::yield_now().await;
+    drop(first);
+    gate.notify_one();
+    assert!(second.into_inner().await.is_ok());
+    assert_eq!(world.elsewhere.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_all_have_left_serves_the_next() {
+    let (world, key) = (World::new(), key());
+    world.elsewhere.publish(&[&key]);
+    let gate = world.elsewhere.hold();
+    let mut only = tokio_test::task::spawn(world.verifier.verify(&token(&key, world.clock)));
+    assert!(only.poll().is_pending());
+    tokio::task::yield_now().await;
+    drop(only);
+    gate.notify_one();
+    assert_eq!(world.verify(&key).await, Ok(()));
+    assert_eq!(world.elsewhere.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_is_found_at_once() {
+    let (world, old, new) = (World::new(), key(), key());
+    world.elsewhere.publish(&[&old]);
+    assert_eq!(world.verify(&old).await, Ok(()));
+    world.elsewhere.publish(&[&old, &new]);
+    assert_eq!(world.verify(&new).await, Ok(()));
+    assert_eq!(world.verify(&old).await, Ok(()));
+    assert_eq!(world.elsewhere.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_unknown_keys_costs_little_and_hides_no_valid_token() {
+    let (world, good) = (World::new(), key());
+    world.elsewhere.publish(&[&good]);
+    assert_eq!(world.verify(&good).await, Ok(()));
+    for _ in 0..100 {
+        assert_eq!(world.verify(&key()).await, Err(Reason::UnknownKey));
+    }
+    assert_eq!(world.elsewhere.fetches(), 3);
+    assert_eq!(world.verify(&good).await, Ok(()));
+    time::advance(Duration::from_secs(10)).await;
+    assert_eq!(world.verify(&key()).await, Err(Reason::UnknownKey));
+    assert_eq!(world.elsewhere.fetches(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_is_away_changes_nothing() {
+    let (world, key) = (World::new(), key());
+    world.elsewhere.publish(&[&key]);
+    assert_eq!(world.verify(&key).await, Ok(()));
+    let empty = r#"{"keys":[]}"#.to_owned();
+    for answer in [None, Some(empty), Some("<html>".to_owned())] {
+        world.elsewhere.answer(answer);
+        time::advance(Duration::from_secs(301)).await;
+        assert_eq!(world.verify(&key).await, Ok(()));
+        world.keys.refresh().await;
+        assert_eq!(world.verify(&key).await, Ok(()));
+    }
+    assert!(world.counted("failed") && world.counted("refused"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_yesterday_are_not_used() {
+    let (world, key) = (World::new(), key());
+    world.elsewhere.publish(&[&key]);
+    assert_eq!(world.verify(&key).await, Ok(()));
+    world.elsewhere.answer(None);
+    time::advance(Duration::from_secs(24 * 3_600)).await;
+    assert!(!world.keys.is_usable());
+    assert_eq!(world.verify(&key).await, Err(Reason::KeysUnavailable));
+    world.elsewhere.publish(&[&key]);
+    time::advance(Duration::from_secs(60)).await;
+    assert_eq!(world.verify(&key).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_keys_the_answer_is_that_nothing_is_known() {
+    let (world, key) = (World::new(), key());
+    assert_eq!(world.verify(&key).await, Err(Reason::KeysUnavailable));
+    // The next try waits for the back-off, whatever comes.
+    for _ in 0..50 {
+        assert_eq!(world.verify(&key).await, Err(Reason::KeysUnavailable));
+    }
+    assert!(
+        world.elsewhere.fetches() <= 2,
+        "{}",
+        world.elsewhere.fetches()
+    );
+    world.elsewhere.publish(&[&key]);
+    time::advance(Duration::from_secs(60)).await;
+    assert_eq!(world.verify(&key).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_issuer_holds_a_token_for_half_a_second() {
+    let (world, key) = (World::new(), key());
+    let _never = world.elsewhere.hold();
+    let start = time::Instant::now();
+    assert_eq!(world.verify(&key).await, Err(Reason::KeysUnavailable));
+    assert_eq!(start.elapsed().as_millis(), 500);
+    // The fetch itself ends after two seconds, and then another may begin.
+    time::sleep(Duration::from_secs(4)).await;
+    world.elsewhere.publish(&[&key]);
+    assert_eq!(world.verify(&key).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_taken_out_is_refused_after_the_next_fetch() {
+    let (world, old, new) = (World::new(), key(), key());
+    world.elsewhere.publish(&[&old, &new]);
+    assert_eq!(world.verify(&old).await, Ok(()));
+    world.elsewhere.publish(&[&new]);
+    assert!(world.keys.refresh().await);
+    assert_eq!(world.verify(&old).await, Err(Reason::UnknownKey));
+    assert_eq!(world.verify(&new).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_that_is_due_is_fetched_behind_the_token() {
+    let (world, key) = (World::new(), key());
+    world.elsewhere.publish(&[&key]);
+    assert_eq!(world.verify(&key).await, Ok(()));
+    time::advance(Duration::from_secs(301)).await;
+    let _gate = world.elsewhere.hold();
+    let mut verify = tokio_test::task::spawn(world.verifier.verify(&token(&key, world.clock)));
+    assert!(verify.poll().is_ready());
+    tokio::task::yield_now().await;
+    assert_eq!(world.elsewhere.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn kept_fresh_means_fetched_without_a_token() {
+    let (world, key) = (World::new(), key());
+    world.elsewhere.publish(&[&key]);
+    let task = world.keys.keep_fresh();
+    time::sleep(Duration::from_secs(3_000)).await;
+    let fetches = world.elsewhere.fetches();
+    assert!((10..=13).contains(&fetches), "{fetches}");
+    drop(task);
+    time::sleep(Duration::from_secs(3_000)).await;
+    assert_eq!(world.elsewhere.fetches(), fetches);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_panics_is_a_fetch_that_failed() {
+    let keys = RemoteKeys::new(|| async {
+        if true {
+            panic!("on purpose");
+        }
+        Err::<Bytes, _>(JwksFetchError::new("unreachable"))
+    });
+    assert!(!keys.refresh().await);
+    assert!(!keys.refresh().await);
+}
+
+#[test]
+fn outside_a_runtime_keys_are_unavailable() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let (key, clock) = (key(), WallClock::system());
+    let keys = RemoteKeys::new(|| async { Err::<Bytes, _>(JwksFetchError::new("away")) });
+    let trusted = TrustedIssuer::new(ISSUER, keys).audience("shop");
+    let verifier = Verifier::builder().issuer(trusted).build().unwrap();
+    let verify = verifier.verify(&token(&key, clock));
+    let error = runtime.block_on(verify).unwrap_err();
+    assert_eq!(error.reason(), Reason::KeysUnavailable);
+}
