@@ -58,7 +58,8 @@
 //! # Cost
 //!
 //! A check of a known key reads the clock, hashes the key, and holds the mutex of one of up to 64 shards for a lookup and a few
-//! integer operations; it allocates nothing.
+//! integer operations; it allocates nothing. An uncontended lock and unlock
+//! is 6 ns of the 183 ns that a check took when measured (clock 33 ns); `benches/README.md` has the table and its command.
 
 mod answering;
 mod builder;
