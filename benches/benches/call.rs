@@ -35,7 +35,7 @@ use tokio::{
 
 fn main() {
     let is_quick = std::env::args().any(|arg| arg == "--quick");
-    let (rounds, calls) = if is_quick { (3, 200) } else { (21, 2_000) };
+    let (rounds, calls) = if is_quick { (3, 100) } else { (11, 500) };
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(compare(callee(), rounds, calls));
 }
