@@ -255,7 +255,7 @@ async fn until_listening(kind: &str, addr: SocketAddr) -> Result<(), BoxError> {
 }
 
 impl Measured {
-    const fn new(label: &'static str, (process, addr): (Process, SocketAddr)) -> Self {
+    fn new(label: &'static str, (process, addr): (Process, SocketAddr)) -> Self {
         Self {
             label,
             process,
