@@ -50,8 +50,8 @@ fn main() -> ExitCode {
     match command {
         Command::Audit(dir) => check_books(&dir),
         Command::Help => say(HELP),
-        Command::Run(options) => run::run(options),
-        Command::Service(settings) => service::run(*settings),
+        Command::Run(options) => run::run(&options),
+        Command::Service(settings) => service::run(&settings),
         Command::Version => say(concat!("msf shop ", env!("CARGO_PKG_VERSION"), "\n")),
     }
 }

@@ -83,9 +83,14 @@ impl DataDir {
         self.root.join("keys").join(format!("{service}.jwks.json"))
     }
 
+    /// The directory of the logs.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
     /// The log of one instance, over all its restarts.
     pub(crate) fn log(&self, instance: &str) -> PathBuf {
-        self.root.join("logs").join(format!("{instance}.log"))
+        self.logs().join(format!("{instance}.log"))
     }
 
     /// Takes the directory for one shop, until the lock is dropped or its process dies.

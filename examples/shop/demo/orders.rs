@@ -293,7 +293,7 @@ async fn stock(story: &mut Story, product: i64) -> Told<i64> {
 
 /// Whether the shop is still at work on an order.
 fn is_open(status: &str) -> bool {
-    matches!(status, "" | "pending" | "reserved" | "charging")
+    matches!(status, "" | "pending" | "cancelling")
 }
 
 fn expect_status(story: &mut Story, order: &Value, status: &str) -> Told {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use msf_core::{
-    BoxError, clock,
+    BoxError, clock, task,
     telemetry::{LogConfig, Telemetry, TelemetrySetup},
 };
 use tokio::{runtime, select, sync::mpsc, time::Instant};
@@ -24,14 +24,16 @@ use crate::{
     terminal::{self, Terminal, Welcome},
 };
 
+mod follow;
 mod keys;
 mod signals;
 
+use follow::Follower;
 use signals::Signals;
 
 /// Runs a shop to its end.
-pub(crate) fn run(options: RunOptions) -> ExitCode {
-    match run_in(&options, clock::now()) {
+pub(crate) fn run(options: &RunOptions) -> ExitCode {
+    match run_in(options, clock::now()) {
         Ok(End::Drained) => ExitCode::SUCCESS,
         Ok(End::Forced) => ExitCode::from(FORCED),
         Ok(End::NotAsTold) => ExitCode::FAILURE,
@@ -80,6 +82,10 @@ async fn live(data: &DataDir, options: &RunOptions, began: Instant) -> Result<En
     let terminal = Terminal::new(began);
     // Listened for before anything is started: a signal during the start must not leave half of it.
     let mut signals = Signals::listen()?;
+    let _follower = options.verbose.then(|| {
+        let follower = Follower::new(&data.logs());
+        task::spawn("logs", follower.run(data.logs(), terminal))
+    });
     let (events_sent, mut events) = mpsc::unbounded_channel();
     let shop = select! {
         biased;

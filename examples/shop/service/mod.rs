@@ -20,7 +20,7 @@ pub(crate) use self::{end::STOP, running::Service, wiring::start};
 use crate::settings::{ServiceSettings, WORKERS};
 
 /// Runs one service until the shop tells it to end or dies.
-pub(crate) fn run(settings: ServiceSettings) -> ExitCode {
+pub(crate) fn run(settings: &ServiceSettings) -> ExitCode {
     let began = clock::now();
     // First of all: the shop may die while this process starts.
     let ending = Ending::watch();
@@ -29,7 +29,7 @@ pub(crate) fn run(settings: ServiceSettings) -> ExitCode {
             .worker_threads(WORKERS)
             .enable_all()
             .build()?;
-        let outcome = runtime.block_on(serve(&settings, began, ending));
+        let outcome = runtime.block_on(serve(settings, began, ending));
         // A blocking task that hangs must not keep the process; nothing but a database call is one.
         runtime.shutdown_timeout(BLOCKING_MAX);
         if let Err(error) = &outcome {

@@ -244,6 +244,21 @@ fn nobody_outside_reaches_what_is_internal() {
 }
 
 #[test]
+fn metrics_are_not_for_the_world() {
+    let shop = Shop::start(&[]);
+    for path in [
+        "/metrics",
+        "/metricsX",
+        "/api/users/../metrics",
+        "//metrics",
+    ] {
+        let answer = shop.get(path, "");
+        assert!([400, 404].contains(&answer.status), "{path}: {answer:?}");
+        assert!(!answer.body.contains("# TYPE"), "{path}: {answer:?}");
+    }
+}
+
+#[test]
 fn identity_headers_from_outside_mean_nothing() {
     let shop = Shop::start(&[]);
     let ada = shop.ada();

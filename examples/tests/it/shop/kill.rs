@@ -14,7 +14,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{Shop, audit, order, signal};
-use crate::process::{Answer, send};
+use crate::process::{Answer, PATIENCE, send};
 
 const CLIENTS: u32 = 8;
 const ORDERS: u32 = 200;
@@ -62,6 +62,7 @@ fn killing_every_service_in_turn_loses_and_doubles_nothing() {
         .collect();
 
     let mut killed = 0;
+    let mut victims = BTreeSet::new();
     let instances: Vec<_> = shop.processes().into_keys().collect();
     assert_eq!(instances.len(), 8);
     // At least once each, and on as long as there are orders to disturb.
@@ -74,10 +75,12 @@ fn killing_every_service_in_turn_loses_and_doubles_nothing() {
         // One that is still down is not dead enough to be killed; it is the next one's turn all the same.
         if let Some(pid) = shop.processes().get(instance) {
             signal(*pid, "-KILL");
+            victims.insert(instance.clone());
         }
         killed += 1;
         thread::sleep(BETWEEN_KILLS);
     }
+    assert_eq!(victims.len(), instances.len(), "{victims:?}");
     let known: Vec<Known> = clients
         .into_iter()
         .flat_map(|client| client.join().unwrap())
@@ -106,7 +109,52 @@ fn killing_every_service_in_turn_loses_and_doubles_nothing() {
     shop.signal("-TERM");
     assert_eq!(shop.ended().code(), Some(0));
     let (agreed, said) = audit(&data);
-    assert!(agreed, "{said}");
+    assert!(
+        agreed && said.contains("200 orders, 184 confirmed"),
+        "{said}"
+    );
+    std::fs::remove_dir_all(&data).unwrap();
+}
+
+#[test]
+fn a_shop_that_lost_its_power_goes_on_where_it_was() {
+    let data = std::env::temp_dir().join(format!("msf-shop-test-power-{}", std::process::id()));
+    let dir = data.to_str().unwrap();
+    let mut shop = Shop::start(&["--data", dir]);
+    let headers = format!("{}idempotency-key: power\r\n", shop.ada());
+    let slow = order(2, 3, "tok_slow").to_string();
+    let asked = {
+        let (gateway, headers, slow) = (shop.gateway(), headers.clone(), slow.clone());
+        thread::spawn(move || send(gateway, "POST", "/api/orders", &headers, &slow))
+    };
+    // Once it has a price the goods are put aside, and the card takes two seconds.
+    let deadline = Instant::now() + PATIENCE;
+    while !shop.get("/api/orders", &headers).body.contains("1350") {
+        assert!(
+            Instant::now() < deadline,
+            "{}",
+            shop.get("/api/orders", &headers).body
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    let pids: Vec<_> = shop.processes().into_values().collect();
+    shop.signal("-KILL");
+    pids.into_iter().for_each(|pid| signal(pid, "-KILL"));
+    shop.ended();
+    assert!(asked.join().unwrap().is_err(), "nobody was left to answer");
+
+    let mut shop = Shop::start(&["--data", dir]);
+    let headers = format!("{}idempotency-key: power\r\n", shop.ada());
+    let again = send(shop.gateway(), "POST", "/api/orders", &headers, &slow).unwrap();
+    let order = known(&again).unwrap();
+    assert_eq!(
+        settle(shop.gateway(), &headers, &order, deadline),
+        "confirmed"
+    );
+    shop.signal("-TERM");
+    assert_eq!(shop.ended().code(), Some(0));
+    let (agreed, said) = audit(&data);
+    assert!(agreed && said.contains("1 orders, 1 confirmed"), "{said}");
     std::fs::remove_dir_all(&data).unwrap();
 }
 
@@ -134,7 +182,7 @@ fn settle(gateway: SocketAddr, token: &str, order: &Known, deadline: Instant) ->
     loop {
         if let Ok(answer) = send(gateway, "GET", &path, token, "")
             && let Some(known) = known(&answer)
-            && !["pending", "reserved", "charging"].contains(&known.status.as_str())
+            && !["pending", "cancelling"].contains(&known.status.as_str())
         {
             return known.status;
         }

@@ -1,6 +1,6 @@
 //! The lines to paste: what the terminal prints and what the README shows.
 
-use std::process::Command;
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -38,11 +38,41 @@ fn every_line_works_as_pasted() {
 }
 
 #[test]
+fn every_test_that_the_readme_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let code = sources(root);
+    let rows = readme.lines().filter(|line| line.starts_with("| "));
+    let names: Vec<_> = rows
+        .filter_map(|row| row.strip_suffix("` |")?.rsplit('`').next())
+        .filter(|name| name.contains('_'))
+        .collect();
+    assert!(names.len() > 15, "{names:?}");
+    for name in names {
+        assert!(code.contains(&format!("fn {name}()")), "{name}");
+    }
+}
+
+/// All code below a directory.
+fn sources(dir: &Path) -> String {
+    let mut code = String::new();
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            code += &sources(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            code += &fs::read_to_string(&path).unwrap();
+        }
+    }
+    code
+}
+
+#[test]
 fn the_readmes_show_the_lines_of_the_terminal() {
     let shop = Shop::start(&[]);
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     for readme in ["README.md", "examples/README.md"] {
-        let text = std::fs::read_to_string(format!("{root}/{readme}")).unwrap();
+        let text = fs::read_to_string(format!("{root}/{readme}")).unwrap();
         for line in lines(&shop) {
             let line = line.replace(shop.url(), "http://127.0.0.1:8080");
             assert!(text.contains(&line), "{readme} lacks {line}");
