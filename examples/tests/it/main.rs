@@ -3,4 +3,5 @@
 
 mod hello;
 mod process;
+mod reference;
 mod shop;

@@ -4,7 +4,6 @@
 mod callee;
 mod cost;
 mod hostile;
-mod reference;
 mod service;
 mod transport;
 mod world;
