@@ -142,7 +142,7 @@ impl Estimate {
     /// A clock that another thread read a moment ago gives 0 and not 49 days.
     const fn age_ms(self, now_ms: u32) -> u32 {
         let age = now_ms.wrapping_sub(self.at_ms);
-        if age > u32::MAX / 2 { 0 } else { age }
+        if age > u32::MAX - MOMENT_MS { 0 } else { age }
     }
 }
 
@@ -158,6 +158,8 @@ const UNKNOWN: u64 = 0;
 const PER_TAU_MS: f32 = 1.0 / 10_000.0;
 const UNKNOWN_BUSY_SECONDS: f32 = 1.0;
 const LOSSY_TRIES: u32 = 2;
+/// By how much the clocks of two threads that were read one after the other can seem to disagree.
+const MOMENT_MS: u32 = 60_000;
 
 #[cfg(test)]
 mod tests {
@@ -228,6 +230,16 @@ mod tests {
         cost.observe(Outcome::Answered(ms(100)), u32::MAX - 4_999);
         close(cost.seconds(5_000), 0.100 * 0.3679);
         close(cost.seconds(u32::MAX - 5_100), 0.100);
+    }
+
+    #[test]
+    fn an_estimate_of_last_month_is_worth_nothing() {
+        let cost = Cost::unknown();
+        cost.observe(Outcome::Failed(ms(5_000)), 0);
+        let days = |days: u32| cost.seconds(days * 86_400_000).unwrap();
+        assert!(days(20) < 1e-6);
+        assert!(days(30) < 1e-6);
+        assert!(days(49) < 1e-6);
     }
 
     #[test]
