@@ -158,6 +158,27 @@ async fn a_refused_connection_keeps_callers_away_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_instance_that_throttles_its_callers_is_no_favourite() {
+    let state = state(Balance::PeakEwma, unknown(2));
+    let throttled = Classification::IGNORE.throttled(true);
+    let mut calls = [0; 2];
+    for _ in 0..1_000 {
+        let mut picked = state.pick().unwrap();
+        let at = usize::from(port(&picked));
+        calls[at] += 1;
+        advance(Duration::from_millis(if at == 0 { 1 } else { 50 })).await;
+        let outcome = if at == 0 {
+            &throttled
+        } else {
+            &Classification::SUCCESS
+        };
+        picked.record(outcome);
+    }
+    assert!(calls[0] < 100, "{calls:?}");
+    assert!(calls[0] > 0, "it is tried again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_is_forgiven_in_time_and_at_once_by_a_health_check() {
     let state = state(Balance::PeakEwma, unknown(2));
     // Both are unknown, so the second call goes to the other one.
