@@ -19,7 +19,7 @@ use crate::model::{Cursor, Health, Instance, Member, Snapshot};
 pub(super) struct State {
     epoch: u64,
     revision: u64,
-    /// At least this revision holds for every service: that of the last one that was forgotten.
+    /// The revision of every service that has no instance: that at which the last one was forgotten.
     floor: u64,
     warm_at: Instant,
     is_warm: bool,
@@ -72,9 +72,10 @@ impl State {
     }
 
     #[cfg(feature = "http")]
-    pub(super) const fn warm_at(&mut self, warm_at: Instant) {
+    pub(super) fn warm_at(&mut self, warm_at: Instant) {
         self.warm_at = warm_at;
         self.is_warm = false;
+        self.touch_all();
     }
 
     #[cfg(feature = "http")]
@@ -116,7 +117,7 @@ impl State {
             health,
             token,
             ttl,
-            expires_at: now + ttl,
+            expires_at: later(now, ttl),
             instance: Arc::new(instance),
         };
         service.listed.insert(listed.instance.id.clone(), listed);
@@ -138,7 +139,7 @@ impl State {
         if listed.token != token {
             return None;
         }
-        listed.expires_at = now + listed.ttl;
+        listed.expires_at = later(now, listed.ttl);
         Some(listed.ttl)
     }
 
@@ -183,13 +184,11 @@ impl State {
         self.warm(now);
         self.expire(name, now);
         let cursor = self.cursor(name);
-        let (epoch_warm, floor) = (self.is_warm, cursor.revision());
+        let is_warm = self.is_warm;
         let Some(service) = self.services.get_mut(name) else {
-            return Snapshot::new(name.clone(), cursor, epoch_warm, []);
+            return Snapshot::new(name.clone(), cursor, is_warm, []);
         };
-        if let Some(snapshot) = &service.snapshot
-            && snapshot.cursor().revision() == floor
-        {
+        if let Some(snapshot) = &service.snapshot {
             return snapshot.clone();
         }
         let members: Vec<Member> = service
@@ -197,7 +196,7 @@ impl State {
             .values()
             .map(|listed| Member::new(Arc::clone(&listed.instance), listed.health))
             .collect();
-        let snapshot = Snapshot::new(name.clone(), cursor, epoch_warm, members);
+        let snapshot = Snapshot::new(name.clone(), cursor, is_warm, members);
         service.snapshot = Some(snapshot.clone());
         snapshot
     }
@@ -243,16 +242,23 @@ impl State {
     }
 
     fn cursor(&self, name: &ServiceName) -> Cursor {
-        let revision = self.services.get(name).map_or(0, |s| s.revision);
-        Cursor::new(self.epoch, revision.max(self.floor))
+        let service = self.services.get(name);
+        Cursor::new(self.epoch, service.map_or(self.floor, |s| s.revision))
     }
 
     /// The end of the warm-up is a change to every service: the same list is now authoritative.
     fn warm(&mut self, now: Instant) {
         if !self.is_warm && now >= self.warm_at {
             self.is_warm = true;
-            self.revision += 1;
-            self.floor = self.revision;
+            self.touch_all();
+        }
+    }
+
+    fn touch_all(&mut self) {
+        self.revision += 1;
+        self.floor = self.revision;
+        for service in self.services.values_mut() {
+            service.touch(self.revision);
         }
     }
 
@@ -298,3 +304,11 @@ impl Service {
         self.snapshot = None;
     }
 }
+
+/// A moment that the clock can tell, however long the wait.
+pub(super) fn later(now: Instant, wait: Duration) -> Instant {
+    now + wait.min(FOREVER)
+}
+
+/// A hundred years; an [`Instant`] ends somewhere beyond.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
