@@ -29,7 +29,7 @@
 //! | `GET /v1/services` | 200 `{services, epoch, authoritative}` |
 //! | `GET /v1/health` | 200 `{epoch, authoritative, instances, services, watchers}` |
 //!
-//! Errors are problem+json. The epoch names one life of the server's memory: when it changes, all
+//! `HEAD` is answered wherever `GET` is. Errors are problem+json. The epoch names one life of the server's memory: when it changes, all
 //! leases and revisions are void.
 //!
 //! # After a restart
