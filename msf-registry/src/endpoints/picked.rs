@@ -56,10 +56,16 @@ impl Picked {
     /// that it is called too much, from 1 s on: its quick refusals must not make it the favourite. Any
     /// other [`Verdict::Ignore`] tells nothing.
     pub fn record(&mut self, outcome: &Classification) {
+        if self.started.is_some() {
+            self.record_at(outcome, clock::now());
+        }
+    }
+
+    /// As [`record`](Self::record), for a caller that has just read the clock.
+    pub fn record_at(&mut self, outcome: &Classification, now: Instant) {
         let Some(started) = self.started.take() else {
             return;
         };
-        let now = clock::now();
         let elapsed = now.saturating_duration_since(started);
         let outcome = match outcome.verdict {
             Verdict::Success => Outcome::Answered(elapsed),
