@@ -161,12 +161,12 @@ enum Kept {
     Stopped,
 }
 
-/// A registry that hangs is as good as away, and a lease that is not renewed within its time is lost.
+/// A registry that hangs is as good as away. A third of the lease's time leaves enough of it for another try.
 async fn limited<T>(
     ttl: Duration,
     call: impl Future<Output = Result<T, RegistryError>>,
 ) -> Result<T, RegistryError> {
-    let limit = ttl.clamp(CALL_MIN, CALL_MAX);
+    let limit = (ttl / 3).clamp(CALL_MIN, CALL_MAX);
     timeout(limit, call)
         .await
         .unwrap_or(Err(RegistryError::Timeout(limit)))

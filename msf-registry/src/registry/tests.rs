@@ -245,6 +245,20 @@ async fn one_lost_renewal_loses_no_lease() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_renewal_that_hangs_loses_no_lease() {
+    let backend = Flaky::new();
+    let _registration = registered(&registry(&backend), 1).await;
+    let before = backend.memory().snapshot(&payment()).cursor();
+    backend.set(Mode::Hangs);
+    sleep(TTL / 2).await;
+    // The next one is answered; the one that is under way never is.
+    backend.set(Mode::Up);
+    sleep(TTL * 3).await;
+    let after = backend.memory().snapshot(&payment()).cursor();
+    assert_eq!(after, before, "it was away or registered again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn deregistering_takes_it_off_the_list_at_once() {
     let backend = Flaky::new();
     let registration = registered(&registry(&backend), 1).await;
