@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::
 use msf_core::{
     name::ServiceName,
     problem::{Code, Problem},
-    server::Body,
+    server::{Body, Connection, Phase},
 };
 use serde::Serialize;
 
@@ -121,9 +121,23 @@ async fn snapshot(
         })?;
         Some(place)
     };
-    match server.memory.next_within(service, after, wait).await {
+    let change = tokio::select! {
+        change = server.memory.next_within(service, after, wait) => change,
+        // Who waits would hold up the end of the server. Not before its listener is closed: until then
+        // they would come back at once.
+        () = stopping(parts) => Change::Unchanged,
+    };
+    match change {
         Change::Changed(snapshot) => state(&snapshot),
         Change::Unchanged => Ok(empty()),
+    }
+}
+
+/// Ends when the server that received the request stops.
+async fn stopping(parts: &Parts) {
+    match parts.extensions.get::<Connection>() {
+        Some(connection) => connection.drain().reached(Phase::Stopping).await,
+        None => std::future::pending().await,
     }
 }
 

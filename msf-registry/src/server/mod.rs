@@ -38,6 +38,11 @@
 //! every answer says `authoritative: false`; callers then only add to what they have. Instances learn
 //! at their next renewal that their lease is gone, and register again.
 //!
+//! # At the end
+//!
+//! When the server that it runs in closes its listener, requests that wait for a change are answered with 204, so
+//! that they do not hold up the drain.
+//!
 //! # Limits
 //!
 //! | what | default | beyond it |
