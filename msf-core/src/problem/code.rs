@@ -177,10 +177,7 @@ impl Code {
     pub(super) const fn is_refusal(self) -> bool {
         matches!(
             self,
-            Self::BreakerOpen
-                | Self::BulkheadFull
-                | Self::Overloaded
-                | Self::RetryBudgetExhausted
+            Self::BreakerOpen | Self::BulkheadFull | Self::Overloaded | Self::RetryBudgetExhausted
         )
     }
 

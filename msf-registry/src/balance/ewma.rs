@@ -263,7 +263,8 @@ mod tests {
                 let seconds = cost.seconds(now_ms).unwrap();
                 prop_assert!(seconds.is_finite() && seconds > 0.0);
                 prop_assert!(seconds <= most as f32 / 1_000.0 * 1.0001 + f32::MIN_POSITIVE);
-                prop_assert!(seconds >= sample_ms as f32 / 1_000.0 * 0.0 );
+                // A peak is taken at once, and the way down never passes the sample.
+                prop_assert!(seconds >= sample_ms as f32 / 1_000.0 * 0.9999);
             }
         }
 
