@@ -69,7 +69,7 @@ fn breakers() -> Result<Vec<Candidate<'static>>, BoxError> {
             }
         }),
         Candidate::new("acquire + success", move || {
-            call(&silent, &Classification::SUCCESS)
+            call(&silent, &Classification::SUCCESS);
         }),
         Candidate::new("acquire + success, metrics", move || {
             call(&counted, &Classification::SUCCESS);
@@ -84,7 +84,7 @@ fn breakers() -> Result<Vec<Candidate<'static>>, BoxError> {
             call(&failing, &classification);
         }),
         Candidate::new("acquire + drop", move || {
-            drop(black_box(cancelled.try_acquire()))
+            drop(black_box(cancelled.try_acquire()));
         }),
         Candidate::new("refused by an open circuit", move || {
             drop(black_box(open.try_acquire()));
@@ -108,7 +108,7 @@ fn limits() -> Result<Vec<Candidate<'static>>, BoxError> {
     let (mut a, mut b, mut c, mut d) = (keys, keys, keys, keys);
     Ok(vec![
         Candidate::new("msf, 1000 keys", move || {
-            drop(black_box(ours.check(&keys.next())))
+            drop(black_box(ours.check(&keys.next())));
         }),
         Candidate::new("governor keyed, 1000 keys", move || {
             drop(black_box(theirs.check_key(&a.next())));
@@ -117,7 +117,7 @@ fn limits() -> Result<Vec<Candidate<'static>>, BoxError> {
             drop(black_box(counted.check(&b.next())));
         }),
         Candidate::new("msf, refused", move || {
-            drop(black_box(spent.check(&c.next())))
+            drop(black_box(spent.check(&c.next())));
         }),
         Candidate::new("governor keyed, refused", move || {
             drop(black_box(theirs_spent.check_key(&d.next())));
@@ -131,7 +131,7 @@ fn limits() -> Result<Vec<Candidate<'static>>, BoxError> {
             drop(black_box(active.check(&active_key)));
         }),
         Candidate::new("governor without keys", move || {
-            drop(black_box(direct.check()))
+            drop(black_box(direct.check()));
         }),
     ])
 }
@@ -177,14 +177,14 @@ fn contended(rounds: u32, operations: u32) -> Result<(), BoxError> {
             }
         }),
         ("breaker, acquire + success", &|_| {
-            call(&breaker, &Classification::SUCCESS)
+            call(&breaker, &Classification::SUCCESS);
         }),
         ("msf limit, one key", &|_| drop(black_box(ours.check(&0)))),
         ("governor keyed, one key", &|_| {
-            drop(black_box(theirs.check_key(&0)))
+            drop(black_box(theirs.check_key(&0)));
         }),
         ("msf limit, 1000 keys", &|n| {
-            drop(black_box(ours.check(&(n % KEYS))))
+            drop(black_box(ours.check(&(n % KEYS))));
         }),
         ("governor keyed, 1000 keys", &|n| {
             drop(black_box(theirs.check_key(&(n % KEYS))));
