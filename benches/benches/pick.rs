@@ -1,8 +1,8 @@
 //! What choosing an instance costs: `cargo bench -p msf-benches --bench pick`.
 //!
 //! `pick` is [`Endpoints::pick`] alone. `call` is what a call does in all: pick, record a success, drop. The
-//! row "clock" is one reading of the clock, of which a P2C pick makes one and a recorded call two. Medians of
-//! rounds taken in turns.
+//! row "clock" is one reading of the clock, of which a P2C pick makes one and a recorded call two; the columns
+//! "at" are the same for a caller that has read the clock anyway. Medians of rounds taken in turns.
 
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 
@@ -47,15 +47,16 @@ fn main() -> Result<(), BoxError> {
     }
 
     println!(
-        "{:<16}{:>12}{:>10}{:>10}{:>14}",
-        "", "instances", "pick ns", "call ns", "allocations"
+        "{:<16}{:>12}{:>10}{:>10}{:>10}{:>10}{:>14}",
+        "", "instances", "pick ns", "at ns", "call ns", "at ns", "allocations"
     );
     println!("{:<16}{:>12}{:>10.1}", "clock", "", median(&mut clock_ns));
     for mut row in rows {
         let count = allocations(|| row.call()).count;
-        let (pick, call) = (median(&mut row.pick_ns), median(&mut row.call_ns));
+        let (pick, pick_at) = (median(&mut row.pick_ns), median(&mut row.pick_at_ns));
+        let (call, call_at) = (median(&mut row.call_ns), median(&mut row.call_at_ns));
         println!(
-            "{:<16}{:>12}{pick:>10.1}{call:>10.1}{count:>14}",
+            "{:<16}{:>12}{pick:>10.1}{pick_at:>10.1}{call:>10.1}{call_at:>10.1}{count:>14}",
             row.name, row.instances
         );
     }
@@ -84,7 +85,9 @@ struct Row {
     endpoints: Endpoints,
     held: Vec<Picked>,
     pick_ns: Vec<f64>,
+    pick_at_ns: Vec<f64>,
     call_ns: Vec<f64>,
+    call_at_ns: Vec<f64>,
 }
 
 impl Row {
@@ -96,7 +99,9 @@ impl Row {
             endpoints,
             held: Vec::with_capacity(OPERATIONS as usize),
             pick_ns: Vec::new(),
+            pick_at_ns: Vec::new(),
             call_ns: Vec::new(),
+            call_at_ns: Vec::new(),
         }
     }
 
@@ -104,17 +109,33 @@ impl Row {
         let (endpoints, held) = (&self.endpoints, &mut self.held);
         self.pick_ns
             .push(per_operation(|| held.extend(endpoints.pick().ok())));
-        for mut picked in self.held.drain(..) {
-            picked.record(&Classification::SUCCESS);
-        }
+        end(held);
+        let now = clock::now();
+        self.pick_at_ns
+            .push(per_operation(|| held.extend(endpoints.pick_at(now).ok())));
+        end(held);
         let ns = per_operation(|| self.call());
         self.call_ns.push(ns);
+        let ns = per_operation(|| self.call_at(now));
+        self.call_at_ns.push(ns);
     }
 
     fn call(&self) {
         if let Ok(mut picked) = black_box(&self.endpoints).pick() {
             picked.record(&Classification::SUCCESS);
         }
+    }
+
+    fn call_at(&self, now: Instant) {
+        if let Ok(mut picked) = black_box(&self.endpoints).pick_at(now) {
+            picked.record_at(&Classification::SUCCESS, now);
+        }
+    }
+}
+
+fn end(held: &mut Vec<Picked>) {
+    for mut picked in held.drain(..) {
+        picked.record(&Classification::SUCCESS);
     }
 }
 

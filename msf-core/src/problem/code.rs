@@ -173,6 +173,14 @@ impl Code {
         StatusCode::from_u16(self.status_number()).expect("the table holds valid statuses")
     }
 
+    /// Whether the service works as it should and refused by design, to protect itself or its upstream.
+    pub(super) const fn is_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::BreakerOpen | Self::BulkheadFull | Self::Overloaded | Self::RetryBudgetExhausted
+        )
+    }
+
     /// The general code of a status, for an error response that came without one.
     ///
     /// `None` for statuses that are not errors and for those that the list does not know.

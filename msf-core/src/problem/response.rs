@@ -29,7 +29,9 @@ impl Problem {
     /// The response that carries this problem.
     ///
     /// The trace id of the current request is put into the body, and everything that the client is
-    /// not told is logged: at `ERROR` for 5xx, at `DEBUG` otherwise. The [`Code`](super::Code) is left in
+    /// not told is logged: at `ERROR` for 5xx, at `DEBUG` for the others and for refusals that protect
+    /// the service (an open breaker, a full bulkhead, shed load, a spent retry budget). Those come by the
+    /// thousand when they come, and metrics count them. The [`Code`](super::Code) is left in
     /// the response's extensions, where the metrics and trace layers find it.
     ///
     /// # Panics
@@ -61,7 +63,7 @@ impl Problem {
             .source
             .as_ref()
             .map(|_| tracing::field::display(Chain(self)));
-        if self.status().is_server_error() {
+        if self.status().is_server_error() && !self.code().is_refusal() {
             tracing::error!(target: TARGET, code, detail, error = cause, "answered with a problem");
         } else {
             tracing::debug!(target: TARGET, code, detail, error = cause, "answered with a problem");
@@ -138,9 +140,10 @@ const TARGET: &str = "msf_core::problem";
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use tracing::Level;
 
     use super::*;
-    use crate::problem::Code;
+    use crate::{problem::Code, testing::LogCapture};
 
     fn body(problem: Problem) -> Value {
         serde_json::from_slice(problem.into_response::<Bytes>().body()).unwrap()
@@ -197,6 +200,33 @@ mod tests {
                 .with_retry_after(Duration::from_millis(wait_ms))
                 .into_response::<Bytes>();
             assert_eq!(response.headers()[header::RETRY_AFTER], seconds);
+        }
+    }
+
+    #[test]
+    fn a_refusal_by_design_is_no_error_in_the_log() {
+        let level = |code: Code| {
+            let logs = LogCapture::start();
+            drop(Problem::new(code).into_response::<Bytes>());
+            logs.find("answered with a problem").unwrap().level
+        };
+        for code in [
+            Code::BreakerOpen,
+            Code::BulkheadFull,
+            Code::Overloaded,
+            Code::RetryBudgetExhausted,
+            Code::RateLimited,
+            Code::NotFound,
+        ] {
+            assert_eq!(level(code), Level::DEBUG, "{code}");
+        }
+        for code in [
+            Code::Internal,
+            Code::Unavailable,
+            Code::NoHealthyEndpoint,
+            Code::BadGateway,
+        ] {
+            assert_eq!(level(code), Level::ERROR, "{code}");
         }
     }
 

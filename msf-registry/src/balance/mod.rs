@@ -15,6 +15,8 @@
 //!
 //! - A **failure** counts as an answer that took 5 s, or as long as the callee asked to be left alone
 //!   (at most 300 s): an instance that fails fast must not look fast.
+//! - An instance that **throttles** its callers (429) counts as one that took 1 s, or as long as it asked to
+//!   be left alone: else the estimate of one that only refuses would fade to nothing, and it would be picked first.
 //! - An instance **without an estimate** is tried once; until that call is answered it counts as
 //!   taking 1 s, so that a new instance is neither starved nor flooded.
 //! - A call that was **dropped** without an outcome can only raise the estimate, to the time that was

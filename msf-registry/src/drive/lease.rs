@@ -79,7 +79,7 @@ impl LeaseDriver {
 
     /// Renews until the lease is lost or it is told to stop.
     async fn keep(&mut self, lease: &Lease) -> Kept {
-        let mut ttl = lease.ttl();
+        let mut ttl = self.granted(lease.ttl());
         let Ok(backoff) = backoff(ttl) else {
             return Kept::Lost;
         };
@@ -94,7 +94,7 @@ impl LeaseDriver {
                 Ok(Renewal::Renewed { ttl: granted }) => {
                     self.renewals.ok.inc();
                     delays.reset();
-                    ttl = granted.max(TTL_MIN);
+                    ttl = self.granted(granted);
                     wait = jittered(ttl / 3);
                 }
                 Ok(Renewal::Gone) => {
@@ -112,6 +112,12 @@ impl LeaseDriver {
                 }
             }
         }
+    }
+
+    /// A registry may grant less than was asked for. What is not a time to live must neither keep this
+    /// loop busy nor end its renewals.
+    fn granted(&self, ttl: Duration) -> Duration {
+        ttl.clamp(TTL_MIN, self.ttl.max(TTL_MIN))
     }
 
     async fn deregister(&self, lease: &Lease) -> Result<(), RegistryError> {
@@ -155,12 +161,12 @@ enum Kept {
     Stopped,
 }
 
-/// A registry that hangs is as good as away, and a lease that is not renewed within its time is lost.
+/// A registry that hangs is as good as away. A third of the lease's time leaves enough of it for another try.
 async fn limited<T>(
     ttl: Duration,
     call: impl Future<Output = Result<T, RegistryError>>,
 ) -> Result<T, RegistryError> {
-    let limit = ttl.clamp(CALL_MIN, CALL_MAX);
+    let limit = (ttl / 3).clamp(CALL_MIN, CALL_MAX);
     timeout(limit, call)
         .await
         .unwrap_or(Err(RegistryError::Timeout(limit)))

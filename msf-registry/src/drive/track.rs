@@ -14,8 +14,8 @@ pub(super) struct Track {
     empty_hold: Duration,
     cursor: Option<Cursor>,
     in_use: Option<Snapshot>,
-    /// An empty list, and when it will be believed.
-    held: Option<(Snapshot, Instant)>,
+    /// An empty list, and when it will be believed; without a time, never.
+    held: Option<(Snapshot, Option<Instant>)>,
 }
 
 impl Track {
@@ -40,7 +40,7 @@ impl Track {
 
     /// When the held list becomes due.
     pub(super) fn due_at(&self) -> Option<Instant> {
-        self.held.as_ref().map(|(_, due_at)| *due_at)
+        self.held.as_ref().and_then(|(_, due_at)| *due_at)
     }
 
     /// Takes in a snapshot; gives the list to use from now on, if it is another one.
@@ -64,7 +64,7 @@ impl Track {
         let is_loss = snapshot.instances().is_empty() && !in_use.instances().is_empty();
         if is_loss && !self.empty_hold.is_zero() {
             // A second empty list does not start the wait again.
-            let due_at = self.due_at().unwrap_or(now + self.empty_hold);
+            let due_at = self.due_at().or_else(|| now.checked_add(self.empty_hold));
             self.held = Some((snapshot, due_at));
             return self.release(now);
         }
@@ -73,7 +73,9 @@ impl Track {
 
     /// The held list, once it is due.
     pub(super) fn release(&mut self, now: Instant) -> Option<Snapshot> {
-        let (snapshot, _) = self.held.take_if(|(_, due_at)| *due_at <= now)?;
+        let (snapshot, _) = self
+            .held
+            .take_if(|(_, due_at)| due_at.is_some_and(|due_at| due_at <= now))?;
         self.accept(snapshot)
     }
 

@@ -7,7 +7,7 @@ use msf_core::{
     name::{InstanceId, ServiceName},
     task::Task,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{error::NoEndpoints, picked::Picked, state::State};
 use crate::model::Snapshot;
@@ -73,7 +73,39 @@ impl Endpoints {
     /// [`NoEndpoints`] when the service has no instance.
     #[inline]
     pub fn pick(&self) -> Result<Picked, NoEndpoints> {
-        self.state.pick()
+        self.state.pick(clock::now)
+    }
+
+    /// As [`pick`](Self::pick), for a caller that has just read the clock: reading it again is half of what a
+    /// pick costs.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use msf_core::{classify::Classification, clock, name::{InstanceId, ServiceName}};
+    /// use msf_registry::{Instance, Registry, backend::memory::MemoryRegistry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let registry = Registry::new(MemoryRegistry::new());
+    /// # let payment = ServiceName::new("payment")?;
+    /// # let id = InstanceId::random(&payment);
+    /// # let _here = registry.register(Instance::new(payment.clone(), id, "127.0.0.1:8080".parse()?));
+    /// # let endpoints = registry.endpoints(&payment);
+    /// # endpoints.ready(Duration::from_secs(1)).await?;
+    /// let begun = clock::now(); // for the deadline, too
+    /// let mut picked = endpoints.pick_at(begun)?;
+    /// let answered = clock::now(); // for the metrics, too
+    /// picked.record_at(&Classification::SUCCESS, answered);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NoEndpoints`] when the service has no instance.
+    #[inline]
+    pub fn pick_at(&self, now: Instant) -> Result<Picked, NoEndpoints> {
+        self.state.pick(|| now)
     }
 
     /// As [`pick`](Self::pick), without those that a call has tried already.

@@ -51,19 +51,31 @@ impl Picked {
 
     /// Says how the call went, at the head of its response. The first record counts.
     ///
-    /// A success tells the latency since the pick; a failure keeps callers away for 5 s, or for as
-    /// long as the callee asked to be left alone, at most 300 s; [`Verdict::Ignore`] tells nothing.
+    /// A success tells the latency since the pick. A failure keeps callers away as an answer after 5 s would,
+    /// or after as long as the callee asked to be left alone, at most 300 s. So does an instance that says
+    /// that it is called too much, from 1 s on: its quick refusals must not make it the favourite. Any
+    /// other [`Verdict::Ignore`] tells nothing.
     pub fn record(&mut self, outcome: &Classification) {
+        if self.started.is_some() {
+            self.record_at(outcome, clock::now());
+        }
+    }
+
+    /// As [`record`](Self::record), for a caller that has just read the clock.
+    pub fn record_at(&mut self, outcome: &Classification, now: Instant) {
         let Some(started) = self.started.take() else {
             return;
         };
-        let now = clock::now();
         let elapsed = now.saturating_duration_since(started);
         let outcome = match outcome.verdict {
             Verdict::Success => Outcome::Answered(elapsed),
             Verdict::Failure => {
                 let asked = outcome.hint.retry_after.unwrap_or(FAILURE_PENALTY);
                 Outcome::Failed(asked.clamp(FAILURE_PENALTY, PENALTY_MAX).max(elapsed))
+            }
+            Verdict::Ignore if outcome.hint.throttled => {
+                let asked = outcome.hint.retry_after.unwrap_or(THROTTLED_PENALTY);
+                Outcome::Failed(asked.clamp(THROTTLED_PENALTY, PENALTY_MAX).max(elapsed))
             }
             Verdict::Ignore => return,
         };
@@ -99,4 +111,6 @@ impl fmt::Debug for Picked {
 
 /// What linkerd's proxy takes: far above any healthy latency, and gone within a minute.
 const FAILURE_PENALTY: Duration = Duration::from_secs(5);
+/// A limit is usually per second, and a limited instance is not a broken one.
+const THROTTLED_PENALTY: Duration = Duration::from_secs(1);
 const PENALTY_MAX: Duration = Duration::from_secs(300);

@@ -60,12 +60,13 @@ impl State {
         }
     }
 
+    /// Asks for the time only if the policy looks at it.
     #[inline]
-    pub(crate) fn pick(&self) -> Result<Picked, NoEndpoints> {
+    pub(crate) fn pick(&self, now: impl FnOnce() -> Instant) -> Result<Picked, NoEndpoints> {
         let table = self.table.load();
         let picked = match self.balance {
             Balance::PeakEwma => {
-                let now = clock::now();
+                let now = now();
                 let eligible = table.eligible();
                 let (now_ms, random) = (millis(self.base, now), || fastrand::u64(..));
                 choose(eligible.len(), random, |place| {
@@ -84,7 +85,7 @@ impl State {
 
     pub(crate) fn pick_excluding(&self, excluded: &[InstanceId]) -> Result<Picked, NoEndpoints> {
         if excluded.is_empty() {
-            return self.pick();
+            return self.pick(clock::now);
         }
         let table = self.table.load();
         let is_allowed = |endpoint: &Arc<Endpoint>| !excluded.contains(&endpoint.instance.id);

@@ -16,7 +16,10 @@ use crate::{
 /// [`Picked`](super::Picked) holds it. A count of our own would cost two more atomic operations per
 /// pick and could leak. While one table replaces another both hold it, so for a moment every score
 /// counts one call too many: all alike.
+///
+/// What a score reads comes first, beside that count: one cache line per instance that is drawn.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Endpoint {
     pub(crate) cost: Cost,
     /// One over the weight: a score divides by the weight, and multiplying is quicker.

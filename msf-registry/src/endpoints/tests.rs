@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, num::NonZeroU16, sync::Arc, time::Duration};
 
 use msf_core::{
     classify::Classification,
+    clock,
     name::{InstanceId, ServiceName},
     testing::{advance, allocations},
 };
@@ -50,7 +51,7 @@ fn port(picked: &Picked) -> u16 {
 fn picked(state: &State, calls: usize) -> BTreeSet<u16> {
     let mut seen = BTreeSet::new();
     for _ in 0..calls {
-        let mut picked = state.pick().unwrap();
+        let mut picked = state.pick(clock::now).unwrap();
         picked.record(&Classification::SUCCESS);
         seen.insert(port(&picked));
     }
@@ -64,16 +65,16 @@ async fn nobody_is_told_apart_from_nothing_known() {
     for balance in BOTH {
         let state = State::new(payment(), balance, Picks::noop());
         assert_eq!(
-            state.pick().unwrap_err().reason,
+            state.pick(clock::now).unwrap_err().reason,
             NoEndpointsReason::NotYetKnown
         );
         state.publish(unknown(0));
         assert_eq!(
-            state.pick().unwrap_err().reason,
+            state.pick(clock::now).unwrap_err().reason,
             NoEndpointsReason::NoneRegistered
         );
         state.publish(unknown(1));
-        assert_eq!(port(&state.pick().unwrap()), 0);
+        assert_eq!(port(&state.pick(clock::now).unwrap()), 0);
     }
 }
 
@@ -100,7 +101,7 @@ async fn when_all_are_unhealthy_all_are_picked() {
         let state = State::new(payment(), balance, metrics.clone());
         state.publish(listed((0..4).map(|n| (instance(n), Health::Unhealthy))));
         // Peak EWMA may keep to the quickest, so calls overlap here.
-        let held: Vec<Picked> = (0..200).map(|_| state.pick().unwrap()).collect();
+        let held: Vec<Picked> = (0..200).map(|_| state.pick(clock::now).unwrap()).collect();
         let seen: BTreeSet<u16> = held.iter().map(port).collect();
         assert_eq!(seen, BTreeSet::from([0, 1, 2, 3]));
         assert_eq!((metrics.panic.get(), metrics.ok.get()), (200, 0));
@@ -112,13 +113,13 @@ async fn round_robin_goes_round_by_weight() {
     let weighted = |n, weight| instance(n).weight(NonZeroU16::new(weight).unwrap());
     let even = state(Balance::RoundRobin, unknown(5));
     let mut counts = [0; 5];
-    (0..50).for_each(|_| counts[usize::from(port(&even.pick().unwrap()))] += 1);
+    (0..50).for_each(|_| counts[usize::from(port(&even.pick(clock::now).unwrap()))] += 1);
     assert_eq!(counts, [10; 5]);
 
     let all = [weighted(0, 3), weighted(1, 1)].map(|i| (i, Health::Healthy));
     let uneven = state(Balance::RoundRobin, listed(all));
     let mut counts = [0; 2];
-    (0..40).for_each(|_| counts[usize::from(port(&uneven.pick().unwrap()))] += 1);
+    (0..40).for_each(|_| counts[usize::from(port(&uneven.pick(clock::now).unwrap()))] += 1);
     assert_eq!(counts, [30, 10]);
 }
 
@@ -130,8 +131,8 @@ async fn a_call_is_in_flight_until_it_is_dropped() {
         table.endpoints[0].in_flight()
     };
     assert_eq!(in_flight(), 0);
-    let mut first = state.pick().unwrap();
-    let second = state.pick().unwrap();
+    let mut first = state.pick(clock::now).unwrap();
+    let second = state.pick(clock::now).unwrap();
     first.record(&Classification::SUCCESS);
     assert_eq!(in_flight(), 2, "the body has not ended");
     drop(first);
@@ -145,23 +146,47 @@ async fn a_call_is_in_flight_until_it_is_dropped() {
 async fn a_refused_connection_keeps_callers_away_at_once() {
     let state = state(Balance::PeakEwma, unknown(2));
     let _warm = picked(&state, 50);
-    let mut refused = state.pick().unwrap();
+    let mut refused = state.pick(clock::now).unwrap();
     let dead = port(&refused);
     refused.record(&Classification::FAILURE);
     drop(refused);
     let alive = BTreeSet::from([1 - dead]);
     assert_eq!(picked(&state, 1_000), alive);
     // Busy is still better than dead.
-    let _busy: Vec<Picked> = (0..20).map(|_| state.pick().unwrap()).collect();
+    let _busy: Vec<Picked> = (0..20).map(|_| state.pick(clock::now).unwrap()).collect();
     advance(Duration::from_secs(5)).await;
     assert_eq!(picked(&state, 1), alive);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_throttles_its_callers_is_no_favourite() {
+    let state = state(Balance::PeakEwma, unknown(2));
+    let throttled = Classification::IGNORE.throttled(true);
+    let mut calls = [0; 2];
+    for _ in 0..1_000 {
+        let mut picked = state.pick(clock::now).unwrap();
+        let at = usize::from(port(&picked));
+        calls[at] += 1;
+        advance(Duration::from_millis(if at == 0 { 1 } else { 50 })).await;
+        let outcome = if at == 0 {
+            &throttled
+        } else {
+            &Classification::SUCCESS
+        };
+        picked.record(outcome);
+    }
+    assert!(calls[0] < 100, "{calls:?}");
+    assert!(calls[0] > 0, "it is tried again");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_forgiven_in_time_and_at_once_by_a_health_check() {
     let state = state(Balance::PeakEwma, unknown(2));
     // Both are unknown, so the second call goes to the other one.
-    let mut calls = [state.pick().unwrap(), state.pick().unwrap()];
+    let mut calls = [
+        state.pick(clock::now).unwrap(),
+        state.pick(clock::now).unwrap(),
+    ];
     calls.sort_by_key(port);
     calls[0].record(&Classification::FAILURE);
     calls[1].record(&Classification::SUCCESS);
@@ -172,14 +197,33 @@ async fn a_failure_is_forgiven_in_time_and_at_once_by_a_health_check() {
     let with = |health| listed([(instance(0), health), (instance(1), Health::Healthy)]);
     state.publish(with(Health::Unhealthy));
     state.publish(with(Health::Healthy));
-    assert_eq!(port(&state.pick().unwrap()), 0, "it has to be tried anew");
+    assert_eq!(
+        port(&state.pick(clock::now).unwrap()),
+        0,
+        "it has to be tried anew"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_latency_is_between_the_times_that_the_caller_read() {
+    let state = state(Balance::PeakEwma, unknown(1));
+    let begun = clock::now();
+    let answered = begun + Duration::from_millis(200);
+    advance(Duration::from_secs(9)).await;
+    let mut picked = state.pick(|| begun).unwrap();
+    picked.record_at(&Classification::SUCCESS, answered);
+    picked.record_at(&Classification::FAILURE, clock::now());
+    drop(picked);
+    let endpoint = Arc::clone(&state.table().endpoints[0]);
+    let seconds = endpoint.cost.seconds(endpoint.millis(answered)).unwrap();
+    assert!((seconds - 0.2).abs() < 1e-4, "{seconds}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_call_that_was_given_up_raises_the_estimate() {
     let state = state(Balance::PeakEwma, unknown(2));
     let _warm = picked(&state, 50);
-    let slow = state.pick().unwrap();
+    let slow = state.pick(clock::now).unwrap();
     let n = port(&slow);
     advance(Duration::from_secs(2)).await;
     drop(slow);
@@ -198,7 +242,7 @@ async fn what_is_known_belongs_to_id_and_address() {
     let relabelled = instance(0).metadata("zone", "b");
     state.publish(listed([(relabelled.clone(), Health::Healthy)]));
     assert!(estimate().is_some(), "the same process");
-    assert_eq!(state.pick().unwrap().instance(), &relabelled);
+    assert_eq!(state.pick(clock::now).unwrap().instance(), &relabelled);
     let mut moved = instance(0);
     moved.addr.set_port(9_000);
     state.publish(listed([(moved, Health::Healthy)]));
@@ -242,7 +286,7 @@ async fn a_pick_allocates_nothing() {
         let _warm = picked(&state, 10);
         let cost = allocations(|| {
             for _ in 0..100 {
-                let mut picked = state.pick().unwrap();
+                let mut picked = state.pick(clock::now).unwrap();
                 picked.record(&Classification::SUCCESS);
                 drop(picked);
                 drop(state.pick_excluding(&excluded).unwrap());

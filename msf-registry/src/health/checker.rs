@@ -1,6 +1,6 @@
 //! Runs the checks.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use msf_core::{
     clock,
@@ -8,7 +8,7 @@ use msf_core::{
     task::{self, Task},
 };
 use tokio::{
-    task::JoinSet,
+    task::{Id, JoinSet},
     time::{sleep_until, timeout},
 };
 
@@ -50,6 +50,9 @@ pub enum InvalidHealthChecker {
     /// Zero where a time or a number is needed.
     #[error("{0} must be more than zero")]
     Zero(&'static str),
+    /// Checks so rare that none would ever find anything.
+    #[error("an interval of {0:?} is longer than a day")]
+    Interval(Duration),
     /// The HTTP client could not be made.
     #[error("the probe could not be made")]
     Probe(#[from] ProbeFailed),
@@ -73,7 +76,7 @@ impl HealthChecker {
         }
     }
 
-    /// How often each instance is asked, give or take 10 %; 2 s unless set.
+    /// How often each instance is asked, give or take 10 %, at most a day apart; 2 s unless set.
     pub const fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -142,6 +145,9 @@ impl HealthChecker {
         if let Some((_, what)) = zeros.into_iter().find(|(is_zero, _)| *is_zero) {
             return Err(InvalidHealthChecker::Zero(what));
         }
+        if self.interval > INTERVAL_MAX {
+            return Err(InvalidHealthChecker::Interval(self.interval));
+        }
         let results = self
             .metrics
             .as_ref()
@@ -188,7 +194,8 @@ struct Run {
 impl Run {
     async fn run(mut self) {
         // Owned by this task: they end with it.
-        let mut checks: JoinSet<(Key, Result<(), ProbeFailed>)> = JoinSet::new();
+        let mut checks: JoinSet<Result<(), ProbeFailed>> = JoinSet::new();
+        let mut keys: HashMap<Id, Key> = HashMap::new();
         let mut sync_at = clock::now();
         loop {
             let now = clock::now();
@@ -200,17 +207,20 @@ impl Run {
             while checks.len() < self.concurrency
                 && let Some((key, instance)) = self.schedule.pop(now)
             {
-                checks.spawn(self.check(key, instance));
+                let check = checks.spawn(self.check(&instance));
+                keys.insert(check.id(), key);
             }
             let has_room = checks.len() < self.concurrency;
             let next_at = self.schedule.next_at().filter(|_| has_room);
             tokio::select! {
-                Some(checked) = checks.join_next() => match checked {
-                    Ok((key, result)) => self.note(&key, result),
-                    // A probe that panics has said nothing; its instance is forgotten until it
-                    // registers again, and its lease still counts.
-                    Err(error) => tracing::error!(%error, "a health check panicked"),
-                },
+                Some(checked) = checks.join_next_with_id() => {
+                    // A probe that panics has not shown that the instance works.
+                    let (id, result) = checked
+                        .unwrap_or_else(|panic| (panic.id(), Err(ProbeFailed::new(panic))));
+                    if let Some(key) = keys.remove(&id) {
+                        self.note(&key, result);
+                    }
+                }
                 () = sleep_until(next_at.map_or(sync_at, |at| at.min(sync_at))) => {}
             }
         }
@@ -218,18 +228,19 @@ impl Run {
 
     fn check(
         &self,
-        key: Key,
-        instance: Arc<Instance>,
-    ) -> impl Future<Output = (Key, Result<(), ProbeFailed>)> + Send + 'static {
+        instance: &Arc<Instance>,
+    ) -> impl Future<Output = Result<(), ProbeFailed>> + Send + use<> {
         let is_allowed = self.only.as_ref().is_none_or(|only| only(instance.addr));
-        let (probe, limit) = (Arc::clone(&self.probe), self.timeout);
+        let (probe, instance, limit) =
+            (Arc::clone(&self.probe), Arc::clone(instance), self.timeout);
         async move {
             if !is_allowed {
-                return (key, Err(ProbeFailed::new("the address may not be asked")));
+                return Err(ProbeFailed::new("the address may not be asked"));
             }
-            let result = timeout(limit, probe.probe(&instance)).await;
             let late = |_elapsed| Err(ProbeFailed::new(format!("no answer within {limit:?}")));
-            (key, result.unwrap_or_else(late))
+            timeout(limit, probe.probe(&instance))
+                .await
+                .unwrap_or_else(late)
         }
     }
 
@@ -268,3 +279,4 @@ impl fmt::Debug for HealthChecker {
 /// How soon a new instance is noticed.
 const SYNC_MIN: Duration = Duration::from_millis(50);
 const SYNC_MAX: Duration = Duration::from_millis(500);
+const INTERVAL_MAX: Duration = Duration::from_secs(86_400);

@@ -37,6 +37,9 @@ pub struct ProbeFailed(#[source] BoxError);
 
 /// `GET` on the health path, over plain HTTP; passes on 2xx.
 ///
+/// It asks over plain HTTP whatever the [scheme](crate::Scheme) of the instance is: one that speaks only HTTPS
+/// fails, and needs another [`Probe`] or no health path.
+///
 /// ```
 /// use msf_registry::health::HttpProbe;
 ///

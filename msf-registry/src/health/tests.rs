@@ -31,6 +31,7 @@ enum Answer {
     Passes,
     Fails,
     Hangs,
+    Panics,
 }
 
 /// Answers by port; counts how many probes run at once.
@@ -73,6 +74,7 @@ impl Probe for Told {
         match answer.unwrap_or(Answer::Passes) {
             Answer::Passes => Ok(()),
             Answer::Fails => Err(ProbeFailed::new("as told")),
+            Answer::Panics => panic!("as told"),
             Answer::Hangs => pending().await,
         }
     }
@@ -224,4 +226,18 @@ async fn settings_that_cannot_work_are_refused() {
     assert!(checker().concurrency(0).start().is_err());
     assert!(checker().rise(0).start().is_err());
     assert!(checker().fall(0).start().is_err());
+    assert!(checker().interval(Duration::MAX).start().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_panics_has_failed_and_is_asked_again() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    told.set(1, Answer::Panics);
+    memory.register_now(&instance(1), TTL).unwrap();
+    let _checks = checker(&memory, &told).start().unwrap();
+    sleep(INTERVAL * 4).await;
+    assert_eq!(health(&memory), [Health::Unhealthy]);
+    told.set(1, Answer::Passes);
+    sleep(INTERVAL * 4).await;
+    assert_eq!(health(&memory), [Health::Healthy]);
 }

@@ -55,6 +55,8 @@ enum Mode {
     Away,
     Hangs,
     LosesCursors,
+    /// Grants leases of no time and forgets them at once.
+    GrantsNothing,
 }
 
 impl Flaky {
@@ -91,7 +93,9 @@ impl Flaky {
     async fn up(&self) -> Result<MemoryRegistry, RegistryError> {
         self.shared.calls.fetch_add(1, Ordering::Relaxed);
         match self.mode() {
-            Mode::Up | Mode::LosesCursors => Ok(self.memory()),
+            // A loop without a pause would never let the test end.
+            Mode::GrantsNothing if self.calls() > 10_000 => pending().await,
+            Mode::Up | Mode::LosesCursors | Mode::GrantsNothing => Ok(self.memory()),
             Mode::Away => Err(RegistryError::Unreachable("refused".into())),
             Mode::Hangs => pending().await,
         }
@@ -111,7 +115,14 @@ impl Flaky {
 #[async_trait]
 impl Registrar for Flaky {
     async fn register(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
-        self.up().await?.register(instance, ttl).await
+        let lease = self.up().await?.register(instance, ttl).await?;
+        Ok(match self.mode() {
+            Mode::GrantsNothing => {
+                let (service, id) = (lease.service().clone(), lease.instance().clone());
+                Lease::new(service, id, "forgotten", Duration::ZERO)
+            }
+            _ => lease,
+        })
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Renewal, RegistryError> {
@@ -227,6 +238,20 @@ async fn one_lost_renewal_loses_no_lease() {
     sleep(TTL / 4).await;
     backend.set(Mode::Away);
     sleep(TTL / 4).await;
+    backend.set(Mode::Up);
+    sleep(TTL * 3).await;
+    let after = backend.memory().snapshot(&payment()).cursor();
+    assert_eq!(after, before, "it was away or registered again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_renewal_that_hangs_loses_no_lease() {
+    let backend = Flaky::new();
+    let _registration = registered(&registry(&backend), 1).await;
+    let before = backend.memory().snapshot(&payment()).cursor();
+    backend.set(Mode::Hangs);
+    sleep(TTL / 2).await;
+    // The next one is answered; the one that is under way never is.
     backend.set(Mode::Up);
     sleep(TTL * 3).await;
     let after = backend.memory().snapshot(&payment()).cursor();
@@ -476,4 +501,35 @@ fn a_lease_that_cannot_be_renewed_in_time_is_refused() {
             .build()
             .is_err()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_grants_no_time_is_not_asked_without_pause() {
+    let backend = Flaky::new();
+    backend.set(Mode::GrantsNothing);
+    let registry = registry(&backend);
+    let _registration = registry.register(instance(1));
+    sleep(Duration::from_secs(1)).await;
+    let calls = backend.calls();
+    assert!((2..100).contains(&calls), "{calls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_without_end_keeps_the_last_list_and_hears_of_the_next() {
+    let backend = Flaky::new();
+    let registry = Registry::builder(backend.clone())
+        .lease_ttl(TTL)
+        .empty_hold(Duration::MAX)
+        .build()
+        .unwrap();
+    let registration = registered(&registry, 1).await;
+    let endpoints = registry.endpoints(&payment());
+    endpoints.ready(TTL).await.unwrap();
+    sleep(Duration::from_millis(100)).await;
+    registration.deregister().await.unwrap();
+    sleep(HOLD * 100).await;
+    assert_eq!(endpoints.pick().unwrap().addr().port(), 8_001);
+    let _next = registered(&registry, 2).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(endpoints.pick().unwrap().addr().port(), 8_002);
 }

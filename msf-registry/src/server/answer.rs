@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use msf_core::{
     name::ServiceName,
     problem::{Code, Problem},
-    server::Body,
+    server::{Body, Connection, Phase},
 };
 use serde::Serialize;
 
@@ -21,6 +21,15 @@ use crate::{
 };
 
 pub(super) async fn answer(server: RegistryServer, request: Request<Body>) -> Response<Body> {
+    let is_head = request.method() == Method::HEAD;
+    let mut answer = whole(server, request).await;
+    if is_head {
+        *answer.body_mut() = Body::empty();
+    }
+    answer
+}
+
+async fn whole(server: RegistryServer, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let route = match route(&parts.method, parts.uri.path()) {
         Ok(route) => route,
@@ -112,9 +121,23 @@ async fn snapshot(
         })?;
         Some(place)
     };
-    match server.memory.next_within(service, after, wait).await {
+    let change = tokio::select! {
+        change = server.memory.next_within(service, after, wait) => change,
+        // Who waits would hold up the end of the server. Not before its listener is closed: until then
+        // they would come back at once.
+        () = stopping(parts) => Change::Unchanged,
+    };
+    match change {
         Change::Changed(snapshot) => state(&snapshot),
         Change::Unchanged => Ok(empty()),
+    }
+}
+
+/// Ends when the server that received the request stops.
+async fn stopping(parts: &Parts) {
+    match parts.extensions.get::<Connection>() {
+        Some(connection) => connection.drain().reached(Phase::Stopping).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -125,11 +148,14 @@ fn state(snapshot: &Snapshot) -> Result<Response<Body>, Problem> {
 fn json(value: &impl Serialize) -> Result<Response<Body>, Problem> {
     let bytes = serde_json::to_vec(value)
         .map_err(|error| Problem::new(Code::Internal).with_source(error))?;
+    let length = HeaderValue::from(bytes.len());
     let mut answer = Response::new(Body::from(bytes));
+    let headers = answer.headers_mut();
     let json = HeaderValue::from_static("application/json");
-    answer.headers_mut().insert(header::CONTENT_TYPE, json);
-    let no_store = HeaderValue::from_static("no-store");
-    answer.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    headers.insert(header::CONTENT_TYPE, json);
+    // Said here, because the answer to HEAD has no content to be measured.
+    headers.insert(header::CONTENT_LENGTH, length);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
 }
 

@@ -29,7 +29,7 @@
 //! | `GET /v1/services` | 200 `{services, epoch, authoritative}` |
 //! | `GET /v1/health` | 200 `{epoch, authoritative, instances, services, watchers}` |
 //!
-//! Errors are problem+json. The epoch names one life of the server's memory: when it changes, all
+//! `HEAD` is answered wherever `GET` is. Errors are problem+json. The epoch names one life of the server's memory: when it changes, all
 //! leases and revisions are void.
 //!
 //! # After a restart
@@ -37,6 +37,11 @@
 //! The memory is empty while the instances still run. For a [warm-up][`MemoryRegistryBuilder::warm_up`]
 //! every answer says `authoritative: false`; callers then only add to what they have. Instances learn
 //! at their next renewal that their lease is gone, and register again.
+//!
+//! # At the end
+//!
+//! When the server that it runs in closes its listener, requests that wait for a change are answered with 204, so
+//! that they do not hold up the drain.
 //!
 //! # Limits
 //!

@@ -32,33 +32,30 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
     let path = path.strip_prefix("/v1/").ok_or(NoRoute::NotFound)?;
     let segments: Vec<&str> = path.splitn(SEGMENTS_MAX, '/').collect();
     match segments[..] {
-        ["health"] => only(method, &Method::GET, "GET", || Ok(Route::Health)),
-        ["services"] => only(method, &Method::GET, "GET", || Ok(Route::Services)),
-        ["services", name] => only(method, &Method::GET, "GET", || {
-            Ok(Route::Snapshot(service(name)?))
-        }),
+        ["health"] => reading(method, || Ok(Route::Health)),
+        ["services"] => reading(method, || Ok(Route::Services)),
+        ["services", name] => reading(method, || Ok(Route::Snapshot(service(name)?))),
         ["services", name, "instances", id] => match *method {
             Method::PUT => Ok(Route::Register(service(name)?, instance(id)?)),
             Method::DELETE => Ok(Route::Deregister(service(name)?, instance(id)?)),
             _ => Err(NoRoute::Method("PUT, DELETE")),
         },
-        ["services", name, "instances", id, "renew"] => only(method, &Method::POST, "POST", || {
-            Ok(Route::Renew(service(name)?, instance(id)?))
-        }),
+        ["services", name, "instances", id, "renew"] => match *method {
+            Method::POST => Ok(Route::Renew(service(name)?, instance(id)?)),
+            _ => Err(NoRoute::Method("POST")),
+        },
         _ => Err(NoRoute::NotFound),
     }
 }
 
-fn only(
+/// Who may ask for content may ask for its head (RFC 9110 section 9.3.2).
+fn reading(
     method: &Method,
-    allowed: &Method,
-    word: &'static str,
     route: impl FnOnce() -> Result<Route, NoRoute>,
 ) -> Result<Route, NoRoute> {
-    if method == allowed {
-        route()
-    } else {
-        Err(NoRoute::Method(word))
+    match *method {
+        Method::GET | Method::HEAD => route(),
+        _ => Err(NoRoute::Method("GET, HEAD")),
     }
 }
 

@@ -203,3 +203,21 @@ async fn a_server_that_has_just_started_vouches_for_nothing() {
     let state: Value = client.get("/v1/services/payment").await.json();
     assert_eq!(state["authoritative"], true);
 }
+
+#[tokio::test(start_paused = true)]
+async fn head_is_answered_like_get_without_the_content() {
+    let (memory, client) = server();
+    memory.register_now(&instance(1), TTL).unwrap();
+    for path in ["/v1/health", "/v1/services", "/v1/services/payment"] {
+        let get = client.get(path).await;
+        let head = Request::head(path).body(Body::empty()).unwrap();
+        let head = client.send(head).await;
+        assert_eq!(head.status(), 200, "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"));
+        let length = get.bytes().len().to_string();
+        assert_eq!(head.header("content-length"), Some(&*length), "{path}");
+        assert!(head.bytes().is_empty(), "{path}");
+    }
+    let post = Request::post("/v1/services").body(Body::empty()).unwrap();
+    assert_eq!(client.send(post).await.header("allow"), Some("GET, HEAD"));
+}

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use msf_core::clock;
-use msf_registry::Registry;
+use msf_core::{clock, server::DrainPlan};
+use msf_registry::{Change, Discovery, Registry};
 
-use crate::setup::{TTL, eventually, instance, listed, payment, start};
+use crate::setup::{TTL, eventually, instance, listed, payment, start, start_with};
 
 #[tokio::test]
 async fn nobody_notices_a_restart_but_the_log() {
@@ -59,4 +59,27 @@ async fn nobody_notices_a_restart_but_the_log() {
     first.deregister().await.unwrap();
     assert_eq!(listed(&server.memory).await, 0);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_server_does_not_wait_for_those_who_wait_for_a_change() {
+    let minute = Duration::from_secs(60);
+    let server = start_with(0, DrainPlan::new(Duration::ZERO, minute));
+    let client = server.client();
+    // Past its warm-up, whose end is a change.
+    eventually("it vouches", async || {
+        client.fetch(&payment()).await.unwrap().is_authoritative()
+    })
+    .await;
+    let cursor = client.fetch(&payment()).await.unwrap().cursor();
+    let service = payment();
+    let stopping = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let begun = clock::now();
+        server.stop().await;
+        clock::now() - begun
+    };
+    let (change, took) = tokio::join!(client.next(&service, cursor), stopping);
+    assert!(matches!(change, Ok(Change::Unchanged)), "{change:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }

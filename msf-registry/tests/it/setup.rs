@@ -26,13 +26,16 @@ pub(crate) struct Running {
 
 /// Starts a server with an empty memory; port 0 takes a free one.
 pub(crate) fn start(port: u16) -> Running {
+    start_with(port, DrainPlan::new(Duration::ZERO, Duration::ZERO))
+}
+
+pub(crate) fn start_with(port: u16, plan: DrainPlan) -> Running {
     let memory = MemoryRegistry::builder().warm_up(TTL).build();
     let listener = Listener::bind(([127, 0, 0, 1], port).into()).expect("the port is free");
     let addr = listener.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
     let service = RegistryServer::new(memory.clone());
     let task = task::spawn("registry", async move {
-        let plan = DrainPlan::new(Duration::ZERO, Duration::ZERO);
         let end = async { drop(stopped.await) };
         let served = Server::new()
             .serve_until(listener, service, end, plan)

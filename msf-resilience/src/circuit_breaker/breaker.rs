@@ -142,9 +142,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Nanoseconds since the breaker was made; they last for 584 years.
     pub(super) fn now(&self) -> u64 {
-        let elapsed = clock::now().saturating_duration_since(self.epoch);
+        self.nanos(clock::now())
+    }
+
+    /// Nanoseconds since the breaker was made; they last for 584 years.
+    pub(super) fn nanos(&self, now: Instant) -> u64 {
+        let elapsed = now.saturating_duration_since(self.epoch);
         u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
     }
 

@@ -73,7 +73,8 @@
 //! # Ordering
 //!
 //! Timeouts of single attempts belong *inside* the breaker, where they are failures; a timeout outside looks like
-//! cancellation. Retries belong *outside*: each attempt counts, and a refusal is not worth repeating. The state lives in the
+//! cancellation. They limit calls and not the wait until the service inside is ready: see
+//! [`CircuitBreakerService`]. Retries belong *outside*: each attempt counts, and a refusal is not worth repeating. The state lives in the
 //! [`CircuitBreaker`], so all clones of a service and all services of a layer share it: one breaker per callee.
 //!
 //! # Metrics

@@ -2,7 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use msf_core::classify::{Classification, Verdict};
+use msf_core::{
+    classify::{Classification, Verdict},
+    clock,
+};
+use tokio::time::Instant;
 
 use super::{breaker::Shared, machine::Outcome};
 
@@ -42,9 +46,26 @@ impl Permit {
     ///
     /// [`Verdict::Ignore`] leaves no trace in the counts and gives a probe's permit back. The
     /// `Retry-After` of a failure becomes the least open wait, within the breaker's longest one.
-    pub fn complete(mut self, classification: &Classification) {
+    pub fn complete(self, classification: &Classification) {
+        self.complete_at(classification, clock::now());
+    }
+
+    /// As [`complete`](Self::complete), for a caller that has just read the clock: reading it again is a
+    /// third of what a call through a closed breaker costs.
+    ///
+    /// ```
+    /// use msf_core::{classify::Classification, clock};
+    /// use msf_resilience::circuit_breaker::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::builder("payment").build()?;
+    /// let permit = breaker.try_acquire()?;
+    /// let answered = clock::now(); // for the metrics, too
+    /// permit.complete_at(&Classification::SUCCESS, answered);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn complete_at(mut self, classification: &Classification, now: Instant) {
         self.is_pending = false;
-        let now = self.shared.now();
+        let now = self.shared.nanos(now);
         let outcome = match classification.verdict {
             Verdict::Success => Outcome::Success,
             Verdict::Ignore => Outcome::Ignored,

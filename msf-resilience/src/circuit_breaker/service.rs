@@ -13,7 +13,12 @@ use super::{breaker::CircuitBreaker, error::Error, future::ResponseFuture};
 /// A service behind a breaker. Made by [`CircuitBreakerLayer`](super::CircuitBreakerLayer).
 ///
 /// `poll_ready` takes nothing from the breaker. While calls are refused it says that it is ready without asking
-/// the service inside, which may be the very thing that hangs.
+/// the service inside, which may be the very thing that hangs. An error of the service inside counts as the outcome
+/// of a call.
+///
+/// Waiting for the service inside to become ready is no call: it is neither counted nor limited, and who waits
+/// when the circuit opens is told only when polled again. Inside a breaker belongs a service that is ready soon
+/// or fails, such as a load shed around a concurrency limit.
 #[derive(Debug)]
 pub struct CircuitBreakerService<S, C> {
     inner: S,
@@ -48,6 +53,7 @@ impl<S, C> CircuitBreakerService<S, C> {
     ) -> Poll<Result<(), S::Error>>
     where
         S: Service<Req>,
+        C: Classify<S::Response, S::Error>,
     {
         if self.readiness == Readiness::Inner {
             return Poll::Ready(Ok(()));
@@ -57,9 +63,17 @@ impl<S, C> CircuitBreakerService<S, C> {
             return Poll::Ready(Ok(()));
         }
         self.readiness = Readiness::Unknown;
-        ready!(self.inner.poll_ready(cx))?;
-        self.readiness = Readiness::Inner;
-        Poll::Ready(Ok(()))
+        let answer = ready!(self.inner.poll_ready(cx));
+        match &answer {
+            Ok(()) => self.readiness = Readiness::Inner,
+            // No call will follow, so the attempt ends here, as the outcome of a call of its own.
+            Err(error) => {
+                if let Ok(permit) = self.breaker.try_acquire() {
+                    permit.complete(&self.classify.classify(Err(error)));
+                }
+            }
+        }
+        Poll::Ready(answer)
     }
 }
 

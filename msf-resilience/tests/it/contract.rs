@@ -96,6 +96,46 @@ async fn an_open_breaker_fails_fast_before_a_service_that_hangs() {
     assert!(matches!(service.call(200).await, Err(Error::Open(_))));
 }
 
+/// A service that fails instead of becoming ready, as one that has to connect first does.
+#[derive(Clone)]
+struct Unconnected;
+
+impl Service<u16> for Unconnected {
+    type Response = u16;
+    type Error = NotReady;
+    type Future = Ready<Result<u16, NotReady>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), NotReady>> {
+        Poll::Ready(Err(NotReady))
+    }
+
+    fn call(&mut self, status: u16) -> Self::Future {
+        ready(Ok(status))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_to_become_ready_is_a_failure_and_a_failed_probe() {
+    let breaker = CircuitBreaker::builder("x")
+        .min_calls(3)
+        .half_open_permits(1)
+        .build()
+        .unwrap();
+    let layer = CircuitBreakerLayer::new(breaker.clone()).classify(strict());
+    for _ in 0..3 {
+        let failed = layer.layer(Unconnected).oneshot(200).await;
+        assert!(matches!(failed, Err(Error::Inner(NotReady))));
+    }
+    assert_eq!(breaker.state(), State::Open);
+    let refused = layer.layer(Unconnected).oneshot(200).await;
+    assert!(matches!(refused, Err(Error::Open(_))));
+
+    advance(Duration::from_secs(5)).await;
+    let probed = layer.layer(Unconnected).oneshot(200).await;
+    assert!(matches!(probed, Err(Error::Inner(NotReady))));
+    assert_eq!(breaker.state(), State::Open);
+}
+
 #[tokio::test(start_paused = true)]
 async fn readiness_takes_no_probe_and_no_token() {
     let probe = StatefulInner::new(|status: u16| status);

@@ -31,17 +31,11 @@ pub struct HttpRegistryBuilder {
 #[non_exhaustive]
 pub enum InvalidRegistryUrl {
     /// Not an address at all.
-    #[error("{url:?} is not a URL")]
-    Url {
-        /// What was given.
-        url: String,
-        /// What is wrong with it.
-        #[source]
-        source: http::uri::InvalidUri,
-    },
+    #[error("the address is not a URL")]
+    Url(#[source] http::uri::InvalidUri),
     /// An address of another kind.
-    #[error("{0:?} must begin with http:// and a host, and have no query")]
-    Kind(String),
+    #[error("the address must begin with http:// and a host, without user, query and fragment")]
+    Kind,
     /// The client could not be made.
     #[error("the HTTP client could not be made")]
     Client(#[source] reqwest::Error),
@@ -64,13 +58,13 @@ impl HttpRegistryBuilder {
         self
     }
 
-    /// How long an answer may take; 3 s unless set, well below the usual time to live.
+    /// How long an answer may take, at most a minute; 3 s unless set, well below the usual time to live.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long one question for changes waits at the server; 25 s unless set. The connection is
+    /// How long one question for changes waits at the server, at most a minute; 25 s unless set. The connection is
     /// given up after this and the timeout.
     pub const fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
@@ -89,13 +83,11 @@ impl HttpRegistryBuilder {
     ///
     /// [`InvalidRegistryUrl`] when there cannot be a registry at the address.
     pub fn build(self) -> Result<HttpRegistry, InvalidRegistryUrl> {
-        let uri: http::Uri = self.url.parse().map_err(|source| InvalidRegistryUrl::Url {
-            url: self.url.clone(),
-            source,
-        })?;
+        let uri: http::Uri = self.url.parse().map_err(InvalidRegistryUrl::Url)?;
         let is_http = uri.scheme_str() == Some("http") && uri.host().is_some_and(|h| !h.is_empty());
-        if !is_http || uri.query().is_some() {
-            return Err(InvalidRegistryUrl::Kind(self.url));
+        // A user would end up in logs; behind a query or a fragment our paths would be none.
+        if !is_http || self.url.contains(['?', '#', '@']) {
+            return Err(InvalidRegistryUrl::Kind);
         }
         let client = reqwest::Client::builder()
             .connect_timeout(self.connect_timeout)
@@ -106,9 +98,51 @@ impl HttpRegistryBuilder {
         Ok(HttpRegistry {
             client,
             base: self.url.trim_end_matches('/').into(),
-            timeout: self.timeout,
-            wait: self.wait,
+            timeout: self.timeout.min(LIMIT_MAX),
+            wait: self.wait.min(LIMIT_MAX),
             answer_max: self.answer_max,
         })
+    }
+}
+
+/// Above it the watch takes the registry for one that hangs.
+const LIMIT_MAX: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use msf_core::name::ServiceName;
+
+    use super::*;
+    use crate::{backend::Discovery, model::Cursor};
+
+    #[test]
+    fn an_address_of_anything_but_a_registry_is_refused() {
+        for bad in [
+            "",
+            "registry",
+            "https://registry",
+            "http://registry/?a=b",
+            "http://registry/#top",
+            "http://ada:lovelace@registry",
+        ] {
+            assert!(HttpRegistry::new(bad).is_err(), "{bad}");
+        }
+        for good in ["http://registry", "http://[::1]:8500/", "http://a/base/"] {
+            assert!(HttpRegistry::new(good).is_ok(), "{good}");
+        }
+        let refused = HttpRegistry::new("http://ada:lovelace@registry").unwrap_err();
+        assert!(!format!("{refused} {refused:?}").contains("lovelace"));
+    }
+
+    #[tokio::test]
+    async fn limits_without_end_are_taken() {
+        let forever = Duration::MAX;
+        let nobody = HttpRegistry::builder("http://127.0.0.1:1")
+            .wait(forever)
+            .timeout(forever)
+            .build()
+            .unwrap();
+        let service = ServiceName::new("payment").unwrap();
+        assert!(nobody.next(&service, Cursor::new(1, 1)).await.is_err());
     }
 }

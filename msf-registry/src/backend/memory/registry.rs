@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     builder::MemoryRegistryBuilder,
-    state::{Look, State},
+    state::{Look, State, later},
     wake::Doorbells,
 };
 use crate::{
@@ -68,7 +68,7 @@ impl MemoryRegistry {
         let epoch = fastrand::u64(..);
         let state = State::new(
             epoch,
-            clock::now() + limits.warm_up.unwrap_or(Duration::ZERO),
+            later(clock::now(), limits.warm_up.unwrap_or(Duration::ZERO)),
             limits.instances_max,
         );
         Self {
@@ -84,7 +84,7 @@ impl MemoryRegistry {
     #[cfg(feature = "http")]
     pub(crate) fn warm_up_unless_set(&self, warm_up: Duration) {
         if self.shared.limits.warm_up.is_none() {
-            self.state().warm_at(clock::now() + warm_up);
+            self.state().warm_at(later(clock::now(), warm_up));
         }
     }
 
@@ -110,7 +110,7 @@ impl MemoryRegistry {
         after: Cursor,
         wait: Duration,
     ) -> Change {
-        let deadline = clock::now() + wait.min(self.shared.limits.wait_max);
+        let deadline = later(clock::now(), wait.min(self.shared.limits.wait_max));
         loop {
             // Listening begins before the look, so that no ring falls between the two.
             let ring = self.shared.bells.listen(service);

@@ -19,7 +19,7 @@ use crate::model::{Cursor, Health, Instance, Member, Snapshot};
 pub(super) struct State {
     epoch: u64,
     revision: u64,
-    /// At least this revision holds for every service: that of the last one that was forgotten.
+    /// The revision of every service that has no instance: that at which the last one was forgotten.
     floor: u64,
     warm_at: Instant,
     is_warm: bool,
@@ -28,10 +28,13 @@ pub(super) struct State {
     services: HashMap<ServiceName, Service>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Service {
     revision: u64,
     listed: BTreeMap<InstanceId, Listed>,
+    /// No lease ends before it. A renewal leaves it where it is, so that only who comes after it looks
+    /// at every lease, and not every renewal.
+    no_expiry_before: Instant,
     /// What was answered last, for the next one who asks.
     snapshot: Option<Snapshot>,
 }
@@ -72,9 +75,10 @@ impl State {
     }
 
     #[cfg(feature = "http")]
-    pub(super) const fn warm_at(&mut self, warm_at: Instant) {
+    pub(super) fn warm_at(&mut self, warm_at: Instant) {
         self.warm_at = warm_at;
         self.is_warm = false;
+        self.touch_all();
     }
 
     #[cfg(feature = "http")]
@@ -106,7 +110,12 @@ impl State {
             }
         }
         self.revision += 1;
-        let service = self.services.entry(instance.service.clone()).or_default();
+        let expires_at = later(now, ttl);
+        let service = self
+            .services
+            .entry(instance.service.clone())
+            .or_insert_with(|| Service::new(expires_at));
+        service.no_expiry_before = service.no_expiry_before.min(expires_at);
         let before = service.listed.get(&instance.id);
         // The same process that registers again is as healthy as it was; another address is unproven.
         let health = before
@@ -116,7 +125,7 @@ impl State {
             health,
             token,
             ttl,
-            expires_at: now + ttl,
+            expires_at,
             instance: Arc::new(instance),
         };
         service.listed.insert(listed.instance.id.clone(), listed);
@@ -138,7 +147,7 @@ impl State {
         if listed.token != token {
             return None;
         }
-        listed.expires_at = now + listed.ttl;
+        listed.expires_at = later(now, listed.ttl);
         Some(listed.ttl)
     }
 
@@ -151,9 +160,15 @@ impl State {
         now: Instant,
     ) -> bool {
         self.expire(name, now);
-        self.remove_if(name, |listed_id, listed| {
-            listed_id == id && listed.token == token
-        })
+        let Some(service) = self.services.get_mut(name) else {
+            return false;
+        };
+        let is_there = service.listed.get(id).is_some_and(|l| l.token == token);
+        if is_there {
+            service.listed.remove(id);
+            self.removed(name, 1);
+        }
+        is_there
     }
 
     /// Notes what a check of the instance at `addr` found; whether that is news.
@@ -183,13 +198,11 @@ impl State {
         self.warm(now);
         self.expire(name, now);
         let cursor = self.cursor(name);
-        let (epoch_warm, floor) = (self.is_warm, cursor.revision());
+        let is_warm = self.is_warm;
         let Some(service) = self.services.get_mut(name) else {
-            return Snapshot::new(name.clone(), cursor, epoch_warm, []);
+            return Snapshot::new(name.clone(), cursor, is_warm, []);
         };
-        if let Some(snapshot) = &service.snapshot
-            && snapshot.cursor().revision() == floor
-        {
+        if let Some(snapshot) = &service.snapshot {
             return snapshot.clone();
         }
         let members: Vec<Member> = service
@@ -197,7 +210,7 @@ impl State {
             .values()
             .map(|listed| Member::new(Arc::clone(&listed.instance), listed.health))
             .collect();
-        let snapshot = Snapshot::new(name.clone(), cursor, epoch_warm, members);
+        let snapshot = Snapshot::new(name.clone(), cursor, is_warm, members);
         service.snapshot = Some(snapshot.clone());
         snapshot
     }
@@ -209,10 +222,7 @@ impl State {
         if self.cursor(name) != after {
             return Look::Changed(self.snapshot(name, now));
         }
-        let expiry = self
-            .services
-            .get(name)
-            .and_then(|service| service.listed.values().map(|l| l.expires_at).min());
+        let expiry = self.services.get(name).map(|s| s.no_expiry_before);
         let warm_at = (!self.is_warm).then_some(self.warm_at);
         Look::Wait(expiry.into_iter().chain(warm_at).min())
     }
@@ -243,21 +253,39 @@ impl State {
     }
 
     fn cursor(&self, name: &ServiceName) -> Cursor {
-        let revision = self.services.get(name).map_or(0, |s| s.revision);
-        Cursor::new(self.epoch, revision.max(self.floor))
+        let service = self.services.get(name);
+        Cursor::new(self.epoch, service.map_or(self.floor, |s| s.revision))
     }
 
     /// The end of the warm-up is a change to every service: the same list is now authoritative.
     fn warm(&mut self, now: Instant) {
         if !self.is_warm && now >= self.warm_at {
             self.is_warm = true;
-            self.revision += 1;
-            self.floor = self.revision;
+            self.touch_all();
+        }
+    }
+
+    fn touch_all(&mut self) {
+        self.revision += 1;
+        self.floor = self.revision;
+        for service in self.services.values_mut() {
+            service.touch(self.revision);
         }
     }
 
     fn expire(&mut self, name: &ServiceName, now: Instant) {
-        self.remove_if(name, |_, listed| listed.expires_at <= now);
+        let Some(service) = self.services.get_mut(name) else {
+            return;
+        };
+        if now < service.no_expiry_before {
+            return;
+        }
+        let before = service.listed.len();
+        service.listed.retain(|_, listed| listed.expires_at > now);
+        let left = service.listed.values().map(|listed| listed.expires_at);
+        service.no_expiry_before = left.min().unwrap_or(now);
+        let count = before - service.listed.len();
+        self.removed(name, count);
     }
 
     fn expire_all(&mut self, now: Instant) {
@@ -267,34 +295,44 @@ impl State {
         }
     }
 
-    fn remove_if(
-        &mut self,
-        name: &ServiceName,
-        is_doomed: impl Fn(&InstanceId, &Listed) -> bool,
-    ) -> bool {
+    /// Makes it known that so many instances of a service are gone.
+    fn removed(&mut self, name: &ServiceName, count: usize) {
         let Some(service) = self.services.get_mut(name) else {
-            return false;
+            return;
         };
-        let before = service.listed.len();
-        service.listed.retain(|id, listed| !is_doomed(id, listed));
-        let removed = before - service.listed.len();
-        if removed == 0 {
-            return false;
+        if count == 0 {
+            return;
         }
-        self.instances -= removed;
+        self.instances -= count;
         self.revision += 1;
         service.touch(self.revision);
         if service.listed.is_empty() {
             self.services.remove(name);
             self.floor = self.revision;
         }
-        true
     }
 }
 
 impl Service {
+    const fn new(no_expiry_before: Instant) -> Self {
+        Self {
+            revision: 0,
+            listed: BTreeMap::new(),
+            no_expiry_before,
+            snapshot: None,
+        }
+    }
+
     fn touch(&mut self, revision: u64) {
         self.revision = revision;
         self.snapshot = None;
     }
 }
+
+/// A moment that the clock can tell, however long the wait.
+pub(super) fn later(now: Instant, wait: Duration) -> Instant {
+    now + wait.min(FOREVER)
+}
+
+/// A hundred years; an [`Instant`] ends somewhere beyond.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);

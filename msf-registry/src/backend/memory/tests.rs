@@ -235,3 +235,45 @@ proptest! {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_vanishes_is_no_news_to_the_others() {
+    let registry = MemoryRegistry::new();
+    registry.register_now(&instance(1), TTL).unwrap();
+    let cursor = registry.snapshot(&payment()).cursor();
+    let mut other = instance(2);
+    other.service = ServiceName::new("order").unwrap();
+    let lease = registry.register_now(&other, TTL).unwrap();
+    registry.deregister_now(&lease);
+    let change = registry
+        .next_within(&payment(), cursor, Duration::from_secs(1))
+        .await;
+    assert_eq!(change, Change::Unchanged);
+}
+
+#[cfg(feature = "http")]
+#[tokio::test(start_paused = true)]
+async fn a_warm_up_that_begins_later_takes_the_promise_back() {
+    let registry = MemoryRegistry::new();
+    registry.register_now(&instance(1), TTL).unwrap();
+    assert!(registry.snapshot(&payment()).is_authoritative());
+    registry.warm_up_unless_set(TTL / 2);
+    assert!(!registry.snapshot(&payment()).is_authoritative());
+    advance(TTL / 2).await;
+    assert!(registry.snapshot(&payment()).is_authoritative());
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_without_end_are_taken() {
+    let forever = Duration::MAX;
+    let registry = MemoryRegistry::builder()
+        .ttl_bounds(Duration::ZERO, forever)
+        .wait_max(forever)
+        .build();
+    registry.register_now(&instance(1), forever).unwrap();
+    let (service, cursor) = (payment(), registry.snapshot(&payment()).cursor());
+    let asked = registry.next(&service, cursor);
+    let year = Duration::from_secs(365 * 86_400);
+    assert!(tokio::time::timeout(year, asked).await.is_err());
+    assert!(!MemoryRegistry::builder().warm_up(forever).build().is_warm());
+}
