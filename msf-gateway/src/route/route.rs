@@ -105,9 +105,11 @@ impl Route {
         self
     }
 
-    /// How long the service may take to begin its answer.
+    /// How long the service may take to begin its answer, the upload of the request's body included: instead
+    /// of the client's timeout, shorter or longer.
     ///
-    /// It shortens the client's own timeout and does not lengthen it.
+    /// The service is measured by it: silence for so long is a failure to the circuit breaker, which all
+    /// routes to the service share.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

@@ -354,20 +354,43 @@ async fn a_service_that_does_not_speak_http_is_502() {
     }
 }
 
+/// A service that never answers.
+async fn silent(_request: Request<Body>) -> Response<Body> {
+    std::future::pending().await
+}
+
 #[tokio::test]
-async fn a_service_that_takes_too_long_is_504() {
+async fn a_service_that_takes_too_long_is_504_and_opens_the_breaker() {
+    let system = System::new().with("order", silent).await;
+    let client = Client::builder(system.registry.clone()).breaker(|breaker| breaker.min_calls(2));
+    let route = Route::prefix("/").to("order").public();
+    let builder = Gateway::builder(client.build().unwrap());
+    let builder = builder.route(route.timeout(Duration::from_millis(50)));
+    let gateway = start(system.build(builder).await);
+    for _ in 0..2 {
+        let answer = get(gateway.addr(), "/").await;
+        assert_problem!(answer, Code::Timeout);
+    }
+    let answer = get(gateway.addr(), "/").await;
+    assert_problem!(answer, Code::BreakerOpen);
+}
+
+#[tokio::test]
+async fn a_route_may_take_longer_than_the_client_allows() {
     let system = System::new()
-        .with("order", |_request| async {
-            tokio::time::sleep(Duration::from_secs(30)).await;
-            Response::new(Body::empty())
+        .with("order", |request: Request<Body>| async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            hello(request).await
         })
         .await;
-    let route = Route::prefix("/").to("order").public();
-    let gateway = system
-        .serve([route.timeout(Duration::from_millis(50))])
-        .await;
-    let answer = get(gateway.addr(), "/").await;
-    assert_problem!(answer, Code::DeadlineExceeded);
+    let client = Client::builder(system.registry.clone()).timeout(Duration::from_millis(50));
+    let patient = Route::prefix("/report").to("order").public();
+    let builder = Gateway::builder(client.build().unwrap())
+        .route(patient.timeout(Duration::from_secs(30)))
+        .route(Route::prefix("/").to("order").public());
+    let gateway = start(system.build(builder).await);
+    assert_problem!(get(gateway.addr(), "/").await, Code::Timeout);
+    assert_eq!(get(gateway.addr(), "/report").await.text(), "hello");
 }
 
 #[tokio::test]
