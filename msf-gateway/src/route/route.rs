@@ -51,7 +51,8 @@ impl Route {
     /// The body limit of a route that sets none.
     pub const BODY_LIMIT_DEFAULT: usize = 2 << 20;
 
-    /// A route for one path, without and with nothing below it.
+    /// A route for this path alone. With a slash more or less at its end the path is unknown, and does not
+    /// fall to a prefix whose policy was written for others.
     pub fn exact(path: impl Into<Box<str>>) -> Self {
         Self::new(Pattern::Exact(path.into()))
     }
