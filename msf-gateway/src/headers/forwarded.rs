@@ -76,7 +76,10 @@ impl Forwarding {
         let is_trusted = peer.is_some_and(|peer| self.trusts(peer));
         let chain = Chain::of(peer, is_trusted.then_some((self, &*headers)));
         let (proto, said_host) = if is_trusted {
-            (said_proto(headers), headers.get(X_FORWARDED_HOST).cloned())
+            (
+                said_proto(headers),
+                only(headers, &X_FORWARDED_HOST).cloned(),
+            )
         } else {
             (None, None)
         };
@@ -223,11 +226,19 @@ fn parse_hop(text: &[u8]) -> Option<IpAddr> {
 }
 
 fn said_proto(headers: &HeaderMap) -> Option<&'static str> {
-    match headers.get(X_FORWARDED_PROTO)?.as_bytes() {
+    match only(headers, &X_FORWARDED_PROTO)?.as_bytes() {
         b"https" => Some("https"),
         b"http" => Some("http"),
         _ => None,
     }
+}
+
+/// The value of a header that stands there once. Of two, one may be the client's and be left by a proxy that
+/// adds its own.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    values.next().is_none().then_some(first)
 }
 
 fn is_forwarding(name: &HeaderName) -> bool {
@@ -333,6 +344,21 @@ mod tests {
             ("x-forwarded-for", "\u{e9}"),
         ];
         assert_eq!(rewritten(&behind_proxies(), proxy, &said).0, proxy);
+    }
+
+    #[test]
+    fn what_is_said_twice_is_not_known() {
+        // One of the two is the client's, and which one depends on the proxy.
+        let said = [
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-host", "www.shop.example"),
+        ];
+        let proxy = Some([10, 0, 0, 1].into());
+        let (_, headers) = rewritten(&behind_proxies(), proxy, &said);
+        assert_eq!(headers["x-forwarded-proto"], "http");
+        assert_eq!(headers["x-forwarded-host"], "shop.example");
     }
 
     #[test]
