@@ -108,7 +108,7 @@ async fn what_is_public_does_not_make_its_neighbours_public() {
         ("/api/users/login%2f..%2f42", Code::BadRequest),
         ("/api/users/login;/../42", Code::BadRequest),
         ("/api/users//login", Code::BadRequest),
-        ("/api/users/login/", Code::Unauthenticated),
+        ("/api/users/login/", Code::NotFound),
         ("/api/users/login/42", Code::Unauthenticated),
         ("/api/users/loginX", Code::Unauthenticated),
         ("/api/users/LOGIN", Code::Unauthenticated),
