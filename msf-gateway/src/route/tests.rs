@@ -23,7 +23,7 @@ fn by_trying_all<'a>(
     };
     let twin = path
         .strip_suffix('/')
-        .map_or(format!("{path}/"), str::to_owned);
+        .map_or_else(|| format!("{path}/"), str::to_owned);
     if exact(&twin) && !exact(path) {
         return Err(Vec::new());
     }
