@@ -354,6 +354,21 @@ async fn a_service_that_does_not_speak_http_is_502() {
     }
 }
 
+#[tokio::test]
+async fn the_words_behind_a_status_are_the_gateways() {
+    let answer = b"HTTP/1.1 200 order-7 at 10.0.0.7\r\ncontent-length: 5\r\n\r\nhello";
+    let system = System::new()
+        .with_addr("order", strange_service(answer).await)
+        .await;
+    let gateway = system
+        .serve([Route::prefix("/").to("order").public()])
+        .await;
+    let request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let answered = raw(gateway.addr(), request).await;
+    assert!(answered.starts_with("HTTP/1.1 200 OK\r\n"), "{answered}");
+    assert!(answered.ends_with("hello"), "{answered}");
+}
+
 /// A service that never answers.
 async fn silent(_request: Request<Body>) -> Response<Body> {
     std::future::pending().await
