@@ -47,6 +47,12 @@ impl Body {
         Self(Kind::Full(None))
     }
 
+    /// Whether all of it is in memory, so that reading it never waits.
+    #[must_use]
+    pub const fn is_in_memory(&self) -> bool {
+        matches!(self.0, Kind::Full(_))
+    }
+
     /// Takes any body, boxing it unless it is of this type already.
     ///
     /// # Panics

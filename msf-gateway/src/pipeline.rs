@@ -11,7 +11,6 @@ use msf_auth::{Principal, Refusal, Verifier, policy::PathParams};
 use msf_client::{Call, Client, Error, ServiceClient};
 use msf_core::{
     body::Body,
-    deadline::Deadline,
     name::ServiceName,
     problem::{Code, Problem},
     server::Connection,
@@ -214,23 +213,24 @@ impl Worker {
             None => Body::new(http_body_util::Limited::new(body, route.body_limit)),
         };
 
-        // 11. The deadline of the route. What the client says about its own patience is not believed (see
-        //     `headers::identity`).
-        if let Some(timeout) = route.timeout {
-            Deadline::after(timeout).tighten(&mut parts.extensions);
-        }
-
-        // 12. The path as the service knows it, and no `Host`: the service's name takes its place, and what
+        // 11. The path as the service knows it, and no `Host`: the service's name takes its place, and what
         //     the client called us stands in `X-Forwarded-Host`.
         rewrite::strip(&mut parts.uri, route.strip);
         parts.headers.remove(header::HOST);
 
-        // 13. The call by name: instance, circuit breaker, timeout, trace headers and connection are the
-        //     client's concern.
+        // 12. The call by name: instance, circuit breaker, timeout, trace headers and connection are the
+        //     client's concern. The route's timeout takes the place of the client's, as the measure by which
+        //     the breaker judges too; what the caller says about its own patience is not believed (see
+        //     `headers::identity`).
         let Some(service) = self.services.get(route.service_at) else {
             return Next::Refuse(Problem::new(Code::Internal).into_response());
         };
-        Next::Call(service.call(Request::from_parts(parts, body)), allowed)
+        let request = Request::from_parts(parts, body);
+        let call = match route.timeout {
+            Some(timeout) => service.clone().with_timeout(timeout).call(request),
+            None => service.call(request),
+        };
+        Next::Call(call, allowed)
     }
 
     /// The steps on the way back.
@@ -239,14 +239,14 @@ impl Worker {
         allowed: Option<&Allowed>,
     ) -> Response<Proxied> {
         let mut response = match outcome {
-            // 14. The answer of the service without what belongs to its connection, and the body piece by
+            // 13. The answer of the service without what belongs to its connection, and the body piece by
             //     piece as it arrives.
             Ok(response) => respond::cleaned(response),
-            // 15. Or one answer for everything that can go wrong on the way, which says nothing about the
+            // 14. Or one answer for everything that can go wrong on the way, which says nothing about the
             //     inside.
             Err(error) => respond::failed(error).map(Proxied::from),
         };
-        // 16. How much of its limit the client has left.
+        // 15. How much of its limit the client has left.
         if let Some(allowed) = allowed {
             allowed.write_to(response.headers_mut());
         }

@@ -24,6 +24,8 @@ pub(crate) fn cleaned(response: Response<msf_client::ResponseBody>) -> Response<
     // What runs inside is nobody's concern, and every client would pay for the bytes.
     parts.headers.remove(header::SERVER);
     parts.headers.remove(X_POWERED_BY);
+    // hyper keeps the service's own words for the status there, and would write them to the client.
+    parts.extensions.clear();
     Response::from_parts(parts, Proxied::Service { body })
 }
 

@@ -29,7 +29,8 @@ pub(crate) fn is_internal(path: &str, strip: usize) -> bool {
     let is_between_services = forwarded
         .strip_prefix(INTERNAL)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    is_between_services || own::is_reserved(forwarded)
+    // A service that overlooks a slash at the end must not be asked for what it says on the quiet.
+    is_between_services || own::is_reserved(forwarded.strip_suffix('/').unwrap_or(forwarded))
 }
 
 /// Removes the first `strip` bytes of the path, and scheme and authority.
@@ -104,7 +105,10 @@ mod tests {
             ("/api", 4, false),
             ("/api/metrics", 4, true),
             ("/api/metrics", 0, false),
+            ("/api/metrics/", 4, true),
             ("/api/health", 4, true),
+            ("/health/", 0, true),
+            ("/", 0, false),
         ] {
             assert_eq!(is_internal(path, strip), expected, "{path} {strip}");
         }

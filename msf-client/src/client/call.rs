@@ -24,6 +24,7 @@ use super::{
     metrics::Outcome,
     service::Target,
     span::{self, CallSpan},
+    upload::Waited,
 };
 use crate::{
     Error,
@@ -53,7 +54,7 @@ impl Call {
                 started: clock::now(),
                 is_done: false,
             };
-            let limit = Limit::of(&request, timeout, record.started);
+            let limit = Limit::of(&mut request, timeout, record.started);
             let outcome = run(&target, &connections, request, limit).await;
             record.finish(&outcome);
             outcome
@@ -206,15 +207,16 @@ const fn judge(error: &TransportError) -> Classification {
 }
 
 /// How long the call may take, and on whose word.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Limit {
     deadline: Deadline,
     allotted: Duration,
     timeout: Duration,
+    waited: Waited,
 }
 
 impl Limit {
-    fn of(request: &Request<Body>, timeout: Duration, now: Instant) -> Self {
+    fn of(request: &mut Request<Body>, timeout: Duration, now: Instant) -> Self {
         let timeout = timeout.min(Deadline::MAX);
         let own = Deadline::at(now + timeout);
         let deadline = match Deadline::of(request.extensions()) {
@@ -225,20 +227,25 @@ impl Limit {
             deadline,
             allotted: deadline.instant().saturating_duration_since(now),
             timeout,
+            waited: Waited::follow(request, now),
         }
     }
 
-    /// A callee is blamed for silence only if it had a fair part of the usual time: otherwise whoever
-    /// sends short deadlines could open the breaker for everybody.
-    fn blame(self) -> Classification {
-        if self.allotted >= self.timeout / 2 {
+    /// A callee is blamed for silence only if it had a fair part of the usual time to itself: otherwise
+    /// whoever sends short deadlines or slow bodies could open the breaker for everybody.
+    fn blame(&self) -> Classification {
+        let is_fair = self
+            .waited
+            .until()
+            .is_some_and(|waited| self.allotted.saturating_sub(waited) >= self.timeout / 2);
+        if is_fair {
             Classification::FAILURE
         } else {
             Classification::IGNORE
         }
     }
 
-    fn exceeded(self, target: &Target, progress: Progress) -> Error {
+    fn exceeded(&self, target: &Target, progress: Progress) -> Error {
         let service = target.name().clone();
         let is_unsent = progress == Progress::Unsent;
         if self.allotted < self.timeout {

@@ -7,6 +7,7 @@ mod handle;
 pub(crate) mod metrics;
 mod service;
 mod span;
+mod upload;
 
 pub use self::{
     body::ResponseBody,

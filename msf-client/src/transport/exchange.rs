@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode, header};
 use msf_core::body::Body;
 
 use super::{
@@ -69,13 +69,13 @@ async fn attempt(
 ) -> Result<TransportResponse, Failed> {
     *progress = Progress::Sent;
     match connection.sender.try_send_request(request).await {
-        Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            Err(Failed::for_good(TransportError::Protocol {
+        Ok(response) => match unasked(&response) {
+            Some(what) => Err(Failed::for_good(TransportError::Protocol {
                 addr,
-                source: "it switched protocols, which nobody had asked for".into(),
-            }))
-        }
-        Ok(response) => Ok(response::received(response, connection, shared, addr)),
+                source: what.into(),
+            })),
+            None => Ok(response::received(response, connection, shared, addr)),
+        },
         Err(mut error) => match error.take_message() {
             Some(request) => {
                 *progress = Progress::Unsent;
@@ -93,6 +93,21 @@ async fn attempt(
             ))),
         },
     }
+}
+
+/// What an answer does that no request of this transport asks for.
+fn unasked<B>(response: &Response<B>) -> Option<&'static str> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Some("it switched protocols, which nobody had asked for");
+    }
+    // hyper decodes the last `chunked` and leaves all other codings to the reader, who is not told of them.
+    let mut codings = response.headers().get_all(header::TRANSFER_ENCODING).iter();
+    let is_known = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    };
+    (!is_known).then_some("it used a transfer coding, which nobody had asked for")
 }
 
 impl Failed {

@@ -26,7 +26,8 @@
 //! # What it does not do
 //!
 //! TLS, HTTP/2, proxies, tunnels and upgrades. A request's `Upgrade` and `Expect` headers are not
-//! sent; an answer that switches protocols is an error. Interim answers (1xx) are skipped.
+//! sent; an answer that switches protocols, or has a transfer coding other than `chunked`, is an error.
+//! Interim answers (1xx) are skipped.
 //!
 //! # Cancel safety
 //!

@@ -109,6 +109,18 @@ async fn a_switch_of_protocols_breaks_the_protocol() {
 }
 
 #[tokio::test]
+async fn a_coding_that_nobody_asked_for_breaks_the_protocol() {
+    for coding in ["gzip, chunked", "chunked, chunked", "identity", "gzip"] {
+        let answer = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\n\r\n0\r\n\r\n");
+        let error = refused(answer).await;
+        assert!(
+            matches!(error, TransportError::Protocol { .. }),
+            "{coding}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn interim_answers_are_skipped() {
     let answer = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: <a>\r\n\r\n\
                   HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -210,4 +222,32 @@ async fn bytes_that_nobody_asked_for_end_the_connection() {
         assert_eq!(body, "ok");
     }
     assert_eq!(REQUESTS.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn a_body_where_none_belongs_is_nobodys_answer() {
+    let evil = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil";
+    for (method, status) in [
+        ("HEAD", "200 OK"),
+        ("GET", "204 No Content"),
+        ("GET", "304 Not Modified"),
+    ] {
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n",
+            evil.len()
+        );
+        let callee = answering(head + evil, false).await;
+        let connections = Connections::default();
+        for _ in 0..3 {
+            let mut request = get("/");
+            *request.method_mut() = method.parse().unwrap();
+            let response = connections.send(callee.addr, request).await.unwrap();
+            assert!(
+                status.starts_with(response.status().as_str()),
+                "{method} {status}"
+            );
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, "", "{method} {status}");
+        }
+    }
 }

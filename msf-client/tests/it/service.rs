@@ -190,6 +190,53 @@ async fn short_deadlines_of_callers_do_not_open_the_breaker() {
     assert_eq!(world.payment.breaker().state(), State::Closed);
 }
 
+/// The breaker after a call that times out after 400 ms; its body ends at once, later, or never.
+async fn breaker_after_upload(body_ends_after: Option<Duration>) -> State {
+    // It reads the body, so that only the sender can be what is waited for.
+    let callee = TestServer::start(tower::service_fn(|request: Request<Body>| async {
+        let _body = request.into_body().collect().await;
+        std::future::pending::<Result<Response<Body>, Infallible>>().await
+    }))
+    .await;
+    let world = World::with(&[callee.addr()], |client| {
+        client
+            .timeout(Duration::from_millis(400))
+            .breaker(|breaker| breaker.min_calls(1))
+    })
+    .await;
+    let (feeder, body) = fed();
+    feeder.send(Ok("begin".into())).unwrap();
+    let sender = async {
+        match body_ends_after {
+            Some(Duration::ZERO) => {}
+            Some(wait) => time::sleep(wait).await,
+            None => std::future::pending().await,
+        }
+        drop(feeder);
+        std::future::pending::<()>().await;
+    };
+    let error = tokio::select! {
+        biased;
+        () = sender => unreachable!(),
+        answer = world.payment.call(post(body)) => answer.unwrap_err(),
+    };
+    assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
+    world.payment.breaker().state()
+}
+
+#[tokio::test]
+async fn slow_senders_do_not_open_the_breaker() {
+    assert_eq!(breaker_after_upload(None).await, State::Closed);
+    let late = Duration::from_millis(300);
+    assert_eq!(breaker_after_upload(Some(late)).await, State::Closed);
+}
+
+#[tokio::test]
+async fn silence_after_a_whole_body_is_a_failure() {
+    let soon = Some(Duration::ZERO);
+    assert_eq!(breaker_after_upload(soon).await, State::Open);
+}
+
 #[tokio::test]
 async fn a_call_is_in_flight_until_its_body_has_ended() {
     let callee = echo().await;

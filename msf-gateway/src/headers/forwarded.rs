@@ -76,7 +76,10 @@ impl Forwarding {
         let is_trusted = peer.is_some_and(|peer| self.trusts(peer));
         let chain = Chain::of(peer, is_trusted.then_some((self, &*headers)));
         let (proto, said_host) = if is_trusted {
-            (said_proto(headers), headers.get(X_FORWARDED_HOST).cloned())
+            (
+                said_proto(headers),
+                only(headers, &X_FORWARDED_HOST).cloned(),
+            )
         } else {
             (None, None)
         };
@@ -116,8 +119,11 @@ impl Chain {
         let mut len = usize::from(peer.is_some());
         if let Some((forwarding, headers)) = said {
             let values = headers.get_all(X_FORWARDED_FOR);
-            let texts = values.iter().rev().filter_map(|value| value.to_str().ok());
-            for ip in texts.flat_map(|text| text.rsplit(',')).map(parse_hop) {
+            let lines = values.iter().rev().map(HeaderValue::as_bytes);
+            for ip in lines
+                .flat_map(|line| line.rsplit(|byte| *byte == b','))
+                .map(parse_hop)
+            {
                 // Text that is no address ends what is known, and so does an address that is not trusted.
                 let Some(ip) = ip else { break };
                 if len == HOPS_MAX {
@@ -205,8 +211,8 @@ impl std::fmt::Write for Text {
 }
 
 /// An address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
-fn parse_hop(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
+fn parse_hop(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?.trim();
     let ip = text
         .parse::<IpAddr>()
         .ok()
@@ -220,11 +226,19 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
 }
 
 fn said_proto(headers: &HeaderMap) -> Option<&'static str> {
-    match headers.get(X_FORWARDED_PROTO)?.as_bytes() {
+    match only(headers, &X_FORWARDED_PROTO)?.as_bytes() {
         b"https" => Some("https"),
         b"http" => Some("http"),
         _ => None,
     }
+}
+
+/// The value of a header that stands there once. Of two, one may be the client's and be left by a proxy that
+/// adds its own.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    values.next().is_none().then_some(first)
 }
 
 fn is_forwarding(name: &HeaderName) -> bool {
@@ -303,6 +317,7 @@ mod tests {
     #[test]
     fn nonsense_ends_what_is_known() {
         for (said, expected) in [
+            ("203.0.113.9, \u{e9}, 10.0.0.2", "10.0.0.2, 10.0.0.1"),
             ("203.0.113.9, unknown, 10.0.0.2", "10.0.0.2, 10.0.0.1"),
             ("203.0.113.9, _hidden", "10.0.0.1"),
             ("203.0.113.9,", "10.0.0.1"),
@@ -313,6 +328,37 @@ mod tests {
             assert_eq!(headers["x-forwarded-for"], expected);
             assert_eq!(headers["x-forwarded-proto"], "http");
         }
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_hides_no_address() {
+        let proxy = Some([10, 0, 0, 1].into());
+        // The client made up the first line and all but the end of the second, where a proxy put its address.
+        let said = [
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-for", "\u{e9}, 203.0.113.9"),
+        ];
+        assert_eq!(rewritten(&behind_proxies(), proxy, &said).0, Some(CLIENT));
+        let said = [
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-for", "\u{e9}"),
+        ];
+        assert_eq!(rewritten(&behind_proxies(), proxy, &said).0, proxy);
+    }
+
+    #[test]
+    fn what_is_said_twice_is_not_known() {
+        // One of the two is the client's, and which one depends on the proxy.
+        let said = [
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-host", "www.shop.example"),
+        ];
+        let proxy = Some([10, 0, 0, 1].into());
+        let (_, headers) = rewritten(&behind_proxies(), proxy, &said);
+        assert_eq!(headers["x-forwarded-proto"], "http");
+        assert_eq!(headers["x-forwarded-host"], "shop.example");
     }
 
     #[test]

@@ -51,7 +51,8 @@ impl Route {
     /// The body limit of a route that sets none.
     pub const BODY_LIMIT_DEFAULT: usize = 2 << 20;
 
-    /// A route for one path, without and with nothing below it.
+    /// A route for this path alone. With a slash more or less at its end the path is unknown, and does not
+    /// fall to a prefix whose policy was written for others.
     pub fn exact(path: impl Into<Box<str>>) -> Self {
         Self::new(Pattern::Exact(path.into()))
     }
@@ -105,9 +106,11 @@ impl Route {
         self
     }
 
-    /// How long the service may take to begin its answer.
+    /// How long the service may take to begin its answer, the upload of the request's body included: instead
+    /// of the client's timeout, shorter or longer.
     ///
-    /// It shortens the client's own timeout and does not lengthen it.
+    /// The service is measured by it: silence for so long is a failure to the circuit breaker, which all
+    /// routes to the service share.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

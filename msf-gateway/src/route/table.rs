@@ -1,6 +1,9 @@
 //! From a path and a method to a route.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use http::{HeaderValue, Method};
 
@@ -37,7 +40,9 @@ impl fmt::Display for Pattern {
 /// An exact route wins over a prefix, and a longer prefix over a shorter one. Prefixes end at segments:
 /// `/api/orders` takes `/api/orders`, `/api/orders/` and `/api/orders/7`, and not `/api/orders2`. The most
 /// specific path decides alone: if none of its routes takes the method the answer is "method not
-/// allowed", and never a route of a shorter prefix, whose policy was not written for this path.
+/// allowed", and never a route of a shorter prefix, whose policy was not written for this path. For the same
+/// reason the path of an exact route with a slash more or less at its end, which many services take for the
+/// same, is unknown unless it has an exact route of its own.
 ///
 /// A lookup hashes the path once per segment, up to the depth of the deepest prefix, and allocates nothing.
 ///
@@ -57,6 +62,8 @@ impl fmt::Display for Pattern {
 #[derive(Clone, Debug)]
 pub struct Table<T> {
     exact: HashMap<Box<str>, Branch<T>>,
+    /// Paths of exact routes that end with a slash, without it; nearly always none.
+    slashed: HashSet<Box<str>>,
     prefixes: HashMap<Box<str>, Branch<T>>,
     /// Slashes in the deepest prefix: no need to look further into a path.
     depth: usize,
@@ -88,6 +95,7 @@ impl<T> Default for Table<T> {
     fn default() -> Self {
         Self {
             exact: HashMap::new(),
+            slashed: HashSet::new(),
             prefixes: HashMap::new(),
             depth: 0,
         }
@@ -108,7 +116,12 @@ impl<T> Table<T> {
 
     pub(crate) fn insert(&mut self, pattern: &Pattern, methods: Methods, value: T) {
         let branch = match pattern {
-            Pattern::Exact(path) => self.exact.entry(path.clone()).or_default(),
+            Pattern::Exact(path) => {
+                if let Some(bare) = path.strip_suffix('/') {
+                    self.slashed.insert(bare.into());
+                }
+                self.exact.entry(path.clone()).or_default()
+            }
             Pattern::Prefix(path) => {
                 let path = without_last_slash(path);
                 self.depth = self.depth.max(path.matches('/').count());
@@ -132,6 +145,9 @@ impl<T> Table<T> {
         if let Some(branch) = self.exact.get(path) {
             return Some(branch);
         }
+        if self.differs_by_a_slash(path) {
+            return None;
+        }
         let depth = path.matches('/').take(self.depth + 1).count();
         // The whole path is a candidate only if it is no deeper than the deepest prefix.
         let mut candidate = if depth <= self.depth {
@@ -144,6 +160,14 @@ impl<T> Table<T> {
                 return Some(branch);
             }
             candidate = &candidate[..candidate.rfind('/')?];
+        }
+    }
+
+    /// Whether a path would have an exact route with a slash more or less at its end.
+    fn differs_by_a_slash(&self, path: &str) -> bool {
+        match path.strip_suffix('/') {
+            Some(bare) => self.exact.contains_key(bare),
+            None => self.slashed.contains(path),
         }
     }
 }

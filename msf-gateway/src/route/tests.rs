@@ -17,6 +17,16 @@ fn by_trying_all<'a>(
             (rest.is_empty() || rest.starts_with('/')).then_some(prefix.len())
         }
     };
+    let exact = |path: &str| {
+        let is_it = |(pattern, _): &(Pattern, Methods)| matches!(pattern, Pattern::Exact(it) if **it == *path);
+        routes.iter().any(is_it)
+    };
+    let twin = path
+        .strip_suffix('/')
+        .map_or_else(|| format!("{path}/"), str::to_owned);
+    if exact(&twin) && !exact(path) {
+        return Err(Vec::new());
+    }
     let best = routes
         .iter()
         .filter_map(|(pattern, _)| specificity(pattern))
@@ -104,6 +114,38 @@ fn prefixes_end_at_segments() {
     ] {
         assert_eq!(table.find(path, &Method::GET), Found::Nothing, "{path}");
     }
+}
+
+#[test]
+fn a_slash_at_the_end_is_no_way_around_an_exact_route() {
+    let mut table = Table::default();
+    table.prefix("/api", None, "everybody");
+    table.exact("/api/admin", None, "admins");
+    table.exact("/api/logs/", None, "admins");
+    assert_eq!(
+        table.find("/api/admin", &Method::GET),
+        Found::Route(&"admins")
+    );
+    assert_eq!(table.find("/api/admin/", &Method::GET), Found::Nothing);
+    assert_eq!(
+        table.find("/api/logs/", &Method::GET),
+        Found::Route(&"admins")
+    );
+    assert_eq!(table.find("/api/logs", &Method::GET), Found::Nothing);
+    assert_eq!(
+        table.find("/api/logs/7", &Method::GET),
+        Found::Route(&"everybody")
+    );
+
+    table.exact("/api/admin/", None, "both");
+    assert_eq!(
+        table.find("/api/admin/", &Method::GET),
+        Found::Route(&"both")
+    );
+    assert_eq!(
+        table.find("/api/admin", &Method::GET),
+        Found::Route(&"admins")
+    );
 }
 
 #[test]

@@ -108,7 +108,7 @@ async fn what_is_public_does_not_make_its_neighbours_public() {
         ("/api/users/login%2f..%2f42", Code::BadRequest),
         ("/api/users/login;/../42", Code::BadRequest),
         ("/api/users//login", Code::BadRequest),
-        ("/api/users/login/", Code::Unauthenticated),
+        ("/api/users/login/", Code::NotFound),
         ("/api/users/login/42", Code::Unauthenticated),
         ("/api/users/loginX", Code::Unauthenticated),
         ("/api/users/LOGIN", Code::Unauthenticated),
@@ -355,19 +355,57 @@ async fn a_service_that_does_not_speak_http_is_502() {
 }
 
 #[tokio::test]
-async fn a_service_that_takes_too_long_is_504() {
+async fn the_words_behind_a_status_are_the_gateways() {
+    let answer = b"HTTP/1.1 200 order-7 at 10.0.0.7\r\ncontent-length: 5\r\n\r\nhello";
     let system = System::new()
-        .with("order", |_request| async {
-            tokio::time::sleep(Duration::from_secs(30)).await;
-            Response::new(Body::empty())
+        .with_addr("order", strange_service(answer).await)
+        .await;
+    let gateway = system
+        .serve([Route::prefix("/").to("order").public()])
+        .await;
+    let request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let answered = raw(gateway.addr(), request).await;
+    assert!(answered.starts_with("HTTP/1.1 200 OK\r\n"), "{answered}");
+    assert!(answered.ends_with("hello"), "{answered}");
+}
+
+/// A service that never answers.
+async fn silent(_request: Request<Body>) -> Response<Body> {
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn a_service_that_takes_too_long_is_504_and_opens_the_breaker() {
+    let system = System::new().with("order", silent).await;
+    let client = Client::builder(system.registry.clone()).breaker(|breaker| breaker.min_calls(2));
+    let route = Route::prefix("/").to("order").public();
+    let builder = Gateway::builder(client.build().unwrap());
+    let builder = builder.route(route.timeout(Duration::from_millis(50)));
+    let gateway = start(system.build(builder).await);
+    for _ in 0..2 {
+        let answer = get(gateway.addr(), "/").await;
+        assert_problem!(answer, Code::Timeout);
+    }
+    let answer = get(gateway.addr(), "/").await;
+    assert_problem!(answer, Code::BreakerOpen);
+}
+
+#[tokio::test]
+async fn a_route_may_take_longer_than_the_client_allows() {
+    let system = System::new()
+        .with("order", |request: Request<Body>| async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            hello(request).await
         })
         .await;
-    let route = Route::prefix("/").to("order").public();
-    let gateway = system
-        .serve([route.timeout(Duration::from_millis(50))])
-        .await;
-    let answer = get(gateway.addr(), "/").await;
-    assert_problem!(answer, Code::DeadlineExceeded);
+    let client = Client::builder(system.registry.clone()).timeout(Duration::from_millis(50));
+    let patient = Route::prefix("/report").to("order").public();
+    let builder = Gateway::builder(client.build().unwrap())
+        .route(patient.timeout(Duration::from_secs(30)))
+        .route(Route::prefix("/").to("order").public());
+    let gateway = start(system.build(builder).await);
+    assert_problem!(get(gateway.addr(), "/").await, Code::Timeout);
+    assert_eq!(get(gateway.addr(), "/report").await.text(), "hello");
 }
 
 #[tokio::test]

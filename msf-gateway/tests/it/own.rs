@@ -117,17 +117,11 @@ async fn own_paths_are_exact() {
     let gateway = system
         .serve([Route::prefix("/").to("order").public()])
         .await;
-    for path in [
-        "/health/",
-        "/healthX",
-        "/health/x",
-        "/Health",
-        "/livez/x",
-        "/metrics/x",
-    ] {
+    for path in ["/healthX", "/health/x", "/Health", "/livez/x", "/metrics/x"] {
         assert_eq!(get(gateway.addr(), path).await.text(), path);
     }
     // Another spelling of an own path is no way to a service's path of that name.
-    let escaped = get(gateway.addr(), "/m%65trics").await;
-    assert_problem!(escaped, Code::NotFound);
+    for spelling in ["/m%65trics", "/metrics/", "/health/"] {
+        assert_problem!(get(gateway.addr(), spelling).await, Code::NotFound);
+    }
 }
