@@ -1,7 +1,7 @@
 //! Where the shop keeps its data, and who may use it.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, DirBuilder, File, TryLockError},
     io,
     path::{Path, PathBuf},
     thread,
@@ -40,10 +40,15 @@ impl DataDir {
     pub(crate) fn temporary() -> Result<Self, DataError> {
         let parent = std::env::temp_dir();
         let name = format!("msf-shop-{}-{:08x}", std::process::id(), random());
-        let root = parent.join(name);
+        Self::temporary_at(&parent.join(name))
+    }
+
+    fn temporary_at(root: &Path) -> Result<Self, DataError> {
         // Fails on an existing one: somebody else's directory is never ours to fill.
-        create_private(&root).map_err(|source| failed(&root, source))?;
-        Self::with_folders(root, true)
+        private()
+            .create(root)
+            .map_err(|source| failed(root, source))?;
+        Self::with_folders(root.to_owned(), true)
     }
 
     /// A directory that another process of the same shop has made.
@@ -185,18 +190,18 @@ impl Presence {
     }
 }
 
-/// Passwords' hashes and signing keys lie in it, so it is nobody else's to read.
+/// A directory of these, for what is missing; one that is there stays as it is.
 fn create_private(path: &Path) -> io::Result<()> {
+    private().recursive(true).create(path)
+}
+
+/// Passwords' hashes and signing keys lie in it, so it is nobody else's to read.
+fn private() -> DirBuilder {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there is no mode to set"))]
+    let mut builder = DirBuilder::new();
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-    }
-    #[cfg(not(unix))]
-    fs::create_dir_all(path)
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
 }
 
 fn random() -> u32 {
@@ -242,6 +247,14 @@ mod tests {
         assert!(data.path().exists());
         second.leave_orphaned();
         assert!(!data.path().exists());
+    }
+
+    #[test]
+    fn a_temporary_directory_is_never_somebody_elses() {
+        let data = DataDir::temporary().unwrap();
+        let error = DataDir::temporary_at(data.path()).unwrap_err();
+        assert!(matches!(error, DataError::Io { .. }), "{error}");
+        data.remove_if_temporary();
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub(crate) enum DbError {
     /// The file cannot be opened, read or written.
     #[error("the database file cannot be used")]
     Io(#[source] rusqlite::Error),
+    /// The file is not there and cannot be made.
+    #[error("the database file cannot be made")]
+    Create(#[source] io::Error),
     /// The file was written by a later version of the program.
     #[error("the database has schema {found}, this program knows up to {known}")]
     NewerSchema {

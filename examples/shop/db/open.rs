@@ -1,12 +1,19 @@
 //! Opening a file: pragmas and migrations, with other processes doing the same.
 
-use std::{path::Path, thread, time::Duration};
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    path::Path,
+    thread,
+    time::Duration,
+};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::DbError;
 
 pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, DbError> {
+    create_private(path).map_err(DbError::Create)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     wal(&connection)?;
@@ -15,6 +22,28 @@ pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, DbErr
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&mut connection, migrations)?;
     Ok(connection)
+}
+
+/// Makes the file its owner's only; SQLite gives the files beside it the same mode.
+///
+/// Under another name first: closing any handle of a database drops the locks that SQLite holds on it
+/// elsewhere in this process.
+fn create_private(path: &Path) -> io::Result<()> {
+    if path.try_exists()? {
+        return Ok(());
+    }
+    let draft = path.with_extension(uuid::Uuid::now_v7().to_string());
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(&draft)?);
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Switches to WAL. SQLite does not wait for others here, whatever the busy timeout says.

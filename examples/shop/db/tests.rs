@@ -169,3 +169,20 @@ async fn money_is_on_the_disk_before_the_answer() {
         .unwrap();
     assert_eq!((journal.as_str(), synchronous, keys), ("wal", 2, 1));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_nobody_elses_to_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = TempDir::new();
+    let db = db(&dir).await;
+    db.write(|tx| add(tx, 1)).await.unwrap();
+    let mut files = 0;
+    for file in fs::read_dir(dir.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", file.path().display());
+        files += 1;
+    }
+    assert_eq!(files, 3);
+}

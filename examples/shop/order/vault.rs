@@ -50,8 +50,7 @@ impl Vault {
         if !path.try_exists()? {
             create(dir, &path)?;
         }
-        let mut keys = [0; 2 * KEY];
-        File::open(&path)?.read_exact(&mut keys)?;
+        let keys = read(&path)?;
         let (seal, fingerprint) = keys.split_at(KEY);
         Ok(Self {
             seal: RandomizedNonceKey::new(&AES_256_GCM, seal).map_err(io::Error::other)?,
@@ -118,14 +117,36 @@ fn create(dir: &Path, path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&draft)?;
-    file.write_all(&keys)?;
-    file.sync_all()?;
-    let linked = match fs::hard_link(&draft, path) {
+    let written = file.write_all(&keys).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| match fs::hard_link(&draft, path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
-    };
+    });
     fs::remove_file(&draft)?;
-    linked
+    linked?;
+    // Without its name after a power cut the key would be made anew, and no stored card would open.
+    #[cfg(unix)]
+    File::open(dir)?.sync_all()?;
+    Ok(())
+}
+
+/// The keys of a file that is whole and its owner's only.
+fn read(path: &Path) -> io::Result<[u8; 2 * KEY]> {
+    let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    let file = File::open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            return refused("others may read or write the key");
+        }
+    }
+    let mut keys = Vec::new();
+    file.take(2 * KEY as u64 + 1).read_to_end(&mut keys)?;
+    match keys.try_into() {
+        Ok(keys) => Ok(keys),
+        Err(_) => refused("the key does not have its length"),
+    }
 }
 
 fn sealed(_says_nothing: Unspecified) -> VaultError {
@@ -176,5 +197,29 @@ mod tests {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_others_may_read_or_that_is_not_whole_is_not_used() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = TempDir::new();
+        Vault::open(dir.path()).unwrap();
+        let path = dir.path().join("vault.key");
+        let good = fs::read(&path).unwrap();
+        for mode in [0o640, 0o604, 0o620] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(Vault::open(dir.path()).is_err(), "{mode:o}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        for broken in [
+            &[good.as_slice(), b"x"].concat(),
+            &good[..good.len() - 1],
+            b"",
+        ] {
+            fs::write(&path, broken).unwrap();
+            assert!(Vault::open(dir.path()).is_err(), "{}", broken.len());
+            assert_eq!(fs::read(&path).unwrap(), broken);
+        }
     }
 }

@@ -40,7 +40,8 @@ impl From<User> for Profile {
     }
 }
 
-/// An address in the one spelling by which accounts are told apart: trimmed, in lower case.
+/// An address in the one spelling by which accounts are told apart: trimmed, in lower case, in ASCII. With other
+/// scripts two accounts could look like one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct Email(String);
 
@@ -49,14 +50,14 @@ impl Email {
     ///
     /// Whether mail arrives there only a mail can tell, so this looks at the form alone.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let email = text.trim().to_lowercase();
+        let email = text.trim().to_ascii_lowercase();
         let (local, domain) = email.rsplit_once('@')?;
         let fits = email.len() <= EMAIL_MAX
             && !local.is_empty()
             && !local.contains('@')
             && domain.split('.').count() >= 2
             && domain.split('.').all(|label| !label.is_empty())
-            && !email.chars().any(|c| c.is_whitespace() || c.is_control());
+            && email.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then_some(Self(email))
     }
 
@@ -171,6 +172,19 @@ mod tests {
             "a@x..y",
         ] {
             assert_eq!(Email::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_no_look_alike() {
+        for text in [
+            "a\u{200b}da@example.com",
+            "\u{430}da@example.com",
+            "\u{202e}ada@example.com",
+            "ada@example.\u{441}om",
+            "\u{212a}ay@example.com",
+        ] {
+            assert_eq!(Email::parse(text), None, "{text:?}");
         }
     }
 

@@ -9,10 +9,11 @@ use msf_resilience::rate_limit::RateLimiter;
 
 use super::{
     domain::{Email, User},
-    store::{self, Changes},
+    store::{self, Changes, Updated},
 };
 use crate::{
     db::{Db, DbError},
+    ids::UserId,
     timestamp::Timestamp,
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Login {
     pub(crate) passwords: Passwords,
     /// By address, whether there is such an account or not.
     pub(crate) limiter: RateLimiter<Email>,
+    /// By user, for those who have a token: whoever guesses without one must not use these up.
+    pub(crate) confirmations: RateLimiter<UserId>,
 }
 
 impl Login {
@@ -50,14 +53,14 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// `rate_limited` after too many tries for the user, else `invalid_token`.
     pub(crate) async fn confirm(
         &self,
         user: User,
         password: Secret<String>,
         now: Timestamp,
     ) -> Result<User, Problem> {
-        self.limiter.check(&user.email)?;
+        self.confirmations.check(&user.id)?;
         self.compare(Some(user), password, now).await
     }
 
@@ -79,7 +82,7 @@ impl Login {
         Ok(user)
     }
 
-    /// Stores the password under today's settings, unless it has changed meanwhile.
+    /// Stores the password under today's settings, unless it has changed meanwhile; the user as it then is.
     async fn rehash(
         &self,
         user: User,
@@ -91,10 +94,14 @@ impl Login {
             ..Changes::default()
         };
         let read = user.clone();
-        self.db
+        let updated = self
+            .db
             .write::<_, DbError>(move |tx| store::update(tx, &read, &changes, now))
             .await?;
-        Ok(user)
+        Ok(match updated {
+            Updated::Done(user) => user,
+            Updated::EmailTaken | Updated::Gone => user,
+        })
     }
 }
 

@@ -8,6 +8,8 @@ pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
+use std::hash::Hash;
+
 use msf_auth::{PasswordConfig, Passwords, TokenIssuer};
 use msf_core::health::Check;
 use msf_resilience::rate_limit::{Quota, RateLimiter};
@@ -40,7 +42,8 @@ pub(crate) async fn open(ctx: &Context) -> Result<Parts, OpenError> {
         login: login::Login {
             db: db.clone(),
             passwords,
-            limiter: limiter()?,
+            limiter: limiter("login")?,
+            confirmations: limiter("confirmation")?,
         },
         issuer,
         clock: ctx.clock,
@@ -55,11 +58,16 @@ pub(crate) async fn open(ctx: &Context) -> Result<Parts, OpenError> {
     })
 }
 
-/// Ten tries at once and then one every six seconds for each address: nobody mistypes faster, and guessing a
-/// password of ten characters that way takes for ever.
-fn limiter() -> Result<RateLimiter<domain::Email>, OpenError> {
+/// Ten tries at once and then one every six seconds for each address or user: nobody mistypes faster, and
+/// guessing a password of ten characters that way takes for ever.
+///
+/// The price: whoever goes on guessing for an address keeps its owner from logging in meanwhile.
+fn limiter<K>(name: &'static str) -> Result<RateLimiter<K>, OpenError>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+{
     RateLimiter::builder(Quota::per_minute(10))
-        .name("login")
+        .name(name)
         .build()
         .map_err(OpenError::because("logins cannot be limited"))
 }

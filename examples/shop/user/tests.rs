@@ -38,7 +38,8 @@ async fn shop() -> Shop {
         login: Login {
             db: db.clone(),
             passwords: PASSWORDS.clone(),
-            limiter: limiter().unwrap(),
+            limiter: limiter("login").unwrap(),
+            confirmations: limiter("confirmation").unwrap(),
         },
         issuer: issuer.clone(),
         clock: WallClock::system(),
@@ -176,6 +177,51 @@ async fn guessing_is_limited_by_account_whether_it_exists_or_not() {
     }
     // Another account is not locked out.
     shop.grace().await;
+}
+
+#[tokio::test]
+async fn a_new_password_is_taken_also_while_the_old_one_is_hashed_anew() {
+    let shop = shop().await;
+    // Seeded with dearer hashes than those of the tests, and never logged in.
+    let token = shop.issuer.token("1").audience(AUDIENCE);
+    let token = token.scopes(Role::Customer.scopes()).sign().unwrap();
+    let change = json!({ "password": "a-new-password", "current_password": "lovelace-1815" });
+    let ada = shop.anybody.with(token);
+    let answer = ada.send("PUT", "/api/users/1", Some(change)).await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    shop.log_in("ada@example.com", "a-new-password").await;
+}
+
+#[tokio::test]
+async fn guesses_from_outside_do_not_keep_an_owner_from_a_new_password() {
+    let shop = shop().await;
+    let ada = shop.ada().await;
+    for _ in 0..30 {
+        let guess = json!({ "email": "ada@example.com", "password": "wrong-password" });
+        shop.anybody.post("/api/users/login", guess).await;
+    }
+    let change =
+        |current: &str| json!({ "password": "a-new-password", "current_password": current });
+    for _ in 0..3 {
+        let answer = ada
+            .send("PUT", "/api/users/1", Some(change("wrong-password")))
+            .await;
+        assert_problem!(answer, Code::InvalidToken);
+    }
+    let answer = ada
+        .send("PUT", "/api/users/1", Some(change("lovelace-1815")))
+        .await;
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+
+    // With a stolen token the password is not guessed faster.
+    let mut limited = 0;
+    for _ in 0..20 {
+        let answer = ada
+            .send("PUT", "/api/users/1", Some(change("wrong-password")))
+            .await;
+        limited += u32::from(answer.status() == 429);
+    }
+    assert!(limited >= 10, "{limited}");
 }
 
 #[tokio::test]

@@ -16,9 +16,9 @@ pub struct InvalidRoutes {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidRoute {
-    /// The policy names a parameter that the path does not have.
+    /// The policy names a parameter that the path does not have, or has twice.
     #[error(
-        "the policy of `{path}` names the parameter `{parameter}`, which the path does not have"
+        "the policy of `{path}` names the parameter `{parameter}`, which the path does not have once"
     )]
     NoSuchParameter {
         /// The path.

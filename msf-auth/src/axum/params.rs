@@ -27,12 +27,13 @@ pub(super) fn params(parts: &mut Parts) -> PathParams {
     }
 }
 
-/// Whether a route template has a parameter: `{name}` or `{*name}`.
+/// Whether a route template has a parameter once: `{name}` or `{*name}`.
 pub(super) fn has_parameter(path: &str, name: &str) -> bool {
-    path.split('/').any(|segment| {
+    let is_it = |segment: &&str| {
         let inner = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}'));
         inner.is_some_and(|inner| inner.strip_prefix('*').unwrap_or(inner) == name)
-    })
+    };
+    path.split('/').filter(is_it).count() == 1
 }
 
 #[cfg(test)]
@@ -43,7 +44,12 @@ mod tests {
     fn parameters_are_whole_segments() {
         assert!(has_parameter("/users/{id}", "id"));
         assert!(has_parameter("/files/{*path}", "path"));
-        for (path, name) in [("/users/id", "id"), ("/users/{id}", "i"), ("/{{id}}", "id")] {
+        for (path, name) in [
+            ("/users/id", "id"),
+            ("/users/{id}", "i"),
+            ("/{{id}}", "id"),
+            ("/{id}/{id}", "id"),
+        ] {
             assert!(!has_parameter(path, name), "{path} {name}");
         }
     }

@@ -76,7 +76,7 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
     ///
     /// # Errors
     ///
-    /// [`InvalidRoutes`] when a policy names a parameter that its path does not have.
+    /// [`InvalidRoutes`] when a policy names a parameter that its path does not have, or has twice.
     ///
     /// # Panics
     ///

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{KeyFault, VerifyingKey, is_key_id};
+use super::{KeyFault, VerifyingKey};
 use crate::{algorithm::Algorithm, token::base64url};
 
 #[derive(Deserialize)]
@@ -53,8 +53,7 @@ pub(super) fn parse(value: &Value) -> Result<VerifyingKey, KeyFault> {
     }
     match jwk.kid {
         None => Ok(key),
-        Some(id) if is_key_id(&id) => key.with_id(&id).map_err(|_| KeyFault::Id),
-        Some(_) => Err(KeyFault::Id),
+        Some(id) => key.with_id(&id).map_err(|_| KeyFault::Id),
     }
 }
 

@@ -131,3 +131,35 @@ impl std::fmt::Debug for Hashing {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use msf_core::clock;
+
+    use super::*;
+
+    #[test]
+    fn nobody_costs_as_much_as_somebody() {
+        let config = PasswordConfig {
+            iterations: 4,
+            ..PasswordConfig::default()
+        };
+        let hashing = Hashing::new(&config).unwrap();
+        let password = Secret::new("lovelace-1815".to_owned());
+        let stored = hashing.hash(&password).unwrap();
+        let shortest = |stored: Option<&str>| -> Option<Duration> {
+            let time = |_| {
+                let start = clock::now();
+                hashing.verify(&password, stored).ok();
+                start.elapsed()
+            };
+            (0..3).map(time).min()
+        };
+        let (somebody, nobody) = (shortest(Some(&stored)), shortest(None));
+        // Without the work it is a thousandth; how busy the machine is makes no factor of ten.
+        assert!(nobody.map(|time| time * 10) > somebody);
+        assert!(shortest(Some("no hash")).map(|time| time * 10) > somebody);
+    }
+}

@@ -40,7 +40,7 @@ pub enum Missing<'a> {
 impl Policy {
     /// Whether this caller may pass.
     ///
-    /// A parameter that [`owner`](super::owner) names and the path does not have lets nobody pass.
+    /// A parameter that [`owner`](super::owner) names and the path does not have, or has twice, lets nobody pass.
     pub fn decide(&self, caller: Option<&Principal>, params: &PathParams) -> Decision<'_> {
         self.0.decide(caller, params)
     }

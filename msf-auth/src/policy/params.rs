@@ -20,12 +20,16 @@ impl PathParams {
     }
 
     /// The value of a parameter.
+    ///
+    /// `None` also for one that is there twice, as `/teams/{id}` with `/users/{id}` nested in it gives: which
+    /// of the two a handler takes cannot be known here.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(own, _)| &**own == name)
-            .map(|(_, value)| &**value)
+        let mut values = self.0.iter().filter(|(own, _)| &**own == name);
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) => Some(value),
+            _ => None,
+        }
     }
 }
 

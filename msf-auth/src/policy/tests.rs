@@ -89,6 +89,35 @@ fn a_user_who_is_called_like_a_service_is_none() {
 }
 
 #[test]
+fn a_service_is_no_other_service() {
+    let payment = caller(PrincipalKind::Service, "payment", "");
+    for name in ["order", "pay", "PAYMENT", ""] {
+        assert_eq!(
+            service(name).decide(Some(&payment), &PathParams::none()),
+            Decision::Forbidden(Missing::Service(name))
+        );
+    }
+}
+
+#[test]
+fn an_issuer_is_the_whole_text() {
+    let decide = |name: &'static str| {
+        let decision = issuer(name);
+        let decision = decision.decide(Some(&user("7", "")), &PathParams::none());
+        decision.is_allowed()
+    };
+    assert!(decide("https://user.shop"));
+    for other in [
+        "https://user.shop/",
+        "https://user",
+        "HTTPS://USER.SHOP",
+        "",
+    ] {
+        assert!(!decide(other), "{other}");
+    }
+}
+
+#[test]
 fn who_is_neither_staff_nor_owner_learns_nothing() {
     let policy = any([scope("users:admin"), owner("id")]);
     assert!(

@@ -63,13 +63,15 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
         self
     }
 
-    /// How old a set may be before it is fetched again; default 5 min, with up to a tenth of jitter.
+    /// How old a set may be before it is fetched again; default 5 min, with up to a tenth of jitter; at
+    /// least 1 s, at most a year.
     pub const fn refresh_every(mut self, refresh_every: Duration) -> Self {
         self.limits.refresh_every = refresh_every;
         self
     }
 
-    /// The pause between fetches that unknown keys cause, after a burst of two; default 10 s.
+    /// The pause between fetches that unknown keys cause, after a burst of two; default 10 s, at least 1 s,
+    /// at most a year.
     pub const fn unknown_every(mut self, unknown_every: Duration) -> Self {
         self.limits.unknown_every = unknown_every;
         self

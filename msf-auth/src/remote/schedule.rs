@@ -19,9 +19,14 @@ pub(super) struct Schedule {
 
 /// How many fetches unknown keys may cause at once: a rotation, and one that came right after it.
 const UNKNOWN_BURST: u32 = 2;
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(365 * 86_400);
 
 impl Schedule {
     /// The first fetch is due at once.
+    ///
+    /// Pauses are kept between a second, below which the source would be flooded, and a year, which stands
+    /// for never and is no time that the clock cannot name.
     pub(super) fn new(
         refresh_every: Duration,
         unknown_every: Duration,
@@ -29,8 +34,8 @@ impl Schedule {
         now: Instant,
     ) -> Self {
         Self {
-            refresh_every,
-            unknown_every,
+            refresh_every: refresh_every.clamp(PAUSE_MIN, PAUSE_MAX),
+            unknown_every: unknown_every.clamp(PAUSE_MIN, PAUSE_MAX),
             due_at: now,
             delays: backoff.delays(),
             unknown_left: UNKNOWN_BURST,
@@ -133,6 +138,26 @@ mod tests {
         let rested = start + Duration::from_secs(3_600);
         assert!(schedule.take_unknown(rested) && schedule.take_unknown(rested));
         assert!(!schedule.take_unknown(rested));
+    }
+
+    #[test]
+    fn never_and_always_are_long_and_short() {
+        let start = Instant::now();
+        let with = |every| {
+            let backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60));
+            Schedule::new(every, every, backoff.unwrap(), start)
+        };
+        let mut never = with(Duration::MAX);
+        never.succeeded(start);
+        assert!(!never.is_due(start + Duration::from_secs(86_400)));
+        assert!(never.take_unknown(start) && never.take_unknown(start));
+        assert!(!never.take_unknown(start + Duration::from_secs(86_400)));
+
+        let mut always = with(Duration::ZERO);
+        always.succeeded(start);
+        assert!(!always.is_due(start));
+        assert!(always.take_unknown(start) && always.take_unknown(start));
+        assert!(!always.take_unknown(start));
     }
 
     proptest! {

@@ -38,6 +38,9 @@ pub enum InvalidVerifier {
     /// An issuer has no algorithm.
     #[error("the issuer `{0}` has no algorithm")]
     NoAlgorithm(Arc<str>),
+    /// An issuer has an empty token type, which is to say none.
+    #[error("the issuer `{0}` has an empty token type")]
+    NoType(Arc<str>),
     /// The leeway is above 5 minutes.
     #[error("a leeway above 5 minutes is not taken")]
     Leeway,
@@ -117,6 +120,9 @@ impl VerifierBuilder {
             if trusted.audiences.is_empty() || trusted.audiences.iter().any(|a| a.is_empty()) {
                 return Err(InvalidVerifier::NoAudience(issuer.clone()));
             }
+            if trusted.token_type.is_empty() {
+                return Err(InvalidVerifier::NoType(issuer.clone()));
+            }
             if trusted.algorithms.is_empty() {
                 return Err(InvalidVerifier::NoAlgorithm(issuer.clone()));
             }
@@ -181,6 +187,10 @@ mod tests {
         assert_eq!(
             build(vec![good.clone().algorithms([])]),
             InvalidVerifier::NoAlgorithm("i".into())
+        );
+        assert_eq!(
+            build(vec![good.clone().token_type("application/")]),
+            InvalidVerifier::NoType("i".into())
         );
         let wide = Verifier::builder()
             .issuer(good)

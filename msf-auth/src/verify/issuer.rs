@@ -72,7 +72,7 @@ impl TrustedIssuer {
     /// The default `at+jwt` keeps ID tokens, refresh tokens and logout tokens of the same issuer out. With
     /// `JWT` they may get in: give them another audience.
     pub fn token_type(mut self, token_type: impl Into<Box<str>>) -> Self {
-        self.token_type = token_type.into();
+        self.token_type = bare_type(&token_type.into()).into();
         self
     }
 
@@ -94,6 +94,15 @@ impl TrustedIssuer {
 
     pub(super) fn takes_users(&self) -> bool {
         self.users.unwrap_or(self.services.is_empty())
+    }
+}
+
+/// RFC 7515 section 4.1.9: `application/` may be left out, and media types have no case.
+pub(super) fn bare_type(text: &str) -> &str {
+    let prefix = "application/";
+    match text.get(..prefix.len()) {
+        Some(start) if start.eq_ignore_ascii_case(prefix) => &text[prefix.len()..],
+        _ => text,
     }
 }
 

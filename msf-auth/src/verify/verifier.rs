@@ -7,6 +7,7 @@ use msf_core::clock::WallClock;
 use super::{
     Keys, Reason, TrustedIssuer, VerifierBuilder, Verify, VerifyError,
     check::{self, Times},
+    issuer::bare_type,
     metrics::VerifyMetrics,
 };
 use crate::{
@@ -180,14 +181,6 @@ fn missing_key(keys: &RemoteKeys) -> Reason {
     }
 }
 
-/// RFC 7515 section 4.1.9: `application/` may be left out, and media types have no case.
 fn is_type(given: Option<&str>, wanted: &str) -> bool {
-    let prefix = "application/";
-    given.is_some_and(|given| {
-        let bare = match given.get(..prefix.len()) {
-            Some(start) if start.eq_ignore_ascii_case(prefix) => &given[prefix.len()..],
-            _ => given,
-        };
-        bare.eq_ignore_ascii_case(wanted)
-    })
+    given.is_some_and(|given| bare_type(given).eq_ignore_ascii_case(wanted))
 }

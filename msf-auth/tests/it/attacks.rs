@@ -1,11 +1,17 @@
 //! Each row changes one thing of a token that is accepted, and has to be refused for the right reason.
 
-use msf_auth::{Reason, Verifier, VerifyError};
-use msf_core::problem::{Code, Problem};
+use msf_auth::{
+    Algorithm, HmacKey, Key, KeySet, Reason, SigningKey, TokenIssuer, TrustedIssuer, Verifier,
+    VerifyError,
+};
+use msf_core::{
+    config::Secret,
+    problem::{Code, Problem},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
-    ISSUER, Keyring, NOW_S, SECRET, claims, ed25519, encode, es256, hs256, signed,
+    ISSUER, Keyring, NOW_S, SECRET, claims, clock, ed25519, encode, es256, hs256, signed,
 };
 
 async fn outcome(verifier: &Verifier, token: &str) -> Result<(), VerifyError> {
@@ -209,7 +215,7 @@ async fn a_changed_signature_or_key_is_refused() {
     let strangers = Keyring::generate();
     // The published half of a key, as bytes and as text, for a secret.
     let public = keys.ed25519.verifying_key();
-    let document = msf_auth::KeySet::new([public]).unwrap().to_json();
+    let document = KeySet::new([public]).unwrap().to_json();
     let rows = [
         (
             signed(&header("EdDSA", ed), &payload, ed25519(&strangers.ed25519)),
@@ -340,4 +346,52 @@ async fn no_reason_reaches_a_caller() {
     let response: http::Response<bytes::Bytes> = problem.into_response();
     let body = String::from_utf8_lossy(response.body()).into_owned();
     assert!(!body.contains("form") && !body.contains("header"), "{body}");
+}
+
+#[tokio::test]
+async fn a_type_may_be_configured_in_full() {
+    let key = SigningKey::generate_ed25519().unwrap();
+    let issuer = TokenIssuer::new(ISSUER, key);
+    let trusted = TrustedIssuer::new(ISSUER, issuer.jwks())
+        .audience("shop")
+        .token_type("application/at+jwt");
+    let verifier = Verifier::builder().issuer(trusted).build().unwrap();
+    let token = issuer.token("7").audience("shop").sign().unwrap();
+    assert_eq!(outcome(&verifier, &token).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_key_of_an_algorithm_that_is_not_taken_from_its_issuer_counts_for_nothing() {
+    let keys = Keyring::generate();
+    let hmac = HmacKey::new("hmac", &Secret::new(SECRET.to_vec())).unwrap();
+    let known = KeySet::new([Key::from(hmac), keys.es256.verifying_key().into()]).unwrap();
+    let trust = || TrustedIssuer::new(ISSUER, known.clone()).audience("shop");
+    let payload = claims().to_string();
+    let header =
+        |alg: &str, kid: &str| json!({ "alg": alg, "typ": "at+jwt", "kid": kid }).to_string();
+    let by_secret = signed(&header("HS256", "hmac"), &payload, hs256(&SECRET));
+    let by_es256 = signed(
+        &header("ES256", keys.es256.id()),
+        &payload,
+        es256(&keys.es256),
+    );
+
+    let refused = VerifyError::from(Reason::Algorithm);
+    for (trusted, token, expected) in [
+        (trust(), &by_secret, Err(refused)),
+        (trust(), &by_es256, Ok(())),
+        (
+            trust().algorithms([Algorithm::EdDsa]),
+            &by_es256,
+            Err(refused),
+        ),
+        (trust().algorithms([Algorithm::Hs256]), &by_secret, Ok(())),
+    ] {
+        let verifier = Verifier::builder().issuer(trusted).clock(clock()).build();
+        assert_eq!(
+            outcome(&verifier.unwrap(), token).await,
+            expected,
+            "{token}"
+        );
+    }
 }

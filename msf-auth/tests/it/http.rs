@@ -24,13 +24,23 @@ async fn a_document_is_fetched() {
 }
 
 #[tokio::test]
+async fn a_redirect_is_not_followed_even_to_a_good_document() {
+    let (server, source) =
+        serve(ResponseTemplate::new(302).insert_header("location", "/elsewhere")).await;
+    let issuer = TokenIssuer::new("i", SigningKey::generate_ed25519().unwrap());
+    Mock::given(path("/elsewhere"))
+        .respond_with(ResponseTemplate::new(200).set_body_string(issuer.jwks().to_json()))
+        .mount(&server)
+        .await;
+    assert!(source.fetch().await.is_err());
+}
+
+#[tokio::test]
 async fn what_is_no_document_is_an_error() {
-    let redirect = ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:1/");
     let large = ResponseTemplate::new(200).set_body_bytes(vec![b' '; 512 * 1024 + 1]);
     for answer in [
         ResponseTemplate::new(404),
         ResponseTemplate::new(500),
-        redirect,
         large,
     ] {
         let (_server, source) = serve(answer).await;

@@ -109,6 +109,21 @@ async fn the_parameter_is_the_decoded_one() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_the_path_has_twice_owns_nothing() {
+    let issuer = TokenIssuer::new(ISSUER, SigningKey::generate_ed25519().unwrap());
+    let shown = SecureRouter::<()>::new(verifier(&issuer))
+        .route("/users/{id}", policy::owner("id"), get(async || "shown"))
+        .into_router()
+        .unwrap();
+    let world = World {
+        issuer,
+        client: TestClient::new(Router::new().nest("/teams/{id}", shown)),
+    };
+    assert_eq!(world.status("GET", "/teams/7/users/8", ADA).await, 404);
+    assert_eq!(world.status("GET", "/teams/8/users/7", ADA).await, 404);
+}
+
+#[tokio::test]
 async fn head_is_as_get_and_other_methods_tell_the_unknown_nothing() {
     let world = World::new();
     assert_eq!(world.status("HEAD", "/users/7", None).await, 401);
@@ -176,13 +191,14 @@ fn a_parameter_that_the_path_does_not_have_is_an_error_when_it_is_built() {
             "/files/{*id}",
             policy::any([policy::owner("id"), policy::owner("no")]),
             handler(),
-        );
+        )
+        .route("/teams/{id}/users/{id}", policy::owner("id"), handler());
     let listed: Vec<String> = router
         .policies()
         .map(|(p, policy)| format!("{p} {policy}"))
         .collect();
     assert_eq!(listed[0], "/users/{user} owner(id)");
     let InvalidRoutes { routes, .. } = router.into_router().unwrap_err();
-    assert_eq!(routes.len(), 2, "{routes:?}");
+    assert_eq!(routes.len(), 3, "{routes:?}");
     assert!(routes[0].to_string().contains("`id`") && routes[1].to_string().contains("`no`"));
 }
