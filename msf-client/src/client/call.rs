@@ -17,6 +17,7 @@ use msf_core::{
     deadline::Deadline,
 };
 use msf_registry::{Picked, Scheme};
+use msf_resilience::circuit_breaker::Permit;
 use tokio::time::{self, Instant};
 
 use super::{
@@ -126,11 +127,14 @@ async fn run(
     }
     target.address(&mut request)?;
     let active = target.metrics.active.track();
-    let permit = target.breaker.try_acquire()?;
+    let permit = Admitted {
+        permit: Some(target.breaker.try_acquire()?),
+        limit: &limit,
+    };
     let mut tried = Vec::new();
     let mut failed = None;
     let (error, judged) = loop {
-        let mut picked = match target.pick(&tried, limit.deadline).await {
+        let mut picked = match target.pick(&tried, &limit).await {
             Ok(picked) => picked,
             // When all were tried, what the last one did says more.
             Err(none) => break failed.unwrap_or_else(|| (none.into(), Classification::IGNORE)),
@@ -141,15 +145,16 @@ async fn run(
         let (error, unsent) = match time::timeout_at(limit.deadline.instant(), sending).await {
             Ok(Ok(response)) => {
                 let judged = Http::default().classify_head(response.status(), response.headers());
-                picked.record(&judged);
-                permit.complete(&judged);
+                let answered = clock::now();
+                picked.record_at(&judged, answered);
+                permit.complete_at(&judged, answered);
                 let in_flight = InFlight::new(picked, active);
                 let service = target.name().clone();
                 return Ok(response.map(|body| ResponseBody::new(body, service, in_flight)));
             }
             Ok(Err(Failed { error, request })) => (error, request),
             Err(_elapsed) => {
-                let judged = limit.blame();
+                let judged = limit.blame(limit.allotted);
                 picked.record(&judged);
                 break (limit.exceeded(target, progress), judged);
             }
@@ -176,8 +181,37 @@ async fn run(
             }
         }
     };
-    permit.complete(&judged);
+    permit.complete_at(&judged, clock::now());
     Err(error)
+}
+
+/// A breaker's permit, which knows what it means when the call is dropped.
+struct Admitted<'a> {
+    permit: Option<Permit>,
+    limit: &'a Limit,
+}
+
+impl Admitted<'_> {
+    fn complete_at(mut self, judged: &Classification, now: Instant) {
+        if let Some(permit) = self.permit.take() {
+            permit.complete_at(judged, now);
+        }
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        let Some(permit) = self.permit.take() else {
+            return;
+        };
+        let now = clock::now();
+        let took = now.saturating_duration_since(self.limit.started);
+        // Who hangs up at once has not waited for the callee: twenty such callers must not open the
+        // breaker for everybody. A drop after a fair time stays a cancellation, which the breaker weighs.
+        if self.limit.blame(took) == Classification::IGNORE {
+            permit.complete_at(&Classification::IGNORE, now);
+        }
+    }
 }
 
 async fn send(
@@ -208,8 +242,9 @@ const fn judge(error: &TransportError) -> Classification {
 
 /// How long the call may take, and on whose word.
 #[derive(Debug)]
-struct Limit {
-    deadline: Deadline,
+pub(super) struct Limit {
+    pub(super) deadline: Deadline,
+    pub(super) started: Instant,
     allotted: Duration,
     timeout: Duration,
     waited: Waited,
@@ -225,19 +260,22 @@ impl Limit {
         };
         Self {
             deadline,
+            started: now,
             allotted: deadline.instant().saturating_duration_since(now),
             timeout,
             waited: Waited::follow(request, now),
         }
     }
 
-    /// A callee is blamed for silence only if it had a fair part of the usual time to itself: otherwise
-    /// whoever sends short deadlines or slow bodies could open the breaker for everybody.
-    fn blame(&self) -> Classification {
+    /// What a callee's silence for so long says about it.
+    ///
+    /// It is blamed only if it had a fair part of the usual time to itself: otherwise whoever sends short
+    /// deadlines or slow bodies could open the breaker for everybody.
+    fn blame(&self, silent: Duration) -> Classification {
         let is_fair = self
             .waited
             .until()
-            .is_some_and(|waited| self.allotted.saturating_sub(waited) >= self.timeout / 2);
+            .is_some_and(|waited| silent.saturating_sub(waited) >= self.timeout / 2);
         if is_fair {
             Classification::FAILURE
         } else {

@@ -11,14 +11,18 @@ use http::{HeaderValue, Method, Request, Response, header};
 use msf_auth::BearerSource;
 use msf_core::{
     body::Body,
-    deadline::Deadline,
     name::{InstanceId, ServiceName},
 };
 use msf_registry::{Endpoints, NoEndpoints, NoEndpointsReason, Picked};
 use msf_resilience::circuit_breaker::CircuitBreaker;
 use tower_service::Service;
 
-use super::{body::ResponseBody, builder::Settings, call::Call, metrics::ServiceMetrics};
+use super::{
+    body::ResponseBody,
+    builder::Settings,
+    call::{Call, Limit},
+    metrics::ServiceMetrics,
+};
 use crate::{Error, RequestBuilder, transport::Connections};
 
 /// Calls one service. Made by [`Client::service`](crate::Client::service); clones share everything.
@@ -220,17 +224,21 @@ impl Target {
     pub(super) async fn pick(
         &self,
         tried: &[InstanceId],
-        deadline: Deadline,
+        limit: &Limit,
     ) -> Result<Picked, NoEndpoints> {
         let pick = || match tried {
-            [] => self.endpoints.pick(),
+            // The call has just begun, so its own reading of the clock is good enough.
+            [] => self.endpoints.pick_at(limit.started),
             tried => self.endpoints.pick_excluding(tried),
         };
         match pick() {
             Err(none) if none.reason == NoEndpointsReason::NotYetKnown => {
-                let wait = deadline.remaining().min(self.settings.resolve_timeout);
+                let wait = limit
+                    .deadline
+                    .remaining()
+                    .min(self.settings.resolve_timeout);
                 self.endpoints.ready(wait).await?;
-                pick()
+                self.endpoints.pick()
             }
             picked => picked,
         }

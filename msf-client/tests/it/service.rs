@@ -284,6 +284,30 @@ async fn dropping_a_call_at_any_poll_releases_everything_and_counts_once() {
     assert!((world.ended("cancelled") - (calls - completed)).abs() < 0.1);
 }
 
+/// The breaker after two calls to a silent callee that are given up after so long, of 400 ms at most.
+async fn breaker_after_hanging_up(after: Duration) -> State {
+    let callee = silent().await;
+    let world = World::with(&[callee.addr], |client| {
+        client
+            .timeout(Duration::from_millis(400))
+            .breaker(|breaker| breaker.min_calls(2))
+    })
+    .await;
+    for _ in 0..2 {
+        let call = world.payment.call(get("/"));
+        assert!(time::timeout(after, call).await.is_err(), "it was answered");
+    }
+    world.payment.breaker().state()
+}
+
+#[tokio::test]
+async fn callers_that_hang_up_at_once_do_not_open_the_breaker() {
+    let at_once = breaker_after_hanging_up(Duration::from_millis(20)).await;
+    assert_eq!(at_once, State::Closed);
+    let patient = breaker_after_hanging_up(Duration::from_millis(300)).await;
+    assert_eq!(patient, State::Open);
+}
+
 #[tokio::test]
 async fn a_dropped_probe_frees_its_permit() {
     let callee = silent().await;
