@@ -1,11 +1,11 @@
 //! What is left of a shop: nothing.
 
-use std::{fs, net::TcpStream, path::Path, thread, time::Duration};
+use std::{fs, net::TcpStream, path::Path, process::Stdio, thread, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{Shop, signal};
-use crate::process::PATIENCE;
+use crate::process::{PATIENCE, command};
 
 /// Waits until processes are gone, ports are closed and the directory is removed.
 fn assert_nothing_is_left(pids: &[u32], addrs: &[std::net::SocketAddr], data: &Path) {
@@ -57,6 +57,26 @@ fn ctrl_c_and_sigterm_leave_nothing_behind() {
         );
         assert_nothing_is_left(&pids, &addrs, &data);
     }
+}
+
+#[test]
+fn a_signal_at_any_moment_of_the_start_leaves_nothing_behind() {
+    let tmp = std::env::temp_dir().join(format!("msf-shop-test-start-{}", std::process::id()));
+    fs::create_dir_all(&tmp).unwrap();
+    for after in (0..200).step_by(8).map(Duration::from_millis) {
+        let mut child = command("shop")
+            .args(["--port", "0"])
+            .env("TMPDIR", &tmp)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(after);
+        signal(child.id(), "-INT");
+        child.wait().unwrap();
+        let left: Vec<_> = fs::read_dir(&tmp).unwrap().flatten().collect();
+        assert!(left.is_empty(), "after {after:?}: {left:?}");
+    }
+    fs::remove_dir_all(&tmp).unwrap();
 }
 
 #[test]
