@@ -1,6 +1,13 @@
 //! What is left of a shop: nothing.
 
-use std::{fs, net::TcpStream, path::Path, process::Stdio, thread, time::Duration};
+use std::{
+    fs,
+    net::TcpStream,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -127,4 +134,18 @@ fn a_killed_service_comes_back_and_says_so() {
             "{back}"
         );
     }
+}
+
+#[test]
+fn a_killed_service_comes_back_although_the_program_was_rebuilt() {
+    let tmp = std::env::temp_dir().join(format!("msf-shop-test-rebuilt-{}", std::process::id()));
+    fs::create_dir_all(&tmp).unwrap();
+    let program = tmp.join("shop");
+    fs::copy(command("shop").get_program(), &program).unwrap();
+    let shop = Shop::run(Command::new(&program), &[]);
+    fs::remove_dir_all(&tmp).unwrap();
+
+    signal(shop.processes()["payment-1"], "-KILL");
+    shop.says("payment-1 died");
+    shop.says("payment-1 is back");
 }
