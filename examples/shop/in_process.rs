@@ -1,7 +1,7 @@
 //! All services of the shop in this process: the same code, tasks instead of processes.
 //!
 //! For a debugger, and for systems where processes are dear. Nothing is started again here: a service that
-//! dies takes the process with it, or nothing.
+//! ends by itself ends the shop.
 
 use std::net::SocketAddr;
 
@@ -48,6 +48,16 @@ impl InProcess {
     pub(crate) fn ready(&self) -> Vec<Ready> {
         let services = self.services.iter();
         services.map(|(_, service)| service.ready.clone()).collect()
+    }
+
+    /// Waits until a service ends by itself, which it does only when it fails, and names it. Cancel safe.
+    pub(crate) async fn finished(&mut self) -> String {
+        let services = self.services.iter_mut();
+        service::first(services.map(|(_, service)| async {
+            service.finished().await;
+            service.ready.instance.clone()
+        }))
+        .await
     }
 
     /// Ends all services in order.

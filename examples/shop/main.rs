@@ -3,33 +3,34 @@
 //! `cargo run --example shop` starts this program, which starts itself again as each of its services
 //! ([`supervisor`]); [`service`] is the life of one of them.
 
-mod audit;
-mod cli;
-mod context;
-mod db;
-mod demo;
-mod events;
-mod gateway;
-mod identity;
-mod ids;
-mod in_process;
-mod inventory;
-mod money;
-mod order;
-mod page;
-mod paths;
-mod payment;
-mod ready;
-mod registry;
-mod run;
-mod service;
-mod settings;
-mod supervisor;
-mod terminal;
+// Visible one level up, for `unit_tests.rs`.
+pub(crate) mod audit;
+pub(crate) mod cli;
+pub(crate) mod context;
+pub(crate) mod db;
+pub(crate) mod demo;
+pub(crate) mod events;
+pub(crate) mod gateway;
+pub(crate) mod identity;
+pub(crate) mod ids;
+pub(crate) mod in_process;
+pub(crate) mod inventory;
+pub(crate) mod money;
+pub(crate) mod order;
+pub(crate) mod page;
+pub(crate) mod paths;
+pub(crate) mod payment;
+pub(crate) mod ready;
+pub(crate) mod registry;
+pub(crate) mod run;
+pub(crate) mod service;
+pub(crate) mod settings;
+pub(crate) mod supervisor;
+pub(crate) mod terminal;
 #[cfg(test)]
-mod testing;
-mod timestamp;
-mod user;
+pub(crate) mod testing;
+pub(crate) mod timestamp;
+pub(crate) mod user;
 
 use std::{
     io::{self, Write},

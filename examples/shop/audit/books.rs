@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// A database that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("{} cannot be audited", path.display())]
+#[error("{} cannot be audited: {source}", path.display())]
 pub(crate) struct AuditError {
     path: PathBuf,
     source: rusqlite::Error,

@@ -126,7 +126,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
             .with_detail("send one Idempotency-Key, new for each order"));
     };
     match key.to_str() {
-        Ok(key) if (1..=255).contains(&key.len()) => Ok(key.to_owned()),
+        Ok(key) if (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()) => {
+            Ok(key.to_owned())
+        }
         _ => Err(Problem::new(Code::BadRequest)
             .with_detail("an Idempotency-Key has 1 to 255 visible ASCII characters")),
     }

@@ -219,6 +219,9 @@ pub(crate) fn wake_all(tx: &Transaction<'_>, now: Timestamp) -> Result<usize, Db
 
 /// Orders whose next call is due, the longest waiting first, and how long until one more is.
 ///
+/// Nothing is put off for longer than [`TAKEOVER`], so what is due later was written before the clock was
+/// set back, and is due now.
+///
 /// # Errors
 ///
 /// [`DbError`].
@@ -229,9 +232,10 @@ pub(crate) fn due(
 ) -> Result<(Vec<OrderId>, Option<Duration>), DbError> {
     let due = tx
         .prepare_cached(
-            "SELECT id FROM orders WHERE next_attempt_at <= ?1 ORDER BY next_attempt_at LIMIT ?2",
+            "SELECT id FROM orders WHERE next_attempt_at <= ?1 OR next_attempt_at > ?3
+             ORDER BY next_attempt_at LIMIT ?2",
         )?
-        .query_map((now, limit), |row| row.get(0))?
+        .query_map((now, limit, now.after(TAKEOVER)), |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     let next: Option<Timestamp> = tx
         .prepare_cached("SELECT min(next_attempt_at) FROM orders WHERE next_attempt_at > ?1")?
@@ -350,5 +354,42 @@ impl FromSql for State {
     }
 }
 
-/// When another replica takes an order up whose step was begun here: longer than a call may take.
+/// When another replica takes an order up whose step was begun here: longer than a call may take, and than the
+/// waits between calls.
 const TAKEOVER: Duration = Duration::from_secs(6);
+
+#[cfg(test)]
+mod tests {
+    use msf_core::clock::WallClock;
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::inventory::domain::Line;
+
+    #[test]
+    fn an_order_is_due_when_the_clock_was_set_back() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for migration in MIGRATIONS {
+            connection.execute_batch(migration).unwrap();
+        }
+        let tx = connection.transaction().unwrap();
+        let new = NewOrder {
+            customer_id: UserId::try_from(1).unwrap(),
+            lines: vec![Line {
+                product_id: 1.try_into().unwrap(),
+                quantity: 1,
+            }],
+            payment_method: "card".to_owned(),
+            sealed_card: Vec::new(),
+            idempotency_key: "key".to_owned(),
+            fingerprint: Vec::new(),
+        };
+        let back = Timestamp::now(WallClock::system());
+        let before = back.after(Duration::from_secs(3_600));
+        create(&tx, &new, before).unwrap();
+
+        assert_eq!(due(&tx, before, 9).unwrap(), (vec![], Some(TAKEOVER)));
+        let (orders, _) = due(&tx, back, 9).unwrap();
+        assert_eq!(orders.len(), 1);
+    }
+}

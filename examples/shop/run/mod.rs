@@ -12,7 +12,12 @@ use msf_core::{
     BoxError, clock, task,
     telemetry::{LogConfig, Telemetry, TelemetrySetup},
 };
-use tokio::{runtime, select, sync::mpsc, time::Instant};
+use tokio::{
+    runtime::{self, Runtime},
+    select,
+    sync::mpsc,
+    time::Instant,
+};
 
 use crate::{
     cli::{Mode, RunOptions},
@@ -50,44 +55,60 @@ enum End {
     Drained,
     /// A second signal came before the drain was done.
     Forced,
-    /// The demo showed something else than it should.
+    /// The demo showed something else than it should, or a service failed that nobody starts again.
     NotAsTold,
 }
 
 fn run_in(options: &RunOptions, began: Instant) -> Result<End, BoxError> {
-    let data = match &options.data {
-        Some(path) => DataDir::open(path)?,
-        None => DataDir::temporary()?,
-    };
-    let outcome = run_on(&data, options, began);
-    data.remove_if_temporary();
-    outcome
-}
-
-fn run_on(data: &DataDir, options: &RunOptions, began: Instant) -> Result<End, BoxError> {
-    let _lock = data.lock()?;
-    let _telemetry = telemetry(data)?;
-    keys::publish(data)?;
     let mut builder = match options.mode {
         Mode::InProcess => runtime::Builder::new_multi_thread(),
         // It waits for processes and does nothing else.
         Mode::Demo | Mode::Processes => runtime::Builder::new_current_thread(),
     };
     let runtime = builder.enable_all().build()?;
-    // Dropping the runtime kills the processes that are left, before their data is removed.
-    runtime.block_on(live(data, options, began))
+    // Listened for before anything is made: a signal during the start must not leave half of it.
+    let signals = {
+        let _runtime = runtime.enter();
+        Signals::listen()?
+    };
+    let data = match &options.data {
+        Some(path) => DataDir::open(path)?,
+        None => DataDir::temporary()?,
+    };
+    let outcome = run_on(&data, options, began, runtime, signals);
+    data.remove_if_temporary();
+    outcome
 }
 
-async fn live(data: &DataDir, options: &RunOptions, began: Instant) -> Result<End, BoxError> {
+fn run_on(
+    data: &DataDir,
+    options: &RunOptions,
+    began: Instant,
+    runtime: Runtime,
+    signals: Signals,
+) -> Result<End, BoxError> {
+    let _lock = data.lock()?;
+    let _telemetry = telemetry(data)?;
+    keys::publish(data)?;
+    let outcome = runtime.block_on(live(data, options, began, signals));
+    // Kills the processes that are left, before others may use their data.
+    drop(runtime);
+    outcome
+}
+
+async fn live(
+    data: &DataDir,
+    options: &RunOptions,
+    began: Instant,
+    mut signals: Signals,
+) -> Result<End, BoxError> {
     let terminal = Terminal::new(began);
-    // Listened for before anything is started: a signal during the start must not leave half of it.
-    let mut signals = Signals::listen()?;
     let _follower = options.verbose.then(|| {
         let follower = Follower::new(&data.logs());
         task::spawn("logs", follower.run(data.logs(), terminal))
     });
     let (events_sent, mut events) = mpsc::unbounded_channel();
-    let shop = select! {
+    let mut shop = select! {
         biased;
         () = signals.next() => return Ok(End::Drained),
         shop = Shop::start(data, options, &events_sent) => shop?,
@@ -101,6 +122,7 @@ async fn live(data: &DataDir, options: &RunOptions, began: Instant) -> Result<En
     });
     let gateway = terminal::gateway(&shop.ready()).filter(|_| options.mode == Mode::Demo);
     let mut demo = gateway.map(|gateway| Demo::new(gateway, terminal));
+    let mut failed = None;
     {
         let mut story = pin!(shop.story(demo.as_mut()));
         loop {
@@ -108,9 +130,15 @@ async fn live(data: &DataDir, options: &RunOptions, began: Instant) -> Result<En
                 biased;
                 () = signals.next() => break,
                 Some(event) = events.recv() => terminal.change(event),
-                () = &mut story => break,
+                end = &mut story => {
+                    failed = end.err();
+                    break;
+                }
             }
         }
+    }
+    if let Some(failure) = &failed {
+        terminal.change(failure);
     }
     terminal.change("ending; ctrl-c again ends it at once");
     select! {
@@ -127,7 +155,7 @@ async fn live(data: &DataDir, options: &RunOptions, began: Instant) -> Result<En
         demo.check_books(data.path());
         demo.end()
     });
-    Ok(if as_told {
+    Ok(if as_told && failed.is_none() {
         End::Drained
     } else {
         End::NotAsTold
@@ -146,7 +174,7 @@ impl Shop {
         options: &RunOptions,
         events: &mpsc::UnboundedSender<Event>,
     ) -> Result<Self, BoxError> {
-        let port = free_port(options.port);
+        let port = free_port(options.port)?;
         Ok(match options.mode {
             Mode::InProcess => Self::Tasks(InProcess::start(data, port).await?),
             Mode::Demo | Mode::Processes => {
@@ -162,11 +190,15 @@ impl Shop {
         }
     }
 
-    /// Plays the demo if there is one; otherwise goes on for ever.
-    async fn story(&self, demo: Option<&mut Demo>) {
+    /// Plays the demo if there is one; otherwise goes on until a service fails that nobody starts again.
+    async fn story(&mut self, demo: Option<&mut Demo>) -> Result<(), Failed> {
         match (self, demo) {
-            (Self::Processes(shop), Some(demo)) => demo.play(shop).await,
-            _ => std::future::pending().await,
+            (Self::Processes(shop), Some(demo)) => {
+                demo.play(shop).await;
+                Ok(())
+            }
+            (Self::Processes(_), None) => std::future::pending().await,
+            (Self::Tasks(shop), _) => Err(Failed(shop.finished().await)),
         }
     }
 
@@ -178,12 +210,30 @@ impl Shop {
     }
 }
 
+/// A service that has ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} has ended by itself; its log says why")]
+struct Failed(String);
+
 /// The port itself, or 0, which is any free one, if somebody listens there.
-fn free_port(port: u16) -> u16 {
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-        Ok(_closed_again) => port,
-        Err(_busy) => 0,
+fn free_port(port: u16) -> Result<u16, PortError> {
+    instead_of(port, TcpListener::bind((Ipv4Addr::LOCALHOST, port)))
+}
+
+fn instead_of<T>(port: u16, tried: io::Result<T>) -> Result<u16, PortError> {
+    match tried {
+        Ok(_closed_again) => Ok(port),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(0),
+        Err(source) => Err(PortError { port, source }),
     }
+}
+
+/// A port that is not busy but forbidden, such as one below 1024.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on port {port}: {source}")]
+struct PortError {
+    port: u16,
+    source: io::Error,
 }
 
 /// The log of the shop itself is a file like those of its services: the terminal is for people.
@@ -200,3 +250,19 @@ fn telemetry(data: &DataDir) -> Result<Telemetry, BoxError> {
 
 /// What shells report for a program that ctrl-c has ended.
 const FORCED: u8 = 130;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_busy_port_is_replaced() {
+        let refused = |kind: io::ErrorKind| Err::<(), _>(kind.into());
+        assert_eq!(instead_of(80, Ok(())).unwrap(), 80);
+        let busy = instead_of(80, refused(io::ErrorKind::AddrInUse));
+        assert_eq!(busy.unwrap(), 0);
+        let error = instead_of(80, refused(io::ErrorKind::PermissionDenied));
+        let error = error.unwrap_err().to_string();
+        assert_eq!(error, "cannot listen on port 80: permission denied");
+    }
+}

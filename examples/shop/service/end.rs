@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 pub(crate) enum End {
     /// The shop said so.
     Asked,
-    /// Its server failed.
+    /// Its server failed, or its work in the background.
     Failed,
     /// The shop is gone without a word.
     Orphaned,

@@ -16,7 +16,11 @@ use msf_core::{
 use tokio::{runtime, select, time::Instant};
 
 use self::end::{End, Ending};
-pub(crate) use self::{end::STOP, running::Service, wiring::start};
+pub(crate) use self::{
+    end::STOP,
+    running::{Service, first},
+    wiring::start,
+};
 use crate::settings::{ServiceSettings, WORKERS};
 
 /// Runs one service until the shop tells it to end or dies.
@@ -61,7 +65,7 @@ async fn serve(
             let end = select! {
                 biased;
                 end = ending.next() => end,
-                // A server ends by itself only when it fails; the shop then starts it again.
+                // Which it does only when it fails; the shop then starts it again.
                 () = service.finished() => End::Failed,
             };
             tracing::info!(?end, "ending");
@@ -70,10 +74,14 @@ async fn serve(
         }
         Err(end) => end,
     };
-    if end == End::Orphaned {
-        presence.leave_orphaned();
+    match end {
+        End::Asked | End::Signal => Ok(()),
+        End::Failed => Err("the server, or its work in the background, ended by itself".into()),
+        End::Orphaned => {
+            presence.leave_orphaned();
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 /// Logs go to standard error, since standard output is for the line that says ready.

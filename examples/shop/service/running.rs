@@ -1,11 +1,14 @@
 //! A service that serves.
 
-use std::net::SocketAddr;
+use std::{future::poll_fn, net::SocketAddr, task::Poll};
 
 use msf_core::{BoxError, host::RunningHost, task::Task};
 use msf_gateway::RunningGateway;
 use msf_registry::{Registration, health::HealthChecks};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    select,
+    time::{Instant, timeout},
+};
 
 use crate::{
     ready::{Event, Ready},
@@ -19,7 +22,7 @@ pub(crate) struct Service {
     server: Server,
     registration: Option<Registration>,
     /// Dropped after the last request.
-    _background: Background,
+    background: Background,
 }
 
 /// What serves.
@@ -32,7 +35,7 @@ pub(super) enum Server {
 pub(super) enum Background {
     Checks { _checks: HealthChecks },
     None,
-    Tasks { _tasks: Vec<Task<()>> },
+    Tasks(Vec<Task<()>>),
 }
 
 impl Server {
@@ -42,6 +45,32 @@ impl Server {
             Self::Host(host) => host.addr(),
         }
     }
+
+    async fn finished(&mut self) {
+        match self {
+            Self::Gateway(gateway) => gateway.finished().await,
+            Self::Host(host) => host.finished().await,
+        }
+    }
+}
+
+impl Background {
+    async fn finished(&mut self) {
+        match self {
+            Self::Checks { .. } | Self::None => std::future::pending().await,
+            Self::Tasks(tasks) => first(tasks.iter_mut().map(Task::finished)).await,
+        }
+    }
+}
+
+/// Waits for the first of some futures, for ever if there are none.
+pub(crate) async fn first<T>(futures: impl IntoIterator<Item = impl Future<Output = T>>) -> T {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    poll_fn(|cx| {
+        let mut polled = futures.iter_mut().map(|future| future.as_mut().poll(cx));
+        polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
+    })
+    .await
 }
 
 impl Service {
@@ -65,7 +94,7 @@ impl Service {
             ready,
             server,
             registration,
-            _background: background,
+            background,
         }
     }
 
@@ -75,12 +104,12 @@ impl Service {
         self
     }
 
-    /// Waits until the server ends by itself, which it does only when it fails. Cancel safe.
+    /// Waits until the server or its work in the background ends by itself, which either does only when it
+    /// fails. Cancel safe.
     pub(crate) async fn finished(&mut self) {
-        match &mut self.server {
-            Server::Gateway(gateway) => gateway.finished().await,
-            // Its failure is seen when it is stopped.
-            Server::Host(_) => std::future::pending().await,
+        select! {
+            () = self.server.finished() => {}
+            () = self.background.finished() => {}
         }
     }
 
@@ -98,5 +127,64 @@ impl Service {
             Server::Host(host) => host.stop().await?,
         };
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, time::Duration};
+
+    use msf_core::{clock, server::Phase, task};
+
+    use super::{super::wiring, *};
+    use crate::{paths::DataDir, settings::Slot};
+
+    async fn service(background: Task<()>) -> Service {
+        let settings = ServiceSettings {
+            slot: Slot::all().remove(0),
+            data: DataDir::joined(std::env::temp_dir(), false),
+            port: 0,
+            registry: None,
+        };
+        let host = wiring::host(&settings).start().await.unwrap();
+        let background = Background::Tasks(vec![background]);
+        Service::new(
+            &settings,
+            clock::now(),
+            Server::Host(host),
+            None,
+            background,
+        )
+    }
+
+    async fn is_over(service: &mut Service, within: Duration) -> bool {
+        timeout(within, service.finished()).await.is_ok()
+    }
+
+    const MOMENT: Duration = Duration::from_millis(50);
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn a_service_is_over_when_its_server_is() {
+        let mut service = service(task::spawn("work", pending())).await;
+        assert!(!is_over(&mut service, MOMENT).await);
+        let Server::Host(host) = &service.server else {
+            unreachable!("it was made of a host");
+        };
+        host.drain().advance(Phase::Cut);
+        assert!(is_over(&mut service, PATIENCE).await);
+    }
+
+    #[tokio::test]
+    async fn a_service_is_over_when_its_work_is() {
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let work = task::spawn("work", async move {
+            let _ended = ended.await;
+        });
+        let mut service = service(work).await;
+        assert!(!is_over(&mut service, MOMENT).await);
+        drop(end);
+        assert!(is_over(&mut service, PATIENCE).await);
+        service.stop().await.unwrap();
     }
 }

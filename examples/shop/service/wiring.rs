@@ -46,9 +46,7 @@ pub(crate) async fn start(settings: &ServiceSettings, began: Instant) -> Result<
             let host = checks.fold(host, ServiceHostBuilder::health_check);
             let host = host.router(parts.router).start().await?;
             let registration = register(&registry, settings, host.addr()).await?;
-            let background = Background::Tasks {
-                _tasks: parts.background,
-            };
+            let background = Background::Tasks(parts.background);
             let server = Server::Host(host);
             Ok(Service::new(
                 settings,
@@ -84,7 +82,7 @@ async fn gateway(settings: &ServiceSettings, began: Instant) -> Result<Service, 
     })
 }
 
-fn host(settings: &ServiceSettings) -> ServiceHostBuilder {
+pub(super) fn host(settings: &ServiceSettings) -> ServiceHostBuilder {
     let mut config = HostConfig::default();
     config.server.bind = format!("127.0.0.1:{}", settings.port);
     config.drain.timeout = DRAIN_MAX;

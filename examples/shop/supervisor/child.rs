@@ -2,6 +2,7 @@
 
 use std::{
     env, io,
+    path::PathBuf,
     process::{ExitStatus, Stdio},
 };
 
@@ -47,7 +48,7 @@ impl Child {
     /// Starts the process of a service.
     pub(super) fn spawn(settings: &ServiceSettings) -> io::Result<Self> {
         let log = log::open(&settings.data.log(settings.slot.instance.as_str()))?;
-        let mut command = Command::new(env::current_exe()?);
+        let mut command = Command::new(program()?);
         command
             .args(settings.to_args())
             .stdin(Stdio::piped())
@@ -113,6 +114,16 @@ impl Child {
         let _reaped = self.process.wait().await;
         false
     }
+}
+
+/// This program, also when its file was replaced or removed since it was started, as a build does.
+fn program() -> io::Result<PathBuf> {
+    let file = env::current_exe()?;
+    if cfg!(target_os = "linux") && !file.exists() {
+        // The system keeps what is being run.
+        return Ok("/proc/self/exe".into());
+    }
+    Ok(file)
 }
 
 /// Beyond the requests in flight: leaving the registry, closing databases.

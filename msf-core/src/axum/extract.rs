@@ -1,7 +1,7 @@
 //! Extractors that fail with a problem.
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Request, rejection},
+    extract::{FromRequest, FromRequestParts, Request, path::ErrorKind, rejection},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -78,7 +78,7 @@ where
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(rejection::PathRejection::FailedToDeserializePathParams(error)) => {
-                Err(Problem::new(Code::BadRequest).with_detail(error.body_text()))
+                Err(Problem::new(Code::BadRequest).with_detail(about_path(error.into_kind())))
             }
             // The route was set up wrong, which is not the caller's concern.
             Err(error) => Err(Problem::new(Code::Internal).with_source(error)),
@@ -98,6 +98,19 @@ where
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
             Err(error) => Err(Problem::new(Code::BadRequest).with_detail(error.body_text())),
         }
+    }
+}
+
+/// What is wrong with a path, for those who do not know which type the handler reads it into.
+fn about_path(error: ErrorKind) -> String {
+    match error {
+        ErrorKind::ParseErrorAtKey { value, .. }
+        | ErrorKind::ParseErrorAtIndex { value, .. }
+        | ErrorKind::ParseError { value, .. } => {
+            format!("`{value}` in the path is not of the expected form")
+        }
+        ErrorKind::DeserializeError { message, .. } | ErrorKind::Message(message) => message,
+        other => other.to_string(),
     }
 }
 
@@ -219,9 +232,12 @@ mod tests {
             assert_problem!(response, Code::BadRequest);
         }
         let good = r#"{"items":[]}"#;
-        assert_problem!(
-            post_raw("/orders/x?limit=3", "application/json", good).await,
-            Code::BadRequest
+        let wrong_path = post_raw("/orders/x?limit=3", "application/json", good).await;
+        let problem = assert_problem!(wrong_path, Code::BadRequest);
+        // It does not tell which type of which language the handler reads.
+        assert_eq!(
+            problem.detail.as_deref(),
+            Some("`x` in the path is not of the expected form")
         );
         assert_problem!(
             post_raw("/orders/7?limit=999", "application/json", good).await,

@@ -83,14 +83,12 @@ async fn serve(
         Err(HostError::Stopped) => return Ok(End::Drained),
         started => started?,
     };
-    let mut serving = running.serving.take();
     let signal = select! {
         biased;
         signal = signals.next() => signal,
         // The server ends by itself only when it fails.
-        _ended = until_finished(&mut serving) => "none: the server ended",
+        () = running.finished() => "none: the server ended",
     };
-    running.serving = serving;
     tracing::info!(
         target: TARGET,
         signal,
@@ -233,7 +231,7 @@ async fn follow_plan(drain: &Drain, running: &mut RunningHost) {
     }
 }
 
-async fn until_finished<T>(task: &mut Option<task::Task<T>>) {
+pub(super) async fn until_finished<T>(task: &mut Option<task::Task<T>>) {
     match task {
         Some(task) => task.finished().await,
         None => std::future::pending().await,

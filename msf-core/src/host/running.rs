@@ -54,6 +54,16 @@ impl RunningHost {
         self.server.drain()
     }
 
+    /// Waits until the server ends by itself, which it does only when it fails; [`stop`](Self::stop) then
+    /// tells why.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it changes nothing.
+    pub async fn finished(&mut self) {
+        run::until_finished(&mut self.serving).await;
+    }
+
     /// Ends it as SIGTERM would: readiness, hooks, drain.
     ///
     /// # Errors

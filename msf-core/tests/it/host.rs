@@ -18,7 +18,7 @@ use msf_core::{
     health::Status,
     host::{HostConfig, HostError, RunningHost, ServiceHost, ServiceHostBuilder},
     route::MatchedRoute,
-    server::Body,
+    server::{Body, Phase},
     task,
 };
 use tokio::{
@@ -389,6 +389,24 @@ async fn a_stop_finishes_what_runs_and_cuts_what_does_not_end() {
             .unwrap()
             .map_or(true, |text| text.is_empty())
     );
+}
+
+#[tokio::test]
+async fn a_server_that_has_ended_is_noticed() {
+    for workers in [0, 2] {
+        let mut config = config();
+        config.server.workers = workers;
+        let mut running = started(builder().config(config)).await;
+        let still_serving = timeout(Duration::from_millis(50), running.finished()).await;
+        assert!(still_serving.is_err());
+        assert_eq!(ask(&running, "/livez").await.status, 200);
+
+        running.drain().advance(Phase::Cut);
+        timeout(PATIENCE, running.finished()).await.unwrap();
+        // Asked again it still is over, and the outcome is not lost.
+        timeout(PATIENCE, running.finished()).await.unwrap();
+        assert_eq!(running.stop().await.unwrap().cut, 0);
+    }
 }
 
 #[tokio::test]

@@ -109,6 +109,17 @@ async fn the_same_key_is_the_same_order_for_one_customer() {
 }
 
 #[tokio::test]
+async fn a_key_is_visible_ascii_of_some_length() {
+    let shop = shop().await;
+    for key in ["a b", "a\tb", &"k".repeat(256)] {
+        let refused = shop.order(key, basket(1, 1, "tok_visa")).await;
+        assert_problem!(refused, Code::BadRequest);
+    }
+    let longest = shop.order(&"~".repeat(255), basket(1, 1, "tok_visa")).await;
+    assert_eq!(longest.status(), 201);
+}
+
+#[tokio::test]
 async fn a_declined_card_and_an_empty_shelf_are_told_and_undone() {
     let shop = shop().await;
     for _copy in 0..2 {

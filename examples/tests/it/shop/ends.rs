@@ -1,11 +1,18 @@
 //! What is left of a shop: nothing.
 
-use std::{fs, net::TcpStream, path::Path, thread, time::Duration};
+use std::{
+    fs,
+    net::TcpStream,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::{Shop, signal};
-use crate::process::PATIENCE;
+use crate::process::{PATIENCE, command};
 
 /// Waits until processes are gone, ports are closed and the directory is removed.
 fn assert_nothing_is_left(pids: &[u32], addrs: &[std::net::SocketAddr], data: &Path) {
@@ -60,6 +67,26 @@ fn ctrl_c_and_sigterm_leave_nothing_behind() {
 }
 
 #[test]
+fn a_signal_at_any_moment_of_the_start_leaves_nothing_behind() {
+    let tmp = std::env::temp_dir().join(format!("msf-shop-test-start-{}", std::process::id()));
+    fs::create_dir_all(&tmp).unwrap();
+    for after in (0..200).step_by(8).map(Duration::from_millis) {
+        let mut child = command("shop")
+            .args(["--port", "0"])
+            .env("TMPDIR", &tmp)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(after);
+        signal(child.id(), "-INT");
+        child.wait().unwrap();
+        let left: Vec<_> = fs::read_dir(&tmp).unwrap().flatten().collect();
+        assert!(left.is_empty(), "after {after:?}: {left:?}");
+    }
+    fs::remove_dir_all(&tmp).unwrap();
+}
+
+#[test]
 fn a_killed_shop_leaves_nothing_behind() {
     let mut shop = Shop::start(&[]);
     let pids: Vec<_> = shop.processes().into_values().collect();
@@ -107,4 +134,18 @@ fn a_killed_service_comes_back_and_says_so() {
             "{back}"
         );
     }
+}
+
+#[test]
+fn a_killed_service_comes_back_although_the_program_was_rebuilt() {
+    let tmp = std::env::temp_dir().join(format!("msf-shop-test-rebuilt-{}", std::process::id()));
+    fs::create_dir_all(&tmp).unwrap();
+    let program = tmp.join("shop");
+    fs::copy(command("shop").get_program(), &program).unwrap();
+    let shop = Shop::run(Command::new(&program), &[]);
+    fs::remove_dir_all(&tmp).unwrap();
+
+    signal(shop.processes()["payment-1"], "-KILL");
+    shop.says("payment-1 died");
+    shop.says("payment-1 is back");
 }

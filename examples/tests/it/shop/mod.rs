@@ -36,7 +36,11 @@ struct Shop {
 impl Shop {
     /// Starts a shop on a free port and waits until it is ready.
     fn start(args: &[&str]) -> Self {
-        let mut child = command("shop")
+        Self::run(command("shop"), args)
+    }
+
+    fn run(mut program: Command, args: &[&str]) -> Self {
+        let mut child = program
             .args(["--port", "0"])
             .args(args)
             .stdout(Stdio::piped())
@@ -76,11 +80,17 @@ impl Shop {
 
     /// Waits for a line that holds `part`.
     fn says(&self, part: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let line = self.line();
             if line.contains(part) {
                 return line;
             }
+            // A shop in trouble talks for ever.
+            assert!(
+                Instant::now() < deadline,
+                "it says {line:?} and not {part:?}"
+            );
         }
     }
 

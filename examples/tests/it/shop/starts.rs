@@ -87,10 +87,9 @@ fn a_service_that_cannot_start_is_named_with_its_last_words() {
     fs::remove_dir_all(&data).unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(
-        error.contains("payment-1 ended while it started"),
-        "{error}"
-    );
+    // Which of the two fails first is chance.
+    assert!(error.starts_with("error: payment-"), "{error}");
+    assert!(error.contains("ended while it started"), "{error}");
     assert!(error.contains("payments.db"), "{error}");
 }
 
