@@ -78,7 +78,8 @@ fn a_signal_at_any_moment_of_the_start_leaves_nothing_behind() {
             .spawn()
             .unwrap();
         thread::sleep(after);
-        signal(child.id(), "-INT");
+        // Not -INT, which shells let programs in the background ignore until these ask for it.
+        signal(child.id(), "-TERM");
         child.wait().unwrap();
         let left: Vec<_> = fs::read_dir(&tmp).unwrap().flatten().collect();
         assert!(left.is_empty(), "after {after:?}: {left:?}");
