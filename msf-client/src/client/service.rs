@@ -117,7 +117,7 @@ impl ServiceClient {
     /// Sends a whole request, as [`Service::call`] does, without `&mut`.
     ///
     /// The request's path is sent as it is; its `Host` becomes the service's name. Its deadline is the
-    /// earlier of the [`Deadline`] in its extensions and the timeout, and ends with the head
+    /// earlier of the [`Deadline`](msf_core::deadline::Deadline) in its extensions and the timeout, and ends with the head
     /// of the answer.
     ///
     /// # Errors
