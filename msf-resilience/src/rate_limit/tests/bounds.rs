@@ -112,7 +112,9 @@ fn threads_that_bring_new_keys_stay_within_the_bound() {
             });
         }
     });
-    assert!((600..=604).contains(&limiter.keys()), "{}", limiter.keys());
+    // Two threads that bring the same key make room for it twice, so each may leave one place empty; and each
+    // may go above the bound by one while all keys are on the move.
+    assert!((596..=604).contains(&limiter.keys()), "{}", limiter.keys());
 }
 
 #[test]
