@@ -3,10 +3,26 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderValue, header};
+use serde::Deserialize;
 
 /// Entries of a page when the caller does not say, and at most.
 const LIMIT: u32 = 20;
 const LIMIT_MAX: u32 = 100;
+
+/// Which page is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Query {
+    after: Option<i64>,
+    limit: Option<u32>,
+}
+
+impl Query {
+    /// The id after which the page begins, and how many entries it has.
+    pub(crate) fn bounds(&self) -> (i64, u32) {
+        (self.after.unwrap_or(0), limit(self.limit))
+    }
+}
 
 /// How many entries are answered: what was asked for, within the bounds.
 pub(crate) fn limit(asked: Option<u32>) -> u32 {

@@ -23,6 +23,7 @@ use std::{
     time::Duration,
 };
 
+use msf_core::health::Check;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{
     mpsc::{self, error::SendTimeoutError},
@@ -102,12 +103,16 @@ impl Db {
         self.run(TransactionBehavior::Deferred, work).await
     }
 
-    /// Whether the file can be read now, for a health check.
-    ///
-    /// # Errors
-    ///
-    /// [`DbError`] when it cannot.
-    pub(crate) async fn ping(&self) -> Result<(), DbError> {
+    /// Whether the file can be read, as a health check.
+    pub(crate) fn check(&self) -> Check {
+        let db = self.clone();
+        Check::new("database", move || {
+            let db = db.clone();
+            async move { db.ping().await }
+        })
+    }
+
+    async fn ping(&self) -> Result<(), DbError> {
         self.read(|tx| Ok(tx.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?))
             .await
     }

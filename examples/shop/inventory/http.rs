@@ -56,19 +56,11 @@ pub(super) fn router(app: App, verifier: Verifier) -> Result<Router, InvalidRout
         .with_state(app))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListQuery {
-    after: Option<i64>,
-    limit: Option<u32>,
-}
-
 async fn list(
     State(app): State<App>,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<page::Query>,
 ) -> Result<(HeaderMap, Json<Vec<Product>>), Problem> {
-    let limit = page::limit(query.limit);
-    let after = query.after.unwrap_or(0);
+    let (after, limit) = query.bounds();
     let products = app
         .db
         .read(move |tx| store::products(tx, after, limit))

@@ -8,8 +8,6 @@ pub(crate) mod store;
 mod tests;
 pub(crate) mod wire;
 
-use msf_core::health::Check;
-
 use crate::{
     context::{Context, OpenError, Parts},
     db::Db,
@@ -38,10 +36,7 @@ pub(crate) async fn open(ctx: &Context) -> Result<Parts, OpenError> {
     };
     Ok(Parts {
         router: http::router(app, verifier).map_err(OpenError::because("the routes are wrong"))?,
-        checks: vec![Check::new("database", move || {
-            let db = db.clone();
-            async move { db.ping().await }
-        })],
+        checks: vec![db.check()],
         background: Vec::new(),
     })
 }

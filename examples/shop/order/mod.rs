@@ -18,7 +18,7 @@ mod waiters;
 use std::{sync::Arc, time::Duration};
 
 use msf_auth::TokenIssuer;
-use msf_core::{clock::WallClock, health::Check, task};
+use msf_core::{clock::WallClock, task};
 
 use self::{
     dispatch::{Dispatcher, Hints},
@@ -66,10 +66,7 @@ pub(crate) async fn open(ctx: &Context) -> Result<Parts, OpenError> {
     Ok(Parts {
         router: http::router(orders, verifier)
             .map_err(OpenError::because("the routes are wrong"))?,
-        checks: vec![Check::new("database", move || {
-            let db = db.clone();
-            async move { db.ping().await }
-        })],
+        checks: vec![db.check()],
         background: vec![task::spawn("saga", dispatcher.run())],
     })
 }

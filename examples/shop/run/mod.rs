@@ -9,7 +9,9 @@ use std::{
 };
 
 use msf_core::{
-    BoxError, clock, task,
+    BoxError, clock,
+    host::Signals,
+    task,
     telemetry::{LogConfig, Telemetry, TelemetrySetup},
 };
 use tokio::{
@@ -31,10 +33,8 @@ use crate::{
 
 mod follow;
 mod keys;
-mod signals;
 
 use follow::Follower;
-use signals::Signals;
 
 /// Runs a shop to its end.
 pub(crate) fn run(options: &RunOptions) -> ExitCode {
@@ -110,7 +110,7 @@ async fn live(
     let (events_sent, mut events) = mpsc::unbounded_channel();
     let mut shop = select! {
         biased;
-        () = signals.next() => return Ok(End::Drained),
+        _name = signals.next() => return Ok(End::Drained),
         shop = Shop::start(data, options, &events_sent) => shop?,
     };
     terminal.welcome(Welcome {
@@ -128,7 +128,7 @@ async fn live(
         loop {
             select! {
                 biased;
-                () = signals.next() => break,
+                _name = signals.next() => break,
                 Some(event) = events.recv() => terminal.change(event),
                 end = &mut story => {
                     failed = end.err();
@@ -143,7 +143,7 @@ async fn live(
     terminal.change("ending; ctrl-c again ends it at once");
     select! {
         biased;
-        () = signals.next() => return Ok(End::Forced),
+        _name = signals.next() => return Ok(End::Forced),
         () = shop.stop() => {}
     }
     // What was said on the way out.

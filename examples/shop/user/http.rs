@@ -176,19 +176,11 @@ impl App {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListQuery {
-    after: Option<i64>,
-    limit: Option<u32>,
-}
-
 async fn list(
     State(app): State<App>,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<page::Query>,
 ) -> Result<(HeaderMap, Json<Vec<Profile>>), Problem> {
-    let limit = page::limit(query.limit);
-    let after = query.after.unwrap_or(0);
+    let (after, limit) = query.bounds();
     let users = app
         .login
         .db

@@ -11,7 +11,6 @@ mod tests;
 use std::hash::Hash;
 
 use msf_auth::{PasswordConfig, Passwords, TokenIssuer};
-use msf_core::health::Check;
 use msf_resilience::rate_limit::{Quota, RateLimiter};
 
 use crate::{
@@ -50,10 +49,7 @@ pub(crate) async fn open(ctx: &Context) -> Result<Parts, OpenError> {
     };
     Ok(Parts {
         router: http::router(app, verifier).map_err(OpenError::because("the routes are wrong"))?,
-        checks: vec![Check::new("database", move || {
-            let db = db.clone();
-            async move { db.ping().await }
-        })],
+        checks: vec![db.check()],
         background: Vec::new(),
     })
 }

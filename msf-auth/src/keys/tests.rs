@@ -1,3 +1,5 @@
+//! Keys: what is read, what is refused, and what is printed again.
+
 use msf_core::config::Secret;
 use proptest::{
     collection,

@@ -1,3 +1,5 @@
+//! Policies against the laws that any reader expects of them.
+
 use std::sync::Arc;
 
 use proptest::{

@@ -103,4 +103,5 @@ pub use self::{
     error::HostError,
     hooks::HostInfo,
     running::RunningHost,
+    signals::Signals,
 };

@@ -1,3 +1,5 @@
+//! Paths: what has one spelling, and what is refused.
+
 use proptest::prelude::*;
 
 use super::{CanonicalPath, InvalidPath};

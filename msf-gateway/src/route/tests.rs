@@ -1,3 +1,5 @@
+//! The route table against a search that looks at every route.
+
 use http::Method;
 use proptest::prelude::*;
 
