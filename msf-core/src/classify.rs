@@ -13,6 +13,7 @@
 //! | 429 | `Ignore` | throttled, `Retry-After` |
 //! | 501 | `Success` | the callee works; it lacks the method |
 //! | other 5xx | `Failure` | `Retry-After`; throttled for 503 that has one |
+//! | a problem made in this process whose code [is a refusal](Code::is_refusal) | `Ignore` | refused, `Retry-After` |
 //! | error | `Failure` | |
 //!
 //! ```
@@ -46,7 +47,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use crate::clock::WallClock;
+use crate::{clock::WallClock, problem::Code};
 
 /// What an outcome says about the callee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +72,10 @@ pub struct Hint {
     pub retry_after: Option<Duration>,
     /// Whether the callee said that it is called too much.
     pub throttled: bool,
+    /// Whether the call was refused before it was made, by a layer between the caller and the callee.
+    ///
+    /// Such a refusal is worth neither a retry nor a count: see [`Code::is_refusal`].
+    pub refused: bool,
 }
 
 /// A verdict with its hint.
@@ -116,6 +121,7 @@ impl Classification {
             hint: Hint {
                 retry_after: None,
                 throttled: false,
+                refused: false,
             },
         }
     }
@@ -131,6 +137,13 @@ impl Classification {
     #[must_use]
     pub const fn throttled(mut self, throttled: bool) -> Self {
         self.hint.throttled = throttled;
+        self
+    }
+
+    /// Says whether the call was refused before it was made.
+    #[must_use]
+    pub const fn refused(mut self, refused: bool) -> Self {
+        self.hint.refused = refused;
         self
     }
 }
@@ -176,7 +189,12 @@ impl Http {
 impl<B, Err> Classify<Response<B>, Err> for Http {
     fn classify(&self, outcome: Result<&Response<B>, &Err>) -> Classification {
         match outcome {
-            Ok(response) => self.classify_head(response.status(), response.headers()),
+            Ok(response) => match response.extensions().get::<Code>() {
+                Some(code) if code.is_refusal() => Classification::IGNORE
+                    .retry_after(self.retry_after(response.headers()))
+                    .refused(true),
+                _ => self.classify_head(response.status(), response.headers()),
+            },
             Err(_) => Classification::FAILURE,
         }
     }

@@ -25,7 +25,7 @@ pub mod server;
 pub mod task;
 #[cfg(feature = "telemetry")]
 pub mod telemetry;
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "testing", feature = "testing-alloc"))]
 pub mod testing;
 pub mod trace;
 

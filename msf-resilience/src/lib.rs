@@ -2,6 +2,13 @@
 
 mod catalogue;
 pub mod circuit_breaker;
+mod layer_error;
+pub mod policies;
 pub mod rate_limit;
+mod slot;
+mod stripe;
 
-pub use self::catalogue::catalogue;
+pub use self::{
+    catalogue::catalogue,
+    layer_error::{LayerError, Through},
+};

@@ -174,7 +174,15 @@ impl Code {
     }
 
     /// Whether the service works as it should and refused by design, to protect itself or its upstream.
-    pub(super) const fn is_refusal(self) -> bool {
+    ///
+    /// ```
+    /// use msf_core::problem::Code;
+    ///
+    /// assert!(Code::BulkheadFull.is_refusal());
+    /// assert!(!Code::Timeout.is_refusal());
+    /// ```
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
         matches!(
             self,
             Self::BreakerOpen | Self::BulkheadFull | Self::Overloaded | Self::RetryBudgetExhausted

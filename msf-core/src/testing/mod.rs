@@ -36,16 +36,23 @@
 
 #[cfg(feature = "testing-alloc")]
 mod alloc;
+#[cfg(feature = "testing")]
 mod capture;
+#[cfg(feature = "testing")]
 mod client;
+#[cfg(feature = "testing")]
 mod probe;
+#[cfg(feature = "testing")]
 mod response;
+#[cfg(feature = "testing")]
 mod server;
 
+#[cfg(feature = "testing")]
 pub use tokio::time::{advance, pause};
 
 #[cfg(feature = "testing-alloc")]
 pub use self::alloc::{Allocations, allocations};
+#[cfg(feature = "testing")]
 pub use self::{
     capture::{CapturedEvent, LogCapture},
     client::TestClient,

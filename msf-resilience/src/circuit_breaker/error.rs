@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use msf_core::{
+    classify::Classification,
     metrics::MetricsError,
     problem::{Code, Problem},
 };
+
+use crate::LayerError;
 
 /// The circuit is open, or half-open with every probe taken: the call was not made.
 ///
@@ -120,4 +123,17 @@ pub enum InvalidCircuitBreaker {
     /// The metrics could not be registered.
     #[error("the metrics of the circuit breaker could not be registered")]
     Metrics(#[from] MetricsError),
+}
+
+impl<E> LayerError for Error<E> {
+    type Inner = E;
+
+    fn inner(&self) -> Result<&E, Classification> {
+        match self {
+            Self::Inner(error) => Ok(error),
+            Self::Open(refusal) => Err(Classification::IGNORE
+                .retry_after(Some(refusal.retry_after))
+                .refused(true)),
+        }
+    }
 }

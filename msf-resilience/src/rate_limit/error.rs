@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use msf_core::metrics::MetricsError;
+use msf_core::{classify::Classification, metrics::MetricsError};
 
 use super::decision::Limited;
+use crate::LayerError;
 
 /// A limiter that could not work as it was asked to.
 ///
@@ -51,4 +52,17 @@ pub enum Error<E> {
     /// The call was made and failed.
     #[error(transparent)]
     Inner(E),
+}
+
+impl<E> LayerError for Error<E> {
+    type Inner = E;
+
+    fn inner(&self) -> Result<&E, Classification> {
+        match self {
+            Self::Inner(error) => Ok(error),
+            Self::Limited(limited) => Err(Classification::IGNORE
+                .retry_after(Some(limited.retry_after()))
+                .refused(true)),
+        }
+    }
 }

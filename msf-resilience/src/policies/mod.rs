@@ -1,0 +1,32 @@
+//! All policies that live in this process: what they are doing now, and a hand on them.
+//!
+//! Every breaker, limit, bulkhead and so on is listed from the moment it is built until its last handle is gone. A dashboard
+//! shows the [`Snapshot`]s; an operator forces a breaker open with a [`Control`].
+//!
+//! ```
+//! use msf_resilience::policies;
+//!
+//! let line: Vec<_> = policies::snapshots().iter().map(|policy| policy.name().to_owned()).collect();
+//! # let _ = line;
+//! ```
+//!
+//! # Names
+//!
+//! Nothing keeps two policies of a kind from having one name. Both are listed, and a control reaches both.
+//!
+//! # Cost
+//!
+//! Nothing on the path of a call: the list holds weak references, and taking a snapshot reads what the policy counts anyway.
+
+mod control;
+mod list;
+mod policy;
+mod snapshot;
+
+pub use self::{
+    control::{Control, ControlError},
+    list::{control, snapshots},
+    policy::Kind,
+    snapshot::Snapshot,
+};
+pub(crate) use self::{list::register, policy::Policy};
