@@ -1,14 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod builder;
 mod catalogue;
 pub mod circuit_breaker;
 mod layer_error;
+pub mod pipeline;
 pub mod policies;
 pub mod rate_limit;
 mod slot;
 mod stripe;
 
 pub use self::{
+    builder::ServiceBuilderExt,
     catalogue::catalogue,
     layer_error::{LayerError, Through},
 };
