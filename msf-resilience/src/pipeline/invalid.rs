@@ -46,6 +46,49 @@ impl InvalidPart {
     }
 }
 
+/// An error of a part's builder that knows which setting is at fault.
+pub(super) trait Knob: fmt::Display {
+    /// The setting by the name that it has in the part's configuration; empty if it is the part as a whole.
+    fn knob(&self) -> &'static str;
+}
+
+/// Collects what is wrong with the parts of one pipeline.
+#[derive(Debug, Default)]
+pub(super) struct Findings(Vec<InvalidPart>);
+
+impl Findings {
+    pub(super) fn report(&mut self, path: impl Into<String>, message: impl fmt::Display) {
+        self.0.push(InvalidPart {
+            path: path.into(),
+            message: message.to_string(),
+        });
+    }
+
+    /// Takes the value out of what a part's builder gave.
+    pub(super) fn check<T>(&mut self, part: &str, result: Result<T, impl Knob>) -> Option<T> {
+        let error = match result {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        let path = match error.knob() {
+            "" => part.to_owned(),
+            knob => format!("{part}.{knob}"),
+        };
+        self.report(path, error);
+        None
+    }
+
+    pub(super) fn into_result(self, name: &Arc<str>) -> Result<(), InvalidPipeline> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(InvalidPipeline {
+            name: Arc::clone(name),
+            problems: self.0,
+        })
+    }
+}
+
 impl fmt::Display for InvalidPipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, problem) in self.problems.iter().enumerate() {

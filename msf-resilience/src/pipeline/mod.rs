@@ -16,7 +16,10 @@ mod invalid;
 mod maybe;
 
 pub use self::{
-    client::{HttpClient, HttpClientBuilder, HttpClientFuture, HttpClientService, http_client},
+    client::{
+        AnsweringFuture, AnsweringHttpClient, AnsweringHttpClientService, HttpClient,
+        HttpClientBuilder, HttpClientFuture, HttpClientService, http_client,
+    },
     enter::{Enter, EnterFuture},
     error::Error,
     invalid::{InvalidPart, InvalidPipeline},

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use msf_core::classify::Http;
 use tower_layer::Layer;
 
-use super::service::HttpClientService;
+use super::{answering::AnsweringHttpClient, service::HttpClientService};
 use crate::{circuit_breaker::CircuitBreaker, rate_limit::RateLimiter};
 
 /// The pipeline in front of a callee: a [`Layer`] whose parts stand in the order of the
@@ -42,6 +42,11 @@ impl<C> HttpClient<C> {
             parts: Arc::new(parts),
             classify,
         }
+    }
+
+    /// The face that answers with problem+json instead of an error of the pipeline.
+    pub const fn answering(self) -> AnsweringHttpClient<C> {
+        AnsweringHttpClient(self)
     }
 
     /// The name it was built with.
