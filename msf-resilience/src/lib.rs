@@ -5,6 +5,7 @@ mod catalogue;
 pub mod circuit_breaker;
 mod layer_error;
 pub mod pipeline;
+mod name;
 pub mod policies;
 pub mod rate_limit;
 mod slot;
