@@ -1,8 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+pub mod answering;
+pub mod bulkhead;
 mod catalogue;
 pub mod circuit_breaker;
+mod gate;
 mod layer_error;
+mod name;
 pub mod policies;
 pub mod rate_limit;
 mod slot;
