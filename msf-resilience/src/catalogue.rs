@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{circuit_breaker, rate_limit};
+use crate::{bulkhead, circuit_breaker, rate_limit};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -13,5 +13,8 @@ use crate::{circuit_breaker, rate_limit};
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
     let breaker = circuit_breaker::metrics::CATALOGUE.iter();
-    breaker.chain(&rate_limit::metrics::CATALOGUE)
+    let bulkhead = bulkhead::metrics::CATALOGUE.iter();
+    breaker
+        .chain(bulkhead)
+        .chain(&rate_limit::metrics::CATALOGUE)
 }

@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+pub mod answering;
+pub mod bulkhead;
 mod catalogue;
 pub mod circuit_breaker;
+mod gate;
 mod layer_error;
 pub mod pipeline;
 mod name;
