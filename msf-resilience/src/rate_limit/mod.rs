@@ -73,8 +73,11 @@ mod policy;
 mod quota;
 mod service;
 mod shard;
+pub mod store;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod vectors;
 
 pub use self::{
     answering::{AnsweringFuture, AnsweringRateLimitLayer, AnsweringRateLimitService},

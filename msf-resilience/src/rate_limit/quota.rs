@@ -79,7 +79,19 @@ impl Quota {
         self.burst
     }
 
-    pub(super) fn check(&self) -> Result<(), InvalidRateLimiter> {
+    /// Whether a limiter can work with it.
+    ///
+    /// ```
+    /// use msf_resilience::rate_limit::{InvalidRateLimiter, Quota};
+    ///
+    /// assert!(Quota::per_second(1).check().is_ok());
+    /// assert_eq!(Quota::per_second(0).check(), Err(InvalidRateLimiter::NoRequests));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRateLimiter`] names what is out of its range.
+    pub fn check(&self) -> Result<(), InvalidRateLimiter> {
         if self.requests == 0 || self.burst == 0 {
             Err(InvalidRateLimiter::NoRequests)
         } else if self.period.is_zero() || self.period > PERIOD_MAX {
