@@ -34,18 +34,27 @@ async fn slow() -> &'static str {
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "a person reads it")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let breaker = CircuitBreaker::builder("report").min_calls(4).half_open_permits(2);
+    let breaker = CircuitBreaker::builder("report")
+        .min_calls(4)
+        .half_open_permits(2);
     let breaker = breaker.open_for(Duration::from_secs(3)).build()?;
-    let bulkhead = Bulkhead::builder("slow").limit(2).build()?;
-    let limiter = RateLimiter::builder(Quota::per_second(5).burst(20)).name("everyone").build()?;
+    let bulkhead = Bulkhead::builder("slow").max_concurrent(2).build()?;
+    let limiter = RateLimiter::builder(Quota::per_second(5).burst(20))
+        .name("everyone")
+        .build()?;
 
     let app = Router::new()
-        .route("/report", get(report).layer(CircuitBreakerLayer::answering(breaker)))
+        .route(
+            "/report",
+            get(report).layer(CircuitBreakerLayer::answering(breaker)),
+        )
         .route("/slow", get(slow).layer(BulkheadLayer::answering(bulkhead)))
         .layer(RateLimitLayer::answering(limiter, |_: &Request| Some(())))
         .route("/policies", get(|| async { Json(policies::snapshots()) }));
 
-    let port = std::env::args().nth(1).map_or(Ok(8080), |port| port.parse())?;
+    let port = std::env::args()
+        .nth(1)
+        .map_or(Ok(8080), |port| port.parse())?;
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)

@@ -90,6 +90,7 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "so that the trait can gain methods")]
     pub trait Sealed {}
     impl<L> Sealed for tower::ServiceBuilder<L> {}
 }

@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{bulkhead, circuit_breaker, rate_limit};
+use crate::{budget, bulkhead, circuit_breaker, rate_limit};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -12,9 +12,11 @@ use crate::{bulkhead, circuit_breaker, rate_limit};
 /// assert!(rows.is_sorted_by(|a, b| a.name < b.name));
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
-    let breaker = circuit_breaker::metrics::CATALOGUE.iter();
-    let bulkhead = bulkhead::metrics::CATALOGUE.iter();
-    breaker
-        .chain(bulkhead)
-        .chain(&rate_limit::metrics::CATALOGUE)
+    let catalogues: [&'static [MetricInfo]; 4] = [
+        &circuit_breaker::metrics::CATALOGUE,
+        &budget::metrics::CATALOGUE,
+        &bulkhead::metrics::CATALOGUE,
+        &rate_limit::metrics::CATALOGUE,
+    ];
+    catalogues.into_iter().flatten()
 }

@@ -75,7 +75,9 @@ fn the_breaker_trips_and_recovers() {
 fn the_bulkhead_takes_two_at_a_time() {
     let layers = Layers::start();
     let mut statuses: Vec<_> = thread::scope(|scope| {
-        let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| layers.get("/slow"))).collect();
+        let calls: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| layers.get("/slow")))
+            .collect();
         let answers = calls.into_iter().map(|call| call.join().unwrap());
         answers.map(|answer| answer.status).collect()
     });

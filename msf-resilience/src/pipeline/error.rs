@@ -4,8 +4,10 @@ use msf_core::{classify::Classification, problem::Problem};
 
 use crate::{
     LayerError,
+    answering::Refused,
+    bulkhead::{self, BulkheadFull},
     circuit_breaker::{self, CircuitOpen},
-    rate_limit::{self, Limited},
+    rate_limit::Limited,
 };
 
 /// The error of a client's pipeline, flat: which of its layers did not let the call happen, or the error of the
@@ -13,7 +15,7 @@ use crate::{
 ///
 /// ```
 /// use msf_core::{classify::Classification, problem::{Code, Problem}};
-/// use msf_resilience::{circuit_breaker::CircuitBreaker, pipeline::Error};
+/// use msf_resilience::{answering::Refused, circuit_breaker::CircuitBreaker, pipeline::Error};
 ///
 /// let breaker = CircuitBreaker::builder("payments").min_calls(1).build()?;
 /// breaker.try_acquire()?.complete(&Classification::FAILURE);
@@ -30,6 +32,9 @@ pub enum Error<E> {
     /// The limit refused.
     #[error(transparent)]
     RateLimited(Limited),
+    /// The bulkhead refused.
+    #[error(transparent)]
+    BulkheadFull(BulkheadFull),
     /// The breaker refused.
     #[error(transparent)]
     CircuitOpen(CircuitOpen),
@@ -44,19 +49,6 @@ impl<E> Error<E> {
     pub fn is_refusal(&self) -> bool {
         self.inner().is_err_and(|own| own.hint.refused)
     }
-
-    /// What a client is told of the pipeline's own errors.
-    ///
-    /// # Errors
-    ///
-    /// The error of the service inside, which only its owner can put into words.
-    pub fn into_problem(self) -> Result<Problem, E> {
-        match self {
-            Self::RateLimited(limited) => Ok(limited.into()),
-            Self::CircuitOpen(refusal) => Ok(refusal.into()),
-            Self::Inner(error) => Err(error),
-        }
-    }
 }
 
 impl<E> LayerError for Error<E> {
@@ -67,10 +59,24 @@ impl<E> LayerError for Error<E> {
             Self::RateLimited(limited) => Err(Classification::IGNORE
                 .retry_after(Some(limited.retry_after()))
                 .refused(true)),
+            Self::BulkheadFull(refusal) => Err(Classification::IGNORE
+                .retry_after(Some(refusal.retry_after()))
+                .refused(true)),
             Self::CircuitOpen(refusal) => Err(Classification::IGNORE
                 .retry_after(Some(refusal.retry_after()))
                 .refused(true)),
             Self::Inner(error) => Ok(error),
+        }
+    }
+}
+
+impl<E> Refused for Error<E> {
+    fn into_problem(self) -> Result<Problem, E> {
+        match self {
+            Self::RateLimited(limited) => Ok(limited.into()),
+            Self::BulkheadFull(refusal) => Ok(refusal.into()),
+            Self::CircuitOpen(refusal) => Ok(refusal.into()),
+            Self::Inner(error) => Err(error),
         }
     }
 }
@@ -90,6 +96,6 @@ macro_rules! flatten {
 }
 
 flatten! {
+    bulkhead::Full => BulkheadFull,
     circuit_breaker::Open => CircuitOpen,
-    rate_limit::Limited => RateLimited,
 }

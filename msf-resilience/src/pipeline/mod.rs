@@ -17,8 +17,8 @@ mod maybe;
 
 pub use self::{
     client::{
-        AnsweringFuture, AnsweringHttpClient, AnsweringHttpClientService, HttpClient,
-        HttpClientBuilder, HttpClientFuture, HttpClientService, http_client,
+        HttpClient, HttpClientBuilder, HttpClientFuture, HttpClientService, TotalLimit,
+        TotalLimitFuture, http_client,
     },
     enter::{Enter, EnterFuture},
     error::Error,

@@ -6,7 +6,8 @@ use msf_core::classify::Http;
 
 use super::handle::{HttpClient, Parts};
 use crate::{
-    circuit_breaker::CircuitBreaker, pipeline::invalid::InvalidPipeline, rate_limit::RateLimiter,
+    bulkhead::Bulkhead, circuit_breaker::CircuitBreaker, pipeline::invalid::InvalidPipeline,
+    rate_limit::RateLimiter,
 };
 
 /// Begins a pipeline for calls to one callee; `name` is that of the callee.
@@ -31,6 +32,12 @@ impl<C> HttpClientBuilder<C> {
     /// No more calls than this limit, everyone together.
     pub fn rate_limit(mut self, limiter: RateLimiter<()>) -> Self {
         self.parts.rate_limit = Some(limiter);
+        self
+    }
+
+    /// No more calls at once than this bulkhead has permits; a call waits for one as long as the bulkhead says.
+    pub fn bulkhead(mut self, bulkhead: Bulkhead) -> Self {
+        self.parts.bulkhead = Some(bulkhead);
         self
     }
 

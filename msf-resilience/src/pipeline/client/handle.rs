@@ -5,8 +5,11 @@ use std::sync::Arc;
 use msf_core::classify::Http;
 use tower_layer::Layer;
 
-use super::{answering::AnsweringHttpClient, service::HttpClientService};
-use crate::{circuit_breaker::CircuitBreaker, rate_limit::RateLimiter};
+use super::service::HttpClientService;
+use crate::{
+    answering::Answering, bulkhead::Bulkhead, circuit_breaker::CircuitBreaker,
+    rate_limit::RateLimiter,
+};
 
 /// The pipeline in front of a callee: a [`Layer`] whose parts stand in the order of the
 /// [module documentation](crate::pipeline).
@@ -23,6 +26,7 @@ pub struct HttpClient<C = Http> {
 pub(super) struct Parts {
     pub(super) name: Arc<str>,
     pub(super) rate_limit: Option<RateLimiter<()>>,
+    pub(super) bulkhead: Option<Bulkhead>,
     pub(super) breaker: Option<CircuitBreaker>,
 }
 
@@ -31,6 +35,7 @@ impl Parts {
         Self {
             name,
             rate_limit: None,
+            bulkhead: None,
             breaker: None,
         }
     }
@@ -45,14 +50,20 @@ impl<C> HttpClient<C> {
     }
 
     /// The face that answers with problem+json instead of an error of the pipeline.
-    pub const fn answering(self) -> AnsweringHttpClient<C> {
-        AnsweringHttpClient(self)
+    pub const fn answering(self) -> Answering<Self> {
+        Answering::new(self)
     }
 
     /// The name it was built with.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.parts.name
+    }
+
+    /// The bulkhead, if it has one.
+    #[must_use]
+    pub fn bulkhead(&self) -> Option<&Bulkhead> {
+        self.parts.bulkhead.as_ref()
     }
 
     /// The breaker, if it has one.

@@ -1,13 +1,13 @@
 //! The pipeline in front of a callee.
 
-mod answering;
 mod builder;
 mod handle;
+mod limit;
 mod service;
 
 pub use self::{
-    answering::{AnsweringFuture, AnsweringHttpClient, AnsweringHttpClientService},
     builder::{HttpClientBuilder, http_client},
     handle::HttpClient,
+    limit::{TotalLimit, TotalLimitFuture},
     service::{HttpClientFuture, HttpClientService},
 };
