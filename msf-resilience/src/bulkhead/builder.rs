@@ -88,6 +88,15 @@ impl BulkheadBuilder {
         Ok(Bulkhead::new(self.name, settings, self.metrics.as_ref())?)
     }
 
+    /// Checks everything without making anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), but for the metrics.
+    pub fn check(&self) -> Result<(), InvalidBulkhead> {
+        self.settings().map(drop)
+    }
+
     pub(super) fn settings(&self) -> Result<Settings, InvalidBulkhead> {
         if !name::is_name(&self.name) {
             return Err(InvalidBulkhead::Name);

@@ -2,6 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
+use msf_core::config::Problems;
+
+use super::part::Knob;
+
 /// A pipeline that could not work as it was asked to: every part at fault, with its path.
 ///
 /// Displayed on one line.
@@ -32,6 +36,47 @@ impl InvalidPipeline {
     }
 }
 
+impl InvalidPipeline {
+    /// Reports every problem to a loader, at its key.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use msf_core::config::{Config, Loader, Problems};
+    /// use msf_resilience::pipeline::{ClientConfig, http_client};
+    ///
+    /// #[derive(Default, serde::Serialize, serde::Deserialize)]
+    /// #[serde(default)]
+    /// struct Settings {
+    ///     resilience: BTreeMap<String, ClientConfig>,
+    /// }
+    ///
+    /// impl Config for Settings {
+    ///     type Resolved = Self;
+    ///
+    ///     fn resolve(self, problems: &mut Problems<'_>) -> Option<Self> {
+    ///         for (name, config) in &self.resilience {
+    ///             if let Err(invalid) = http_client(name.as_str()).config(config).build() {
+    ///                 invalid.report(&mut problems.nested(&format!("resilience.{name}")));
+    ///             }
+    ///         }
+    ///         Some(self)
+    ///     }
+    /// }
+    ///
+    /// let file = "\n[resilience.payments.bulkhead]\nmax_concurrent = 0";
+    /// let error = Loader::new().file_text("shop.toml", file).load::<Settings>().err().unwrap();
+    /// assert_eq!(
+    ///     error.problems()[0].to_string(),
+    ///     "shop.toml:3: resilience.payments.bulkhead.max_concurrent: `max_concurrent` must be from 1 to 1000000, not 0",
+    /// );
+    /// ```
+    pub fn report(&self, problems: &mut Problems<'_>) {
+        for InvalidPart { path, message } in &self.problems {
+            problems.report(path, message);
+        }
+    }
+}
+
 impl InvalidPart {
     /// The path of the setting within the pipeline, such as `breaker.window`.
     #[must_use]
@@ -44,12 +89,6 @@ impl InvalidPart {
     pub fn message(&self) -> &str {
         &self.message
     }
-}
-
-/// An error of a part's builder that knows which setting is at fault.
-pub(super) trait Knob: fmt::Display {
-    /// The setting by the name that it has in the part's configuration; empty if it is the part as a whole.
-    fn knob(&self) -> &'static str;
 }
 
 /// Collects what is wrong with the parts of one pipeline.
@@ -78,8 +117,12 @@ impl Findings {
         None
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn into_result(self, name: &Arc<str>) -> Result<(), InvalidPipeline> {
-        if self.0.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
         Err(InvalidPipeline {

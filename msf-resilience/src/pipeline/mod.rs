@@ -14,11 +14,12 @@ mod enter;
 mod error;
 mod invalid;
 mod maybe;
+mod part;
 
 pub use self::{
     client::{
-        HttpClient, HttpClientBuilder, HttpClientFuture, HttpClientService, TotalLimit,
-        TotalLimitFuture, http_client,
+        ClientConfig, HttpClient, HttpClientBuilder, HttpClientFuture, HttpClientService,
+        TotalLimit, TotalLimitFuture, http_client,
     },
     enter::{Enter, EnterFuture},
     error::Error,

@@ -2,11 +2,20 @@
 
 use std::sync::Arc;
 
-use msf_core::classify::Http;
+use msf_core::{classify::Http, metrics::Metrics};
 
-use super::handle::{HttpClient, Parts};
+use super::{
+    config::ClientConfig,
+    handle::{HttpClient, Parts},
+};
 use crate::{
-    bulkhead::Bulkhead, circuit_breaker::CircuitBreaker, pipeline::invalid::InvalidPipeline,
+    bulkhead::Bulkhead,
+    circuit_breaker::CircuitBreaker,
+    name,
+    pipeline::{
+        invalid::{Findings, InvalidPipeline},
+        part,
+    },
     rate_limit::RateLimiter,
 };
 
@@ -16,6 +25,8 @@ use crate::{
 pub fn http_client(name: impl Into<Arc<str>>) -> HttpClientBuilder {
     HttpClientBuilder {
         parts: Parts::new(name.into()),
+        config: ClientConfig::default(),
+        metrics: None,
         classify: Http::default(),
     }
 }
@@ -25,10 +36,25 @@ pub fn http_client(name: impl Into<Arc<str>>) -> HttpClientBuilder {
 #[must_use = "a builder does nothing before `build`"]
 pub struct HttpClientBuilder<C = Http> {
     parts: Parts,
+    config: ClientConfig,
+    metrics: Option<Metrics>,
     classify: C,
 }
 
 impl<C> HttpClientBuilder<C> {
+    /// Makes the parts that the sections of a configuration describe. A part that is given by its own method is taken
+    /// instead of its section.
+    pub fn config(mut self, config: &ClientConfig) -> Self {
+        self.config = config.clone();
+        self
+    }
+
+    /// Exports the metrics of the parts that the configuration describes.
+    pub fn metrics(mut self, metrics: &Metrics) -> Self {
+        self.metrics = Some(metrics.clone());
+        self
+    }
+
     /// No more calls than this limit, everyone together.
     pub fn rate_limit(mut self, limiter: RateLimiter<()>) -> Self {
         self.parts.rate_limit = Some(limiter);
@@ -53,6 +79,8 @@ impl<C> HttpClientBuilder<C> {
     pub fn classify<D>(self, classify: D) -> HttpClientBuilder<D> {
         HttpClientBuilder {
             parts: self.parts,
+            config: self.config,
+            metrics: self.metrics,
             classify,
         }
     }
@@ -63,6 +91,35 @@ impl<C> HttpClientBuilder<C> {
     ///
     /// [`InvalidPipeline`] names every part that could not work, by its path.
     pub fn build(self) -> Result<HttpClient<C>, InvalidPipeline> {
-        Ok(HttpClient::new(self.parts, self.classify))
+        let Self {
+            parts,
+            config,
+            metrics,
+            classify,
+        } = self;
+        let name = parts.name;
+        let mut findings = Findings::default();
+        if !name::is_name(&name) {
+            findings.report(
+                "",
+                "a pipeline's name must be 1 to 128 bytes without control characters",
+            );
+        }
+        let metrics = metrics.as_ref();
+        let parts = Parts {
+            rate_limit: parts.rate_limit,
+            bulkhead: part::make(
+                "bulkhead",
+                parts.bulkhead,
+                config.bulkhead.as_ref(),
+                &name,
+                metrics,
+                &mut findings,
+            ),
+            breaker: parts.breaker,
+            name: Arc::clone(&name),
+        };
+        findings.into_result(&name)?;
+        Ok(HttpClient::new(parts, classify))
     }
 }

@@ -1,13 +1,16 @@
 //! The pipeline itself: a layer, and a hand on its parts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use msf_core::classify::Http;
 use tower_layer::Layer;
 
-use super::service::HttpClientService;
+use super::{config::ClientConfig, service::HttpClientService};
 use crate::{
-    answering::Answering, bulkhead::Bulkhead, circuit_breaker::CircuitBreaker,
+    answering::Answering,
+    bulkhead::Bulkhead,
+    circuit_breaker::CircuitBreaker,
+    pipeline::invalid::{Findings, InvalidPipeline},
     rate_limit::RateLimiter,
 };
 
@@ -18,8 +21,15 @@ use crate::{
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct HttpClient<C = Http> {
-    parts: Arc<Parts>,
+    shared: Arc<Shared>,
     classify: C,
+}
+
+#[derive(Debug)]
+struct Shared {
+    parts: Parts,
+    /// One after the other, so that what is in force is one configuration and not half of two.
+    reloading: Mutex<()>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,9 +54,30 @@ impl Parts {
 impl<C> HttpClient<C> {
     pub(super) fn new(parts: Parts, classify: C) -> Self {
         Self {
-            parts: Arc::new(parts),
+            shared: Arc::new(Shared {
+                parts,
+                reloading: Mutex::default(),
+            }),
             classify,
         }
+    }
+
+    /// Gives the parts new numbers while they run: all of them, or none if anything is wrong.
+    ///
+    /// Windows, counts, states and calls in flight stay. Which parts there are cannot change.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPipeline`] names everything that could not work, and every part that would come or go.
+    pub fn reload(&self, config: &ClientConfig) -> Result<(), InvalidPipeline> {
+        let Shared { parts, reloading } = &*self.shared;
+        let _one_at_a_time = reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut findings = Findings::default();
+        config.check(parts, &mut findings);
+        if findings.is_empty() {
+            config.apply(parts, &mut findings);
+        }
+        findings.into_result(&parts.name)
     }
 
     /// The face that answers with problem+json instead of an error of the pipeline.
@@ -57,25 +88,25 @@ impl<C> HttpClient<C> {
     /// The name it was built with.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.parts.name
+        &self.shared.parts.name
     }
 
     /// The bulkhead, if it has one.
     #[must_use]
     pub fn bulkhead(&self) -> Option<&Bulkhead> {
-        self.parts.bulkhead.as_ref()
+        self.shared.parts.bulkhead.as_ref()
     }
 
     /// The breaker, if it has one.
     #[must_use]
     pub fn circuit_breaker(&self) -> Option<&CircuitBreaker> {
-        self.parts.breaker.as_ref()
+        self.shared.parts.breaker.as_ref()
     }
 
     /// The limit, if it has one.
     #[must_use]
     pub fn rate_limit(&self) -> Option<&RateLimiter<()>> {
-        self.parts.rate_limit.as_ref()
+        self.shared.parts.rate_limit.as_ref()
     }
 }
 
@@ -83,6 +114,6 @@ impl<S, C: Clone> Layer<S> for HttpClient<C> {
     type Service = HttpClientService<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HttpClientService::new(inner, &self.parts, &self.classify)
+        HttpClientService::new(inner, &self.shared.parts, &self.classify)
     }
 }

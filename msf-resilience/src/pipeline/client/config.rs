@@ -1,0 +1,55 @@
+//! A client's pipeline as it is written in a file.
+
+use msf_core::config::{Config, Problems};
+use serde::{Deserialize, Serialize};
+
+use super::{builder::http_client, handle::Parts};
+use crate::{
+    bulkhead,
+    pipeline::{invalid::Findings, part},
+};
+
+/// A client's pipeline as serde reads it: a section for each part; a part whose section is left out is not there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// So many calls at once.
+    pub bulkhead: Option<bulkhead::Config>,
+}
+
+impl ClientConfig {
+    /// What of this a running pipeline could not take.
+    pub(super) fn check(&self, parts: &Parts, findings: &mut Findings) {
+        part::check(
+            "bulkhead",
+            parts.bulkhead.as_ref(),
+            self.bulkhead.as_ref(),
+            findings,
+        );
+    }
+
+    pub(super) fn apply(&self, parts: &Parts, findings: &mut Findings) {
+        part::apply(
+            "bulkhead",
+            parts.bulkhead.as_ref(),
+            self.bulkhead.as_ref(),
+            findings,
+        );
+    }
+}
+
+/// So that a [`Loader`](msf_core::config::Loader) reports what could not work at its key, with file and line.
+impl Config for ClientConfig {
+    type Resolved = Self;
+
+    fn resolve(self, problems: &mut Problems<'_>) -> Option<Self> {
+        match http_client("checked").config(&self).build() {
+            Ok(_) => Some(self),
+            Err(invalid) => {
+                invalid.report(problems);
+                None
+            }
+        }
+    }
+}
