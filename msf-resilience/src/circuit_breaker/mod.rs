@@ -91,6 +91,8 @@
 mod answering;
 mod breaker;
 mod builder;
+mod cancel;
+mod cause;
 mod circuit;
 mod error;
 mod future;
@@ -98,22 +100,37 @@ mod layer;
 mod machine;
 pub(crate) mod metrics;
 mod permit;
+mod ramp;
+mod ring;
+mod runs;
 mod service;
 mod settings;
+mod shared;
+mod slope;
+mod slot;
+mod snapshot;
 mod state;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod transition;
+mod trip;
 mod window;
 
 pub use self::{
     answering::{AnsweringCircuitBreakerLayer, AnsweringCircuitBreakerService, AnsweringFuture},
     breaker::CircuitBreaker,
     builder::CircuitBreakerBuilder,
+    cancel::CancelPolicy,
+    cause::Cause,
     error::{CircuitOpen, Error, InvalidCircuitBreaker},
     future::ResponseFuture,
     layer::CircuitBreakerLayer,
     permit::Permit,
+    ramp::Ramp,
     service::CircuitBreakerService,
+    snapshot::Snapshot,
     state::State,
+    transition::Transition,
+    trip::Trip,
 };
