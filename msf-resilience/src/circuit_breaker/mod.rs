@@ -94,6 +94,7 @@ mod builder;
 mod cancel;
 mod cause;
 mod circuit;
+mod config;
 mod error;
 mod future;
 mod layer;
@@ -123,6 +124,7 @@ pub use self::{
     builder::CircuitBreakerBuilder,
     cancel::CancelPolicy,
     cause::Cause,
+    config::{Config, SlowConfig},
     error::{CircuitOpen, Error, InvalidCircuitBreaker},
     future::ResponseFuture,
     layer::CircuitBreakerLayer,

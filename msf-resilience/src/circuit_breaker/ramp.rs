@@ -47,16 +47,20 @@ impl Ramp {
 
     /// One share (0.0001 to 1) after the other, each for so long (up to a day); then all calls. At most 8 stages.
     pub const fn stages<const N: usize>(shares: [f64; N], each: Duration) -> Self {
+        Self::staged(&shares, each)
+    }
+
+    pub(super) const fn staged(shares: &[f64], each: Duration) -> Self {
         let mut kept = [0.0; STAGES_MAX];
         let mut at = 0;
-        while at < N && at < STAGES_MAX {
+        while at < shares.len() && at < STAGES_MAX {
             kept[at] = shares[at];
             at += 1;
         }
         Self {
             shares: kept,
             // Too many are refused when the breaker is built.
-            stages: N,
+            stages: shares.len(),
             length: each,
         }
     }

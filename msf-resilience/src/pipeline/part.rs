@@ -5,7 +5,11 @@ use std::{fmt, sync::Arc};
 use msf_core::metrics::Metrics;
 
 use super::invalid::Findings;
-use crate::bulkhead::{self, Bulkhead, InvalidBulkhead};
+use crate::{
+    bulkhead::{self, Bulkhead, InvalidBulkhead},
+    circuit_breaker::{self, CircuitBreaker, InvalidCircuitBreaker},
+    rate_limit::{self, DirectLimiter, InvalidRateLimiter, Limits, RateLimiter},
+};
 
 /// A policy that a section of a configuration describes.
 pub(super) trait Part: Sized {
@@ -20,6 +24,11 @@ pub(super) trait Part: Sized {
 
     /// Whether `apply` would take it.
     fn check(&self, config: &Self::Config) -> Result<(), Self::Invalid>;
+
+    /// A key of the section whose change needs a restart, and why; if it has changed.
+    fn fixed(&self, _config: &Self::Config) -> Option<(&'static str, &'static str)> {
+        None
+    }
 
     fn apply(&self, config: &Self::Config) -> Result<(), Self::Invalid>;
 }
@@ -56,6 +65,9 @@ pub(super) fn check<P: Part>(
     match (part, section) {
         (Some(part), Some(section)) => {
             findings.check(key, part.check(section));
+            if let Some((knob, reason)) = part.fixed(section) {
+                findings.report(format!("{key}.{knob}"), reason);
+            }
         }
         (Some(_), None) => {
             findings.report(key, "cannot go while the pipeline runs; restart for it")
@@ -101,6 +113,127 @@ impl Part for Bulkhead {
 
     fn apply(&self, config: &Self::Config) -> Result<(), InvalidBulkhead> {
         self.reconfigure(&Self::builder(self.name()).config(config))
+    }
+}
+
+impl Part for CircuitBreaker {
+    type Config = circuit_breaker::Config;
+    type Invalid = InvalidCircuitBreaker;
+
+    fn make(
+        name: &Arc<str>,
+        config: &Self::Config,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidCircuitBreaker> {
+        let builder = Self::builder(Arc::clone(name)).config(config);
+        match metrics {
+            Some(metrics) => builder.metrics(metrics).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn check(&self, config: &Self::Config) -> Result<(), InvalidCircuitBreaker> {
+        Self::builder(self.name()).config(config).check()
+    }
+
+    fn apply(&self, config: &Self::Config) -> Result<(), InvalidCircuitBreaker> {
+        self.reconfigure(Self::builder(self.name()).config(config))
+    }
+}
+
+impl Part for DirectLimiter {
+    type Config = rate_limit::Config;
+    type Invalid = InvalidRateLimiter;
+
+    fn make(
+        name: &Arc<str>,
+        config: &Self::Config,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidRateLimiter> {
+        let builder = RateLimiter::from_config(name.to_string(), config)?;
+        match metrics {
+            Some(metrics) => builder.metrics(metrics).build_direct(),
+            None => builder.build_direct(),
+        }
+    }
+
+    fn check(&self, config: &Self::Config) -> Result<(), InvalidRateLimiter> {
+        config.quotas().map(drop)
+    }
+
+    fn fixed(&self, config: &Self::Config) -> Option<(&'static str, &'static str)> {
+        other_limits(&self.limits(), config)
+    }
+
+    fn apply(&self, config: &Self::Config) -> Result<(), InvalidRateLimiter> {
+        self.set_limits(config.quotas()?)
+    }
+}
+
+impl<K> Part for RateLimiter<K> {
+    type Config = rate_limit::Config;
+    type Invalid = InvalidRateLimiter;
+
+    fn make(
+        name: &Arc<str>,
+        config: &Self::Config,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidRateLimiter> {
+        let builder = Self::from_config(name.to_string(), config)?;
+        match metrics {
+            Some(metrics) => builder.metrics(metrics).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn check(&self, config: &Self::Config) -> Result<(), InvalidRateLimiter> {
+        config.quotas().map(drop)
+    }
+
+    fn fixed(&self, config: &Self::Config) -> Option<(&'static str, &'static str)> {
+        other_limits(&self.limits(), config)
+    }
+
+    fn apply(&self, config: &Self::Config) -> Result<(), InvalidRateLimiter> {
+        self.set_limits(config.quotas()?)
+    }
+}
+
+fn other_limits(
+    present: &Limits,
+    config: &rate_limit::Config,
+) -> Option<(&'static str, &'static str)> {
+    (config.limits.len() != present.quotas().len())
+        .then_some(("limits", "another number of limits needs a restart"))
+}
+
+impl Knob for InvalidCircuitBreaker {
+    fn knob(&self) -> &'static str {
+        match self {
+            Self::FailureRate(_) => "failure_rate",
+            Self::Window(_) => "window",
+            Self::Slow { .. } => "slow",
+            Self::Consecutive(_) => "consecutive_failures",
+            Self::WindowCalls(_) => "window_calls",
+            Self::MinCalls | Self::MinCallsAboveWindow { .. } => "min_calls",
+            Self::CancelShare(_) => "cancel",
+            Self::Ramp => "ramp",
+            Self::OpenWait { .. } => "open_for",
+            Self::Jitter(_) => "jitter",
+            Self::HalfOpenPermits(_) => "half_open_permits",
+            Self::HalfOpenMaxWait(_) => "half_open_max_wait",
+            Self::Name | Self::Metrics(_) => "",
+        }
+    }
+}
+
+impl Knob for InvalidRateLimiter {
+    fn knob(&self) -> &'static str {
+        match self {
+            Self::NoRequests | Self::Period(_) | Self::Burst(_) | Self::Limits(_) => "limits",
+            Self::MaxKeys(_) => "max_keys",
+            Self::Name | Self::SameName(_) | Self::Metrics(_) => "",
+        }
     }
 }
 

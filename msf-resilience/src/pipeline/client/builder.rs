@@ -16,7 +16,7 @@ use crate::{
         invalid::{Findings, InvalidPipeline},
         part,
     },
-    rate_limit::RateLimiter,
+    rate_limit::DirectLimiter,
 };
 
 /// Begins a pipeline for calls to one callee; `name` is that of the callee.
@@ -56,7 +56,7 @@ impl<C> HttpClientBuilder<C> {
     }
 
     /// No more calls than this limit, everyone together.
-    pub fn rate_limit(mut self, limiter: RateLimiter<()>) -> Self {
+    pub fn rate_limit(mut self, limiter: DirectLimiter) -> Self {
         self.parts.rate_limit = Some(limiter);
         self
     }
@@ -107,7 +107,14 @@ impl<C> HttpClientBuilder<C> {
         }
         let metrics = metrics.as_ref();
         let parts = Parts {
-            rate_limit: parts.rate_limit,
+            rate_limit: part::make(
+                "rate_limit",
+                parts.rate_limit,
+                config.rate_limit.as_ref(),
+                &name,
+                metrics,
+                &mut findings,
+            ),
             bulkhead: part::make(
                 "bulkhead",
                 parts.bulkhead,
@@ -116,7 +123,14 @@ impl<C> HttpClientBuilder<C> {
                 metrics,
                 &mut findings,
             ),
-            breaker: parts.breaker,
+            breaker: part::make(
+                "breaker",
+                parts.breaker,
+                config.breaker.as_ref(),
+                &name,
+                metrics,
+                &mut findings,
+            ),
             name: Arc::clone(&name),
         };
         findings.into_result(&name)?;

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{builder::http_client, handle::Parts};
 use crate::{
-    bulkhead,
+    bulkhead, circuit_breaker,
     pipeline::{invalid::Findings, part},
+    rate_limit,
 };
 
 /// A client's pipeline as serde reads it: a section for each part; a part whose section is left out is not there.
@@ -14,26 +15,54 @@ use crate::{
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ClientConfig {
+    /// So many calls per time.
+    pub rate_limit: Option<rate_limit::Config>,
     /// So many calls at once.
     pub bulkhead: Option<bulkhead::Config>,
+    /// Fails fast while the callee fails.
+    pub breaker: Option<circuit_breaker::Config>,
 }
 
 impl ClientConfig {
     /// What of this a running pipeline could not take.
     pub(super) fn check(&self, parts: &Parts, findings: &mut Findings) {
         part::check(
+            "rate_limit",
+            parts.rate_limit.as_ref(),
+            self.rate_limit.as_ref(),
+            findings,
+        );
+        part::check(
             "bulkhead",
             parts.bulkhead.as_ref(),
             self.bulkhead.as_ref(),
+            findings,
+        );
+        part::check(
+            "breaker",
+            parts.breaker.as_ref(),
+            self.breaker.as_ref(),
             findings,
         );
     }
 
     pub(super) fn apply(&self, parts: &Parts, findings: &mut Findings) {
         part::apply(
+            "rate_limit",
+            parts.rate_limit.as_ref(),
+            self.rate_limit.as_ref(),
+            findings,
+        );
+        part::apply(
             "bulkhead",
             parts.bulkhead.as_ref(),
             self.bulkhead.as_ref(),
+            findings,
+        );
+        part::apply(
+            "breaker",
+            parts.breaker.as_ref(),
+            self.breaker.as_ref(),
             findings,
         );
     }

@@ -11,7 +11,7 @@ use crate::{
     bulkhead::Bulkhead,
     circuit_breaker::CircuitBreaker,
     pipeline::invalid::{Findings, InvalidPipeline},
-    rate_limit::RateLimiter,
+    rate_limit::DirectLimiter,
 };
 
 /// The pipeline in front of a callee: a [`Layer`] whose parts stand in the order of the
@@ -35,7 +35,7 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub(super) struct Parts {
     pub(super) name: Arc<str>,
-    pub(super) rate_limit: Option<RateLimiter<()>>,
+    pub(super) rate_limit: Option<DirectLimiter>,
     pub(super) bulkhead: Option<Bulkhead>,
     pub(super) breaker: Option<CircuitBreaker>,
 }
@@ -105,7 +105,7 @@ impl<C> HttpClient<C> {
 
     /// The limit, if it has one.
     #[must_use]
-    pub fn rate_limit(&self) -> Option<&RateLimiter<()>> {
+    pub fn rate_limit(&self) -> Option<&DirectLimiter> {
         self.shared.parts.rate_limit.as_ref()
     }
 }

@@ -12,17 +12,17 @@ use tower_service::Service;
 
 use crate::{
     pipeline::error::Error,
-    rate_limit::{Limited, RateLimiter},
+    rate_limit::{DirectLimiter, Limited},
 };
 
 #[derive(Clone, Debug)]
-pub(super) struct TotalLimitLayer(pub(super) RateLimiter<()>);
+pub(super) struct TotalLimitLayer(pub(super) DirectLimiter);
 
 /// A service behind one limit for all calls together.
 #[derive(Clone, Debug)]
 pub struct TotalLimit<S> {
     inner: S,
-    limiter: RateLimiter<()>,
+    limiter: DirectLimiter,
 }
 
 pin_project! {
@@ -73,7 +73,7 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let state = match self.limiter.check(&()) {
+        let state = match self.limiter.check() {
             Ok(_) => State::Calling {
                 future: self.inner.call(request),
             },
