@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{circuit_breaker, rate_limit};
+use crate::{circuit_breaker, fault, rate_limit};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -13,5 +13,7 @@ use crate::{circuit_breaker, rate_limit};
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
     let breaker = circuit_breaker::metrics::CATALOGUE.iter();
-    breaker.chain(&rate_limit::metrics::CATALOGUE)
+    breaker
+        .chain(&fault::metrics::CATALOGUE)
+        .chain(&rate_limit::metrics::CATALOGUE)
 }

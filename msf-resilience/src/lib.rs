@@ -2,7 +2,9 @@
 
 mod catalogue;
 pub mod circuit_breaker;
+pub mod fault;
 mod layer_error;
+mod name;
 pub mod policies;
 pub mod rate_limit;
 mod slot;
