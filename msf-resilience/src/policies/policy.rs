@@ -28,8 +28,10 @@ pub enum Kind {
     Hedge,
     /// `coalesce`.
     Coalesce,
-    /// `fault`.
+    /// [`fault`](crate::fault).
     Fault,
+    /// [`fallback`](crate::fallback).
+    Fallback,
 }
 
 impl Kind {
@@ -46,6 +48,7 @@ impl Kind {
             Self::Hedge => "hedge",
             Self::Coalesce => "coalesce",
             Self::Fault => "fault",
+            Self::Fallback => "fallback",
         }
     }
 }
