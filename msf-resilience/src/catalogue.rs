@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{circuit_breaker, fallback, fault, rate_limit};
+use crate::{budget, circuit_breaker, coalesce, fallback, fault, rate_limit};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -14,6 +14,8 @@ use crate::{circuit_breaker, fallback, fault, rate_limit};
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
     let breaker = circuit_breaker::metrics::CATALOGUE.iter();
     breaker
+        .chain(&budget::metrics::CATALOGUE)
+        .chain(&coalesce::metrics::CATALOGUE)
         .chain(&fallback::metrics::CATALOGUE)
         .chain(&fault::metrics::CATALOGUE)
         .chain(&rate_limit::metrics::CATALOGUE)

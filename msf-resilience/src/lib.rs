@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod anchor;
+mod attempt;
+pub mod budget;
 mod catalogue;
 pub mod circuit_breaker;
+pub mod coalesce;
 pub mod fallback;
 pub mod fault;
 mod layer_error;
@@ -14,6 +17,7 @@ mod slot;
 mod stripe;
 
 pub use self::{
+    attempt::Attempt,
     catalogue::catalogue,
     layer_error::{LayerError, Through},
 };

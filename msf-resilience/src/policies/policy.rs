@@ -26,7 +26,7 @@ pub enum Kind {
     Budget,
     /// `hedge`.
     Hedge,
-    /// `coalesce`.
+    /// [`coalesce`](crate::coalesce).
     Coalesce,
     /// [`fault`](crate::fault).
     Fault,
