@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{budget, bulkhead, circuit_breaker, rate_limit};
+use crate::{budget, bulkhead, circuit_breaker, coalesce, fallback, fault, rate_limit};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -12,10 +12,13 @@ use crate::{budget, bulkhead, circuit_breaker, rate_limit};
 /// assert!(rows.is_sorted_by(|a, b| a.name < b.name));
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
-    let catalogues: [&'static [MetricInfo]; 4] = [
+    let catalogues: [&'static [MetricInfo]; 7] = [
         &circuit_breaker::metrics::CATALOGUE,
         &budget::metrics::CATALOGUE,
         &bulkhead::metrics::CATALOGUE,
+        &coalesce::metrics::CATALOGUE,
+        &fallback::metrics::CATALOGUE,
+        &fault::metrics::CATALOGUE,
         &rate_limit::metrics::CATALOGUE,
     ];
     catalogues.into_iter().flatten()

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod anchor;
 pub mod answering;
 mod attempt;
 pub mod budget;
@@ -7,9 +8,13 @@ mod builder;
 pub mod bulkhead;
 mod catalogue;
 pub mod circuit_breaker;
+pub mod coalesce;
+pub mod fallback;
+pub mod fault;
 mod gate;
 mod layer_error;
 mod name;
+mod oneshot;
 pub mod pipeline;
 pub mod policies;
 pub mod rate_limit;
