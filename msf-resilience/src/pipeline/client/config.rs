@@ -1,5 +1,7 @@
 //! A client's pipeline as it is written in a file.
 
+use std::mem;
+
 use msf_core::config::{Config, Problems};
 use serde::{Deserialize, Serialize};
 
@@ -38,15 +40,18 @@ impl ClientConfig {
             self.bulkhead.as_ref(),
             findings,
         );
-        part::check(
-            "breaker",
-            parts.breaker.as_ref(),
-            self.breaker.as_ref(),
-            findings,
-        );
+        // One that goes is disabled.
+        if self.breaker.is_some() || parts.breaker.is_none() {
+            part::check(
+                "breaker",
+                parts.breaker.as_ref(),
+                self.breaker.as_ref(),
+                findings,
+            );
+        }
     }
 
-    pub(super) fn apply(&self, parts: &Parts, findings: &mut Findings) {
+    pub(super) fn apply(&self, parts: &Parts, breaker_is_off: &mut bool, findings: &mut Findings) {
         part::apply(
             "rate_limit",
             parts.rate_limit.as_ref(),
@@ -65,6 +70,14 @@ impl ClientConfig {
             self.breaker.as_ref(),
             findings,
         );
+        if let Some(breaker) = &parts.breaker {
+            if self.breaker.is_none() {
+                breaker.disable();
+                *breaker_is_off = true;
+            } else if mem::take(breaker_is_off) {
+                breaker.release();
+            }
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub struct HttpClient<C = Http> {
 struct Shared {
     parts: Parts,
     /// One after the other, so that what is in force is one configuration and not half of two.
-    reloading: Mutex<()>,
+    reloading: Mutex<Reloading>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +38,13 @@ pub(super) struct Parts {
     pub(super) rate_limit: Option<DirectLimiter>,
     pub(super) bulkhead: Option<Bulkhead>,
     pub(super) breaker: Option<CircuitBreaker>,
+}
+
+/// What reloads have done that the next one must know.
+#[derive(Debug, Default)]
+struct Reloading {
+    /// The breaker is disabled because its section is gone, and not by an operator.
+    breaker_is_off: bool,
 }
 
 impl Parts {
@@ -64,18 +71,19 @@ impl<C> HttpClient<C> {
 
     /// Gives the parts new numbers while they run: all of them, or none if anything is wrong.
     ///
-    /// Windows, counts, states and calls in flight stay. Which parts there are cannot change.
+    /// Windows, counts, states and calls in flight stay. Which parts there are cannot change, but for the breaker:
+    /// without its section it is disabled, and with it again released.
     ///
     /// # Errors
     ///
     /// [`InvalidPipeline`] names everything that could not work, and every part that would come or go.
     pub fn reload(&self, config: &ClientConfig) -> Result<(), InvalidPipeline> {
         let Shared { parts, reloading } = &*self.shared;
-        let _one_at_a_time = reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reloading = reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let mut findings = Findings::default();
         config.check(parts, &mut findings);
         if findings.is_empty() {
-            config.apply(parts, &mut findings);
+            config.apply(parts, &mut reloading.breaker_is_off, &mut findings);
         }
         findings.into_result(&parts.name)
     }
