@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod adaptive;
 pub mod answering;
 pub mod bulkhead;
 mod catalogue;
