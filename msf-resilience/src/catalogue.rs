@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{adaptive, bulkhead, circuit_breaker, rate_limit};
+use crate::{adaptive, bulkhead, circuit_breaker, load_shed, rate_limit};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -16,5 +16,6 @@ pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
     adaptive
         .chain(&circuit_breaker::metrics::CATALOGUE)
         .chain(&bulkhead::metrics::CATALOGUE)
+        .chain(&load_shed::metrics::CATALOGUE)
         .chain(&rate_limit::metrics::CATALOGUE)
 }

@@ -7,6 +7,7 @@ mod catalogue;
 pub mod circuit_breaker;
 mod gate;
 mod layer_error;
+pub mod load_shed;
 mod name;
 pub mod policies;
 pub mod rate_limit;
