@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod adaptive;
 mod anchor;
 pub mod answering;
 mod attempt;
@@ -13,6 +14,7 @@ pub mod fallback;
 pub mod fault;
 mod gate;
 mod layer_error;
+pub mod load_shed;
 mod name;
 mod oneshot;
 pub mod pipeline;
