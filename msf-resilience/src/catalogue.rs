@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{budget, circuit_breaker, rate_limit};
+use crate::{budget, circuit_breaker, deadline, rate_limit, timeout};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -15,5 +15,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
     let breaker = circuit_breaker::metrics::CATALOGUE.iter();
     breaker
         .chain(&budget::metrics::CATALOGUE)
+        .chain(&deadline::metrics::CATALOGUE)
         .chain(&rate_limit::metrics::CATALOGUE)
+        .chain(&timeout::metrics::CATALOGUE)
 }

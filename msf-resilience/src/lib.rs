@@ -4,12 +4,17 @@ mod attempt;
 pub mod budget;
 mod catalogue;
 pub mod circuit_breaker;
+pub mod deadline;
+mod late;
 mod layer_error;
 mod name;
 pub mod policies;
 pub mod rate_limit;
+pub mod replay;
 mod slot;
 mod stripe;
+mod timed;
+pub mod timeout;
 
 pub use self::{
     attempt::Attempt,
