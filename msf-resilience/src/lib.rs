@@ -10,9 +10,11 @@ pub mod bulkhead;
 mod catalogue;
 pub mod circuit_breaker;
 pub mod coalesce;
+pub mod deadline;
 pub mod fallback;
 pub mod fault;
 mod gate;
+mod late;
 mod layer_error;
 pub mod load_shed;
 mod name;
@@ -20,8 +22,11 @@ mod oneshot;
 pub mod pipeline;
 pub mod policies;
 pub mod rate_limit;
+pub mod replay;
 mod slot;
 mod stripe;
+mod timed;
+pub mod timeout;
 
 pub use self::{
     attempt::Attempt,
