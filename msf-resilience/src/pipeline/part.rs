@@ -1,14 +1,21 @@
 //! What a pipeline asks of its parts: to be made of a configuration, and to take another one while they run.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
-use msf_core::metrics::Metrics;
+use msf_core::{
+    deadline::Deadline,
+    metrics::{Metrics, MetricsError},
+};
 
 use super::invalid::Findings;
 use crate::{
+    adaptive::{self, AdaptiveLimit, InvalidAdaptiveLimit, InvalidLimit},
     bulkhead::{self, Bulkhead, InvalidBulkhead},
     circuit_breaker::{self, CircuitBreaker, InvalidCircuitBreaker},
+    deadline::DeadlineLayer,
+    load_shed::InvalidLoadShed,
     rate_limit::{self, DirectLimiter, InvalidRateLimiter, Limits, RateLimiter},
+    timeout::TimeoutLayer,
 };
 
 /// A policy that a section of a configuration describes.
@@ -39,20 +46,27 @@ pub(super) trait Knob: fmt::Display {
     fn knob(&self) -> &'static str;
 }
 
-/// The part that was given, or the one that the section describes.
-pub(super) fn make<P: Part>(
-    key: &str,
-    given: Option<P>,
-    section: Option<&P::Config>,
-    name: &Arc<str>,
-    metrics: Option<&Metrics>,
-    findings: &mut Findings,
-) -> Option<P> {
-    if given.is_some() {
-        return given;
+/// Makes the parts of one pipeline.
+pub(super) struct Making<'a> {
+    pub(super) name: &'a Arc<str>,
+    pub(super) metrics: Option<&'a Metrics>,
+    pub(super) findings: &'a mut Findings,
+}
+
+impl Making<'_> {
+    /// The part that was given, or the one that the section describes.
+    pub(super) fn make<P: Part>(
+        &mut self,
+        key: &str,
+        given: Option<P>,
+        section: Option<&P::Config>,
+    ) -> Option<P> {
+        if given.is_some() {
+            return given;
+        }
+        let made = P::make(self.name, section?, self.metrics);
+        self.findings.check(key, made)
     }
-    let section = section?;
-    findings.check(key, P::make(name, section, metrics))
 }
 
 /// Whether a running part could take a section; that it comes or goes needs a restart.
@@ -88,6 +102,132 @@ pub(super) fn apply<P: Part>(
 ) {
     if let (Some(part), Some(section)) = (part, section) {
         findings.check(key, part.apply(section));
+    }
+}
+
+/// The total time of a call.
+impl Part for DeadlineLayer {
+    type Config = Duration;
+    type Invalid = InvalidTime;
+
+    fn make(
+        name: &Arc<str>,
+        total: &Duration,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidTime> {
+        let layer = Self::new().max(InvalidTime::check(*total)?);
+        match metrics {
+            Some(metrics) => Ok(layer.metrics(metrics, name)?),
+            None => Ok(layer),
+        }
+    }
+
+    fn check(&self, total: &Duration) -> Result<(), InvalidTime> {
+        InvalidTime::check(*total).map(drop)
+    }
+
+    fn apply(&self, total: &Duration) -> Result<(), InvalidTime> {
+        self.reconfigure(None, Some(*total));
+        Ok(())
+    }
+}
+
+impl Part for TimeoutLayer {
+    type Config = Duration;
+    type Invalid = InvalidTime;
+
+    fn make(
+        name: &Arc<str>,
+        after: &Duration,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidTime> {
+        let layer = Self::new(InvalidTime::check(*after)?);
+        match metrics {
+            Some(metrics) => Ok(layer.metrics(metrics, name)?),
+            None => Ok(layer),
+        }
+    }
+
+    fn check(&self, after: &Duration) -> Result<(), InvalidTime> {
+        InvalidTime::check(*after).map(drop)
+    }
+
+    fn apply(&self, after: &Duration) -> Result<(), InvalidTime> {
+        self.reconfigure(*after);
+        Ok(())
+    }
+}
+
+/// What is wrong with a time that a pipeline sets.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InvalidTime {
+    #[error("the time must be more than zero and at most a day, not {0:?}")]
+    Range(Duration),
+    #[error("the metrics could not be registered: {0}")]
+    Metrics(#[from] MetricsError),
+}
+
+impl InvalidTime {
+    fn check(time: Duration) -> Result<Duration, Self> {
+        if time.is_zero() || time > Deadline::MAX {
+            return Err(Self::Range(time));
+        }
+        Ok(time)
+    }
+}
+
+impl Knob for InvalidTime {
+    fn knob(&self) -> &'static str {
+        ""
+    }
+}
+
+impl Part for AdaptiveLimit {
+    type Config = adaptive::Config;
+    type Invalid = InvalidAdaptiveLimit;
+
+    fn make(
+        name: &Arc<str>,
+        config: &Self::Config,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidAdaptiveLimit> {
+        let builder = Self::builder(Arc::clone(name)).config(config);
+        match metrics {
+            Some(metrics) => builder.metrics(metrics).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn check(&self, config: &Self::Config) -> Result<(), InvalidAdaptiveLimit> {
+        Self::builder(self.name()).config(config).check()
+    }
+
+    fn apply(&self, config: &Self::Config) -> Result<(), InvalidAdaptiveLimit> {
+        self.reconfigure(Self::builder(self.name()).config(config))
+    }
+}
+
+impl Knob for InvalidAdaptiveLimit {
+    fn knob(&self) -> &'static str {
+        match self {
+            Self::Algorithm(InvalidLimit::Bounds { .. }) => "initial",
+            Self::Algorithm(InvalidLimit::Knob { knob, .. }) => knob,
+            Self::Window(_) => "window",
+            Self::MinCalls(_) => "min_calls",
+            Self::Name | Self::Metrics(_) => "",
+        }
+    }
+}
+
+impl Knob for InvalidLoadShed {
+    fn knob(&self) -> &'static str {
+        match self {
+            Self::Threshold(_) => "threshold",
+            Self::QueueWait(_) => "queue_wait",
+            Self::Window(_) => "window",
+            Self::RetryAfter(_) => "retry_after",
+            Self::Name | Self::NoSignal | Self::Metrics(_) => "",
+        }
     }
 }
 

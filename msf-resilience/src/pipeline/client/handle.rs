@@ -1,6 +1,9 @@
 //! The pipeline itself: a layer, and a hand on its parts.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use msf_core::classify::Http;
 use tower_layer::Layer;
@@ -10,8 +13,10 @@ use crate::{
     answering::Answering,
     bulkhead::Bulkhead,
     circuit_breaker::CircuitBreaker,
+    deadline::DeadlineLayer,
     pipeline::invalid::{Findings, InvalidPipeline},
     rate_limit::DirectLimiter,
+    timeout::TimeoutLayer,
 };
 
 /// The pipeline in front of a callee: a [`Layer`] whose parts stand in the order of the
@@ -35,9 +40,12 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub(super) struct Parts {
     pub(super) name: Arc<str>,
+    pub(super) deadline: Option<DeadlineLayer>,
+    pub(super) deadline_margin: Duration,
     pub(super) rate_limit: Option<DirectLimiter>,
     pub(super) bulkhead: Option<Bulkhead>,
     pub(super) breaker: Option<CircuitBreaker>,
+    pub(super) attempt_timeout: Option<TimeoutLayer>,
 }
 
 /// What reloads have done that the next one must know.
@@ -45,17 +53,6 @@ pub(super) struct Parts {
 struct Reloading {
     /// The breaker is disabled because its section is gone, and not by an operator.
     breaker_is_off: bool,
-}
-
-impl Parts {
-    pub(super) const fn new(name: Arc<str>) -> Self {
-        Self {
-            name,
-            rate_limit: None,
-            bulkhead: None,
-            breaker: None,
-        }
-    }
 }
 
 impl<C> HttpClient<C> {

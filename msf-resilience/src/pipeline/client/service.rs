@@ -6,6 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::Request;
 use msf_core::classify::{Classify, Http};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -19,18 +20,24 @@ use crate::{
     Through,
     bulkhead::{BulkheadLayer, BulkheadService, UntilResponse, Wait},
     circuit_breaker::{CircuitBreakerLayer, CircuitBreakerService},
+    deadline::{DeadlineLayer, DeadlineService},
     pipeline::{
         enter::Enter,
         error::Error,
         maybe::{Maybe, MaybeService},
     },
+    timeout::{NoDeadline, TimeoutService},
 };
 
-type Breaking<S, C> = MaybeService<CircuitBreakerService<Enter<S>, Through<C>>, Enter<S>>;
-type Bounded<S, C> =
-    MaybeService<BulkheadService<Breaking<S, C>, Wait, UntilResponse>, Breaking<S, C>>;
-type Limited<S, C> = MaybeService<TotalLimit<Bounded<S, C>>, Bounded<S, C>>;
-type Outermost<S, C> = Limited<S, C>;
+/// A layer in its place, or nothing there.
+type With<Service, Without> = MaybeService<Service, Without>;
+
+type Told<S> = With<DeadlineService<Enter<S>>, Enter<S>>;
+type Timed<S> = With<TimeoutService<Told<S>, NoDeadline>, Told<S>>;
+type Breaking<S, C> = With<CircuitBreakerService<Timed<S>, Through<C>>, Timed<S>>;
+type Bounded<S, C> = With<BulkheadService<Breaking<S, C>, Wait, UntilResponse>, Breaking<S, C>>;
+type Limited<S, C> = With<TotalLimit<Bounded<S, C>>, Bounded<S, C>>;
+type Outermost<S, C> = With<DeadlineService<Limited<S, C>>, Limited<S, C>>;
 
 /// A service behind a pipeline. Made by [`HttpClient`](super::HttpClient).
 #[derive(Clone, Debug)]
@@ -50,6 +57,9 @@ pin_project! {
 
 impl<S, C: Clone> HttpClientService<S, C> {
     pub(super) fn new(inner: S, parts: &Parts, classify: &C) -> Self {
+        let margin = parts.deadline_margin;
+        let told = parts.deadline.as_ref();
+        let told = told.map(|_| DeadlineLayer::new().inject(margin));
         let breaker = parts
             .breaker
             .clone()
@@ -58,27 +68,30 @@ impl<S, C: Clone> HttpClientService<S, C> {
         let bulkhead = bulkhead.map(|bulkhead| BulkheadLayer::new(bulkhead).waiting());
         let rate_limit = parts.rate_limit.clone().map(TotalLimitLayer);
 
-        let stack = Maybe::from(breaker).layer(Enter(inner));
+        let stack = Maybe::from(told).layer(Enter(inner));
+        let stack = Maybe::from(parts.attempt_timeout.clone()).layer(stack);
+        let stack = Maybe::from(breaker).layer(stack);
         let stack = Maybe::from(bulkhead).layer(stack);
         let stack = Maybe::from(rate_limit).layer(stack);
+        let stack = Maybe::from(parts.deadline.clone()).layer(stack);
         Self { stack }
     }
 }
 
-impl<S, C, Req> Service<Req> for HttpClientService<S, C>
+impl<S, C, B> Service<Request<B>> for HttpClientService<S, C>
 where
-    S: Service<Req> + Clone,
+    S: Service<Request<B>> + Clone,
     C: Classify<S::Response, S::Error> + Clone,
 {
     type Response = S::Response;
     type Error = Error<S::Error>;
-    type Future = HttpClientFuture<<Outermost<S, C> as Service<Req>>::Future>;
+    type Future = HttpClientFuture<<Outermost<S, C> as Service<Request<B>>>::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.stack.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Req) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         HttpClientFuture {
             outermost: self.stack.call(request),
         }
