@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{budget, circuit_breaker, deadline, rate_limit, timeout};
+use crate::{budget, circuit_breaker, deadline, rate_limit, retry, timeout};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -17,5 +17,6 @@ pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
         .chain(&budget::metrics::CATALOGUE)
         .chain(&deadline::metrics::CATALOGUE)
         .chain(&rate_limit::metrics::CATALOGUE)
+        .chain(&retry::metrics::CATALOGUE)
         .chain(&timeout::metrics::CATALOGUE)
 }

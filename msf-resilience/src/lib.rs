@@ -11,6 +11,7 @@ mod name;
 pub mod policies;
 pub mod rate_limit;
 pub mod replay;
+pub mod retry;
 mod slot;
 mod stripe;
 mod timed;
