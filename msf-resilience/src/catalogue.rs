@@ -6,6 +6,7 @@ use crate::{
     adaptive, budget, bulkhead, circuit_breaker, coalesce, deadline, fallback, fault, load_shed,
     rate_limit, timeout,
 };
+use crate::{adaptive, budget, bulkhead, circuit_breaker, coalesce, deadline, fallback, fault, load_shed, rate_limit, retry, timeout};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -15,7 +16,7 @@ use crate::{
 /// assert!(rows.is_sorted_by(|a, b| a.name < b.name));
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
-    let catalogues: [&'static [MetricInfo]; 11] = [
+    let catalogues: [&'static [MetricInfo]; 12] = [
         &adaptive::metrics::CATALOGUE,
         &circuit_breaker::metrics::CATALOGUE,
         &budget::metrics::CATALOGUE,
@@ -26,6 +27,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
         &fault::metrics::CATALOGUE,
         &load_shed::metrics::CATALOGUE,
         &rate_limit::metrics::CATALOGUE,
+        &retry::metrics::CATALOGUE,
         &timeout::metrics::CATALOGUE,
     ];
     catalogues.into_iter().flatten()

@@ -23,6 +23,7 @@ pub mod pipeline;
 pub mod policies;
 pub mod rate_limit;
 pub mod replay;
+pub mod retry;
 mod slot;
 mod stripe;
 mod timed;
