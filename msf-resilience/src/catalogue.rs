@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{budget, circuit_breaker, coalesce, fallback, fault, rate_limit};
+use crate::{budget, circuit_breaker, coalesce, fallback, fault, hedge, rate_limit};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -18,5 +18,6 @@ pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
         .chain(&coalesce::metrics::CATALOGUE)
         .chain(&fallback::metrics::CATALOGUE)
         .chain(&fault::metrics::CATALOGUE)
+        .chain(&hedge::metrics::CATALOGUE)
         .chain(&rate_limit::metrics::CATALOGUE)
 }

@@ -8,6 +8,8 @@ pub mod circuit_breaker;
 pub mod coalesce;
 pub mod fallback;
 pub mod fault;
+pub mod hedge;
+mod idempotent;
 mod layer_error;
 mod name;
 mod oneshot;
