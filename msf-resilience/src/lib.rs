@@ -14,6 +14,8 @@ pub mod deadline;
 pub mod fallback;
 pub mod fault;
 mod gate;
+pub mod hedge;
+mod idempotent;
 mod late;
 mod layer_error;
 pub mod load_shed;

@@ -84,7 +84,9 @@ fn an_unknown_key_is_an_error_that_knows_what_was_meant() {
     let problems = load("[resilience.payments.braker]").unwrap_err();
     assert_eq!(
         problems,
-        ["shop.toml:1: resilience.payments.braker: unknown key; did you mean resilience.payments.breaker?"]
+        [
+            "shop.toml:1: resilience.payments.braker: unknown key; did you mean resilience.payments.breaker?"
+        ]
     );
 }
 
