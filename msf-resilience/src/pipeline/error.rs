@@ -9,10 +9,12 @@ use msf_core::{
 use crate::{
     LayerError,
     answering::Refused,
+    budget::BudgetExhausted,
     bulkhead::{self, BulkheadFull},
     circuit_breaker::{self, CircuitOpen},
     deadline,
     rate_limit::Limited,
+    retry,
     timeout::{self, Elapsed},
 };
 
@@ -38,6 +40,10 @@ pub enum Error<E> {
     /// The total time was over, or the deadline that the request came with.
     #[error(transparent)]
     DeadlineExceeded(DeadlineExceeded),
+    /// The call failed and the budget allowed no retry, where the policy is to
+    /// [refuse](crate::retry::Exhausted::Refuse) then.
+    #[error(transparent)]
+    RetryBudgetExhausted(BudgetExhausted),
     /// The limit refused.
     #[error(transparent)]
     RateLimited(Limited),
@@ -70,6 +76,7 @@ impl<E> LayerError for Error<E> {
         let retry_after = match self {
             Self::Inner(error) => return Ok(error),
             Self::DeadlineExceeded(_) => return Err(Classification::IGNORE),
+            Self::RetryBudgetExhausted(_) => return Err(Classification::IGNORE.refused(true)),
             Self::TimedOut(elapsed) if elapsed.is_deadline() => return Err(Classification::IGNORE),
             Self::TimedOut(_) => return Err(Classification::FAILURE),
             Self::RateLimited(refusal) => refusal.retry_after(),
@@ -86,6 +93,7 @@ impl<E> Refused for Error<E> {
     fn into_problem(self) -> Result<Problem, E> {
         match self {
             Self::DeadlineExceeded(_) => Ok(Problem::new(Code::DeadlineExceeded)),
+            Self::RetryBudgetExhausted(exhausted) => Ok(exhausted.into()),
             Self::RateLimited(limited) => Ok(limited.into()),
             Self::BulkheadFull(refusal) => Ok(refusal.into()),
             Self::CircuitOpen(refusal) => Ok(refusal.into()),
@@ -113,5 +121,6 @@ flatten! {
     bulkhead::Full => BulkheadFull,
     circuit_breaker::Open => CircuitOpen,
     deadline::Exceeded => DeadlineExceeded,
+    retry::BudgetExhausted => RetryBudgetExhausted,
     timeout::Elapsed => TimedOut,
 }

@@ -1,6 +1,6 @@
 //! What a pipeline asks of its parts: to be made of a configuration, and to take another one while they run.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
 use msf_core::{
     deadline::Deadline,
@@ -10,11 +10,14 @@ use msf_core::{
 use super::invalid::Findings;
 use crate::{
     adaptive::{self, AdaptiveLimit, InvalidAdaptiveLimit, InvalidLimit},
+    budget::Rule,
     bulkhead::{self, Bulkhead, InvalidBulkhead},
     circuit_breaker::{self, CircuitBreaker, InvalidCircuitBreaker},
     deadline::DeadlineLayer,
+    hedge::{self, HedgePolicy, InvalidHedge},
     load_shed::InvalidLoadShed,
     rate_limit::{self, DirectLimiter, InvalidRateLimiter, Limits, RateLimiter},
+    retry::{self, InvalidRetryPolicy, RetryPolicy},
     timeout::TimeoutLayer,
 };
 
@@ -373,6 +376,97 @@ impl Knob for InvalidRateLimiter {
             Self::NoRequests | Self::Period(_) | Self::Burst(_) | Self::Limits(_) => "limits",
             Self::MaxKeys(_) => "max_keys",
             Self::Name | Self::SameName(_) | Self::Metrics(_) => "",
+        }
+    }
+}
+
+impl Part for RetryPolicy {
+    type Config = retry::Config;
+    type Invalid = InvalidRetryPolicy;
+
+    fn make(
+        name: &Arc<str>,
+        config: &Self::Config,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidRetryPolicy> {
+        let builder = Self::from_config(Arc::clone(name), config)?;
+        match metrics {
+            Some(metrics) => builder.metrics(metrics).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn check(&self, config: &Self::Config) -> Result<(), InvalidRetryPolicy> {
+        Self::from_config(self.name(), config)?.check()
+    }
+
+    fn fixed(&self, config: &Self::Config) -> Option<(&'static str, &'static str)> {
+        let present = self.budget()?.rule();
+        let is_same = match (present, config.budget) {
+            (Rule::Deposits { ttl, .. }, Rule::Deposits { ttl: other, .. }) => ttl == other,
+            (present, other) => mem::discriminant(&present) == mem::discriminant(&other),
+        };
+        (!is_same).then_some((
+            "budget",
+            "another kind of budget, or another ttl, needs a restart",
+        ))
+    }
+
+    fn apply(&self, config: &Self::Config) -> Result<(), InvalidRetryPolicy> {
+        self.reconfigure(&Self::from_config(self.name(), config)?)
+    }
+}
+
+impl Knob for InvalidRetryPolicy {
+    fn knob(&self) -> &'static str {
+        match self {
+            Self::MaxAttempts(_) => "max_attempts",
+            Self::RetryAfterMax(_) => "retry_after_max",
+            Self::BodyLimit(_) => "body_limit",
+            Self::Method(_) => "methods",
+            // `transient` or `throttled`, as in the section.
+            Self::Backoff { class, .. } => class,
+            Self::Budget(_) => "budget",
+            Self::Name | Self::Metrics(_) => "",
+        }
+    }
+}
+
+impl Part for HedgePolicy {
+    type Config = hedge::Config;
+    type Invalid = InvalidHedge;
+
+    fn make(
+        name: &Arc<str>,
+        config: &Self::Config,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidHedge> {
+        let builder = Self::builder(Arc::clone(name)).config(config);
+        match metrics {
+            Some(metrics) => builder.metrics(metrics).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn check(&self, config: &Self::Config) -> Result<(), InvalidHedge> {
+        Self::builder(self.name()).config(config).check()
+    }
+
+    fn apply(&self, config: &Self::Config) -> Result<(), InvalidHedge> {
+        self.reconfigure(&Self::builder(self.name()).config(config))
+    }
+}
+
+impl Knob for InvalidHedge {
+    fn knob(&self) -> &'static str {
+        match self {
+            Self::Delay(_) => "after",
+            Self::Quantile(_) => "after_quantile",
+            Self::MinSamples(_) => "min_samples",
+            Self::MinDelay(_) => "min_delay",
+            Self::Window(_) => "window",
+            Self::MaxHedges(_) => "max_hedges",
+            Self::Name | Self::Budget(_) | Self::Metrics(_) => "",
         }
     }
 }

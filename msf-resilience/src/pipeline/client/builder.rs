@@ -11,12 +11,15 @@ use super::{
 use crate::{
     bulkhead::Bulkhead,
     circuit_breaker::CircuitBreaker,
+    hedge::HedgePolicy,
     name,
     pipeline::{
         invalid::{Findings, InvalidPipeline},
         part::Making,
     },
     rate_limit::DirectLimiter,
+    replay::ReplayBody,
+    retry::{HttpWith, ReplayHttp, RetryPolicy},
 };
 
 /// Begins a pipeline for calls to one callee; `name` is that of the callee.
@@ -29,18 +32,20 @@ pub fn http_client(name: impl Into<Arc<str>>) -> HttpClientBuilder {
         config: ClientConfig::default(),
         metrics: None,
         classify: Http::default(),
+        replay: ReplayHttp,
     }
 }
 
 /// Sets up an [`HttpClient`]. Parts may come in any order; those that are left out are not there.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing before `build`"]
-pub struct HttpClientBuilder<C = Http> {
+pub struct HttpClientBuilder<C = Http, R = ReplayHttp> {
     name: Arc<str>,
     given: Given,
     config: ClientConfig,
     metrics: Option<Metrics>,
     classify: C,
+    replay: R,
 }
 
 /// What is given in code, in place of the section.
@@ -48,13 +53,15 @@ pub struct HttpClientBuilder<C = Http> {
 struct Given {
     deadline: Option<Duration>,
     deadline_margin: Option<Duration>,
+    retry: Option<RetryPolicy>,
+    hedge: Option<HedgePolicy>,
     rate_limit: Option<DirectLimiter>,
     bulkhead: Option<Bulkhead>,
     breaker: Option<CircuitBreaker>,
     attempt_timeout: Option<Duration>,
 }
 
-impl<C> HttpClientBuilder<C> {
+impl<C, R> HttpClientBuilder<C, R> {
     /// Makes the parts that the sections of a configuration describe. A part that is given by its own method is taken
     /// instead of its section.
     pub fn config(mut self, config: &ClientConfig) -> Self {
@@ -78,6 +85,18 @@ impl<C> HttpClientBuilder<C> {
     /// By how much less than its own time the callee is told, for the way back. Default zero.
     pub const fn deadline_margin(mut self, margin: Duration) -> Self {
         self.given.deadline_margin = Some(margin);
+        self
+    }
+
+    /// Makes failed calls again, each attempt through all that follows.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.given.retry = Some(policy);
+        self
+    }
+
+    /// Makes slow calls a second time. It has a budget of its own unless its builder was given that of the retries.
+    pub fn hedge(mut self, policy: HedgePolicy) -> Self {
+        self.given.hedge = Some(policy);
         self
     }
 
@@ -108,13 +127,41 @@ impl<C> HttpClientBuilder<C> {
     /// Judges outcomes by another rule than [`Http`]: a [`Classify`](msf_core::classify::Classify) or a closure.
     ///
     /// It sees what the service inside gives; what the parts of the pipeline do is judged by the pipeline.
-    pub fn classify<D>(self, classify: D) -> HttpClientBuilder<D> {
+    pub fn classify<D>(self, classify: D) -> HttpClientBuilder<D, R> {
         HttpClientBuilder {
             name: self.name,
             given: self.given,
             config: self.config,
             metrics: self.metrics,
             classify,
+            replay: self.replay,
+        }
+    }
+
+    /// Turns the [`ReplayBody`] that attempts have into the body that the service inside takes.
+    ///
+    /// ```
+    /// use axum::body::Body;
+    /// use http::{Request, Response};
+    /// use msf_resilience::{pipeline::http_client, retry::RetryPolicy};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let inner = service_fn(|_: Request<Body>| async { Ok::<_, std::io::Error>(Response::new(())) });
+    /// let client = http_client("payments").map_body(Body::new).build()?.layer(inner);
+    /// assert_eq!(client.oneshot(Request::new(Body::from("7"))).await?.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn map_body<F>(self, body: F) -> HttpClientBuilder<C, HttpWith<F>> {
+        HttpClientBuilder {
+            name: self.name,
+            given: self.given,
+            config: self.config,
+            metrics: self.metrics,
+            classify: self.classify,
+            replay: HttpWith(body),
         }
     }
 
@@ -123,13 +170,14 @@ impl<C> HttpClientBuilder<C> {
     /// # Errors
     ///
     /// [`InvalidPipeline`] names every part that could not work, by its path.
-    pub fn build(self) -> Result<HttpClient<C>, InvalidPipeline> {
+    pub fn build(self) -> Result<HttpClient<C, R>, InvalidPipeline> {
         let Self {
             name,
             given,
             config,
             metrics,
             classify,
+            replay,
         } = self;
         let mut findings = Findings::default();
         if !name::is_name(&name) {
@@ -153,6 +201,8 @@ impl<C> HttpClientBuilder<C> {
             name: Arc::clone(&name),
             deadline: making.make("deadline", None, times.deadline.as_ref()),
             deadline_margin: times.margin,
+            retry: making.make("retry", given.retry, config.retry.as_ref()),
+            hedge: making.make("hedge", given.hedge, config.hedge.as_ref()),
             rate_limit: making.make("rate_limit", given.rate_limit, config.rate_limit.as_ref()),
             bulkhead: making.make("bulkhead", given.bulkhead, config.bulkhead.as_ref()),
             breaker: making.make("breaker", given.breaker, config.breaker.as_ref()),
@@ -160,6 +210,6 @@ impl<C> HttpClientBuilder<C> {
         };
         findings.into_result(&name)?;
         // Every part is there that should be: one that could not be made is a finding.
-        Ok(HttpClient::new(parts, classify))
+        Ok(HttpClient::new(parts, classify, replay))
     }
 }

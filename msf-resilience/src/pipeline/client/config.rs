@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{builder::http_client, handle::Parts};
 use crate::{
-    bulkhead, circuit_breaker,
+    bulkhead, circuit_breaker, hedge,
     pipeline::{invalid::Findings, part},
-    rate_limit,
+    rate_limit, retry,
 };
 
 /// A client's pipeline as serde reads it: a section for each part; a part whose section is left out is not there.
@@ -23,6 +23,10 @@ pub struct ClientConfig {
     /// By how much less than its own time the callee is told, for the way back.
     #[serde(with = "msf_core::config::duration")]
     pub deadline_margin: Duration,
+    /// Failed calls are made again.
+    pub retry: Option<retry::Config>,
+    /// Slow calls are made a second time.
+    pub hedge: Option<hedge::Config>,
     /// So many calls per time.
     pub rate_limit: Option<rate_limit::Config>,
     /// So many calls at once.
@@ -71,6 +75,8 @@ impl ClientConfig {
         if self.deadline_margin != parts.deadline_margin {
             findings.report("deadline_margin", "another margin needs a restart");
         }
+        part::check("retry", parts.retry.as_ref(), self.retry.as_ref(), findings);
+        part::check("hedge", parts.hedge.as_ref(), self.hedge.as_ref(), findings);
         part::check(
             "rate_limit",
             parts.rate_limit.as_ref(),
@@ -107,6 +113,8 @@ impl ClientConfig {
             self.deadline.as_ref(),
             findings,
         );
+        part::apply("retry", parts.retry.as_ref(), self.retry.as_ref(), findings);
+        part::apply("hedge", parts.hedge.as_ref(), self.hedge.as_ref(), findings);
         part::apply(
             "rate_limit",
             parts.rate_limit.as_ref(),

@@ -14,8 +14,10 @@ use crate::{
     bulkhead::Bulkhead,
     circuit_breaker::CircuitBreaker,
     deadline::DeadlineLayer,
+    hedge::HedgePolicy,
     pipeline::invalid::{Findings, InvalidPipeline},
     rate_limit::DirectLimiter,
+    retry::{ReplayHttp, RetryPolicy},
     timeout::TimeoutLayer,
 };
 
@@ -25,9 +27,10 @@ use crate::{
 /// Clones share their parts, and so do all services that it makes.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct HttpClient<C = Http> {
+pub struct HttpClient<C = Http, R = ReplayHttp> {
     shared: Arc<Shared>,
     classify: C,
+    replay: R,
 }
 
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub(super) struct Parts {
     pub(super) name: Arc<str>,
     pub(super) deadline: Option<DeadlineLayer>,
     pub(super) deadline_margin: Duration,
+    pub(super) retry: Option<RetryPolicy>,
+    pub(super) hedge: Option<HedgePolicy>,
     pub(super) rate_limit: Option<DirectLimiter>,
     pub(super) bulkhead: Option<Bulkhead>,
     pub(super) breaker: Option<CircuitBreaker>,
@@ -55,14 +60,15 @@ struct Reloading {
     breaker_is_off: bool,
 }
 
-impl<C> HttpClient<C> {
-    pub(super) fn new(parts: Parts, classify: C) -> Self {
+impl<C, R> HttpClient<C, R> {
+    pub(super) fn new(parts: Parts, classify: C, replay: R) -> Self {
         Self {
             shared: Arc::new(Shared {
                 parts,
                 reloading: Mutex::default(),
             }),
             classify,
+            replay,
         }
     }
 
@@ -96,6 +102,18 @@ impl<C> HttpClient<C> {
         &self.shared.parts.name
     }
 
+    /// The policy of its retries, if it has one.
+    #[must_use]
+    pub fn retry(&self) -> Option<&RetryPolicy> {
+        self.shared.parts.retry.as_ref()
+    }
+
+    /// The policy of its hedging, if it has one.
+    #[must_use]
+    pub fn hedge(&self) -> Option<&HedgePolicy> {
+        self.shared.parts.hedge.as_ref()
+    }
+
     /// The bulkhead, if it has one.
     #[must_use]
     pub fn bulkhead(&self) -> Option<&Bulkhead> {
@@ -115,10 +133,10 @@ impl<C> HttpClient<C> {
     }
 }
 
-impl<S, C: Clone> Layer<S> for HttpClient<C> {
-    type Service = HttpClientService<S, C>;
+impl<S, C: Clone, R: Clone> Layer<S> for HttpClient<C, R> {
+    type Service = HttpClientService<S, C, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HttpClientService::new(inner, &self.shared.parts, &self.classify)
+        HttpClientService::new(inner, &self.shared.parts, &self.classify, &self.replay)
     }
 }
