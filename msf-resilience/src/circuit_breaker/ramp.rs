@@ -55,8 +55,8 @@ impl Ramp {
         }
         Self {
             shares: kept,
-            // Too many are refused when the breaker is built.
-            stages: N,
+            // None and too many are refused when the breaker is built.
+            stages: if N == 0 { STAGES_MAX + 1 } else { N },
             length: each,
         }
     }
