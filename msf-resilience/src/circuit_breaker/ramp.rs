@@ -61,6 +61,8 @@ impl Ramp {
             shares: kept,
             // Too many are refused when the breaker is built.
             stages: shares.len(),
+            // None and too many are refused when the breaker is built.
+            stages: if N == 0 { STAGES_MAX + 1 } else { N },
             length: each,
         }
     }
