@@ -44,8 +44,9 @@ impl Memory {
         match self {
             Self::One(entry) => loop {
                 // The one entry belongs to everybody, whose address is all zeros.
-                let updated =
-                    entry.0.update(address.id, &mut |time| change(std::slice::from_mut(time)));
+                let updated = entry
+                    .0
+                    .update(address.id, &mut |time| change(std::slice::from_mut(time)));
                 if let Update::Done(done) = updated {
                     return done;
                 }
@@ -55,6 +56,13 @@ impl Memory {
                 change(&mut times[..*limits])
             }
             Self::Keyed(table) => table.update(address, now, change),
+        }
+    }
+
+    /// Some key may have become idle earlier than it was going to.
+    pub(super) fn may_be_idle(&self, now: Ticks) {
+        if let Self::Keyed(table) = self {
+            table.may_be_idle(now);
         }
     }
 

@@ -82,6 +82,7 @@ mod reservation;
 mod seen;
 mod service;
 mod settings;
+pub mod shared;
 pub mod store;
 mod sync;
 mod table;

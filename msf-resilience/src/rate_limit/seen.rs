@@ -69,7 +69,7 @@ impl Standing {
     }
 
     fn gcra(&self) -> Gcra {
-        Gcra::new(&self.count.quota, 0)
+        Gcra::with_grain(&self.count.quota, 0, self.label.grain())
     }
 }
 
@@ -86,11 +86,7 @@ pub(super) struct Seen {
 
 impl Seen {
     #[inline]
-    pub(super) fn new(
-        label: &'static Label,
-        limits: &[Limit],
-        ahead: &[Ticks],
-    ) -> Self {
+    pub(super) fn new(label: &'static Label, limits: &[Limit], ahead: &[Ticks]) -> Self {
         const NOTHING: Count = Count {
             quota: Quota::raw(1, 1, 1),
             ahead: 0,
