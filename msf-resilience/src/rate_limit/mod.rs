@@ -83,6 +83,7 @@ mod reservation;
 mod seen;
 mod service;
 mod settings;
+pub mod shared;
 pub mod store;
 mod sync;
 mod table;

@@ -5,5 +5,7 @@ mod allocations;
 mod cancellation;
 mod contract;
 mod interleavings;
+mod limit_interleavings;
 mod pipeline;
+mod shared_limit;
 mod stacks;
