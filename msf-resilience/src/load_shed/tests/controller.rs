@@ -22,6 +22,8 @@ fn admitted(cut: Cut, level: u16) -> f64 {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn lower_priorities_are_shed_first(
         windows in proptest::collection::vec(

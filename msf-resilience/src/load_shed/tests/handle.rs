@@ -192,7 +192,7 @@ async fn it_is_seen_and_scraped_and_reconfigured() {
     assert!(shed.check(Priority::SHEDDABLE).is_err());
     let text = metrics.render();
     assert!(text.contains(r#"msf_load_shed_calls_total{load_shed="seen"} 41"#));
-    assert!(text.contains(r#"msf_load_shed_refused_total{load_shed="seen",class="sheddable"}"#));
+    assert!(text.contains(r#"msf_load_shed_refused_total{class="sheddable",load_shed="seen"}"#));
     let seen = policies::snapshots();
     let seen = seen
         .iter()
