@@ -70,6 +70,7 @@ mod entry;
 mod error;
 mod future;
 mod gcra;
+pub mod key;
 mod label;
 mod layer;
 mod level;
@@ -78,6 +79,8 @@ mod limits;
 mod memory;
 pub(crate) mod metrics;
 mod quota;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod reservation;
 mod seen;
 mod service;
