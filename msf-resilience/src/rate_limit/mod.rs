@@ -85,6 +85,7 @@ mod reservation;
 mod seen;
 mod service;
 mod settings;
+pub mod shared;
 pub mod store;
 mod sync;
 mod table;
