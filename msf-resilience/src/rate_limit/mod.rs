@@ -71,6 +71,7 @@ mod entry;
 mod error;
 mod future;
 mod gcra;
+pub mod key;
 mod label;
 mod layer;
 mod level;
@@ -79,6 +80,8 @@ mod limits;
 mod memory;
 pub(crate) mod metrics;
 mod quota;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod reservation;
 mod seen;
 mod service;
