@@ -6,6 +6,7 @@ use crate::{
     adaptive, budget, bulkhead, circuit_breaker, coalesce, deadline, fallback, fault, hedge,
     load_shed, rate_limit, retry, timeout,
 };
+
 /// Every metric that msf-resilience can register, sorted by name.
 ///
 /// ```
