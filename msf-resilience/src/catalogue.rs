@@ -15,7 +15,7 @@ use crate::{
 /// assert!(rows.is_sorted_by(|a, b| a.name < b.name));
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
-    let catalogues: [&'static [MetricInfo]; 13] = [
+    static CATALOGUES: &[&[MetricInfo]] = &[
         &adaptive::metrics::CATALOGUE,
         &circuit_breaker::metrics::CATALOGUE,
         &budget::metrics::CATALOGUE,
@@ -27,8 +27,10 @@ pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
         &hedge::metrics::CATALOGUE,
         &load_shed::metrics::CATALOGUE,
         &rate_limit::metrics::CATALOGUE,
+        #[cfg(feature = "redis")]
+        &rate_limit::redis::metrics::CATALOGUE,
         &retry::metrics::CATALOGUE,
         &timeout::metrics::CATALOGUE,
     ];
-    catalogues.into_iter().flatten()
+    CATALOGUES.iter().copied().flatten()
 }

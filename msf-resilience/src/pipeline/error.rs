@@ -1,4 +1,4 @@
-//! What can come out of a client's pipeline.
+//! What can come out of a pipeline.
 
 use msf_core::{
     classify::Classification,
@@ -8,17 +8,19 @@ use msf_core::{
 
 use crate::{
     LayerError,
+    adaptive::{self, LimitReached},
     answering::Refused,
     budget::BudgetExhausted,
     bulkhead::{self, BulkheadFull},
     circuit_breaker::{self, CircuitOpen},
     deadline,
+    load_shed::{self, Overloaded},
     rate_limit::Limited,
     retry,
     timeout::{self, Elapsed},
 };
 
-/// The error of a client's pipeline, flat: which of its layers did not let the call happen, or the error of the
+/// The error of a pipeline, flat: which of its layers did not let the call happen, or the error of the
 /// service inside.
 ///
 /// ```
@@ -44,6 +46,12 @@ pub enum Error<E> {
     /// [refuse](crate::retry::Exhausted::Refuse) then.
     #[error(transparent)]
     RetryBudgetExhausted(BudgetExhausted),
+    /// The load shed refused.
+    #[error(transparent)]
+    Overloaded(Overloaded),
+    /// The adaptive limit refused.
+    #[error(transparent)]
+    LimitReached(LimitReached),
     /// The limit refused.
     #[error(transparent)]
     RateLimited(Limited),
@@ -79,6 +87,8 @@ impl<E> LayerError for Error<E> {
             Self::RetryBudgetExhausted(_) => return Err(Classification::IGNORE.refused(true)),
             Self::TimedOut(elapsed) if elapsed.is_deadline() => return Err(Classification::IGNORE),
             Self::TimedOut(_) => return Err(Classification::FAILURE),
+            Self::Overloaded(refusal) => refusal.retry_after(),
+            Self::LimitReached(refusal) => refusal.retry_after(),
             Self::RateLimited(refusal) => refusal.retry_after(),
             Self::BulkheadFull(refusal) => refusal.retry_after(),
             Self::CircuitOpen(refusal) => refusal.retry_after(),
@@ -94,6 +104,8 @@ impl<E> Refused for Error<E> {
         match self {
             Self::DeadlineExceeded(_) => Ok(Problem::new(Code::DeadlineExceeded)),
             Self::RetryBudgetExhausted(exhausted) => Ok(exhausted.into()),
+            Self::Overloaded(refusal) => Ok(refusal.into()),
+            Self::LimitReached(refusal) => Ok(refusal.into()),
             Self::RateLimited(limited) => Ok(limited.into()),
             Self::BulkheadFull(refusal) => Ok(refusal.into()),
             Self::CircuitOpen(refusal) => Ok(refusal.into()),
@@ -121,6 +133,8 @@ flatten! {
     bulkhead::Full => BulkheadFull,
     circuit_breaker::Open => CircuitOpen,
     deadline::Exceeded => DeadlineExceeded,
+    load_shed::Overloaded => Overloaded,
+    adaptive::Limited => LimitReached,
     retry::BudgetExhausted => RetryBudgetExhausted,
     timeout::Elapsed => TimedOut,
 }

@@ -15,6 +15,7 @@ mod error;
 mod invalid;
 mod maybe;
 mod part;
+mod server;
 
 pub use self::{
     client::{
@@ -25,4 +26,8 @@ pub use self::{
     error::Error,
     invalid::{InvalidPart, InvalidPipeline},
     maybe::{Maybe, MaybeFuture, MaybeService},
+    server::{
+        HttpServer, HttpServerBuilder, HttpServerFuture, HttpServerService, KeyedLimit,
+        KeyedLimitFuture, PriorityFn, ServerConfig, Shed, http_server,
+    },
 };

@@ -13,7 +13,7 @@ use crate::{
     budget::Rule,
     bulkhead::{self, Bulkhead, InvalidBulkhead},
     circuit_breaker::{self, CircuitBreaker, InvalidCircuitBreaker},
-    deadline::DeadlineLayer,
+    deadline::{self, DeadlineLayer},
     hedge::{self, HedgePolicy, InvalidHedge},
     load_shed::InvalidLoadShed,
     rate_limit::{self, DirectLimiter, InvalidRateLimiter, Limits, RateLimiter},
@@ -49,6 +49,14 @@ pub(super) trait Knob: fmt::Display {
     fn knob(&self) -> &'static str;
 }
 
+/// The place of a part in a pipeline.
+#[derive(Clone, Debug)]
+pub(super) struct Place<P> {
+    pub(super) part: Option<P>,
+    /// Whether code gave it, who goes on looking after it.
+    is_given: bool,
+}
+
 /// Makes the parts of one pipeline.
 pub(super) struct Making<'a> {
     pub(super) name: &'a Arc<str>,
@@ -63,53 +71,88 @@ impl Making<'_> {
         key: &str,
         given: Option<P>,
         section: Option<&P::Config>,
-    ) -> Option<P> {
-        if given.is_some() {
-            return given;
+    ) -> Place<P> {
+        let is_given = given.is_some();
+        let part = given.or_else(|| self.described(key, section));
+        Place { part, is_given }
+    }
+
+    /// As [`make`](Self::make), of a part that is given by its section.
+    pub(super) fn make_of<P: Part>(
+        &mut self,
+        key: &str,
+        given: Option<&P::Config>,
+        section: Option<&P::Config>,
+    ) -> Place<P> {
+        Place {
+            is_given: given.is_some(),
+            part: self.described(key, given.or(section)),
         }
+    }
+
+    fn described<P: Part>(&mut self, key: &str, section: Option<&P::Config>) -> Option<P> {
         let made = P::make(self.name, section?, self.metrics);
         self.findings.check(key, made)
     }
 }
 
-/// Whether a running part could take a section; that it comes or goes needs a restart.
-pub(super) fn check<P: Part>(
-    key: &str,
-    part: Option<&P>,
-    section: Option<&P::Config>,
-    findings: &mut Findings,
-) {
-    match (part, section) {
-        (Some(part), Some(section)) => {
+impl<P> Place<P> {
+    pub(super) const fn of(part: Option<P>, is_given: bool) -> Self {
+        Self { part, is_given }
+    }
+
+    /// Whether there is a part that a section is for. One that comes or goes needs a restart.
+    pub(super) fn check_presence(
+        &self,
+        key: &str,
+        is_described: bool,
+        findings: &mut Findings,
+    ) -> bool {
+        if self.is_given {
+            return false;
+        }
+        match (self.part.is_some(), is_described) {
+            (true, false) => {
+                findings.report(key, "it is in use: to take it away needs a restart");
+            }
+            (false, true) => findings.report(key, "it is not in use: to add it needs a restart"),
+            (true, true) | (false, false) => {}
+        }
+        self.part.is_some() && is_described
+    }
+
+    /// The part, if a configuration may change it.
+    pub(super) fn described(&self) -> Option<&P> {
+        self.part.as_ref().filter(|_| !self.is_given)
+    }
+}
+
+impl<P: Part> Place<P> {
+    /// Reports what of a section the running part could not take.
+    pub(super) fn check(&self, key: &str, section: Option<&P::Config>, findings: &mut Findings) {
+        if self.check_presence(key, section.is_some(), findings)
+            && let (Some(part), Some(section)) = (&self.part, section)
+        {
             findings.check(key, part.check(section));
             if let Some((knob, reason)) = part.fixed(section) {
                 findings.report(format!("{key}.{knob}"), reason);
             }
         }
-        (Some(_), None) => {
-            findings.report(key, "cannot go while the pipeline runs; restart for it")
+    }
+
+    /// Gives the part a section that [`check`](Self::check) had nothing against.
+    pub(super) fn apply(&self, key: &str, section: Option<&P::Config>, findings: &mut Findings) {
+        if let (Some(part), Some(section)) = (self.described(), section) {
+            findings.check(key, part.apply(section));
         }
-        (None, Some(_)) => {
-            findings.report(key, "cannot come while the pipeline runs; restart for it")
-        }
-        (None, None) => {}
     }
 }
 
-/// Gives a part the section that [`check`] has seen.
-pub(super) fn apply<P: Part>(
-    key: &str,
-    part: Option<&P>,
-    section: Option<&P::Config>,
-    findings: &mut Findings,
-) {
-    if let (Some(part), Some(section)) = (part, section) {
-        findings.check(key, part.apply(section));
-    }
-}
+/// The total time of a call that a client makes.
+#[derive(Clone, Debug)]
+pub(super) struct Total(pub(super) DeadlineLayer);
 
-/// The total time of a call.
-impl Part for DeadlineLayer {
+impl Part for Total {
     type Config = Duration;
     type Invalid = InvalidTime;
 
@@ -118,10 +161,10 @@ impl Part for DeadlineLayer {
         total: &Duration,
         metrics: Option<&Metrics>,
     ) -> Result<Self, InvalidTime> {
-        let layer = Self::new().max(InvalidTime::check(*total)?);
+        let layer = DeadlineLayer::new().max(InvalidTime::check(*total)?);
         match metrics {
-            Some(metrics) => Ok(layer.metrics(metrics, name)?),
-            None => Ok(layer),
+            Some(metrics) => Ok(Self(layer.metrics(metrics, name)?)),
+            None => Ok(Self(layer)),
         }
     }
 
@@ -130,11 +173,72 @@ impl Part for DeadlineLayer {
     }
 
     fn apply(&self, total: &Duration) -> Result<(), InvalidTime> {
-        self.reconfigure(None, Some(*total));
+        self.0.reconfigure(None, Some(*total));
         Ok(())
     }
 }
 
+/// The deadlines that requests bring to a server.
+impl Part for DeadlineLayer {
+    type Config = deadline::Config;
+    type Invalid = InvalidDeadline;
+
+    fn make(
+        name: &Arc<str>,
+        config: &Self::Config,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidDeadline> {
+        let layer = Self::new().config(InvalidDeadline::check(config)?);
+        match metrics {
+            Some(metrics) => Ok(layer.metrics(metrics, name)?),
+            None => Ok(layer),
+        }
+    }
+
+    fn check(&self, config: &Self::Config) -> Result<(), InvalidDeadline> {
+        InvalidDeadline::check(config).map(drop)
+    }
+
+    fn apply(&self, config: &Self::Config) -> Result<(), InvalidDeadline> {
+        self.reconfigure(config.default, config.max);
+        Ok(())
+    }
+}
+
+/// What is wrong with the deadlines of a server.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InvalidDeadline {
+    #[error("the time must be more than zero and at most a day, not {0:?}")]
+    Default(Duration),
+    #[error("the time must be more than zero and at most a day, not {0:?}")]
+    Max(Duration),
+    #[error("the metrics could not be registered: {0}")]
+    Metrics(#[from] MetricsError),
+}
+
+impl InvalidDeadline {
+    fn check(config: &deadline::Config) -> Result<&deadline::Config, Self> {
+        if let Some(time) = config.default {
+            InvalidTime::check(time).map_err(|_| Self::Default(time))?;
+        }
+        if let Some(time) = config.max {
+            InvalidTime::check(time).map_err(|_| Self::Max(time))?;
+        }
+        Ok(config)
+    }
+}
+
+impl Knob for InvalidDeadline {
+    fn knob(&self) -> &'static str {
+        match self {
+            Self::Default(_) => "default",
+            Self::Max(_) => "max",
+            Self::Metrics(_) => "",
+        }
+    }
+}
+
+/// The time of an attempt.
 impl Part for TimeoutLayer {
     type Config = Duration;
     type Invalid = InvalidTime;

@@ -199,14 +199,22 @@ impl<C, R> HttpClientBuilder<C, R> {
         };
         let parts = Parts {
             name: Arc::clone(&name),
-            deadline: making.make("deadline", None, times.deadline.as_ref()),
+            deadline: making.make_of(
+                "deadline",
+                given.deadline.as_ref(),
+                config.deadline.as_ref(),
+            ),
             deadline_margin: times.margin,
             retry: making.make("retry", given.retry, config.retry.as_ref()),
             hedge: making.make("hedge", given.hedge, config.hedge.as_ref()),
             rate_limit: making.make("rate_limit", given.rate_limit, config.rate_limit.as_ref()),
             bulkhead: making.make("bulkhead", given.bulkhead, config.bulkhead.as_ref()),
             breaker: making.make("breaker", given.breaker, config.breaker.as_ref()),
-            attempt_timeout: making.make("attempt_timeout", None, times.attempt.as_ref()),
+            attempt_timeout: making.make_of(
+                "attempt_timeout",
+                given.attempt_timeout.as_ref(),
+                config.attempt_timeout.as_ref(),
+            ),
         };
         findings.into_result(&name)?;
         // Every part is there that should be: one that could not be made is a finding.

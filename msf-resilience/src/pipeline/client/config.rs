@@ -6,11 +6,7 @@ use msf_core::config::{Config, Problems};
 use serde::{Deserialize, Serialize};
 
 use super::{builder::http_client, handle::Parts};
-use crate::{
-    bulkhead, circuit_breaker, hedge,
-    pipeline::{invalid::Findings, part},
-    rate_limit, retry,
-};
+use crate::{bulkhead, circuit_breaker, hedge, pipeline::invalid::Findings, rate_limit, retry};
 
 /// A client's pipeline as serde reads it: a section for each part; a part whose section is left out is not there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -66,74 +62,49 @@ impl ClientConfig {
     /// Reports what of this a running pipeline could not take.
     pub(super) fn check(&self, parts: &Parts, findings: &mut Findings) {
         self.times().check(findings);
-        part::check(
-            "deadline",
-            parts.deadline.as_ref(),
-            self.deadline.as_ref(),
-            findings,
-        );
-        if self.deadline_margin != parts.deadline_margin {
+        parts
+            .deadline
+            .check("deadline", self.deadline.as_ref(), findings);
+        if parts.deadline.described().is_some() && self.deadline_margin != parts.deadline_margin {
             findings.report("deadline_margin", "another margin needs a restart");
         }
-        part::check("retry", parts.retry.as_ref(), self.retry.as_ref(), findings);
-        part::check("hedge", parts.hedge.as_ref(), self.hedge.as_ref(), findings);
-        part::check(
-            "rate_limit",
-            parts.rate_limit.as_ref(),
-            self.rate_limit.as_ref(),
-            findings,
-        );
-        part::check(
-            "bulkhead",
-            parts.bulkhead.as_ref(),
-            self.bulkhead.as_ref(),
-            findings,
-        );
+        parts.retry.check("retry", self.retry.as_ref(), findings);
+        parts.hedge.check("hedge", self.hedge.as_ref(), findings);
+        parts
+            .rate_limit
+            .check("rate_limit", self.rate_limit.as_ref(), findings);
+        parts
+            .bulkhead
+            .check("bulkhead", self.bulkhead.as_ref(), findings);
         // One that goes is disabled.
-        if self.breaker.is_some() || parts.breaker.is_none() {
-            part::check(
-                "breaker",
-                parts.breaker.as_ref(),
-                self.breaker.as_ref(),
-                findings,
-            );
+        if self.breaker.is_some() || parts.breaker.part.is_none() {
+            parts
+                .breaker
+                .check("breaker", self.breaker.as_ref(), findings);
         }
-        let (timeout, after) = (
-            parts.attempt_timeout.as_ref(),
-            self.attempt_timeout.as_ref(),
-        );
-        part::check("attempt_timeout", timeout, after, findings);
+        let attempt = self.attempt_timeout.as_ref();
+        parts
+            .attempt_timeout
+            .check("attempt_timeout", attempt, findings);
     }
 
     /// Gives the parts what [`check`](Self::check) had nothing against.
     pub(super) fn apply(&self, parts: &Parts, breaker_is_off: &mut bool, findings: &mut Findings) {
-        part::apply(
-            "deadline",
-            parts.deadline.as_ref(),
-            self.deadline.as_ref(),
-            findings,
-        );
-        part::apply("retry", parts.retry.as_ref(), self.retry.as_ref(), findings);
-        part::apply("hedge", parts.hedge.as_ref(), self.hedge.as_ref(), findings);
-        part::apply(
-            "rate_limit",
-            parts.rate_limit.as_ref(),
-            self.rate_limit.as_ref(),
-            findings,
-        );
-        part::apply(
-            "bulkhead",
-            parts.bulkhead.as_ref(),
-            self.bulkhead.as_ref(),
-            findings,
-        );
-        part::apply(
-            "breaker",
-            parts.breaker.as_ref(),
-            self.breaker.as_ref(),
-            findings,
-        );
-        if let Some(breaker) = &parts.breaker {
+        parts
+            .deadline
+            .apply("deadline", self.deadline.as_ref(), findings);
+        parts.retry.apply("retry", self.retry.as_ref(), findings);
+        parts.hedge.apply("hedge", self.hedge.as_ref(), findings);
+        parts
+            .rate_limit
+            .apply("rate_limit", self.rate_limit.as_ref(), findings);
+        parts
+            .bulkhead
+            .apply("bulkhead", self.bulkhead.as_ref(), findings);
+        parts
+            .breaker
+            .apply("breaker", self.breaker.as_ref(), findings);
+        if let Some(breaker) = parts.breaker.described() {
             if self.breaker.is_none() {
                 breaker.disable();
                 *breaker_is_off = true;
@@ -141,11 +112,10 @@ impl ClientConfig {
                 breaker.release();
             }
         }
-        let (timeout, after) = (
-            parts.attempt_timeout.as_ref(),
-            self.attempt_timeout.as_ref(),
-        );
-        part::apply("attempt_timeout", timeout, after, findings);
+        let attempt = self.attempt_timeout.as_ref();
+        parts
+            .attempt_timeout
+            .apply("attempt_timeout", attempt, findings);
     }
 
     const fn times(&self) -> Times {

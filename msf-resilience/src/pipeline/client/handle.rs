@@ -13,9 +13,11 @@ use crate::{
     answering::Answering,
     bulkhead::Bulkhead,
     circuit_breaker::CircuitBreaker,
-    deadline::DeadlineLayer,
     hedge::HedgePolicy,
-    pipeline::invalid::{Findings, InvalidPipeline},
+    pipeline::{
+        invalid::{Findings, InvalidPipeline},
+        part::{Place, Total},
+    },
     rate_limit::DirectLimiter,
     retry::{ReplayHttp, RetryPolicy},
     timeout::TimeoutLayer,
@@ -43,14 +45,14 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub(super) struct Parts {
     pub(super) name: Arc<str>,
-    pub(super) deadline: Option<DeadlineLayer>,
+    pub(super) deadline: Place<Total>,
     pub(super) deadline_margin: Duration,
-    pub(super) retry: Option<RetryPolicy>,
-    pub(super) hedge: Option<HedgePolicy>,
-    pub(super) rate_limit: Option<DirectLimiter>,
-    pub(super) bulkhead: Option<Bulkhead>,
-    pub(super) breaker: Option<CircuitBreaker>,
-    pub(super) attempt_timeout: Option<TimeoutLayer>,
+    pub(super) retry: Place<RetryPolicy>,
+    pub(super) hedge: Place<HedgePolicy>,
+    pub(super) rate_limit: Place<DirectLimiter>,
+    pub(super) bulkhead: Place<Bulkhead>,
+    pub(super) breaker: Place<CircuitBreaker>,
+    pub(super) attempt_timeout: Place<TimeoutLayer>,
 }
 
 /// What reloads have done that the next one must know.
@@ -74,8 +76,8 @@ impl<C, R> HttpClient<C, R> {
 
     /// Gives the parts new numbers while they run: all of them, or none if anything is wrong.
     ///
-    /// Windows, counts, states and calls in flight stay. Which parts there are cannot change, but for the breaker:
-    /// without its section it is disabled, and with it again released.
+    /// Windows, counts, states and calls in flight stay. Parts that were given in code are not touched. Which parts there
+    /// are cannot change, but for the breaker: without its section it is disabled, and with it again released.
     ///
     /// # Errors
     ///
@@ -105,31 +107,31 @@ impl<C, R> HttpClient<C, R> {
     /// The policy of its retries, if it has one.
     #[must_use]
     pub fn retry(&self) -> Option<&RetryPolicy> {
-        self.shared.parts.retry.as_ref()
+        self.shared.parts.retry.part.as_ref()
     }
 
     /// The policy of its hedging, if it has one.
     #[must_use]
     pub fn hedge(&self) -> Option<&HedgePolicy> {
-        self.shared.parts.hedge.as_ref()
+        self.shared.parts.hedge.part.as_ref()
     }
 
     /// The bulkhead, if it has one.
     #[must_use]
     pub fn bulkhead(&self) -> Option<&Bulkhead> {
-        self.shared.parts.bulkhead.as_ref()
+        self.shared.parts.bulkhead.part.as_ref()
     }
 
     /// The breaker, if it has one.
     #[must_use]
     pub fn circuit_breaker(&self) -> Option<&CircuitBreaker> {
-        self.shared.parts.breaker.as_ref()
+        self.shared.parts.breaker.part.as_ref()
     }
 
     /// The limit, if it has one.
     #[must_use]
     pub fn rate_limit(&self) -> Option<&DirectLimiter> {
-        self.shared.parts.rate_limit.as_ref()
+        self.shared.parts.rate_limit.part.as_ref()
     }
 }
 

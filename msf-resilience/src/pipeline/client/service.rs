@@ -65,33 +65,33 @@ pin_project! {
 impl<S, C: Clone, R: Clone> HttpClientService<S, C, R> {
     pub(super) fn new(inner: S, parts: &Parts, classify: &C, replay: &R) -> Self {
         let margin = parts.deadline_margin;
-        let told = parts.deadline.as_ref();
-        let told = told.map(|_| DeadlineLayer::new().inject(margin));
-        let breaker = parts
-            .breaker
-            .clone()
-            .map(|breaker| CircuitBreakerLayer::new(breaker).classify(Through(classify.clone())));
-        let bulkhead = parts.bulkhead.clone();
+        let total = parts.deadline.part.clone().map(|total| total.0);
+        let told = total.as_ref().map(|_| DeadlineLayer::new().inject(margin));
+        let breaker =
+            parts.breaker.part.clone().map(|breaker| {
+                CircuitBreakerLayer::new(breaker).classify(Through(classify.clone()))
+            });
+        let bulkhead = parts.bulkhead.part.clone();
         let bulkhead = bulkhead.map(|bulkhead| BulkheadLayer::new(bulkhead).waiting());
-        let hedge = parts.hedge.clone();
+        let hedge = parts.hedge.part.clone();
         let hedge =
             hedge.map(|policy| HedgeLayer::answering(policy).classify(Through(classify.clone())));
-        let rate_limit = parts.rate_limit.clone().map(TotalLimitLayer);
+        let rate_limit = parts.rate_limit.part.clone().map(TotalLimitLayer);
 
         let stack = Maybe::from(told).layer(Enter(inner));
-        let stack = Maybe::from(parts.attempt_timeout.clone()).layer(stack);
+        let stack = Maybe::from(parts.attempt_timeout.part.clone()).layer(stack);
         let stack = Maybe::from(breaker).layer(stack);
         let stack = Maybe::from(bulkhead).layer(stack);
         let stack = Maybe::from(rate_limit).layer(stack);
         let stack = Maybe::from(hedge).layer(stack);
         let replay = replay.clone();
-        let stack = match parts.retry.clone() {
+        let stack = match parts.retry.part.clone() {
             Some(policy) => MaybeService::on(
                 RetryLayer::with(policy, replay, Through(classify.clone())).layer(stack),
             ),
             None => MaybeService::off(Once::new(stack, replay)),
         };
-        let stack = Maybe::from(parts.deadline.clone()).layer(stack);
+        let stack = Maybe::from(total).layer(stack);
         Self { stack }
     }
 }
