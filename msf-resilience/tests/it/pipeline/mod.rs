@@ -3,3 +3,4 @@
 mod config;
 mod order;
 mod reload;
+mod server;
