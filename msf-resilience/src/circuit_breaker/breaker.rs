@@ -49,10 +49,6 @@ impl CircuitBreaker {
         Self { shared }
     }
 
-    pub(super) const fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
     /// Asks to make one call.
     ///
     /// In the closed state it is one atomic load, without lock or allocation, and without clock unless calls are

@@ -185,6 +185,10 @@ impl CircuitBreakerBuilder {
         Ok(CircuitBreaker::new(shared))
     }
 
+    pub(super) fn name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
     pub(super) fn settings(&self) -> Result<Settings, InvalidCircuitBreaker> {
         if !is_name(&self.name) {
             return Err(InvalidCircuitBreaker::Name);

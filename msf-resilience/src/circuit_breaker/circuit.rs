@@ -322,6 +322,15 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
         })
     }
 
+    /// Whether it is closed with all of the load: nothing but counts would be lost with it.
+    pub(super) fn is_resting(&self, now: u64) -> bool {
+        match self.word.load(Ordering::Acquire) & MODE_MASK {
+            CLOSED => true,
+            RAMP => now >= self.until.load(Ordering::Acquire),
+            _ => false,
+        }
+    }
+
     /// What the window holds, failures in a row among it.
     pub(super) fn figures(&self, now: u64) -> (Figures, u64) {
         let generation = self.word.load(Ordering::Acquire) >> MODE_BITS;

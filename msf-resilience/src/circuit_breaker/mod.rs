@@ -96,6 +96,7 @@ mod cause;
 mod circuit;
 mod error;
 mod future;
+mod keyed;
 mod layer;
 mod machine;
 pub(crate) mod metrics;
@@ -125,6 +126,11 @@ pub use self::{
     cause::Cause,
     error::{CircuitOpen, Error, InvalidCircuitBreaker},
     future::ResponseFuture,
+    keyed::{
+        AnsweringKeyedCircuitBreakerLayer, AnsweringKeyedCircuitBreakerService,
+        KeyedCircuitBreaker, KeyedCircuitBreakerBuilder, KeyedCircuitBreakerLayer,
+        KeyedCircuitBreakerService,
+    },
     layer::CircuitBreakerLayer,
     permit::Permit,
     ramp::Ramp,
