@@ -7,12 +7,15 @@
 #[expect(dead_code, reason = "the model does not call all of it")]
 #[path = "../../src/circuit_breaker/circuit.rs"]
 mod circuit;
+#[expect(dead_code, reason = "the model does not use all of it")]
 #[path = "../../src/circuit_breaker/machine.rs"]
 mod machine;
+#[expect(dead_code, reason = "the model does not use all of it")]
 #[path = "../../src/circuit_breaker/ring.rs"]
 mod ring;
 #[path = "../../src/circuit_breaker/runs.rs"]
 mod runs;
+#[expect(dead_code, reason = "the model does not use all of it")]
 #[path = "../../src/circuit_breaker/settings.rs"]
 mod settings;
 #[path = "../../src/circuit_breaker/slope.rs"]
