@@ -165,6 +165,12 @@ pub enum InvalidCircuitBreaker {
     /// A half-open period that ends when it begins, or lasts above a day.
     #[error("the half-open period must last more than zero and at most a day, not {0:?}")]
     HalfOpenMaxWait(Duration),
+    /// No key at all, or more than there is memory for.
+    #[error("a keyed circuit breaker has room for 1 to 65536 keys, not {0}")]
+    MaxKeys(usize),
+    /// Keys would be forgotten between two calls, or never.
+    #[error("idle keys are forgotten after 1 s to a day, not {0:?}")]
+    IdleAfter(Duration),
     /// The metrics could not be registered.
     #[error("the metrics of the circuit breaker could not be registered")]
     Metrics(#[from] MetricsError),

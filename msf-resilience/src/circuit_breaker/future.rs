@@ -53,6 +53,17 @@ impl<F, C> ResponseFuture<F, C> {
         }
     }
 
+    /// A call that no circuit watches.
+    pub(super) const fn unwatched(inner: F, classify: C) -> Self {
+        Self {
+            state: State::Calling {
+                inner,
+                permit: None,
+                classify,
+            },
+        }
+    }
+
     pub(super) const fn refused(refusal: CircuitOpen) -> Self {
         Self {
             state: State::Refused {
@@ -69,6 +80,7 @@ where
 {
     type Output = Result<Res, Error<E>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Calling {

@@ -92,6 +92,15 @@ impl Shared {
     #[inline]
     pub(super) fn try_acquire(&self) -> Result<Permit, CircuitOpen> {
         let slot = self.slot.slot();
+        match slot.circuit.closed() {
+            Some(generation) => Ok(Permit::new(slot, generation)),
+            None => self.try_acquire_slowly(),
+        }
+    }
+
+    #[cold]
+    fn try_acquire_slowly(&self) -> Result<Permit, CircuitOpen> {
+        let slot = self.slot.slot();
         let (admission, change) = slot.circuit.admit(|| slot.epoch.nanos());
         if let Some(change) = change {
             self.announce(&change);
