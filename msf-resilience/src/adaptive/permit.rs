@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::{limits::Limit, sampler::Sampler};
 use crate::{
     bulkhead::GuardedBody,
-    gate::Gate,
+    permits::Gate,
     slot::{Pool, Recycle},
     stripe::Padded,
 };
