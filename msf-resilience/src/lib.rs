@@ -5,6 +5,9 @@ pub mod answering;
 pub mod bulkhead;
 mod catalogue;
 pub mod circuit_breaker;
+// Only `cargo test --doc` in the repository sees it: the pages are not in the package.
+#[cfg(doctest)]
+mod guide;
 mod layer_error;
 pub mod load_shed;
 mod name;
