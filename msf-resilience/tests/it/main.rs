@@ -5,4 +5,6 @@ mod allocations;
 mod cancellation;
 mod contract;
 mod interleavings;
+mod limit_interleavings;
+mod shared_limit;
 mod stacks;
