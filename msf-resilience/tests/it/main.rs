@@ -6,5 +6,7 @@ mod bulkhead;
 mod cancellation;
 mod contract;
 mod interleavings;
+mod limit_interleavings;
 mod permits;
+mod shared_limit;
 mod stacks;
