@@ -14,6 +14,8 @@ pub mod deadline;
 pub mod fallback;
 pub mod fault;
 mod gate;
+#[cfg(doctest)]
+mod guide;
 pub mod hedge;
 mod idempotent;
 mod late;
@@ -21,6 +23,7 @@ mod layer_error;
 pub mod load_shed;
 mod name;
 mod oneshot;
+mod permits;
 pub mod pipeline;
 pub mod policies;
 pub mod rate_limit;

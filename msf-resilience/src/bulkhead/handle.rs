@@ -19,7 +19,7 @@ use super::{
     waiting::Acquire,
 };
 use crate::{
-    gate::Gate,
+    permits::Gate,
     policies::{self, Control, ControlError, Kind, Policy},
     slot::Owner,
     stripe::Tally,

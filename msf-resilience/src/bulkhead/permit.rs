@@ -6,7 +6,7 @@ use http::Response;
 
 use super::body::GuardedBody;
 use crate::{
-    gate::Gate,
+    permits::Gate,
     slot::{Pool, Recycle},
 };
 

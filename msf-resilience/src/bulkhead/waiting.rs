@@ -19,7 +19,7 @@ use super::{
     hold::Hold,
     permit::Permit,
 };
-use crate::gate;
+use crate::permits;
 
 pin_project! {
     /// Future of [`Bulkhead::acquire`].
@@ -61,11 +61,11 @@ impl Future for Acquire {
                 return Poll::Ready(Err(bulkhead.refuse(Cause::Full)));
             };
             match bulkhead.slot().gate.enter(cx.waker(), bulkhead.max_queue()) {
-                gate::Place::Permit => return Poll::Ready(Ok(Permit::of(bulkhead.slot()))),
-                gate::Place::Full => {
+                permits::Place::Permit => return Poll::Ready(Ok(Permit::of(bulkhead.slot()))),
+                permits::Place::Full => {
                     return Poll::Ready(Err(bulkhead.refuse(Cause::QueueFull)));
                 }
-                gate::Place::Waiting(ticket) => this.place.ticket = Some(ticket),
+                permits::Place::Waiting(ticket) => this.place.ticket = Some(ticket),
             }
             this.timer.set(Some(sleep(max_wait)));
         } else if let Some(permit) = this.place.turn(cx) {

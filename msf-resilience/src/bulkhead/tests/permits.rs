@@ -145,6 +145,28 @@ fn a_permit_that_outlives_its_bulkhead_does_not_reach_the_next() {
 }
 
 #[test]
+fn bulkheads_that_end_before_their_calls_on_many_threads_leave_nothing_behind() {
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let (send, receive) = std::sync::mpsc::channel();
+            scope.spawn(move || {
+                for round in 0..2_000 {
+                    let bulkhead = bulkhead(2);
+                    let permits = (take(&bulkhead), take(&bulkhead));
+                    assert!(bulkhead.try_acquire().is_err());
+                    if round % 3 == 0 {
+                        bulkhead.set_limit(1).unwrap();
+                    }
+                    send.send(permits).unwrap();
+                    drop(bulkhead);
+                }
+            });
+            scope.spawn(move || receive.into_iter().for_each(drop));
+        }
+    });
+}
+
+#[test]
 fn an_operator_sees_it_and_sets_its_limit() {
     let builder = Bulkhead::builder("operated").max_concurrent(2);
     let bulkhead = builder.build().unwrap();
