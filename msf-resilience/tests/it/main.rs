@@ -6,5 +6,6 @@ mod cancellation;
 mod contract;
 mod interleavings;
 mod limit_interleavings;
+mod limit_keys;
 mod shared_limit;
 mod stacks;

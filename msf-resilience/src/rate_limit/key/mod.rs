@@ -55,6 +55,7 @@ mod tests;
 mod text;
 mod write;
 
+#[cfg(feature = "redis")]
 pub(super) use self::digest::unkeyed;
 pub use self::{
     client_ip::{ClientIp, InvalidPrefix},
