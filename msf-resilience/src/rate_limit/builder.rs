@@ -64,6 +64,8 @@ impl<K> RateLimiterBuilder<K> {
 
     /// The name of the limiter and of its first limit in headers, logs and metrics: 1 to 64 characters of `a-z`, `A-Z`,
     /// `0-9`, `-`, `_` and `.`. Default `default`.
+    ///
+    /// Each different name is kept for as long as the process runs: take it from the configuration, not from requests.
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.name = name.into();
         self

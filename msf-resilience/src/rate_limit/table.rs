@@ -188,8 +188,7 @@ impl Table {
             let levels = self.levels.iter().rev().filter_map(OnceLock::get);
             levels
                 .flat_map(|level| {
-                    #[expect(clippy::cast_possible_truncation, reason = "any place is as good")]
-                    let start = (address.place >> 16) as usize % level.entries();
+                    let start = (address.place >> 32) as usize % level.entries();
                     level_keys(level, level.from(start)).map(move |key| (level, key))
                 })
                 .next()

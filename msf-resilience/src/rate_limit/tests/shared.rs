@@ -20,6 +20,16 @@ async fn the_memory_store_answers_every_vector() {
     vectors::run(&MemoryStore::new(1_000), "test", Duration::ZERO).await;
 }
 
+#[test]
+fn every_vector_leaves_time_to_a_store_whose_clock_runs() {
+    let steps = vectors::CASES.iter().flat_map(|case| case.steps);
+    for step in steps {
+        if let vectors::Action::Limited { retry_ms, .. } = step.action {
+            assert!(retry_ms > 3 * vectors::SLACK_MS, "{step:?}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_processes_share_a_limit_through_one_store() {
     let store: Arc<dyn LimitStore> = Arc::new(MemoryStore::new(100));
