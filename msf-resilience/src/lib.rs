@@ -3,6 +3,7 @@
 mod catalogue;
 pub mod circuit_breaker;
 mod layer_error;
+mod name;
 pub mod policies;
 pub mod rate_limit;
 mod slot;
