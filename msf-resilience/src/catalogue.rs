@@ -13,8 +13,5 @@ use crate::{circuit_breaker, rate_limit};
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
     let breaker = circuit_breaker::metrics::CATALOGUE.iter();
-    let rows = breaker.chain(&rate_limit::metrics::CATALOGUE);
-    #[cfg(feature = "redis")]
-    let rows = rows.chain(&rate_limit::redis::metrics::CATALOGUE);
-    rows
+    breaker.chain(&rate_limit::metrics::CATALOGUE)
 }

@@ -14,7 +14,7 @@ use super::{
     script::{Clock, Script},
     store::{RedisStore, Shared},
 };
-use crate::circuit_breaker::CircuitBreaker;
+use crate::circuit_breaker::{CircuitBreaker, Ramp, Trip};
 
 /// Sets up a [`RedisStore`]; the defaults and their reasons are in the [module documentation](super).
 ///
@@ -179,17 +179,20 @@ impl RedisStoreBuilder {
     }
 }
 
-/// Trips within a second of a hang, and asks again soon: what it costs to be wrong is one timeout.
+/// Trips at once when Redis hangs, and asks again soon: what it costs to be wrong is one timeout. No ramp: for Redis a
+/// decision is little work, and half of them counted there and half here would be another limit.
 fn default_breaker(
     name: &str,
     metrics: Option<&Metrics>,
 ) -> Result<CircuitBreaker, InvalidRedisStore> {
     let mut builder = CircuitBreaker::builder(format!("redis:{name}"))
+        .trip(Trip::rate(0.5).or(Trip::consecutive(5)))
         .window(Duration::from_secs(1))
         .min_calls(10)
         .open_for(Duration::from_millis(500))
         .open_max(Duration::from_secs(5))
-        .half_open_permits(3);
+        .half_open_permits(3)
+        .ramp(Ramp::none());
     if let Some(metrics) = metrics {
         builder = builder.metrics(metrics);
     }

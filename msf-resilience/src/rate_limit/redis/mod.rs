@@ -43,7 +43,7 @@
 //! | [`timeout`](RedisStoreBuilder::timeout) | 20 ms | an answer within a data centre takes less than 1 ms, and a request should not wait longer for being counted than for being served |
 //! | [`connect_timeout`](RedisStoreBuilder::connect_timeout) | 1 s | calls do not wait for it, see above |
 //! | [`fallback`](RedisStoreBuilder::fallback) | the quota, in memory | a limit that is too generous is better than none, and than an outage |
-//! | breaker | 50 % of at least 10 calls within 1 s; open for 0.5 s to 5 s | while Redis hangs, nobody pays the timeout for longer |
+//! | breaker | 5 failures in a row, or half of at least 10 calls within 1 s; open for 0.5 s to 5 s; no ramp | while Redis hangs, nobody pays the timeout for longer |
 //!
 //! A connection on which nobody got an answer while a call timed out is given up, and so is one that leads to a
 //! server which is no primary any more. The next call connects again. What timed out may have been charged:
@@ -74,7 +74,7 @@ mod error;
 mod fallback;
 mod link;
 mod local;
-pub(crate) mod metrics;
+mod metrics;
 mod script;
 mod store;
 #[cfg(test)]

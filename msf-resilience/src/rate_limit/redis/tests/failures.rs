@@ -18,7 +18,7 @@ use super::{
     },
     server::{Server, fresh, hourly},
 };
-use crate::circuit_breaker::{CircuitBreaker, State};
+use crate::circuit_breaker::{CircuitBreaker, Ramp, State};
 
 /// Long enough for a machine that is busy with something else; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,7 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn breaker() -> CircuitBreaker {
     let breaker = CircuitBreaker::builder("test")
         .min_calls(3)
-        .half_open_permits(1);
+        .half_open_permits(1)
+        .ramp(Ramp::none());
     let breaker = breaker
         .open_for(Duration::from_millis(50))
         .open_max(Duration::from_millis(50));
