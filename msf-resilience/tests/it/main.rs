@@ -9,5 +9,6 @@ mod interleavings;
 mod limit_interleavings;
 mod permits;
 mod pipeline;
+mod limit_keys;
 mod shared_limit;
 mod stacks;

@@ -88,7 +88,7 @@ impl ClientIp {
     ///
     /// [`InvalidPrefix`] outside the range.
     pub fn ipv6_prefix(mut self, bits: u8) -> Result<Self, InvalidPrefix> {
-        if bits < V6_BITS_MIN || bits > V6_BITS {
+        if !(V6_BITS_MIN..=V6_BITS).contains(&bits) {
             return Err(InvalidPrefix {
                 family: "IPv6",
                 min: V6_BITS_MIN,
@@ -106,7 +106,7 @@ impl ClientIp {
     ///
     /// [`InvalidPrefix`] outside the range.
     pub fn ipv4_prefix(mut self, bits: u8) -> Result<Self, InvalidPrefix> {
-        if bits < V4_BITS_MIN || bits > V4_BITS {
+        if !(V4_BITS_MIN..=V4_BITS).contains(&bits) {
             return Err(InvalidPrefix {
                 family: "IPv4",
                 min: V4_BITS_MIN,

@@ -72,7 +72,7 @@ macro_rules! together {
             type Key = ($($source::Key,)+);
 
             fn key(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<Self::Key> {
-                #[expect(non_snake_case, reason = "a source and its type have one name here")]
+                #[expect(non_snake_case, reason = "a source and its type have one name")]
                 let ($($source,)+) = self;
                 Some(($($source.key(headers, extensions)?,)+))
             }

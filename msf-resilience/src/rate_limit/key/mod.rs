@@ -1,7 +1,7 @@
 //! Whose request it is: sources of keys for the layers.
 //!
 //! A layer takes any closure from a request to a key. These sources are the ones that are easy to get wrong; [`by`]
-//! makes a closure of one:
+//! makes a closure of one, and [`by_text`] one for a [shared](super::shared) limit:
 //!
 //! | source | key | for |
 //! |---|---|---|
@@ -53,7 +53,9 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod text;
+mod write;
 
+#[cfg(feature = "redis")]
 pub(super) use self::digest::unkeyed;
 pub use self::{
     client_ip::{ClientIp, InvalidPrefix},
@@ -62,6 +64,7 @@ pub use self::{
     header::{HashedHeader, SecretHeader, TextHeader},
     principal::Principal,
     route::Route,
-    source::{Everyone, KeySource, by},
+    source::{Everyone, KeySource, by, by_text},
     text::Text,
+    write::WriteKey,
 };

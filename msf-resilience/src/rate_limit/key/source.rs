@@ -2,7 +2,7 @@
 
 use http::{Extensions, HeaderMap, Request};
 
-use super::combine::Or;
+use super::{combine::Or, write::WriteKey};
 
 /// Finds out whose request it is.
 ///
@@ -73,6 +73,29 @@ pub trait KeySource {
 /// ```
 pub fn by<S: KeySource + Clone, B>(source: S) -> impl Fn(&Request<B>) -> Option<S::Key> + Clone {
     move |request| source.key(request.headers(), request.extensions())
+}
+
+/// The closure that the layer of a shared limit takes: the key as text, see [`WriteKey`].
+///
+/// ```
+/// use http::Request;
+/// use msf_resilience::rate_limit::key::{self, Everyone, TextHeader};
+///
+/// let key_of = key::by_text((TextHeader::new("x-tenant".parse()?)?, Everyone));
+/// let request = Request::builder().header("x-tenant", "acme|eu").body(())?;
+/// assert_eq!(key_of(&request).unwrap(), "acme%7Ceu|*");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn by_text<S, B>(source: S) -> impl Fn(&Request<B>) -> Option<String> + Clone
+where
+    S: KeySource<Key: WriteKey> + Clone,
+{
+    move |request| {
+        let key = source.key(request.headers(), request.extensions())?;
+        let mut text = String::new();
+        // Text always takes more; a key whose `Display` fails is not one.
+        key.write_key(&mut text).ok().map(|()| text)
+    }
 }
 
 /// All requests have the key `()`: one limit for everyone together, or the last resort of [`KeySource::or`].

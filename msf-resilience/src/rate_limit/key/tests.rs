@@ -78,7 +78,7 @@ fn a_proxy_that_says_nonsense_is_the_client_itself() {
     for nonsense in ["", ",", "unknown", "1.2.3", "\u{e9}", &"9".repeat(100_000)] {
         let headers = saying("x-forwarded-for", nonsense);
         let key = behind_proxies().key(&headers, &connection("10.0.0.1:1"));
-        assert_eq!(key, ip("10.0.0.1"), "{:.20}", nonsense);
+        assert_eq!(key, ip("10.0.0.1"), "{nonsense:.20}");
     }
 }
 

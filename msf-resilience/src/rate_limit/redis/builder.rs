@@ -8,24 +8,24 @@ use msf_core::metrics::Metrics;
 use super::{
     deny::DenyCache,
     error::InvalidRedisStore,
-    failure::OnFailure,
+    fallback::Fallback,
     link::Link,
     metrics::StoreMetrics,
     script::{Clock, Script},
     store::{RedisStore, Shared},
 };
-use crate::circuit_breaker::CircuitBreaker;
+use crate::circuit_breaker::{CircuitBreaker, Ramp, Trip};
 
 /// Sets up a [`RedisStore`]; the defaults and their reasons are in the [module documentation](super).
 ///
 /// ```
 /// use std::time::Duration;
-/// use msf_resilience::rate_limit::redis::{OnFailure, RedisStore};
+/// use msf_resilience::rate_limit::redis::{Fallback, RedisStore};
 ///
 /// // Nothing connects before the first decision.
 /// let store = RedisStore::builder("redis://127.0.0.1:6379/0")
 ///     .name("shared")
-///     .on_failure(OnFailure::share_of(4))
+///     .fallback(Fallback::share_of(4))
 ///     .timeout(Duration::from_millis(10))
 ///     .build()?;
 /// assert_eq!(store.name(), "shared");
@@ -36,7 +36,7 @@ pub struct RedisStoreBuilder {
     url: Cow<'static, str>,
     name: Cow<'static, str>,
     prefix: Cow<'static, str>,
-    on_failure: OnFailure,
+    fallback: Fallback,
     timeout: Duration,
     connect_timeout: Duration,
     deny_for: Duration,
@@ -52,7 +52,7 @@ impl RedisStoreBuilder {
             url,
             name: Cow::Borrowed("redis"),
             prefix: Cow::Borrowed("msf:limit"),
-            on_failure: OnFailure::share_of(1),
+            fallback: Fallback::share_of(1),
             timeout: Duration::from_millis(20),
             connect_timeout: Duration::from_secs(1),
             deny_for: Duration::from_secs(1),
@@ -77,8 +77,8 @@ impl RedisStoreBuilder {
     }
 
     /// What counts while Redis does not. Default: the whole quota in memory, as if this were the only instance.
-    pub const fn on_failure(mut self, choice: OnFailure) -> Self {
-        self.on_failure = choice;
+    pub const fn fallback(mut self, choice: Fallback) -> Self {
+        self.fallback = choice;
         self
     }
 
@@ -167,29 +167,32 @@ impl RedisStoreBuilder {
         Ok(RedisStore::new(Shared {
             name: self.name.into(),
             prefix: self.prefix.into(),
-            on_failure: self.on_failure,
+            fallback: self.fallback,
             timeout: self.timeout,
             link: Arc::new(Link::new(client, self.connect_timeout)),
             script: Script::new(self.clock),
             denied: DenyCache::new(self.deny_places, self.deny_for),
             breaker,
             metrics: handles,
-            local: self.on_failure.local_store(),
+            local: self.fallback.local_store(),
         }))
     }
 }
 
-/// Trips within a second of a hang, and asks again soon: what it costs to be wrong is one timeout.
+/// Trips at once when Redis hangs, and asks again soon: what it costs to be wrong is one timeout. No ramp: for Redis a
+/// decision is little work, and half of them counted there and half here would be another limit.
 fn default_breaker(
     name: &str,
     metrics: Option<&Metrics>,
 ) -> Result<CircuitBreaker, InvalidRedisStore> {
     let mut builder = CircuitBreaker::builder(format!("redis:{name}"))
+        .trip(Trip::rate(0.5).or(Trip::consecutive(5)))
         .window(Duration::from_secs(1))
         .min_calls(10)
         .open_for(Duration::from_millis(500))
         .open_max(Duration::from_secs(5))
-        .half_open_permits(3);
+        .half_open_permits(3)
+        .ramp(Ramp::none());
     if let Some(metrics) = metrics {
         builder = builder.metrics(metrics);
     }
@@ -202,7 +205,7 @@ impl fmt::Debug for RedisStoreBuilder {
         f.debug_struct("RedisStoreBuilder")
             .field("name", &self.name)
             .field("prefix", &self.prefix)
-            .field("on_failure", &self.on_failure)
+            .field("fallback", &self.fallback)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }

@@ -4,19 +4,18 @@
 //! trip, by the clock of the server, with the arithmetic of the limiter in memory and nothing rounded.
 //!
 //! ```no_run
-//! use msf_resilience::rate_limit::{Quota, redis::{OnFailure, RedisStore}, store::{Demand, LimitStore}};
+//! use msf_resilience::rate_limit::{Quota, redis::{Fallback, RedisStore}, shared::SharedRateLimiter};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = RedisStore::builder("redis://10.0.0.5:6379/0")
-//!     .on_failure(OnFailure::share_of(3))
+//!     .fallback(Fallback::share_of(3))
 //!     .build()?;
-//! let verdict = store
-//!     .decide(&[
-//!         Demand::new("login:minute:ada", Quota::per_minute(5), 1),
-//!         Demand::new("login:day:ada", Quota::per_hour(20), 1),
-//!     ])
-//!     .await?;
-//! assert!(verdict.allowed);
+//! let limiter = SharedRateLimiter::builder(store, Quota::per_second(10))
+//!     .name("api")
+//!     .limit("api-hour", Quota::per_hour(1_000))
+//!     .build()?;
+//! let allowed = limiter.check("ada").await?;
+//! println!("{} more", allowed.remaining());
 //! # Ok(())
 //! # }
 //! ```
@@ -43,8 +42,8 @@
 //! |---|---|---|
 //! | [`timeout`](RedisStoreBuilder::timeout) | 20 ms | an answer within a data centre takes less than 1 ms, and a request should not wait longer for being counted than for being served |
 //! | [`connect_timeout`](RedisStoreBuilder::connect_timeout) | 1 s | calls do not wait for it, see above |
-//! | [`on_failure`](RedisStoreBuilder::on_failure) | the quota, in memory | a limit that is too generous is better than none, and than an outage |
-//! | breaker | 50 % of at least 10 calls within 1 s; open for 0.5 s to 5 s | while Redis hangs, nobody pays the timeout for longer |
+//! | [`fallback`](RedisStoreBuilder::fallback) | the quota, in memory | a limit that is too generous is better than none, and than an outage |
+//! | breaker | 5 failures in a row, or half of at least 10 calls within 1 s; open for 0.5 s to 5 s; no ramp | while Redis hangs, nobody pays the timeout for longer |
 //!
 //! A connection on which nobody got an answer while a call timed out is given up, and so is one that leads to a
 //! server which is no primary any more. The next call connects again. What timed out may have been charged:
@@ -72,15 +71,15 @@
 mod builder;
 mod deny;
 mod error;
-mod failure;
+mod fallback;
 mod link;
 mod local;
-pub(crate) mod metrics;
+mod metrics;
 mod script;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    builder::RedisStoreBuilder, error::InvalidRedisStore, failure::OnFailure, store::RedisStore,
+    builder::RedisStoreBuilder, error::InvalidRedisStore, fallback::Fallback, store::RedisStore,
 };

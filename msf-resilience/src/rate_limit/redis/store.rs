@@ -10,7 +10,7 @@ use super::{
     super::store::{Demand, LimitStore, StoreError, Verdict},
     builder::RedisStoreBuilder,
     deny::DenyCache,
-    failure::{OnFailure, share},
+    fallback::{Fallback, share},
     link::{Line, Link},
     metrics::StoreMetrics,
     script::{self, Action, Script},
@@ -28,14 +28,14 @@ pub struct RedisStore {
 pub(super) struct Shared {
     pub(super) name: Box<str>,
     pub(super) prefix: Box<str>,
-    pub(super) on_failure: OnFailure,
+    pub(super) fallback: Fallback,
     pub(super) timeout: Duration,
     pub(super) link: Arc<Link>,
     pub(super) script: Script,
     pub(super) denied: DenyCache,
     pub(super) breaker: CircuitBreaker,
     pub(super) metrics: Option<StoreMetrics>,
-    /// Where [`OnFailure::Local`] counts.
+    /// Where [`Fallback::Share`] counts.
     pub(super) local: Option<Box<dyn LimitStore>>,
 }
 
@@ -174,19 +174,16 @@ impl Shared {
         error: StoreError,
         demands: &[Demand<'_>],
     ) -> Result<Verdict, StoreError> {
-        tracing::debug!(store = &*self.name, %error, choice = ?self.on_failure, "a limit is decided without redis");
+        tracing::debug!(store = &*self.name, %error, "a limit is decided without redis");
         if let Some((local, demands)) = self.local(demands) {
             return local.decide(&demands).await;
         }
-        match self.on_failure {
-            OnFailure::Allow => Ok(Verdict::new(true, vec![Duration::ZERO; demands.len()])),
-            OnFailure::Local { .. } | OnFailure::Refuse => Err(error),
-        }
+        Err(error)
     }
 
     /// The local store and this instance's share of what is demanded, if that is the choice.
     fn local<'a>(&self, demands: &[Demand<'a>]) -> Option<(&dyn LimitStore, Vec<Demand<'a>>)> {
-        let OnFailure::Local { instances } = self.on_failure else {
+        let Fallback::Share { instances } = self.fallback else {
             return None;
         };
         let shares = demands.iter().map(|demand| share(demand, instances));
@@ -224,7 +221,7 @@ impl fmt::Debug for RedisStore {
         f.debug_struct("RedisStore")
             .field("name", &self.shared.name)
             .field("link", &self.shared.link)
-            .field("on_failure", &self.shared.on_failure)
+            .field("fallback", &self.shared.fallback)
             .finish_non_exhaustive()
     }
 }

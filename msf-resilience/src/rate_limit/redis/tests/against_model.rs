@@ -15,7 +15,7 @@ use super::{
             quota::Quota,
             store::{Demand, LimitStore},
         },
-        OnFailure,
+        Fallback,
         script::Clock,
     },
     server::Server,
@@ -68,7 +68,7 @@ async fn the_script_agrees_with_a_naive_model_to_the_nanosecond() {
     let store = store
         .deny_for(Duration::ZERO)
         .timeout(Duration::from_secs(10));
-    let store = store.on_failure(OnFailure::Refuse).build().unwrap();
+    let store = store.fallback(Fallback::Nothing).build().unwrap();
     let quotas = [
         Quota::per_second(3),
         Quota::per(7, Duration::from_micros(13)).burst(2),

@@ -14,11 +14,11 @@ use super::{
             quota::Quota,
             store::{Demand, LimitStore, StoreError},
         },
-        OnFailure, RedisStore, RedisStoreBuilder,
+        Fallback, RedisStore, RedisStoreBuilder,
     },
     server::{Server, fresh, hourly},
 };
-use crate::circuit_breaker::{CircuitBreaker, State};
+use crate::circuit_breaker::{CircuitBreaker, Ramp, State};
 
 /// Long enough for a machine that is busy with something else; nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,7 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn breaker() -> CircuitBreaker {
     let breaker = CircuitBreaker::builder("test")
         .min_calls(3)
-        .half_open_permits(1);
+        .half_open_permits(1)
+        .ramp(Ramp::none());
     let breaker = breaker
         .open_for(Duration::from_millis(50))
         .open_max(Duration::from_millis(50));
@@ -45,7 +46,7 @@ fn never_open() -> CircuitBreaker {
 fn strict(server: &Server) -> RedisStoreBuilder {
     let store = server
         .store()
-        .on_failure(OnFailure::Refuse)
+        .fallback(Fallback::Nothing)
         .breaker(breaker());
     store.timeout(Duration::from_secs(10))
 }
@@ -111,7 +112,7 @@ async fn a_redis_that_hangs_costs_a_few_timeouts_and_then_nothing() {
     let server = Server::start();
     let store = server
         .store()
-        .on_failure(OnFailure::share_of(2))
+        .fallback(Fallback::share_of(2))
         .breaker(breaker());
     let store = store.timeout(Duration::from_secs(1)).build().unwrap();
     let key = fresh("key");
@@ -239,18 +240,13 @@ async fn a_dropped_decision_leaves_nothing_behind() {
 #[tokio::test]
 async fn each_choice_does_what_it_says_where_nobody_listens() {
     let store = |choice| {
-        let store = RedisStore::builder("redis://127.0.0.1:1/0").on_failure(choice);
+        let store = RedisStore::builder("redis://127.0.0.1:1/0").fallback(choice);
         store.timeout(Duration::from_secs(10)).build().unwrap()
     };
     let quota = Quota::per_hour(4);
     let demands = [Demand::new("a", quota, 1), Demand::new("b", quota, 1)];
 
-    let open = store(OnFailure::Allow);
-    for _ in 0..20 {
-        let verdict = open.decide(&demands).await.unwrap();
-        assert!(verdict.allowed && verdict.ahead == [Duration::ZERO; 2]);
-    }
-    let closed = store(OnFailure::Refuse);
+    let closed = store(Fallback::Nothing);
     for _ in 0..20 {
         let error = closed.decide(&demands).await.unwrap_err();
         assert!(matches!(
@@ -258,7 +254,7 @@ async fn each_choice_does_what_it_says_where_nobody_listens() {
             StoreError::Unavailable(_) | StoreError::Suspended(_)
         ));
     }
-    let local = store(OnFailure::share_of(2));
+    let local = store(Fallback::share_of(2));
     for round in 0..5 {
         let verdict = local.decide(&demands).await.unwrap();
         assert_eq!(verdict.allowed, round < 2, "{round}");
@@ -270,7 +266,7 @@ async fn each_choice_does_what_it_says_where_nobody_listens() {
 
 #[test]
 fn a_runtime_that_ends_leaves_nobody_waiting() {
-    let store = RedisStore::builder("redis://192.0.2.1:6379/0").on_failure(OnFailure::Refuse);
+    let store = RedisStore::builder("redis://192.0.2.1:6379/0").fallback(Fallback::Nothing);
     let store = store.timeout(Duration::from_millis(50)).build().unwrap();
     let started = Instant::now();
     for _ in 0..3 {

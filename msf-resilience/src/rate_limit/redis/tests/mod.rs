@@ -6,5 +6,6 @@
 mod against_model;
 mod builder;
 mod failures;
+mod layer;
 mod server;
 mod shared;

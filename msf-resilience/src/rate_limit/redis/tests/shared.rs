@@ -19,7 +19,7 @@ use super::{
             store::{Demand, LimitStore, StoreError, Verdict},
             vectors::{Action, CASES, Case},
         },
-        OnFailure, RedisStoreBuilder,
+        Fallback, RedisStoreBuilder,
         local::LocalStore,
         script::Clock,
     },
@@ -78,7 +78,7 @@ fn clock_of_the_test() -> (Clock, Arc<AtomicU64>) {
 
 /// Only Redis decides, however slow this machine is.
 fn strict(server: &Server) -> RedisStoreBuilder {
-    let store = server.store().on_failure(OnFailure::Refuse);
+    let store = server.store().fallback(Fallback::Nothing);
     store.timeout(Duration::from_secs(10))
 }
 

@@ -10,43 +10,44 @@ use super::{
     local::LocalStore,
 };
 
-/// What a call gets while Redis does not answer, is slow, or is not asked because it was.
+/// What decides while Redis does not answer, is slow, or is not asked because it was.
 ///
 /// | choice | who is let in | choose it when |
 /// |---|---|---|
-/// | [`Local`](Self::Local) | this instance's share of each quota | always, unless one of the others is a must; the default |
-/// | [`Allow`](Self::Allow) | everybody | being refused is worse than any load |
-/// | [`Refuse`](Self::Refuse) | nobody | the limit protects money or secrets: one-time codes, logins |
+/// | [`Share`](Self::Share) | this instance's share of each quota | always, unless the limit must not be exceeded by anybody; the default |
+/// | [`Nothing`](Self::Nothing) | what the layer's [`OnFailure`] says: everybody or nobody | nobody: it protects money or secrets, such as one-time codes |
+///
+/// Nobody is let in, which is to fail closed, only with both: this `Nothing` and the layer's `Refuse`.
 ///
 /// ```
-/// use msf_resilience::rate_limit::redis::OnFailure;
+/// use msf_resilience::rate_limit::redis::Fallback;
 ///
-/// assert_eq!(OnFailure::share_of(3), OnFailure::Local { instances: 3.try_into().unwrap() });
+/// assert_eq!(Fallback::share_of(3), Fallback::Share { instances: 3.try_into().unwrap() });
 /// ```
+///
+/// [`OnFailure`]: crate::rate_limit::shared::OnFailure
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum OnFailure {
+pub enum Fallback {
     /// Counts here, in memory, against one of so many parts of each quota.
-    Local {
+    Share {
         /// How many instances share the quota.
         instances: NonZeroU32,
     },
-    /// Lets everybody in.
-    Allow,
-    /// Passes the error on, by which the limiter refuses.
-    Refuse,
+    /// Passes the error on.
+    Nothing,
 }
 
-impl OnFailure {
+impl Fallback {
     /// The share of one of so many instances; of 0 it is the whole quota.
     #[must_use]
     pub fn share_of(instances: u32) -> Self {
         let instances = NonZeroU32::new(instances).unwrap_or(NonZeroU32::MIN);
-        Self::Local { instances }
+        Self::Share { instances }
     }
 
     pub(super) fn local_store(self) -> Option<Box<dyn LimitStore>> {
-        matches!(self, Self::Local { .. })
+        matches!(self, Self::Share { .. })
             .then(|| Box::new(LocalStore::new(LOCAL_KEYS)) as Box<dyn LimitStore>)
     }
 }
