@@ -60,6 +60,10 @@ pub(super) struct Core {
 
 impl RetryPolicy {
     /// Begins a policy. The name appears in metrics: use the callee's.
+    ///
+    /// # Panics
+    ///
+    /// Never.
     pub fn builder(name: impl Into<Arc<str>>) -> RetryPolicyBuilder {
         RetryPolicyBuilder::from_config(name.into(), &Config::default())
             .expect("the defaults are in their ranges")
@@ -131,7 +135,6 @@ impl RetryPolicy {
     /// # Ok(())
     /// # }
     /// ```
-    #[must_use]
     pub fn begin(&self) -> Call {
         Call::new(Arc::clone(self.shared.core.value()), self.shared.deposit())
     }
