@@ -90,6 +90,8 @@ mod policy;
 mod repeatable;
 mod request;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     answering::{AnsweringFuture, AnsweringRetryLayer, AnsweringRetryService},
@@ -106,3 +108,7 @@ pub use self::{
     request::{Cloned, HttpWith, KeptRequest, Replay, ReplayHttp, Terms},
     service::RetryService,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/resilience/retry.md")]
+mod guide {}

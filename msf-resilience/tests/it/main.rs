@@ -11,4 +11,5 @@ mod permits;
 mod pipeline;
 mod limit_keys;
 mod shared_limit;
+mod retry;
 mod stacks;
