@@ -6,3 +6,4 @@ mod cancellation;
 mod contract;
 mod interleavings;
 mod stacks;
+mod tail;
