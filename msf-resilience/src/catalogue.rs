@@ -2,7 +2,9 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{budget, circuit_breaker, coalesce, fallback, fault, hedge, rate_limit};
+use crate::{
+    budget, circuit_breaker, coalesce, deadline, fallback, fault, hedge, rate_limit, retry, timeout,
+};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -16,8 +18,11 @@ pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
     breaker
         .chain(&budget::metrics::CATALOGUE)
         .chain(&coalesce::metrics::CATALOGUE)
+        .chain(&deadline::metrics::CATALOGUE)
         .chain(&fallback::metrics::CATALOGUE)
         .chain(&fault::metrics::CATALOGUE)
         .chain(&hedge::metrics::CATALOGUE)
         .chain(&rate_limit::metrics::CATALOGUE)
+        .chain(&retry::metrics::CATALOGUE)
+        .chain(&timeout::metrics::CATALOGUE)
 }

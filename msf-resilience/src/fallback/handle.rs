@@ -24,7 +24,13 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Fallback {
+    policy: Arc<Live>,
+}
+
+/// Lives as long as a handle does.
+struct Live {
     shared: Arc<Shared>,
+    anchor: Owner<Anchor<Shared>>,
 }
 
 /// Sets up a [`Fallback`].
@@ -35,13 +41,12 @@ pub struct FallbackBuilder {
     metrics: Option<Metrics>,
 }
 
-/// What the handles of a fallback share.
+/// What a call that falls back has to know.
 pub struct Shared {
     name: Arc<str>,
     /// The name, if a header can hold it.
     header: Option<HeaderValue>,
     metrics: FallbackMetrics,
-    anchor: Owner<Anchor<Self>>,
 }
 
 static ANCHORS: Pool<Anchor<Shared>> = Pool::new();
@@ -58,12 +63,12 @@ impl Fallback {
     /// The name it was built with.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.shared.name
+        &self.policy.shared.name
     }
 
     #[inline]
     pub(super) fn line(&self) -> Line<Shared> {
-        self.shared.anchor.slot().line()
+        self.policy.anchor.slot().line()
     }
 }
 
@@ -88,11 +93,13 @@ impl FallbackBuilder {
             header: HeaderValue::from_bytes(self.name.as_bytes()).ok(),
             name: self.name,
             metrics,
-            anchor: Anchor::take(&ANCHORS),
         });
-        shared.anchor.set(&shared);
-        policies::register(&shared);
-        Ok(Fallback { shared })
+        let policy = Arc::new(Live {
+            anchor: Anchor::take(&ANCHORS, &shared),
+            shared,
+        });
+        policies::register(&policy);
+        Ok(Fallback { policy })
     }
 
     fn handles(&self) -> Result<FallbackMetrics, MetricsError> {
@@ -125,25 +132,25 @@ impl Shared {
     }
 }
 
-impl Policy for Shared {
+impl Policy for Live {
     fn snapshot(&self) -> Snapshot {
-        let metrics = &self.metrics;
+        let metrics = &self.shared.metrics;
         let answers = metrics.failure.get() + metrics.refused.get() + metrics.chosen.get();
         #[expect(clippy::cast_precision_loss, reason = "counts for people")]
         let (answers, failed) = (answers as f64, metrics.failed.get() as f64);
-        Snapshot::new(Kind::Fallback, &self.name)
+        Snapshot::new(Kind::Fallback, &self.shared.name)
             .with("answers_total", answers)
             .with("failed_total", failed)
     }
 
     fn is(&self, kind: Kind, name: &str) -> bool {
-        kind == Kind::Fallback && *self.name == *name
+        kind == Kind::Fallback && *self.shared.name == *name
     }
 }
 
 impl fmt::Debug for Fallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.fmt(f)
+        self.policy.shared.fmt(f)
     }
 }
 

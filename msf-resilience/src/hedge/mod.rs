@@ -58,8 +58,8 @@
 //! # Cost
 //!
 //! The first and second attempt live in the future of the call: a hedge needs no task and no box, and makes the future as large
-//! as two calls. While the delay is known, every call that may be hedged costs a clone of the service and of the request; one
-//! without headers is cloned without allocating. A timer is made only when the first poll does not answer.
+//! as two calls. While the delay is known, every call that may be hedged costs a clone of the service, of the request and of the
+//! budget's handle; a request without headers is cloned without allocating. A timer is made only when the first poll does not answer.
 //!
 //! # Metrics
 //!

@@ -5,5 +5,6 @@ mod allocations;
 mod cancellation;
 mod contract;
 mod interleavings;
+mod retry;
 mod stacks;
 mod tail;

@@ -62,7 +62,8 @@ async fn none_of_them_calls_a_service_that_is_not_ready() {
     let mut falls_back = FallbackLayer::new(named, backup)
         .classify(judge())
         .layer(probe.clone());
-    let mut coalesced = CoalesceLayer::new(coalesce, |status: &u16| Some(*status)).layer(probe.clone());
+    let mut coalesced =
+        CoalesceLayer::new(coalesce, |status: &u16| Some(*status)).layer(probe.clone());
     for status in [200, 500, 200, 500] {
         hedged.ready().await.unwrap().call(status).await.unwrap();
         hedged.clone().oneshot(status).await.unwrap();
@@ -70,7 +71,13 @@ async fn none_of_them_calls_a_service_that_is_not_ready() {
         off.clone().oneshot(status).await.unwrap();
         faulty.ready().await.unwrap().call(status).await.ok();
         faulty.clone().oneshot(status).await.ok();
-        falls_back.ready().await.unwrap().call(status).await.unwrap();
+        falls_back
+            .ready()
+            .await
+            .unwrap()
+            .call(status)
+            .await
+            .unwrap();
         falls_back.clone().oneshot(status).await.unwrap();
         coalesced.ready().await.unwrap().call(status).await.unwrap();
         coalesced.clone().oneshot(status).await.unwrap();
@@ -109,7 +116,10 @@ async fn a_hedge_is_made_by_a_clone_that_said_it_is_ready() {
 #[tokio::test(start_paused = true)]
 async fn the_attempt_that_loses_is_cancelled_to_a_breaker_inside() {
     let metrics = Metrics::new();
-    let breaker = CircuitBreaker::builder("b").metrics(&metrics).build().unwrap();
+    let breaker = CircuitBreaker::builder("b")
+        .metrics(&metrics)
+        .build()
+        .unwrap();
     let inner = service_fn(|request: Request<Empty<bytes::Bytes>>| async move {
         let number = Attempt::of(request.extensions()).number();
         sleep(if number == 1 { 900 * MS } else { 10 * MS }).await;
@@ -132,7 +142,12 @@ async fn a_hedge_knows_the_host_of_the_first_attempt() {
         let attempt = Attempt::of(request.extensions());
         let tried: Vec<_> = attempt.tried().iter().map(ToString::to_string).collect();
         attempt.record_host(format!("10.0.0.{}:80", attempt.number()));
-        sleep(if attempt.number() < 3 { 900 * MS } else { 10 * MS }).await;
+        sleep(if attempt.number() < 3 {
+            900 * MS
+        } else {
+            10 * MS
+        })
+        .await;
         Ok::<_, Infallible>(Response::new(tried))
     });
     let budget = Budget::builder("hosts").rule(Rule::concurrency(0.0, 100));
@@ -212,11 +227,23 @@ fn success_allocates_nothing() {
     let with = FallbackLayer::new(named, backup).classify(good);
     assert_eq!(count(with.layer(inner)), bare, "fallback to a service");
 
-    let faults = Faults::builder("x").error(0.0001).metrics(&metrics).build().unwrap();
-    assert_eq!(count(FaultLayer::new(faults.clone()).layer(inner)), bare, "faults off");
+    let faults = Faults::builder("x")
+        .error(0.0001)
+        .metrics(&metrics)
+        .build()
+        .unwrap();
+    assert_eq!(
+        count(FaultLayer::new(faults.clone()).layer(inner)),
+        bare,
+        "faults off"
+    );
     faults.reconfigure(&Faults::builder("x")).unwrap();
     faults.enable();
-    assert_eq!(count(FaultLayer::new(faults).layer(inner)), bare, "faults on");
+    assert_eq!(
+        count(FaultLayer::new(faults).layer(inner)),
+        bare,
+        "faults on"
+    );
 
     let coalesce = Coalesce::builder("x").metrics(&metrics).build().unwrap();
     let layer = CoalesceLayer::new(coalesce, |status: &u16| Some(*status));
@@ -225,7 +252,11 @@ fn success_allocates_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn faults_show_whether_a_hedge_and_a_fallback_help() {
-    let faults = Faults::builder("exercise").hang(0.2).seed(1).build().unwrap();
+    let faults = Faults::builder("exercise")
+        .hang(0.2)
+        .seed(1)
+        .build()
+        .unwrap();
     let inner = service_fn(|status: u16| ready(Ok::<_, NotReady>(status)));
     let inner = FaultLayer::failing(faults.clone(), |_| NotReady).layer(inner);
     let service = HedgeLayer::new(hedge(), |status: &u16| Some(*status))
