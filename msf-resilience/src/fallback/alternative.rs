@@ -13,8 +13,8 @@ use tower_service::Service;
 
 use crate::oneshot::Oneshot;
 
-/// A source of other answers. Implemented by the sources of this module only.
-pub trait Alternative<Req, Res, E>: sealed::Sealed {
+/// A source of other answers: [`with`], [`value`], [`service`], or one of your own.
+pub trait Alternative<Req, Res, E> {
     /// What is kept of the request while the service inside works on it.
     type Kept;
     /// Finds the other answer.
@@ -57,10 +57,6 @@ pub const fn service<B, F>(service: B, copy: F) -> Backup<B, F> {
     Backup { service, copy }
 }
 
-mod sealed {
-    pub trait Sealed {}
-}
-
 /// Another answer by a closure that is given the outcome.
 #[derive(Clone, Debug)]
 pub struct With<F>(pub(super) F);
@@ -87,10 +83,6 @@ pin_project! {
         call: Oneshot<B, Req>,
     }
 }
-
-impl<F> sealed::Sealed for With<F> {}
-impl<T> sealed::Sealed for Value<T> {}
-impl<B, F> sealed::Sealed for Backup<B, F> {}
 
 impl<T> Clone for Value<T> {
     fn clone(&self) -> Self {

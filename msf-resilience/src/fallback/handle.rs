@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use http::HeaderValue;
 use msf_core::metrics::{Metrics, MetricsError};
 
 use super::{decide::Cause, error::InvalidFallback, metrics::FallbackMetrics};
@@ -42,10 +41,8 @@ pub struct FallbackBuilder {
 }
 
 /// What a call that falls back has to know.
-pub struct Shared {
+pub(super) struct Shared {
     name: Arc<str>,
-    /// The name, if a header can hold it.
-    header: Option<HeaderValue>,
     metrics: FallbackMetrics,
 }
 
@@ -90,7 +87,6 @@ impl FallbackBuilder {
         }
         let metrics = self.handles()?;
         let shared = Arc::new(Shared {
-            header: HeaderValue::from_bytes(self.name.as_bytes()).ok(),
             name: self.name,
             metrics,
         });
@@ -113,10 +109,6 @@ impl FallbackBuilder {
 impl Shared {
     pub(super) const fn name(&self) -> &Arc<str> {
         &self.name
-    }
-
-    pub(super) const fn header(&self) -> Option<&HeaderValue> {
-        self.header.as_ref()
     }
 
     pub(super) fn count(&self, cause: Cause) {

@@ -319,7 +319,8 @@ async fn a_used_up_budget_ends_the_retries_with_the_last_answer_or_a_refusal() {
         panic!("the second failure finds no tokens");
     };
     assert_eq!(exhausted.name(), "callee");
-    let answering = RetryLayer::answering(refusing.clone()).layer(Callee::statuses([500]).service());
+    let answering =
+        RetryLayer::answering(refusing.clone()).layer(Callee::statuses([500]).service());
     let answer = answering.oneshot(get()).await.unwrap();
     assert_eq!(answer.status(), 503);
     let code = answer.extensions().get::<Code>();

@@ -96,7 +96,7 @@ async fn a_hedge_is_made_by_a_clone_that_said_it_is_ready() {
     // The first attempt hangs outside of the probe, the second reaches it.
     let first = std::sync::atomic::AtomicBool::new(true);
     let first = std::sync::Arc::new(first);
-    let inner = tower::util::BoxCloneSyncService::new(tower::service_fn({
+    let inner = tower::util::BoxCloneSyncService::new(service_fn({
         let probe = probe.clone();
         move |status: u16| {
             let (probe, first) = (probe.clone(), first.clone());

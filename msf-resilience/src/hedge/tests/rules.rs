@@ -258,18 +258,18 @@ async fn calls_that_were_cut_off_keep_the_delay_from_shrinking() {
     let policy = policy.budget(budget(10)).build().unwrap();
     // Half of the calls are slow. Without them the quantile would be 10 ms; with them it is above it.
     for _ in 0..20 {
-        run(policy.clone(), &[(10, Ok("fast"))]).await;
-        run(policy.clone(), &[(400, Ok("slow")), (10, Ok("hedge"))]).await;
+        let _ = run(policy.clone(), &[(10, Ok("fast"))]).await;
+        let _ = run(policy.clone(), &[(400, Ok("slow")), (10, Ok("hedge"))]).await;
     }
     advance(Duration::from_millis(100)).await;
-    run(policy.clone(), &[(10, Ok("fast"))]).await;
+    let _ = run(policy.clone(), &[(10, Ok("fast"))]).await;
     let before = policy.delay().unwrap();
     assert!(before > 20 * MS, "{before:?}");
     for _ in 0..30 {
-        run(policy.clone(), &[(400, Ok("slow")), (10, Ok("hedge"))]).await;
+        let _ = run(policy.clone(), &[(400, Ok("slow")), (10, Ok("hedge"))]).await;
         advance(Duration::from_millis(100)).await;
     }
-    run(policy.clone(), &[(10, Ok("fast"))]).await;
+    let _ = run(policy.clone(), &[(10, Ok("fast"))]).await;
     assert!(policy.delay().unwrap() >= before, "{:?}", policy.delay());
 }
 
@@ -280,7 +280,7 @@ async fn failures_are_no_latencies() {
         .min_samples(10);
     let policy = policy.budget(budget(10)).build().unwrap();
     for _ in 0..20 {
-        run(policy.clone(), &[(0, Err("down"))])
+        let _ = run(policy.clone(), &[(0, Err("down"))])
             .await
             .0
             .unwrap_err();
@@ -294,10 +294,10 @@ async fn metrics_say_how_often_a_hedge_helped() {
     let metrics = Metrics::new();
     let policy = HedgePolicy::builder("m").after(50 * MS).budget(budget(1));
     let policy = policy.metrics(&metrics).build().unwrap();
-    run(policy.clone(), &[(10, Ok("a"))]).await;
-    run(policy.clone(), &[(900, Ok("a")), (10, Ok("b"))]).await;
+    let _ = run(policy.clone(), &[(10, Ok("a"))]).await;
+    let _ = run(policy.clone(), &[(900, Ok("a")), (10, Ok("b"))]).await;
     let held = policy.budget().try_withdraw();
-    run(policy.clone(), &[(900, Ok("a"))]).await;
+    let _ = run(policy.clone(), &[(900, Ok("a"))]).await;
     drop(held);
     let text = metrics.render();
     for line in [
