@@ -37,7 +37,10 @@ pub trait Alternative<Req, Res, E> {
 /// use std::io;
 /// use msf_resilience::fallback;
 ///
-/// let source = fallback::with(|outcome: Result<u32, io::Error>| outcome.or(Ok(0)));
+/// let source = fallback::with(|outcome: Result<u32, io::Error>| match outcome {
+///     Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+///     outcome => outcome,
+/// });
 /// # let _ = source;
 /// ```
 pub const fn with<F>(answer: F) -> With<F> {

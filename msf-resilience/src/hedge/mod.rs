@@ -48,7 +48,8 @@
 //!
 //! # Ordering
 //!
-//! Inside of retry, which then repeats what no attempt answered; outside of the breaker and of whatever chooses the host,
+//! Inside of retry, which then repeats what no attempt answered, and with the retry's budget
+//! [without deposits](crate::budget::Budget::without_deposits), since each call counts once; outside of the breaker and of whatever chooses the host,
 //! so that each attempt is counted and may go elsewhere ([`track_hosts`](HedgeLayer::track_hosts)).
 //!
 //! # Cancel safety
@@ -89,3 +90,7 @@ pub use self::{
     repeat::{Idempotent, Repeat},
     service::HedgeService,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/resilience/hedge.md")]
+mod guide {}

@@ -15,6 +15,9 @@ use crate::{
 };
 
 proptest! {
+    // Each case draws ten thousand calls and more.
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
     #[test]
     fn every_cycle_holds_exactly_the_shares(
         seed in any::<u64>(),
@@ -34,6 +37,9 @@ proptest! {
         prop_assert_eq!(counts, shares.map(|share| cycles * u64::from(share)));
     }
 
+}
+
+proptest! {
     #[test]
     fn no_text_panics_and_no_latency_is_above_the_longest(text in ".{0,24}") {
         if let Ok(Fault::Latency(wait)) = text.parse() {
