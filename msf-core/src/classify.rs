@@ -14,6 +14,7 @@
 //! | 501 | `Success` | the callee works; it lacks the method |
 //! | other 5xx | `Failure` | `Retry-After`; throttled for 503 that has one |
 //! | a problem made in this process whose code [is a refusal](Code::is_refusal) | `Ignore` | refused, `Retry-After` |
+//! | a problem made in this process with [`Code::DeadlineExceeded`]: the caller's time was over | `Ignore` | |
 //! | error | `Failure` | |
 //!
 //! ```
@@ -193,6 +194,8 @@ impl<B, Err> Classify<Response<B>, Err> for Http {
                 Some(code) if code.is_refusal() => Classification::IGNORE
                     .retry_after(self.retry_after(response.headers()))
                     .refused(true),
+                // Of this process: a caller that gives little time must not make its callee look ill.
+                Some(Code::DeadlineExceeded) => Classification::IGNORE,
                 _ => self.classify_head(response.status(), response.headers()),
             },
             Err(_) => Classification::FAILURE,
@@ -265,6 +268,17 @@ mod tests {
         assert_eq!(http(429, Some("3")), throttled);
         assert!(http(503, Some("3")).hint.throttled);
         assert!(!http(503, None).hint.throttled);
+    }
+
+    #[test]
+    fn a_callers_deadline_says_nothing_about_the_callee() {
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+        let sent = Http::default().classify(Ok::<_, &Infallible>(&response));
+        assert_eq!(sent, Classification::FAILURE, "the callee's own answer");
+        response.extensions_mut().insert(Code::DeadlineExceeded);
+        let made = Http::default().classify(Ok::<_, &Infallible>(&response));
+        assert_eq!(made, Classification::IGNORE);
     }
 
     #[test]

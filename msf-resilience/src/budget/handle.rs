@@ -49,11 +49,15 @@ use crate::{
 #[derive(Clone)]
 pub struct Budget {
     shared: Arc<Shared>,
+    takes_deposits: bool,
 }
 
 /// A budget that others keep.
 #[derive(Clone)]
-pub(crate) struct WeakBudget(Weak<Shared>);
+pub(crate) struct WeakBudget {
+    shared: Weak<Shared>,
+    takes_deposits: bool,
+}
 
 struct Shared {
     name: Arc<str>,
@@ -104,7 +108,10 @@ impl Budget {
                 }
             });
         }
-        Ok(Self { shared })
+        Ok(Self {
+            shared,
+            takes_deposits: true,
+        })
     }
 
     /// Counts a call: its first attempt, not the additional ones.
@@ -112,6 +119,9 @@ impl Budget {
     /// It takes no lock and, but for a quota that is not full, writes to no word that another thread writes to as well.
     #[inline]
     pub fn deposit(&self) -> Deposit {
+        if !self.takes_deposits {
+            return Deposit::none();
+        }
         Deposit::new(match &self.shared.counts {
             Counts::Deposits {
                 window,
@@ -130,6 +140,27 @@ impl Budget {
                 generation: *generation,
             },
         })
+    }
+
+    /// The same budget for a second policy around the same calls, such as a hedge inside a retry: it withdraws from it, and
+    /// its [`deposit`](Self::deposit) counts nothing, since the calls are counted already.
+    ///
+    /// ```
+    /// use msf_resilience::budget::{Budget, Rule};
+    ///
+    /// let budget = Budget::builder("payment").rule(Rule::concurrency(1.0, 0)).build()?;
+    /// let hedging = budget.without_deposits();
+    /// let _call = (budget.deposit(), hedging.deposit());
+    /// assert_eq!(budget.available(), 1);
+    /// assert_eq!(hedging.available(), 1);
+    /// # Ok::<(), msf_resilience::budget::InvalidBudget>(())
+    /// ```
+    #[must_use]
+    pub fn without_deposits(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            takes_deposits: false,
+        }
     }
 
     /// Asks to make one additional call after a transient failure, or because the first is slow.
@@ -167,7 +198,10 @@ impl Budget {
     }
 
     pub(crate) fn downgrade(&self) -> WeakBudget {
-        WeakBudget(Arc::downgrade(&self.shared))
+        WeakBudget {
+            shared: Arc::downgrade(&self.shared),
+            takes_deposits: self.takes_deposits,
+        }
     }
 
     /// The name it was built with.
@@ -229,8 +263,10 @@ impl Budget {
 
 impl WeakBudget {
     pub(crate) fn upgrade(&self) -> Option<Budget> {
-        let shared = self.0.upgrade()?;
-        Some(Budget { shared })
+        Some(Budget {
+            shared: self.shared.upgrade()?,
+            takes_deposits: self.takes_deposits,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Calls in flight and additional calls in flight.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::rule::PARTS;
 use crate::{
@@ -19,7 +19,8 @@ pub(super) struct InFlight {
     /// Ten-thousandths of an additional call per call.
     ratio: AtomicU64,
     min: AtomicU64,
-    is_retired: AtomicBool,
+    /// Odd while the slot is retired; each retirement has a number of its own.
+    era: AtomicU64,
 }
 
 impl InFlight {
@@ -87,28 +88,34 @@ impl InFlight {
 
     #[inline]
     fn recycle_if_last(&'static self) {
-        if self.is_retired.load(Ordering::SeqCst) && self.release() {
+        let era = self.era.load(Ordering::SeqCst);
+        if is_retired(era) && self.release(era) {
             POOL.give_back(self);
         }
     }
 
-    /// Whether the caller is the one who may pass a retired slot on.
+    /// Whether the caller is the one who may pass the slot on that was retired in this era.
     ///
-    /// Nothing begins in a retired slot, so every stripe only falls, and a sum of 0 is final.
+    /// Nothing begins in a retired slot, so every stripe only falls, and a sum of 0 is final. Of those who see it, one
+    /// ends the era; who saw an earlier era comes too late for it.
     #[cold]
-    fn release(&self) -> bool {
+    fn release(&self, era: u64) -> bool {
         self.calls() == 0
             && self.additional() == 0
             && self
-                .is_retired
-                .compare_exchange(true, false, Ordering::SeqCst, Ordering::SeqCst)
+                .era
+                .compare_exchange(era, era + 1, Ordering::SeqCst, Ordering::SeqCst)
                 .is_ok()
     }
 }
 
 impl Recycle for InFlight {
     fn retire(&self) -> bool {
-        self.is_retired.store(true, Ordering::SeqCst);
-        self.release()
+        let era = self.era.fetch_add(1, Ordering::SeqCst) + 1;
+        self.release(era)
     }
+}
+
+const fn is_retired(era: u64) -> bool {
+    era % 2 == 1
 }

@@ -18,7 +18,7 @@
 //! use msf_resilience::replay::ReplayBody;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn main() -> Result<(), msf_core::BoxError> {
 //! let (first, kept) = ReplayBody::keep(Full::new(Bytes::from("order 7")), 1024);
 //! drop(first); // the connection broke
 //!

@@ -188,6 +188,7 @@ impl RetryPolicyBuilder {
     pub fn build(self) -> Result<RetryPolicy, InvalidRetryPolicy> {
         let knobs = self.knobs()?;
         let metrics = self.metrics.as_ref();
+        let owns_budget = self.own_rule().is_some();
         let budget = match self.budget {
             Source::Own(rule) => {
                 let budget = Budget::builder(Arc::clone(&self.name)).rule(rule);
@@ -200,7 +201,13 @@ impl RetryPolicyBuilder {
             Source::Shared(budget) => Some(budget),
             Source::None => None,
         };
-        Ok(RetryPolicy::new(self.name, &knobs, budget, metrics)?)
+        Ok(RetryPolicy::new(
+            self.name,
+            &knobs,
+            budget,
+            owns_budget,
+            metrics,
+        )?)
     }
 
     /// The rule for the policy's own budget, if it is to have one.

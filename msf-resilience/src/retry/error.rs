@@ -54,6 +54,16 @@ pub enum InvalidRetryPolicy {
 /// The error of the typed layer: the last attempt failed, or the budget allowed no other.
 ///
 /// The second is given only by policies that [refuse](super::Exhausted::Refuse) then; the others give the last outcome.
+///
+/// ```
+/// use std::io;
+/// use msf_resilience::{LayerError, budget::Budget, retry::Error};
+///
+/// let exhausted = Budget::builder("payment").build()?.exhausted();
+/// let error: Error<io::Error> = Error::BudgetExhausted(exhausted);
+/// assert!(error.inner().unwrap_err().hint.refused);
+/// # Ok::<(), msf_resilience::budget::InvalidBudget>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(
     clippy::exhaustive_enums,

@@ -85,14 +85,23 @@ impl<C, P> RetryLayer<ReplayHttp, C, P> {
     /// Turns the [`ReplayBody`](crate::replay::ReplayBody) into the body that the service inside takes.
     ///
     /// ```
-    /// use axum::body::Body;
+    /// use axum::{Router, body::Body, routing::put};
+    /// use bytes::Bytes;
+    /// use http::Request;
+    /// use http_body_util::Full;
     /// use msf_resilience::retry::{RetryLayer, RetryPolicy};
+    /// use tower::{Layer, ServiceExt};
     ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let app: Router = Router::new().route("/", put(async |body: String| body));
     /// let policy = RetryPolicy::builder("payment").build()?;
-    /// let layer = RetryLayer::new(policy).map_body(Body::new);
-    /// # let _: tower::util::Either<_, tower::layer::util::Identity> = tower::util::Either::Left(layer.clone().retry_if(
-    /// #     |_: &http::Request<Body>| true));
-    /// # Ok::<(), msf_resilience::retry::InvalidRetryPolicy>(())
+    /// let service = RetryLayer::new(policy).map_body(Body::new).layer(app);
+    ///
+    /// let request = Request::put("/").body(Full::<Bytes>::from("order 7"))?;
+    /// assert_eq!(service.oneshot(request).await?.status(), 200);
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn map_body<F>(self, body: F) -> RetryLayer<HttpWith<F>, C, P> {
         RetryLayer {

@@ -41,6 +41,8 @@ pub(super) struct Knobs {
 
 pub(super) struct Shared {
     budget: Option<Budget>,
+    /// Whether the budget is this policy's alone, so that its rule is one of the policy's knobs.
+    owns_budget: bool,
     core: Found<Core>,
 }
 
@@ -60,6 +62,10 @@ pub(super) struct Core {
 
 impl RetryPolicy {
     /// Begins a policy. The name appears in metrics: use the callee's.
+    ///
+    /// # Panics
+    ///
+    /// Never.
     pub fn builder(name: impl Into<Arc<str>>) -> RetryPolicyBuilder {
         RetryPolicyBuilder::from_config(name.into(), &Config::default())
             .expect("the defaults are in their ranges")
@@ -82,6 +88,7 @@ impl RetryPolicy {
         name: Arc<str>,
         knobs: &Knobs,
         budget: Option<Budget>,
+        owns_budget: bool,
         metrics: Option<&Metrics>,
     ) -> Result<Self, MetricsError> {
         let handles = metrics
@@ -98,7 +105,11 @@ impl RetryPolicy {
             metrics: handles,
         };
         let core = Found::new(&POOL, core);
-        let shared = Arc::new(Shared { budget, core });
+        let shared = Arc::new(Shared {
+            budget,
+            owns_budget,
+            core,
+        });
         if let Some(metrics) = metrics {
             metrics.on_scrape_of(&shared, |shared| {
                 if let Some(metrics) = &shared.core.metrics {
@@ -131,7 +142,6 @@ impl RetryPolicy {
     /// # Ok(())
     /// # }
     /// ```
-    #[must_use]
     pub fn begin(&self) -> Call {
         Call::new(Arc::clone(self.shared.core.value()), self.shared.deposit())
     }
@@ -163,11 +173,10 @@ impl RetryPolicy {
     pub fn reconfigure(&self, builder: &RetryPolicyBuilder) -> Result<(), InvalidRetryPolicy> {
         let knobs = builder.knobs()?;
         let core = &*self.shared.core;
-        if let (Some(budget), Some(rule)) = (&self.shared.budget, builder.own_rule()) {
-            // A shared budget goes by another name and is not this policy's to change.
-            if budget.name() == &*core.name {
-                budget.reconfigure(rule)?;
-            }
+        if let (Some(budget), Some(rule)) = (&self.shared.budget, builder.own_rule())
+            && self.shared.owns_budget
+        {
+            budget.reconfigure(rule)?;
         }
         core.max_attempts
             .store(knobs.max_attempts, Ordering::Relaxed);

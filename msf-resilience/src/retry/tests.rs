@@ -6,6 +6,7 @@ use std::{
     future::{pending, ready},
     io,
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 
@@ -536,6 +537,52 @@ async fn new_numbers_hold_for_the_next_call() {
     let other = builder().budget_rule(Rule::concurrency(0.2, 3));
     assert!(policy.reconfigure(&other).is_err());
     assert_eq!(policy.max_attempts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_budget_is_not_the_policys_to_change() {
+    let rule = Rule::concurrency(0.2, 7);
+    let budget = Budget::builder("callee").rule(rule).build().unwrap();
+    let policy = builder().budget(&budget).build().unwrap();
+    policy.reconfigure(&builder().max_attempts(2)).unwrap();
+    assert_eq!((policy.max_attempts(), budget.rule()), (2, rule));
+}
+
+/// Ready for so many calls, then broken for good.
+#[derive(Clone)]
+struct Wearing(Arc<Mutex<u32>>);
+
+impl Service<u32> for Wearing {
+    type Response = u32;
+    type Error = io::Error;
+    type Future = std::future::Ready<Result<u32, io::Error>>;
+
+    fn poll_ready(&mut self, _cx: &mut std::task::Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(match *self.0.lock().unwrap() {
+            0 => Err(io::Error::other("worn out")),
+            _ => Ok(()),
+        })
+    }
+
+    fn call(&mut self, _request: u32) -> Self::Future {
+        *self.0.lock().unwrap() -= 1;
+        ready(Err(io::Error::other("failed")))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_not_ready_for_the_next_attempt_ends_the_call() {
+    let budget = Budget::builder("b")
+        .rule(Rule::concurrency(1.0, 1))
+        .build()
+        .unwrap();
+    let policy = builder().budget(&budget).build().unwrap();
+    let layer =
+        RetryLayer::cloning(policy).classify(|_: Result<&u32, &io::Error>| Classification::FAILURE);
+    let service = layer.layer(Wearing(Arc::new(Mutex::new(1))));
+    let error = service.oneshot(7).await.unwrap_err();
+    assert_eq!(error.to_string(), "worn out");
+    assert_eq!(budget.available(), 1, "neither a call nor a retry is left");
 }
 
 #[test]

@@ -77,6 +77,15 @@ impl From<Elapsed> for Problem {
 }
 
 /// The error of the typed layer: the time was over, or the service inside failed.
+///
+/// ```
+/// use std::{io, time::Duration};
+/// use msf_core::classify::Classification;
+/// use msf_resilience::{LayerError, timeout::{Elapsed, Error}};
+///
+/// let error: Error<io::Error> = Error::Elapsed(Elapsed::of_timeout(Duration::from_secs(1)));
+/// assert_eq!(error.inner().unwrap_err(), Classification::FAILURE);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(
     clippy::exhaustive_enums,

@@ -17,6 +17,7 @@ use msf_core::{
 };
 use msf_resilience::{
     budget::{Budget, Rule},
+    circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, State},
     deadline::DeadlineLayer,
     retry::{RetryLayer, RetryPolicy},
     timeout::TimeoutLayer,
@@ -213,6 +214,30 @@ async fn a_client_that_hangs_up_drops_the_work_of_every_layer() {
     // What is left are the services themselves.
     drop(stack);
     assert_eq!(Arc::strong_count(&working), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_with_little_time_do_not_open_the_breaker() {
+    let breaker = CircuitBreaker::builder("slow")
+        .min_calls(2)
+        .build()
+        .unwrap();
+    let inner = service_fn(|_: Request<()>| pending::<Result<Response<Bytes>, Infallible>>());
+    let attempt = TimeoutLayer::answering(Duration::from_secs(9)).layer(inner);
+    let service = CircuitBreakerLayer::answering(breaker.clone()).layer(attempt);
+    let stack = DeadlineLayer::answering().layer(service);
+    for _ in 0..20 {
+        let hurried = Request::builder()
+            .header("x-msf-timeout-ms", "1")
+            .body(())
+            .unwrap();
+        assert_eq!(stack.clone().oneshot(hurried).await.unwrap().status(), 504);
+    }
+    assert_eq!(breaker.state(), State::Closed);
+    for _ in 0..2 {
+        stack.clone().oneshot(Request::new(())).await.unwrap();
+    }
+    assert_eq!(breaker.state(), State::Open, "a callee that hangs does");
 }
 
 /// A stack as on a server: the framework drops the handler's future when the connection closes.
