@@ -11,6 +11,7 @@ use std::{
 };
 
 use msf_core::metrics::Metrics;
+use proptest::prelude::*;
 use tokio::{
     join,
     time::{Instant, advance, sleep, timeout},
@@ -90,6 +91,13 @@ impl Service<u32> for Manual {
 impl Manual {
     fn calls(&self) -> usize {
         self.0.borrow().len()
+    }
+
+    /// Answers what is asked and has not been answered or dropped.
+    fn answer_all(&self, n: u32) {
+        for sender in self.0.borrow_mut().drain(..) {
+            sender.send(n).ok();
+        }
     }
 
     fn answer(&self, call: usize, n: u32) {
@@ -468,4 +476,52 @@ fn a_knob_out_of_range_is_named() {
         new().max_body(body).build().unwrap_err(),
         InvalidCoalesce::MaxBody(body)
     );
+}
+
+proptest! {
+    /// Callers come, are polled, and go in any order; then only those that were woken are polled.
+    #[test]
+    fn no_wakeup_is_lost_whoever_comes_and_goes(
+        steps in proptest::collection::vec((0_u8..5, any::<proptest::sample::Index>()), 1..80),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let _guard = runtime.enter();
+        let manual = Manual::default();
+        let (mut service, coalesce) = layered(&manual);
+        let mut calls = Vec::new();
+        for (step, pick) in steps {
+            match step {
+                0 | 1 => {
+                    let mut call = task::spawn(service.call(1));
+                    if call.poll().is_pending() {
+                        calls.push(call);
+                    }
+                }
+                2 if !calls.is_empty() => drop(calls.swap_remove(pick.index(calls.len()))),
+                3 if !calls.is_empty() => {
+                    let index = pick.index(calls.len());
+                    if calls[index].poll().is_ready() {
+                        drop(calls.swap_remove(index));
+                    }
+                }
+                4 => manual.answer_all(7),
+                _ => {}
+            }
+        }
+        loop {
+            manual.answer_all(7);
+            let before = calls.len();
+            let woken = calls.iter().filter(|call| call.is_woken()).count();
+            calls.retain_mut(|call| !call.is_woken() || call.poll().is_pending());
+            if woken == 0 && calls.len() == before {
+                break;
+            }
+        }
+        prop_assert!(calls.is_empty(), "{} wait for nobody", calls.len());
+        prop_assert_eq!(coalesce.in_flight(), 0);
+    }
 }

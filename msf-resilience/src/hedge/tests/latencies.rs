@@ -12,6 +12,9 @@ fn exact(sorted: &[u64], parts: u64) -> u64 {
 }
 
 proptest! {
+    // Each case reads thousands of counts.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn the_quantile_is_the_exact_one_within_the_width_of_a_bucket(
         nanos in proptest::collection::vec(

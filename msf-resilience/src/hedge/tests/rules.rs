@@ -222,6 +222,22 @@ async fn a_future_that_is_dropped_drops_all_attempts_and_frees_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn losers_are_dropped_when_the_winner_is_there_and_not_with_the_future() {
+    for plans in [
+        [(900, Ok("a")), (10, Ok("b"))],
+        [(60, Ok("a")), (900, Ok("b"))],
+    ] {
+        let script = Script::new(&plans);
+        let layer = HedgeLayer::new(policy(), |(): &()| Some(())).classify(judge());
+        let mut service = layer.layer(script.clone());
+        let mut call = std::pin::pin!(service.ready().await.unwrap().call(()));
+        assert!(call.as_mut().await.is_ok());
+        // The test's own script and the one in the service.
+        assert_eq!(script.running(2), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_may_not_be_repeated_is_made_once() {
     let script = Script::new(&[(900, Ok("a")), (10, Ok("b"))]);
     let layer = HedgeLayer::new(policy(), |(): &()| None).classify(judge());
