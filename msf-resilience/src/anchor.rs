@@ -4,18 +4,20 @@
 //! it, and lets the few others find it; see [`slot`](crate::slot) for why a reference is dear.
 
 use std::sync::{
-    Arc, Mutex, PoisonError, Weak,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
 use crate::slot::{Owner, Pool, Recycle};
 
-/// Where a policy can be found while it lives.
+/// Where what a policy knows can be found: while it lives, and after that until another policy takes its place.
+///
+/// So a call that is the last to hold anything of its policy, such as one of a service that was used up by it, finds it too.
 #[derive(Debug)]
 pub(crate) struct Anchor<T> {
-    /// How many policies this anchor has served; a call from before the last of them finds nobody.
+    /// How many policies this anchor has served; a call from before the last of them finds nothing.
     generation: AtomicU64,
-    target: Mutex<Weak<T>>,
+    target: Mutex<Option<Arc<T>>>,
 }
 
 /// What a call holds of its policy.
@@ -35,24 +37,23 @@ impl<T> Copy for Line<T> {}
 
 impl<T: Send + Sync + 'static> Recycle for Anchor<T> {
     fn retire(&self) -> bool {
-        self.generation.fetch_add(1, Ordering::Relaxed);
-        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = Weak::new();
         true
     }
 }
 
 impl<T: Send + Sync + 'static> Anchor<T> {
-    /// An anchor of a pool, without a target yet.
-    pub(crate) fn take(pool: &'static Pool<Self>) -> Owner<Self> {
+    /// An anchor of a pool, with this target.
+    pub(crate) fn take(pool: &'static Pool<Self>, target: &Arc<T>) -> Owner<Self> {
         let make = || Self {
             generation: AtomicU64::new(0),
-            target: Mutex::new(Weak::new()),
+            target: Mutex::new(None),
         };
-        pool.take(make, |_| {})
-    }
-
-    pub(crate) fn set(&self, target: &Arc<T>) {
-        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(target);
+        pool.take(make, |anchor| {
+            let present = anchor.target.lock();
+            let mut present = present.unwrap_or_else(PoisonError::into_inner);
+            anchor.generation.fetch_add(1, Ordering::Relaxed);
+            *present = Some(Arc::clone(target));
+        })
     }
 
     /// For a call that begins. The owner must be alive.
@@ -66,14 +67,14 @@ impl<T: Send + Sync + 'static> Anchor<T> {
 }
 
 impl<T: Send + Sync + 'static> Line<T> {
-    /// The policy, if any of its handles is left.
+    /// What the policy knows, unless another policy has taken its place.
     #[cold]
     pub(crate) fn find(self) -> Option<Arc<T>> {
         let target = self.anchor.target.lock();
         let target = target.unwrap_or_else(PoisonError::into_inner);
-        // Read under the lock, under which a retired anchor forgot its target: a new target means a new generation.
+        // The generation changes under the lock, together with the target.
         let is_same = self.anchor.generation.load(Ordering::Relaxed) == self.generation;
-        is_same.then(|| target.upgrade()).flatten()
+        target.as_ref().filter(|_| is_same).map(Arc::clone)
     }
 }
 
@@ -81,30 +82,18 @@ impl<T: Send + Sync + 'static> Line<T> {
 mod tests {
     use super::*;
 
-    struct Policy {
-        owner: Owner<Anchor<Self>>,
-        number: u32,
-    }
-
-    static POOL: Pool<Anchor<Policy>> = Pool::new();
-
-    fn policy(number: u32) -> Arc<Policy> {
-        let owner = Anchor::take(&POOL);
-        let policy = Arc::new(Policy { owner, number });
-        policy.owner.set(&policy);
-        policy
-    }
+    static POOL: Pool<Anchor<u32>> = Pool::new();
 
     #[test]
-    fn a_call_finds_its_policy_and_never_the_next_one() {
-        let first = policy(1);
-        let line = first.owner.slot().line();
-        assert_eq!(line.find().unwrap().number, 1);
+    fn a_call_finds_its_policy_also_after_its_end_and_never_the_next_one() {
+        let first = Anchor::take(&POOL, &Arc::new(1));
+        let line = first.slot().line();
+        assert_eq!(line.find().as_deref(), Some(&1));
         drop(first);
-        assert!(line.find().is_none());
+        assert_eq!(line.find().as_deref(), Some(&1));
 
-        let second = policy(2);
+        let second = Anchor::take(&POOL, &Arc::new(2));
         assert!(line.find().is_none(), "the anchor has a new owner");
-        assert_eq!(second.owner.slot().line().find().unwrap().number, 2);
+        assert_eq!(second.slot().line().find().as_deref(), Some(&2));
     }
 }

@@ -96,24 +96,34 @@ impl<T> Flight<T> {
         }
     }
 
-    /// Gives a seat back. Who leaves a vacant flight has perhaps been woken to lead it, so the next one is woken.
-    pub(super) fn leave_seat(&mut self, seat: usize) -> Option<Waker> {
-        self.seats[seat] = Seat::Free;
+    /// Gives a seat back, and with it the waker that was in it, to be dropped outside the lock.
+    ///
+    /// Who leaves a vacant flight has perhaps been woken to lead it, so the next one is to be woken.
+    pub(super) fn leave_seat(&mut self, seat: usize) -> (Option<Waker>, Option<Waker>) {
+        let own = match mem::replace(&mut self.seats[seat], Seat::Free) {
+            Seat::Taken(waker) => waker,
+            Seat::Free => None,
+        };
         self.free.push(seat);
-        if self.is_vacant() {
-            self.next_waker()
-        } else {
-            None
-        }
+        let next = self.is_vacant().then(|| self.next_waker()).flatten();
+        (next, own)
     }
 
-    /// What a follower finds that is polled; it waits at most until `since + patience`.
-    pub(super) fn look(&mut self, seat: usize, waker: &Waker, now: u64, patience: u64) -> Found<T>
+    /// What a follower finds that is polled, and the waker that it left the last time.
+    ///
+    /// It waits at most until `since + patience`.
+    pub(super) fn look(
+        &mut self,
+        seat: usize,
+        waker: &Waker,
+        now: u64,
+        patience: u64,
+    ) -> (Found<T>, Option<Waker>)
     where
         T: Clone,
     {
         let is_last = self.followers() == 1;
-        match &mut self.phase {
+        let found = match &mut self.phase {
             Phase::Landed(outcome) => {
                 let outcome = if is_last {
                     outcome.take()
@@ -126,16 +136,16 @@ impl<T> Flight<T> {
             Phase::Scattered => Found::Scattered,
             Phase::Vacant => Found::Lead(self.lead(now)),
             Phase::Led if now >= self.since.saturating_add(patience) => Found::Lead(self.lead(now)),
-            Phase::Led => {
-                if let Seat::Taken(present) = &mut self.seats[seat] {
-                    match present {
-                        Some(present) => present.clone_from(waker),
-                        None => *present = Some(waker.clone()),
-                    }
-                }
-                Found::Wait { since: self.since }
-            }
-        }
+            Phase::Led => Found::Wait { since: self.since },
+        };
+        let before = match &mut self.seats[seat] {
+            Seat::Taken(present) if matches!(found, Found::Wait { .. }) => match present {
+                Some(present) if present.will_wake(waker) => None,
+                present => present.replace(waker.clone()),
+            },
+            _ => None,
+        };
+        (found, before)
     }
 
     /// The outcome is there, whichever leader brings it.

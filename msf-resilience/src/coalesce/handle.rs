@@ -177,6 +177,11 @@ impl Stats {
         self.keys_per_shard.load(Ordering::Relaxed)
     }
 
+    /// A follower that has to make a call of its own.
+    pub(super) fn went_alone(&self) {
+        self.alone.add(1);
+    }
+
     pub(super) fn taken_over(&self) {
         self.taken_over.add(1);
     }

@@ -6,7 +6,7 @@ use crate::stripe::Exported;
 
 static CALLS: Spec<Counter, 2> = Spec::counter(
     "msf_coalesce_calls_total",
-    "Calls with a key, by part: led (made the call), joined (waited for another's), or alone (made their own, since the table was full or the outcome could not be shared).",
+    "Calls with a key, by part: led (made the call), joined (waited for another's), or alone (made their own, since the table was full or, after joining, since the outcome could not be shared).",
     ["coalesce", "part"],
 );
 

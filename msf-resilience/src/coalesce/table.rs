@@ -3,7 +3,6 @@
 use std::{
     fmt,
     hash::{BuildHasher, Hash, RandomState},
-    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
     time::Duration,
@@ -209,9 +208,9 @@ impl<K, T> Lead<K, T> {
         self.close();
         if let Some(flight) = self.flight.take() {
             // Made outside the lock, since it is the code of others. A panic in it leaves everybody on their own.
-            let scatter = Scatter(&flight);
+            let mut scatter = Scatter(Some(&flight));
             let outcome = outcome();
-            mem::forget(scatter);
+            scatter.0 = None;
             wake(lock(&flight).land(outcome));
         }
     }
@@ -252,11 +251,13 @@ impl<K, T> Drop for Lead<K, T> {
 }
 
 /// Scatters a flight whose outcome could not be copied.
-struct Scatter<'a, T>(&'a Mutex<Flight<T>>);
+struct Scatter<'a, T>(Option<&'a Mutex<Flight<T>>>);
 
 impl<T> Drop for Scatter<'_, T> {
     fn drop(&mut self) {
-        wake(lock(self.0).scatter());
+        if let Some(flight) = self.0 {
+            wake(lock(flight).scatter());
+        }
     }
 }
 
@@ -265,9 +266,14 @@ impl<K, T: Clone> Follow<K, T> {
     pub(super) fn look(&self, waker: &Waker, patience: Duration) -> Next<K, T> {
         let now = self.table.epoch.nanos();
         let patience = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
-        match lock(&self.flight).look(self.seat, waker, now, patience) {
+        // The waker that was there before is dropped after the lock is released: what that runs is unknown.
+        let (found, _before) = lock(&self.flight).look(self.seat, waker, now, patience);
+        match found {
             Found::Landed(outcome) => Next::Take(outcome),
-            Found::Scattered => Next::Alone,
+            Found::Scattered => {
+                self.table.stats.went_alone();
+                Next::Alone
+            }
             Found::Lead(number) => {
                 self.table.stats.taken_over();
                 Next::Lead(self.table.lead(Arc::clone(&self.flight), self.hash, number))
@@ -282,7 +288,7 @@ impl<K, T: Clone> Follow<K, T> {
 impl<K, T> Drop for Follow<K, T> {
     fn drop(&mut self) {
         let mut state = lock(&self.flight);
-        let next = state.leave_seat(self.seat);
+        let (next, _own) = state.leave_seat(self.seat);
         let is_deserted = state.is_vacant() && state.followers() == 0;
         drop(state);
         if let Some(next) = next {

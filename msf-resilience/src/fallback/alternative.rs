@@ -13,8 +13,8 @@ use tower_service::Service;
 
 use crate::oneshot::Oneshot;
 
-/// A source of other answers. Implemented by the sources of this module only.
-pub trait Alternative<Req, Res, E>: sealed::Sealed {
+/// A source of other answers: [`with`], [`value`], [`service`], or one of your own.
+pub trait Alternative<Req, Res, E> {
     /// What is kept of the request while the service inside works on it.
     type Kept;
     /// Finds the other answer.
@@ -37,7 +37,10 @@ pub trait Alternative<Req, Res, E>: sealed::Sealed {
 /// use std::io;
 /// use msf_resilience::fallback;
 ///
-/// let source = fallback::with(|outcome: Result<u32, io::Error>| outcome.or(Ok(0)));
+/// let source = fallback::with(|outcome: Result<u32, io::Error>| match outcome {
+///     Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+///     outcome => outcome,
+/// });
 /// # let _ = source;
 /// ```
 pub const fn with<F>(answer: F) -> With<F> {
@@ -55,10 +58,6 @@ pub fn value<T>(answer: T) -> Value<T> {
 /// copies little. The backup is cloned for a call, and made ready only when it is needed.
 pub const fn service<B, F>(service: B, copy: F) -> Backup<B, F> {
     Backup { service, copy }
-}
-
-mod sealed {
-    pub trait Sealed {}
 }
 
 /// Another answer by a closure that is given the outcome.
@@ -87,10 +86,6 @@ pin_project! {
         call: Oneshot<B, Req>,
     }
 }
-
-impl<F> sealed::Sealed for With<F> {}
-impl<T> sealed::Sealed for Value<T> {}
-impl<B, F> sealed::Sealed for Backup<B, F> {}
 
 impl<T> Clone for Value<T> {
     fn clone(&self) -> Self {

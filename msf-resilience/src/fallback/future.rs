@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -13,7 +14,7 @@ use super::{
     alternative::Alternative,
     decide::{Cause, Decide},
     handle::Shared,
-    mark::{By, Mark},
+    mark::{FellBack, Mark},
 };
 use crate::anchor::Line;
 
@@ -114,11 +115,9 @@ where
                     }
                     return Poll::Ready(outcome.map(|mut response| {
                         if let Some(shared) = shared {
-                            let by = By {
-                                shared: &shared,
-                                cause: *cause,
-                            };
-                            this.mark.mark(&mut response, by);
+                            let name = Arc::clone(shared.name());
+                            let fell_back = FellBack::new(name, *cause);
+                            this.mark.mark(&mut response, fell_back);
                         }
                         response
                     }));

@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use http::HeaderValue;
 use msf_core::metrics::{Metrics, MetricsError};
 
 use super::{decide::Cause, error::InvalidFallback, metrics::FallbackMetrics};
@@ -24,7 +23,13 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Fallback {
+    policy: Arc<Live>,
+}
+
+/// Lives as long as a handle does.
+struct Live {
     shared: Arc<Shared>,
+    anchor: Owner<Anchor<Shared>>,
 }
 
 /// Sets up a [`Fallback`].
@@ -35,13 +40,10 @@ pub struct FallbackBuilder {
     metrics: Option<Metrics>,
 }
 
-/// What the handles of a fallback share.
-pub struct Shared {
+/// What a call that falls back has to know.
+pub(super) struct Shared {
     name: Arc<str>,
-    /// The name, if a header can hold it.
-    header: Option<HeaderValue>,
     metrics: FallbackMetrics,
-    anchor: Owner<Anchor<Self>>,
 }
 
 static ANCHORS: Pool<Anchor<Shared>> = Pool::new();
@@ -58,12 +60,12 @@ impl Fallback {
     /// The name it was built with.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.shared.name
+        &self.policy.shared.name
     }
 
     #[inline]
     pub(super) fn line(&self) -> Line<Shared> {
-        self.shared.anchor.slot().line()
+        self.policy.anchor.slot().line()
     }
 }
 
@@ -85,14 +87,15 @@ impl FallbackBuilder {
         }
         let metrics = self.handles()?;
         let shared = Arc::new(Shared {
-            header: HeaderValue::from_bytes(self.name.as_bytes()).ok(),
             name: self.name,
             metrics,
-            anchor: Anchor::take(&ANCHORS),
         });
-        shared.anchor.set(&shared);
-        policies::register(&shared);
-        Ok(Fallback { shared })
+        let policy = Arc::new(Live {
+            anchor: Anchor::take(&ANCHORS, &shared),
+            shared,
+        });
+        policies::register(&policy);
+        Ok(Fallback { policy })
     }
 
     fn handles(&self) -> Result<FallbackMetrics, MetricsError> {
@@ -108,10 +111,6 @@ impl Shared {
         &self.name
     }
 
-    pub(super) const fn header(&self) -> Option<&HeaderValue> {
-        self.header.as_ref()
-    }
-
     pub(super) fn count(&self, cause: Cause) {
         match cause {
             Cause::Failure => self.metrics.failure.inc(),
@@ -125,25 +124,25 @@ impl Shared {
     }
 }
 
-impl Policy for Shared {
+impl Policy for Live {
     fn snapshot(&self) -> Snapshot {
-        let metrics = &self.metrics;
+        let metrics = &self.shared.metrics;
         let answers = metrics.failure.get() + metrics.refused.get() + metrics.chosen.get();
         #[expect(clippy::cast_precision_loss, reason = "counts for people")]
         let (answers, failed) = (answers as f64, metrics.failed.get() as f64);
-        Snapshot::new(Kind::Fallback, &self.name)
+        Snapshot::new(Kind::Fallback, &self.shared.name)
             .with("answers_total", answers)
             .with("failed_total", failed)
     }
 
     fn is(&self, kind: Kind, name: &str) -> bool {
-        kind == Kind::Fallback && *self.name == *name
+        kind == Kind::Fallback && *self.shared.name == *name
     }
 }
 
 impl fmt::Debug for Fallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.fmt(f)
+        self.policy.shared.fmt(f)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, Response};
+use http::{HeaderName, HeaderValue, Response};
 
-use super::{decide::Cause, handle::Shared};
+use super::decide::Cause;
 
 /// The header of an answer that a fallback gave, where it is switched on; its value is the fallback's name.
 pub const HEADER: HeaderName = HeaderName::from_static("x-msf-fallback");
@@ -24,6 +24,10 @@ pub struct FellBack {
 }
 
 impl FellBack {
+    pub(super) const fn new(name: Arc<str>, cause: Cause) -> Self {
+        Self { name, cause }
+    }
+
     /// The fallback that gave it.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -37,21 +41,10 @@ impl FellBack {
     }
 }
 
-/// Marks answers. Implemented by [`Unmarked`] and [`Marked`].
-pub trait Mark<Res>: sealed::Sealed {
-    #[doc(hidden)]
-    fn mark(&self, response: &mut Res, by: By<'_>);
-}
-
-/// Who marks, and why.
-#[derive(Debug)]
-pub struct By<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) cause: Cause,
-}
-
-mod sealed {
-    pub trait Sealed {}
+/// Marks answers that a fallback gave: [`Unmarked`], [`Marked`], or one of your own.
+pub trait Mark<Res> {
+    /// Marks one.
+    fn mark(&self, response: &mut Res, fell_back: FellBack);
 }
 
 /// Answers stay as they are: a response of any type has no place for a mark.
@@ -65,23 +58,17 @@ pub struct Marked {
     pub(super) in_header: bool,
 }
 
-impl sealed::Sealed for Unmarked {}
-impl sealed::Sealed for Marked {}
-
 impl<Res> Mark<Res> for Unmarked {
-    fn mark(&self, _response: &mut Res, _by: By<'_>) {}
+    fn mark(&self, _response: &mut Res, _fell_back: FellBack) {}
 }
 
 impl<B> Mark<Response<B>> for Marked {
-    fn mark(&self, response: &mut Response<B>, by: By<'_>) {
-        response.extensions_mut().insert(FellBack {
-            name: Arc::clone(by.shared.name()),
-            cause: by.cause,
-        });
+    fn mark(&self, response: &mut Response<B>, fell_back: FellBack) {
         if self.in_header
-            && let Some(value) = by.shared.header()
+            && let Ok(value) = HeaderValue::from_bytes(fell_back.name.as_bytes())
         {
-            response.headers_mut().insert(HEADER, value.clone());
+            response.headers_mut().insert(HEADER, value);
         }
+        response.extensions_mut().insert(fell_back);
     }
 }

@@ -46,7 +46,8 @@
 //! # It must be seen
 //!
 //! A fallback that nobody sees hides an outage. Answers of an [`answering`](FallbackLayer::answering) layer carry
-//! [`FellBack`] in their extensions, and [`HEADER`] if [`in_header`](FallbackLayer::in_header) is called.
+//! [`FellBack`] in their extensions, and [`HEADER`] if [`in_header`](FallbackLayer::in_header) is called. (A call that is still
+//! under way when every handle of its fallback is gone and another one has been built since is answered without a mark.)
 //!
 //! # Ordering
 //!
@@ -83,3 +84,7 @@ pub use self::{
     mark::{FellBack, HEADER, Mark, Marked, Unmarked},
     service::FallbackService,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/resilience/fallback.md")]
+mod guide {}

@@ -13,8 +13,8 @@ use super::{
     kind::Fault,
 };
 
-/// How outcomes are made up. Implemented by the faces of this module only.
-pub trait Face<Req, Res, E>: sealed::Sealed {
+/// How outcomes are made up: [`Typed`], [`Failing`], [`Answering`], or a face of your own.
+pub trait Face<Req, Res, E> {
     /// The response of the layer.
     type Response;
     /// The error of the layer.
@@ -48,10 +48,6 @@ pub trait Face<Req, Res, E>: sealed::Sealed {
     fn break_off(&self, outcome: Result<Res, E>) -> Result<Self::Response, Self::Error>;
 }
 
-mod sealed {
-    pub trait Sealed {}
-}
-
 /// Injected faults are [`Error::Injected`].
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
@@ -64,10 +60,6 @@ pub struct Failing<M>(pub(super) M);
 /// Injected errors are problem+json, and a reset is a body that breaks off.
 #[derive(Clone, Copy, Debug)]
 pub struct Answering(pub(super) Code);
-
-impl sealed::Sealed for Typed {}
-impl<M> sealed::Sealed for Failing<M> {}
-impl sealed::Sealed for Answering {}
 
 impl<Req, Res, E> Face<Req, Res, E> for Typed {
     type Response = Res;

@@ -74,3 +74,7 @@ pub use self::{
     layer::FaultLayer,
     service::FaultService,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/resilience/fault-injection.md")]
+mod guide {}

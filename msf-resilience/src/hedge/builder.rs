@@ -96,6 +96,9 @@ impl HedgeBuilder {
 
     /// The budget that hedges are taken from; share it with the retries of the same callee.
     ///
+    /// Each call is deposited in it. A hedge inside of a retry that deposits takes the budget
+    /// [without deposits](Budget::without_deposits).
+    ///
     /// Default: one of its own, of the hedge's name, that allows a tenth of the calls of the last 10 s and one per second.
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = Some(budget);

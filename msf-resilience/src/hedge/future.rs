@@ -12,10 +12,9 @@ use msf_core::classify::{Classify, Verdict};
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
-use super::{hot::Track, policy::Shared, repeat::Repeat};
+use super::{hot::Track, repeat::Repeat};
 use crate::{
-    anchor::Line,
-    budget::{Deposit, Withdrawal},
+    budget::{Budget, Deposit, Withdrawal},
     oneshot::Oneshot,
 };
 use tower_service::Service;
@@ -54,7 +53,7 @@ pub(super) struct Spare<S, Req, R> {
     pub(super) request: Req,
     pub(super) service: S,
     pub(super) repeat: R,
-    pub(super) line: Line<Shared>,
+    pub(super) budget: Budget,
     pub(super) delay: Duration,
     pub(super) left: u32,
 }
@@ -176,7 +175,7 @@ where
                 if let Some(withdrawal) = withdrawal {
                     withdrawal.succeeded();
                 }
-                this.track.hot.won.add(1);
+                this.track.won();
                 // Of a first attempt that is cut off it is known that it takes longer than this.
                 this.track.observe();
                 this.first.set(None);
@@ -202,9 +201,9 @@ where
                 }
             }
             this.timer.set(None);
-            let Some(withdrawal) = spare.withdraw() else {
+            let Some(withdrawal) = spare.budget.try_withdraw() else {
                 // The first attempt goes on as if nothing had been asked.
-                this.track.hot.refused.add(1);
+                this.track.refused();
                 *this.spare = None;
                 return Poll::Pending;
             };
@@ -213,7 +212,6 @@ where
                 return Poll::Pending;
             };
             this.track.hedged();
-            this.track.hot.hedges.add(1);
             if this.second.is_nothing() {
                 this.second.set(next);
                 *this.second_withdrawal = Some(withdrawal);
@@ -241,10 +239,6 @@ where
     S: Service<Req> + Clone,
     R: Repeat<Req>,
 {
-    fn withdraw(&self) -> Option<Withdrawal> {
-        self.line.find()?.budget().try_withdraw()
-    }
-
     /// The next attempt.
     fn next(&mut self) -> Option<Oneshot<S, Req>> {
         self.left = self.left.saturating_sub(1);

@@ -43,7 +43,7 @@ pub(super) struct Hot {
 /// One call as its policy sees it. Dropped before its outcome is known, it counts as slow if it was hedged.
 #[derive(Debug)]
 pub(super) struct Track {
-    pub(super) hot: &'static Hot,
+    hot: &'static Hot,
     generation: u64,
     /// When the call began, if latencies matter.
     start: Option<Instant>,
@@ -118,6 +118,11 @@ impl Hot {
         (self.delay(), track)
     }
 
+    /// Calls, hedges, those that won, and those that the budget refused: of all owners so far.
+    pub(super) fn counts(&self) -> [u64; 4] {
+        [&self.calls, &self.hedges, &self.won, &self.refused].map(Tally::sum)
+    }
+
     pub(super) fn delay(&self) -> Option<Duration> {
         let delay = self.delay_ns.load(Ordering::Relaxed);
         (delay != UNKNOWN).then(|| Duration::from_nanos(delay))
@@ -163,13 +168,33 @@ impl Recycle for Hot {
 impl Track {
     pub(super) fn hedged(&mut self) {
         self.is_hedged = true;
+        self.count(&self.hot.hedges);
+    }
+
+    pub(super) fn won(&self) {
+        self.count(&self.hot.won);
+    }
+
+    pub(super) fn refused(&self) {
+        self.count(&self.hot.refused);
+    }
+
+    /// A call that outlived its policy does not count for the next one.
+    fn count(&self, tally: &Tally) {
+        if self.is_current() {
+            tally.add(1);
+        }
+    }
+
+    fn is_current(&self) -> bool {
+        self.hot.generation.load(Ordering::Relaxed) == self.generation
     }
 
     /// The first attempt answered, or another did while it was still working: its latency is at least this.
     pub(super) fn observe(&mut self) {
         self.is_hedged = false;
         if let Some(start) = self.start.take()
-            && self.hot.generation.load(Ordering::Relaxed) == self.generation
+            && self.is_current()
         {
             let latency = msf_core::clock::now().saturating_duration_since(start);
             self.hot.histogram.record(latency);

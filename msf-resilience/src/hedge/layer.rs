@@ -20,16 +20,16 @@ use super::{policy::HedgePolicy, repeat::Idempotent, service::HedgeService};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// static CALLS: AtomicU32 = AtomicU32::new(0);
 /// let hedge = HedgePolicy::builder("search").after(Duration::from_millis(50)).build()?;
-/// let layer = HedgeLayer::new(hedge, |word: &&str| Some(*word))
+/// let layer = HedgeLayer::new(hedge, |word: &u32| Some(*word))
 ///     .classify(|_: Result<&u32, &Infallible>| Classification::SUCCESS);
-/// let service = layer.layer(service_fn(|_word: &str| async {
+/// let service = layer.layer(service_fn(|_word: u32| async {
 ///     let call = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
 ///     // The first attempt is slow, the second is not.
 ///     tokio::time::sleep(Duration::from_millis(if call == 1 { 900 } else { 10 })).await;
 ///     Ok::<_, Infallible>(call)
 /// }));
 /// let start = tokio::time::Instant::now();
-/// assert_eq!(service.oneshot("ferris").await?, 2);
+/// assert_eq!(service.oneshot(7).await?, 2);
 /// assert_eq!(start.elapsed(), Duration::from_millis(60));
 /// # Ok(())
 /// # }

@@ -48,7 +48,8 @@
 //!
 //! # Ordering
 //!
-//! Inside of retry, which then repeats what no attempt answered; outside of the breaker and of whatever chooses the host,
+//! Inside of retry, which then repeats what no attempt answered, and with the retry's budget
+//! [without deposits](crate::budget::Budget::without_deposits), since each call counts once; outside of the breaker and of whatever chooses the host,
 //! so that each attempt is counted and may go elsewhere ([`track_hosts`](HedgeLayer::track_hosts)).
 //!
 //! # Cancel safety
@@ -58,8 +59,8 @@
 //! # Cost
 //!
 //! The first and second attempt live in the future of the call: a hedge needs no task and no box, and makes the future as large
-//! as two calls. While the delay is known, every call that may be hedged costs a clone of the service and of the request; one
-//! without headers is cloned without allocating. A timer is made only when the first poll does not answer.
+//! as two calls. While the delay is known, every call that may be hedged costs a clone of the service, of the request and of the
+//! budget's handle; a request without headers is cloned without allocating. A timer is made only when the first poll does not answer.
 //!
 //! # Metrics
 //!
@@ -91,3 +92,7 @@ pub use self::{
     repeat::{Idempotent, Repeat},
     service::HedgeService,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/resilience/hedge.md")]
+mod guide {}

@@ -12,10 +12,9 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    anchor::{Anchor, Line},
     budget::Budget,
     policies::{self, Kind, Policy, Snapshot},
-    slot::{Owner, Pool},
+    slot::Owner,
 };
 
 /// When to make a second attempt beside the first. Clones share latencies and counts.
@@ -33,15 +32,14 @@ pub struct HedgePolicy {
 }
 
 /// What the handles of a policy share.
-pub(super) struct Shared {
+struct Shared {
     name: Arc<str>,
     budget: Budget,
     hot: Owner<Hot>,
     metrics: Option<HedgeMetrics>,
-    anchor: Owner<Anchor<Self>>,
+    /// What the slot had counted for those who owned it before.
+    before: [u64; 4],
 }
-
-static ANCHORS: Pool<Anchor<Shared>> = Pool::new();
 
 impl HedgePolicy {
     /// Begins a policy. The name appears in snapshots and as a metric label: use the callee's.
@@ -56,6 +54,7 @@ impl HedgePolicy {
         metrics: Option<&Metrics>,
     ) -> Result<Self, MetricsError> {
         let hot = hot::POOL.take(Hot::new, |hot| hot.reset(settings));
+        let before = hot.counts();
         let handles = metrics
             .map(|metrics| HedgeMetrics::register(metrics, &name, &hot))
             .transpose()?;
@@ -64,9 +63,8 @@ impl HedgePolicy {
             budget,
             hot,
             metrics: handles,
-            anchor: Anchor::take(&ANCHORS),
+            before,
         });
-        shared.anchor.set(&shared);
         policies::register(&shared);
         if let Some(metrics) = metrics {
             metrics.on_scrape_of(&shared, |shared| {
@@ -109,28 +107,16 @@ impl HedgePolicy {
     pub(super) fn hot(&self) -> &'static Hot {
         self.shared.hot.slot()
     }
-
-    pub(super) fn line(&self) -> Line<Shared> {
-        self.shared.anchor.slot().line()
-    }
-}
-
-impl Shared {
-    pub(super) const fn budget(&self) -> &Budget {
-        &self.budget
-    }
 }
 
 impl Policy for Shared {
     fn snapshot(&self) -> Snapshot {
+        let mut counts = self.hot.counts();
+        for (count, before) in counts.iter_mut().zip(self.before) {
+            *count = count.saturating_sub(before);
+        }
         #[expect(clippy::cast_precision_loss, reason = "counts for people")]
-        let [calls, hedges, won, refused] = [
-            &self.hot.calls,
-            &self.hot.hedges,
-            &self.hot.won,
-            &self.hot.refused,
-        ]
-        .map(|tally| tally.sum() as f64);
+        let [calls, hedges, won, refused] = counts.map(|count| count as f64);
         Snapshot::new(Kind::Hedge, &self.name)
             .with("calls_total", calls)
             .with("attempts_total", hedges)

@@ -4,7 +4,10 @@ use http::Request;
 use http_body::Body;
 use msf_core::deadline::Deadline;
 
-use crate::{Attempt, idempotent::is_repeatable};
+use crate::{
+    Attempt,
+    retry::{self, Methods, Repeatable},
+};
 
 /// Makes the request of an additional attempt. Closures `Fn(&Req) -> Option<Req>` do.
 pub trait Repeat<Req> {
@@ -30,7 +33,7 @@ pub trait Repeat<Req> {
     }
 }
 
-/// HTTP requests without a body that are idempotent by method or `Idempotency-Key`: the rule of retries.
+/// HTTP requests without a body that are idempotent by method or `Idempotency-Key`, as [for retries](retry::Idempotent).
 ///
 /// Additional attempts carry an [`Attempt`] in their extensions.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,8 +50,8 @@ impl<Req, F: Fn(&Req) -> Option<Req>> Repeat<Req> for F {
 
 impl<B: Body + Default> Repeat<Request<B>> for Idempotent {
     fn copy(&self, request: &Request<B>) -> Option<Request<B>> {
-        let is_whole = request.body().is_end_stream();
-        if !is_whole || !is_repeatable(request.method(), request.headers()) {
+        let has_body = !request.body().is_end_stream();
+        if has_body || !retry::Idempotent.is_repeatable(request, Methods::IDEMPOTENT) {
             return None;
         }
         let mut copy = Request::new(B::default());

@@ -50,7 +50,7 @@ where
                 request: self.repeat.copy(&request)?,
                 service: self.inner.clone(),
                 repeat: self.repeat.clone(),
-                line: self.policy.line(),
+                budget: self.policy.budget().clone(),
                 delay,
                 left: hot.max_hedges(),
             })

@@ -13,3 +13,4 @@ mod limit_keys;
 mod shared_limit;
 mod retry;
 mod stacks;
+mod tail;
