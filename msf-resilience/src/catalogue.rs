@@ -2,7 +2,10 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{adaptive, budget, bulkhead, circuit_breaker, coalesce, deadline, fallback, fault, hedge, load_shed, rate_limit, retry, timeout};
+use crate::{
+    adaptive, budget, bulkhead, circuit_breaker, coalesce, deadline, fallback, fault, hedge,
+    load_shed, rate_limit, retry, timeout,
+};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///

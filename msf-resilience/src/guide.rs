@@ -10,6 +10,7 @@ macro_rules! pages {
 }
 
 pages! {
+    index = "README.md";
     adaptive = "adaptive.md";
     bulkhead = "bulkhead.md";
     load_shed = "load-shed.md";

@@ -14,11 +14,9 @@ pub mod coalesce;
 pub mod deadline;
 pub mod fallback;
 pub mod fault;
-mod gate;
 #[cfg(doctest)]
 mod guide;
 pub mod hedge;
-mod idempotent;
 mod late;
 mod layer_error;
 pub mod load_shed;

@@ -197,6 +197,8 @@ impl CircuitBreakerBuilder {
     /// As [`build`](Self::build), but for the metrics.
     pub fn check(&self) -> Result<(), InvalidCircuitBreaker> {
         self.settings().map(drop)
+    }
+
     pub(super) fn name(&self) -> Arc<str> {
         Arc::clone(&self.name)
     }

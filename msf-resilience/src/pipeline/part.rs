@@ -469,7 +469,8 @@ impl Knob for InvalidCircuitBreaker {
             Self::Jitter(_) => "jitter",
             Self::HalfOpenPermits(_) => "half_open_permits",
             Self::HalfOpenMaxWait(_) => "half_open_max_wait",
-            Self::Name | Self::Metrics(_) => "",
+            // Of breakers by key, which a pipeline has none of.
+            Self::MaxKeys(_) | Self::IdleAfter(_) | Self::Name | Self::Metrics(_) => "",
         }
     }
 }

@@ -5,12 +5,10 @@ use std::{convert::Infallible, future::ready};
 use http::{Request, Response};
 use msf_core::{classify::Classification, metrics::Metrics, testing::allocations};
 use msf_resilience::{
-    circuit_breaker::{CircuitBreaker, CircuitBreakerLayer},
     circuit_breaker::{
         CircuitBreaker, CircuitBreakerLayer, KeyedCircuitBreaker, KeyedCircuitBreakerLayer, Trip,
     },
     rate_limit::{DirectLimiter, Quota, RateLimitLayer, RateLimiter},
-    rate_limit::{Quota, RateLimitLayer, RateLimiter},
 };
 use tokio_test::block_on;
 use tower::{Layer, Service, ServiceExt, service_fn};

@@ -231,6 +231,9 @@ async fn circuits_by_key_never_call_a_service_that_is_not_ready() {
     assert_eq!(service.ready().await.unwrap().call(200).await, Ok(200));
     assert_eq!(breakers.breaker(&5).state(), State::Open);
     assert_eq!(probe.violations(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_service_of_a_limit_layer_shares_one_quota() {
     let limiter = RateLimiter::builder(Quota::per_hour(3)).build().unwrap();
     let layer = RateLimitLayer::new(limiter.clone(), |_: &u16| Some(()));

@@ -18,7 +18,6 @@ use crate::{
         part::Making,
     },
     rate_limit::DirectLimiter,
-    replay::ReplayBody,
     retry::{HttpWith, ReplayHttp, RetryPolicy},
 };
 
@@ -138,7 +137,7 @@ impl<C, R> HttpClientBuilder<C, R> {
         }
     }
 
-    /// Turns the [`ReplayBody`] that attempts have into the body that the service inside takes.
+    /// Turns the [`ReplayBody`](crate::replay::ReplayBody) that attempts have into the body that the service inside takes.
     ///
     /// ```
     /// use axum::body::Body;
