@@ -27,8 +27,6 @@ pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
         &hedge::metrics::CATALOGUE,
         &load_shed::metrics::CATALOGUE,
         &rate_limit::metrics::CATALOGUE,
-        #[cfg(feature = "redis")]
-        &rate_limit::redis::metrics::CATALOGUE,
         &retry::metrics::CATALOGUE,
         &timeout::metrics::CATALOGUE,
     ];
