@@ -63,27 +63,49 @@
 
 mod answering;
 mod builder;
+mod core;
 mod decision;
+mod direct;
+mod entry;
 mod error;
 mod future;
+mod gcra;
+mod label;
 mod layer;
+mod level;
 mod limiter;
+mod limits;
+mod memory;
 pub(crate) mod metrics;
-mod policy;
 mod quota;
+mod reservation;
+mod seen;
 mod service;
-mod shard;
+mod settings;
+pub mod store;
+mod sync;
+mod table;
 #[cfg(test)]
 mod tests;
+mod unit;
+#[cfg(test)]
+pub(crate) mod vectors;
 
 pub use self::{
     answering::{AnsweringFuture, AnsweringRateLimitLayer, AnsweringRateLimitService},
-    builder::{DEFAULT_MAX_KEYS, RateLimiterBuilder},
-    decision::{Allowed, Limited, RATE_LIMIT, RATE_LIMIT_POLICY},
+    builder::{DEFAULT_MAX_KEYS, DEFAULT_MAX_QUEUE, RateLimiterBuilder},
+    decision::{
+        Allowed, Limited, Peeked, QUOTA_EXCEEDED, RATE_LIMIT, RATE_LIMIT_POLICY, Refused, TooCostly,
+    },
+    direct::DirectLimiter,
     error::{Error, InvalidRateLimiter},
     future::ResponseFuture,
     layer::RateLimitLayer,
     limiter::RateLimiter,
+    limits::{LIMITS_MAX, Limits},
     quota::Quota,
+    reservation::Reservation,
+    seen::Standing,
     service::RateLimitService,
+    unit::QuotaUnit,
 };
