@@ -98,6 +98,30 @@ impl Epoch {
         }
     }
 
+    /// An epoch that began so long ago, for what outlives the clock of one test.
+    ///
+    /// A clock that was paused earlier, or not moved as far, reads less than the one that made the epoch; before an epoch
+    /// every reading is 0. It begins now where the platform's range of instants does not reach back so far.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use msf_core::clock::Epoch;
+    ///
+    /// let epoch = Epoch::before(Duration::from_secs(60));
+    /// assert!(epoch.nanos() >= 60_000_000_000);
+    /// ```
+    #[must_use]
+    pub fn before(ago: Duration) -> Self {
+        let Some(start) = now().checked_sub(ago) else {
+            return Self::new();
+        };
+        let ago = u64::try_from(ago.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            start,
+            coarse_start: coarse::monotonic_nanos().wrapping_sub(ago),
+        }
+    }
+
     /// Nanoseconds until now.
     #[must_use]
     pub fn nanos(&self) -> u64 {
@@ -126,7 +150,8 @@ impl Epoch {
         if CAN_PAUSE || !coarse::IS_THERE {
             return self.nanos();
         }
-        coarse::monotonic_nanos().saturating_sub(self.coarse_start)
+        // The start of `before` may lie before the clock's zero. Later readings are never smaller.
+        coarse::monotonic_nanos().wrapping_sub(self.coarse_start)
     }
 
     /// The instant so many nanoseconds after the epoch.

@@ -2,7 +2,10 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{circuit_breaker, rate_limit};
+use crate::{
+    adaptive, budget, bulkhead, circuit_breaker, coalesce, deadline, fallback, fault, load_shed,
+    rate_limit, timeout,
+};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -12,6 +15,18 @@ use crate::{circuit_breaker, rate_limit};
 /// assert!(rows.is_sorted_by(|a, b| a.name < b.name));
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
-    let breaker = circuit_breaker::metrics::CATALOGUE.iter();
-    breaker.chain(&rate_limit::metrics::CATALOGUE)
+    let catalogues: [&'static [MetricInfo]; 11] = [
+        &adaptive::metrics::CATALOGUE,
+        &circuit_breaker::metrics::CATALOGUE,
+        &budget::metrics::CATALOGUE,
+        &bulkhead::metrics::CATALOGUE,
+        &coalesce::metrics::CATALOGUE,
+        &deadline::metrics::CATALOGUE,
+        &fallback::metrics::CATALOGUE,
+        &fault::metrics::CATALOGUE,
+        &load_shed::metrics::CATALOGUE,
+        &rate_limit::metrics::CATALOGUE,
+        &timeout::metrics::CATALOGUE,
+    ];
+    catalogues.into_iter().flatten()
 }

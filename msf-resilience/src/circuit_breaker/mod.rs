@@ -91,29 +91,48 @@
 mod answering;
 mod breaker;
 mod builder;
+mod cancel;
+mod cause;
 mod circuit;
+mod config;
 mod error;
 mod future;
 mod layer;
 mod machine;
 pub(crate) mod metrics;
 mod permit;
+mod ramp;
+mod ring;
+mod runs;
 mod service;
 mod settings;
+mod shared;
+mod slope;
+mod slot;
+mod snapshot;
 mod state;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod transition;
+mod trip;
 mod window;
 
 pub use self::{
     answering::{AnsweringCircuitBreakerLayer, AnsweringCircuitBreakerService, AnsweringFuture},
     breaker::CircuitBreaker,
     builder::CircuitBreakerBuilder,
+    cancel::CancelPolicy,
+    cause::Cause,
+    config::{Config, SlowConfig},
     error::{CircuitOpen, Error, InvalidCircuitBreaker},
     future::ResponseFuture,
     layer::CircuitBreakerLayer,
     permit::Permit,
+    ramp::Ramp,
     service::CircuitBreakerService,
+    snapshot::Snapshot,
     state::State,
+    transition::Transition,
+    trip::Trip,
 };

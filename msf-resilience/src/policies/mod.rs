@@ -22,6 +22,8 @@ mod control;
 mod list;
 mod policy;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     control::{Control, ControlError},

@@ -26,10 +26,12 @@ pub enum Kind {
     Budget,
     /// `hedge`.
     Hedge,
-    /// `coalesce`.
+    /// [`coalesce`](crate::coalesce).
     Coalesce,
-    /// `fault`.
+    /// [`fault`](crate::fault).
     Fault,
+    /// [`fallback`](crate::fallback).
+    Fallback,
 }
 
 impl Kind {
@@ -46,6 +48,7 @@ impl Kind {
             Self::Hedge => "hedge",
             Self::Coalesce => "coalesce",
             Self::Fault => "fault",
+            Self::Fallback => "fallback",
         }
     }
 }

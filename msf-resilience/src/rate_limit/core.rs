@@ -1,7 +1,10 @@
 //! What the handles of one limiter share: the decisions, whoever the key is.
 
 use std::{
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 

@@ -96,7 +96,9 @@ pub struct Limited {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a request that costs {cost} can never pass the rate limit `{name}`, which allows {burst} at once")]
+#[error(
+    "a request that costs {cost} can never pass the rate limit `{name}`, which allows {burst} at once"
+)]
 pub struct TooCostly {
     name: &'static str,
     cost: u32,

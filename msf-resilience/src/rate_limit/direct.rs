@@ -70,9 +70,7 @@ impl DirectLimiter {
     /// [`Limited`] when the quota is used up.
     #[inline]
     pub fn check(&self) -> Result<Allowed, Limited> {
-        self.core
-            .check(EVERYBODY, None, 1)
-            .map_err(Refused::of_one)
+        self.core.check(EVERYBODY, None, 1).map_err(Refused::of_one)
     }
 
     /// Counts a request that costs as much as `cost` others, or refuses it. A cost of 0 counts nothing.

@@ -73,10 +73,7 @@ impl Label {
         let (remaining, seconds) = state;
         let (q, w) = advertised(quota);
         let unit = self.unit.parameter();
-        let policy = field(
-            format_args!("\"{name}\";q={q};w={w}{unit}"),
-            partition,
-        );
+        let policy = field(format_args!("\"{name}\";q={q};w={w}{unit}"), partition);
         let state = field(
             format_args!("\"{name}\";r={remaining};t={seconds}"),
             partition,

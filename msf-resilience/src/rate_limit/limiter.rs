@@ -13,8 +13,8 @@ use super::{
     builder::RateLimiterBuilder,
     core::Core,
     decision::{Allowed, Limited, Peeked, Refused},
-    error::InvalidRateLimiter,
     entry::NOBODY,
+    error::InvalidRateLimiter,
     level::Address,
     limits::Limits,
     quota::Quota,
@@ -161,12 +161,7 @@ impl<K: Hash> RateLimiter<K> {
     /// [`Refused::Limited`] when it would have to wait longer, [`Refused::QueueFull`] when
     /// [`max_queue`](RateLimiterBuilder::max_queue) requests wait already, [`Refused::TooCostly`] when no wait would help.
     /// Nothing is counted then.
-    pub fn reserve(
-        &self,
-        key: &K,
-        cost: u32,
-        max_wait: Duration,
-    ) -> Result<Reservation, Refused> {
+    pub fn reserve(&self, key: &K, cost: u32, max_wait: Duration) -> Result<Reservation, Refused> {
         let (address, own) = (self.address(key), self.own(key));
         let queued = self.core.queue(address, own, cost, max_wait)?;
         Ok(Reservation::new(&self.core, address, own, cost, &queued))

@@ -44,8 +44,9 @@ impl Memory {
         match self {
             Self::One(entry) => loop {
                 // The one entry belongs to everybody, whose address is all zeros.
-                let updated =
-                    entry.0.update(address.id, &mut |time| change(std::slice::from_mut(time)));
+                let updated = entry
+                    .0
+                    .update(address.id, &mut |time| change(std::slice::from_mut(time)));
                 if let Update::Done(done) = updated {
                     return done;
                 }

@@ -63,6 +63,7 @@
 
 mod answering;
 mod builder;
+mod config;
 mod core;
 mod decision;
 mod direct;
@@ -94,6 +95,7 @@ pub(crate) mod vectors;
 pub use self::{
     answering::{AnsweringFuture, AnsweringRateLimitLayer, AnsweringRateLimitService},
     builder::{DEFAULT_MAX_KEYS, DEFAULT_MAX_QUEUE, RateLimiterBuilder},
+    config::{Config, QuotaConfig},
     decision::{
         Allowed, Limited, Peeked, QUOTA_EXCEEDED, RATE_LIMIT, RATE_LIMIT_POLICY, Refused, TooCostly,
     },

@@ -86,11 +86,7 @@ pub(super) struct Seen {
 
 impl Seen {
     #[inline]
-    pub(super) fn new(
-        label: &'static Label,
-        limits: &[Limit],
-        ahead: &[Ticks],
-    ) -> Self {
+    pub(super) fn new(label: &'static Label, limits: &[Limit], ahead: &[Ticks]) -> Self {
         const NOTHING: Count = Count {
             quota: Quota::raw(1, 1, 1),
             ahead: 0,

@@ -73,9 +73,8 @@ impl Table {
     ) -> T {
         if self.width == 1
             && let Some(level) = self.levels[self.top.load(Ordering::Acquire)].get()
-            && let Update::Done(done) = level.update(address, &mut |until| {
-                change(std::slice::from_mut(until))
-            })
+            && let Update::Done(done) =
+                level.update(address, &mut |until| change(std::slice::from_mut(until)))
         {
             return done;
         }

@@ -23,7 +23,10 @@ pub(crate) struct Step {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
     /// A call of this cost that is allowed, with what then remains in each limit.
-    Allowed { cost: u32, remaining: &'static [u32] },
+    Allowed {
+        cost: u32,
+        remaining: &'static [u32],
+    },
     /// A call of this cost that is refused, with the wait until it would be allowed, in milliseconds.
     Limited { cost: u32, retry_ms: u64 },
     /// So much is given back.

@@ -5,4 +5,5 @@ mod allocations;
 mod cancellation;
 mod contract;
 mod interleavings;
+mod pipeline;
 mod stacks;

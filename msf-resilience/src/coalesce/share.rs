@@ -1,0 +1,47 @@
+//! Whether an answer may go to others than the caller it was made for.
+
+use http::{HeaderMap, Response, header};
+use msf_core::problem::Code;
+
+use super::key::varies_beyond;
+
+/// What is done with the answer of a leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Share {
+    Everybody,
+    /// It is the leader's own; the others make their own calls.
+    LeaderOnly,
+    /// It says that the leader ran out of time or went away, which is nothing to the others: one of them calls again.
+    Again,
+}
+
+impl Share {
+    pub(super) fn of<B>(response: &Response<B>) -> Self {
+        if let Some(Code::DeadlineExceeded | Code::Cancelled) = response.extensions().get() {
+            return Self::Again;
+        }
+        let headers = response.headers();
+        let is_private = headers.contains_key(header::SET_COOKIE)
+            || says(headers, "private")
+            // Every error of msf says `no-store`. Sharing it is what keeps a failing service from being asked by everybody.
+            || says(headers, "no-store") && !response.status().is_server_error()
+            || varies_beyond(headers);
+        if is_private {
+            Self::LeaderOnly
+        } else {
+            Self::Everybody
+        }
+    }
+}
+
+fn says(headers: &HeaderMap, directive: &str) -> bool {
+    let values = headers.get_all(header::CACHE_CONTROL).into_iter();
+    values.into_iter().any(|value| match value.to_str() {
+        Ok(text) => text.split(',').any(|part| {
+            let name = part.split('=').next().unwrap_or_default();
+            name.trim().eq_ignore_ascii_case(directive)
+        }),
+        // What cannot be read may say anything.
+        Err(_) => true,
+    })
+}

@@ -1,0 +1,93 @@
+//! The layer with a typed error.
+
+use std::{sync::Arc, time::Duration};
+
+use msf_core::metrics::{Metrics, MetricsError};
+use tower_layer::Layer;
+
+use super::{
+    answering::AnsweringDeadlineLayer,
+    metrics::DeadlineMetrics,
+    service::DeadlineService,
+    settings::{Knobs, Settings},
+};
+
+/// Reads, enforces and passes on the deadlines of HTTP requests; gives [`Error::Exceeded`](super::Error::Exceeded).
+///
+/// As it is made, it enforces the deadlines that requests have, in headers or extensions, and gives none to others.
+///
+/// See the [module documentation](super) for an example.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct DeadlineLayer {
+    settings: Arc<Settings>,
+}
+
+impl DeadlineLayer {
+    /// A layer with a typed error.
+    pub fn new() -> Self {
+        Self {
+            settings: Settings::new(Knobs::new(), None),
+        }
+    }
+
+    /// A layer that answers with problem+json, status 504, instead of an error.
+    pub fn answering() -> AnsweringDeadlineLayer {
+        AnsweringDeadlineLayer::new(Self::new())
+    }
+
+    /// The time of requests that bring no deadline. Default: none, they have all the time.
+    pub fn default_timeout(self, left: Duration) -> Self {
+        Self {
+            settings: self.settings.with(|knobs| &knobs.default, left),
+        }
+    }
+
+    /// The longest time of any request, also of those that bring no deadline. Default: none but the day of
+    /// [`Deadline::MAX`](msf_core::deadline::Deadline::MAX).
+    pub fn max(self, left: Duration) -> Self {
+        Self {
+            settings: self.settings.with(|knobs| &knobs.max, left),
+        }
+    }
+
+    /// Writes what is left, less a margin for the way back, into the outgoing request: `x-msf-timeout-ms`, and
+    /// `grpc-timeout` where the request has one. A request with less than a millisecond to send is not made.
+    pub fn inject(self, margin: Duration) -> Self {
+        Self {
+            settings: self.settings.with(|knobs| &knobs.margin, margin),
+        }
+    }
+
+    /// Exports metrics under this name.
+    ///
+    /// # Errors
+    ///
+    /// [`MetricsError`] when they cannot be registered.
+    pub fn metrics(self, metrics: &Metrics, name: &str) -> Result<Self, MetricsError> {
+        let handles = DeadlineMetrics::register(metrics, name)?;
+        Ok(Self {
+            settings: Settings::new(self.settings.knobs.copy(), Some(handles)),
+        })
+    }
+
+    /// Changes default and maximum of this layer, its clones and all their services, for calls that begin from now on.
+    pub fn reconfigure(&self, default_timeout: Option<Duration>, max: Option<Duration>) {
+        self.settings.knobs.default.set(default_timeout);
+        self.settings.knobs.max.set(max);
+    }
+}
+
+impl Default for DeadlineLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for DeadlineLayer {
+    type Service = DeadlineService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        DeadlineService::new(inner, Arc::clone(&self.settings))
+    }
+}

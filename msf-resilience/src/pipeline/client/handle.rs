@@ -1,0 +1,127 @@
+//! The pipeline itself: a layer, and a hand on its parts.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use msf_core::classify::Http;
+use tower_layer::Layer;
+
+use super::{config::ClientConfig, service::HttpClientService};
+use crate::{
+    answering::Answering,
+    bulkhead::Bulkhead,
+    circuit_breaker::CircuitBreaker,
+    pipeline::invalid::{Findings, InvalidPipeline},
+    rate_limit::DirectLimiter,
+};
+
+/// The pipeline in front of a callee: a [`Layer`] whose parts stand in the order of the
+/// [module documentation](crate::pipeline).
+///
+/// Clones share their parts, and so do all services that it makes.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct HttpClient<C = Http> {
+    shared: Arc<Shared>,
+    classify: C,
+}
+
+#[derive(Debug)]
+struct Shared {
+    parts: Parts,
+    /// One after the other, so that what is in force is one configuration and not half of two.
+    reloading: Mutex<Reloading>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
+    pub(super) name: Arc<str>,
+    pub(super) rate_limit: Option<DirectLimiter>,
+    pub(super) bulkhead: Option<Bulkhead>,
+    pub(super) breaker: Option<CircuitBreaker>,
+}
+
+/// What reloads have done that the next one must know.
+#[derive(Debug, Default)]
+struct Reloading {
+    /// The breaker is disabled because its section is gone, and not by an operator.
+    breaker_is_off: bool,
+}
+
+impl Parts {
+    pub(super) const fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            rate_limit: None,
+            bulkhead: None,
+            breaker: None,
+        }
+    }
+}
+
+impl<C> HttpClient<C> {
+    pub(super) fn new(parts: Parts, classify: C) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                parts,
+                reloading: Mutex::default(),
+            }),
+            classify,
+        }
+    }
+
+    /// Gives the parts new numbers while they run: all of them, or none if anything is wrong.
+    ///
+    /// Windows, counts, states and calls in flight stay. Which parts there are cannot change, but for the breaker:
+    /// without its section it is disabled, and with it again released.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPipeline`] names everything that could not work, and every part that would come or go.
+    pub fn reload(&self, config: &ClientConfig) -> Result<(), InvalidPipeline> {
+        let Shared { parts, reloading } = &*self.shared;
+        let mut reloading = reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut findings = Findings::default();
+        config.check(parts, &mut findings);
+        if findings.is_empty() {
+            config.apply(parts, &mut reloading.breaker_is_off, &mut findings);
+        }
+        findings.into_result(&parts.name)
+    }
+
+    /// The face that answers with problem+json instead of an error of the pipeline.
+    pub const fn answering(self) -> Answering<Self> {
+        Answering::new(self)
+    }
+
+    /// The name it was built with.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.parts.name
+    }
+
+    /// The bulkhead, if it has one.
+    #[must_use]
+    pub fn bulkhead(&self) -> Option<&Bulkhead> {
+        self.shared.parts.bulkhead.as_ref()
+    }
+
+    /// The breaker, if it has one.
+    #[must_use]
+    pub fn circuit_breaker(&self) -> Option<&CircuitBreaker> {
+        self.shared.parts.breaker.as_ref()
+    }
+
+    /// The limit, if it has one.
+    #[must_use]
+    pub fn rate_limit(&self) -> Option<&DirectLimiter> {
+        self.shared.parts.rate_limit.as_ref()
+    }
+}
+
+impl<S, C: Clone> Layer<S> for HttpClient<C> {
+    type Service = HttpClientService<S, C>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        HttpClientService::new(inner, &self.shared.parts, &self.classify)
+    }
+}

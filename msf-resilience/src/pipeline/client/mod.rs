@@ -1,0 +1,15 @@
+//! The pipeline in front of a callee.
+
+mod builder;
+mod config;
+mod handle;
+mod limit;
+mod service;
+
+pub use self::{
+    builder::{HttpClientBuilder, http_client},
+    config::ClientConfig,
+    handle::HttpClient,
+    limit::{TotalLimit, TotalLimitFuture},
+    service::{HttpClientFuture, HttpClientService},
+};

@@ -1,0 +1,101 @@
+//! What can come out of a client's pipeline.
+
+use msf_core::{classify::Classification, problem::Problem};
+
+use crate::{
+    LayerError,
+    answering::Refused,
+    bulkhead::{self, BulkheadFull},
+    circuit_breaker::{self, CircuitOpen},
+    rate_limit::Limited,
+};
+
+/// The error of a client's pipeline, flat: which of its layers did not let the call happen, or the error of the
+/// service inside.
+///
+/// ```
+/// use msf_core::{classify::Classification, problem::{Code, Problem}};
+/// use msf_resilience::{answering::Refused, circuit_breaker::CircuitBreaker, pipeline::Error};
+///
+/// let breaker = CircuitBreaker::builder("payments").min_calls(1).build()?;
+/// breaker.try_acquire()?.complete(&Classification::FAILURE);
+///
+/// let error: Error<std::io::Error> = Error::CircuitOpen(breaker.try_acquire().unwrap_err());
+/// assert!(error.is_refusal());
+/// let problem = error.into_problem().expect("no error of the service inside");
+/// assert_eq!(problem.code(), Code::BreakerOpen);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error<E> {
+    /// The limit refused.
+    #[error(transparent)]
+    RateLimited(Limited),
+    /// The bulkhead refused.
+    #[error(transparent)]
+    BulkheadFull(BulkheadFull),
+    /// The breaker refused.
+    #[error(transparent)]
+    CircuitOpen(CircuitOpen),
+    /// The call was made and failed.
+    #[error(transparent)]
+    Inner(E),
+}
+
+impl<E> Error<E> {
+    /// Whether a layer refused, so that the call was not made.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.inner().is_err_and(|own| own.hint.refused)
+    }
+}
+
+impl<E> LayerError for Error<E> {
+    type Inner = E;
+
+    fn inner(&self) -> Result<&E, Classification> {
+        match self {
+            Self::RateLimited(limited) => Err(Classification::IGNORE
+                .retry_after(Some(limited.retry_after()))
+                .refused(true)),
+            Self::BulkheadFull(refusal) => Err(Classification::IGNORE
+                .retry_after(Some(refusal.retry_after()))
+                .refused(true)),
+            Self::CircuitOpen(refusal) => Err(Classification::IGNORE
+                .retry_after(Some(refusal.retry_after()))
+                .refused(true)),
+            Self::Inner(error) => Ok(error),
+        }
+    }
+}
+
+impl<E> Refused for Error<E> {
+    fn into_problem(self) -> Result<Problem, E> {
+        match self {
+            Self::RateLimited(limited) => Ok(limited.into()),
+            Self::BulkheadFull(refusal) => Ok(refusal.into()),
+            Self::CircuitOpen(refusal) => Ok(refusal.into()),
+            Self::Inner(error) => Err(error),
+        }
+    }
+}
+
+/// A layer of the pipeline around other parts of it, whose errors are flat already.
+macro_rules! flatten {
+    ($($module:ident :: $refusal:ident => $variant:ident),+ $(,)?) => {$(
+        impl<E> From<$module::Error<Self>> for Error<E> {
+            fn from(error: $module::Error<Self>) -> Self {
+                match error {
+                    $module::Error::$refusal(refusal) => Self::$variant(refusal),
+                    $module::Error::Inner(error) => error,
+                }
+            }
+        }
+    )+};
+}
+
+flatten! {
+    bulkhead::Full => BulkheadFull,
+    circuit_breaker::Open => CircuitOpen,
+}
