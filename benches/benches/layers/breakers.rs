@@ -17,8 +17,8 @@ use failsafe::{
     futures::{CircuitBreaker as _, ResponseFuture},
 };
 use layered::{Execute, Service as _, Stack};
-use msf_core::{BoxError, classify::Classification};
-use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerLayer};
+use msf_core::{BoxError, classify::Classification, metrics::Metrics};
+use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Trip};
 use recloser::{AnyError, AsyncRecloser, Recloser, RecloserFuture};
 use seatbelt::{
     RecoveryInfo, ResilienceContext,
@@ -57,6 +57,29 @@ fn time_window(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
             Err(_) => missed(),
         }
     });
+    let trip = Trip::rate(0.5).or(Trip::slow(0.5, SECOND));
+    let slow = CircuitBreaker::builder("slow")
+        .trip(trip)
+        .window(WINDOW)
+        .build()?;
+    let layer = CircuitBreakerLayer::new(slow).classify(judge);
+    service(
+        table,
+        bare.at_once,
+        "msf, slow calls too",
+        layer.layer(Answers),
+    );
+    let counted = CircuitBreaker::builder("counted")
+        .window(WINDOW)
+        .metrics(&Metrics::new())
+        .build()?;
+    let layer = CircuitBreakerLayer::new(counted).classify(judge);
+    service(
+        table,
+        bare.at_once,
+        "msf, with metrics",
+        layer.layer(Answers),
+    );
     service(
         table,
         bare.at_once,
@@ -93,6 +116,11 @@ fn time_window(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
 
 fn count_window(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     table.heading("circuit breaker, half of the last 100 calls");
+    let breaker = CircuitBreaker::builder("calls")
+        .window_calls(CALLS as u32)
+        .build()?;
+    let layer = CircuitBreakerLayer::new(breaker).classify(judge);
+    service(table, bare.at_once, "msf", layer.layer(Answers));
     let layer = TowerResilience::builder()
         .failure_rate_threshold(0.5)
         .sliding_window_type(SlidingWindowType::CountBased)
@@ -126,6 +154,11 @@ fn count_window(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
 
 fn consecutive(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     table.heading("circuit breaker, five failures in a row");
+    let breaker = CircuitBreaker::builder("row")
+        .trip(Trip::consecutive(IN_A_ROW as u32))
+        .build()?;
+    let layer = CircuitBreakerLayer::new(breaker).classify(judge);
+    service(table, bare.at_once, "msf", layer.layer(Answers)).target(5.0, 10.0);
     let layer = TowerResilience::builder()
         .consecutive_failures(IN_A_ROW)
         .build()?;
@@ -140,7 +173,7 @@ fn consecutive(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     Ok(())
 }
 
-fn judge(outcome: Result<&u64, &Failed>) -> Classification {
+pub(crate) fn judge(outcome: Result<&u64, &Failed>) -> Classification {
     match outcome {
         Ok(_) => Classification::SUCCESS,
         Err(_) => Classification::FAILURE,

@@ -5,7 +5,7 @@ use std::{hint::black_box, mem, num::NonZeroU32, sync::Arc};
 use axum::body::Body;
 use http::{HeaderName, HeaderValue, Request};
 use msf_core::BoxError;
-use msf_resilience::rate_limit::{Quota, RateLimitLayer, RateLimiter};
+use msf_resilience::rate_limit::{DirectLimiter, Quota, RateLimitLayer, RateLimiter};
 use tower::{
     Layer, Service,
     limit::{RateLimit, rate::Rate},
@@ -40,10 +40,10 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
 
 fn direct(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     table.heading("rate limit, one for all calls");
-    let limit = RateLimiter::<()>::builder(Quota::per_second(PLENTY)).build()?;
+    let limit = DirectLimiter::builder(Quota::per_second(PLENTY)).build_direct()?;
     table
         .operation("msf, the handle alone", None, move || {
-            if black_box(limit.check(&())).is_err() {
+            if black_box(limit.check()).is_err() {
                 missed();
             }
         })

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use msf_core::BoxError;
+use msf_resilience::timeout::TimeoutLayer;
 use seatbelt::{
     ResilienceContext,
     timeout::{Timeout, TimeoutLayer as SeatbeltTimeout},
     typestates::Set,
 };
 use tick::Clock;
-use tower::{Layer, timeout::TimeoutLayer};
+use tower::{Layer, timeout::TimeoutLayer as TowerTimeout};
 use tower_resilience::timelimiter::TimeLimiterLayer;
 
 use crate::{
@@ -25,11 +26,13 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     table.heading("timeout, the answer is there at once");
     let base = bare.at_once;
+    let ours = TimeoutLayer::new(LIMIT);
+    service(table, base, "msf", ours.layer(Answers)).target(5.0, 5.0);
     service(
         table,
         base,
         "tower",
-        TimeoutLayer::new(LIMIT).layer(Answers),
+        TowerTimeout::new(LIMIT).layer(Answers),
     );
     service(
         table,
@@ -41,11 +44,12 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
 
     table.heading("timeout, the answer is waited for");
     let base = bare.later;
+    service(table, base, "msf", ours.layer(AnswersLater));
     service(
         table,
         base,
         "tower",
-        TimeoutLayer::new(LIMIT).layer(AnswersLater),
+        TowerTimeout::new(LIMIT).layer(AnswersLater),
     );
     service(
         table,
