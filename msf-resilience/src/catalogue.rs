@@ -3,8 +3,8 @@
 use msf_core::metrics::MetricInfo;
 
 use crate::{
-    adaptive, budget, bulkhead, circuit_breaker, coalesce, deadline, fallback, fault, load_shed,
-    rate_limit, timeout,
+    adaptive, budget, bulkhead, circuit_breaker, coalesce, deadline, fallback, fault, hedge,
+    load_shed, rate_limit, retry, timeout,
 };
 
 /// Every metric that msf-resilience can register, sorted by name.
@@ -15,7 +15,7 @@ use crate::{
 /// assert!(rows.is_sorted_by(|a, b| a.name < b.name));
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
-    let catalogues: [&'static [MetricInfo]; 11] = [
+    let catalogues: [&'static [MetricInfo]; 13] = [
         &adaptive::metrics::CATALOGUE,
         &circuit_breaker::metrics::CATALOGUE,
         &budget::metrics::CATALOGUE,
@@ -24,8 +24,10 @@ pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
         &deadline::metrics::CATALOGUE,
         &fallback::metrics::CATALOGUE,
         &fault::metrics::CATALOGUE,
+        &hedge::metrics::CATALOGUE,
         &load_shed::metrics::CATALOGUE,
         &rate_limit::metrics::CATALOGUE,
+        &retry::metrics::CATALOGUE,
         &timeout::metrics::CATALOGUE,
     ];
     catalogues.into_iter().flatten()

@@ -43,6 +43,10 @@ impl<S: Service<Req>, Req> Oneshot<S, Req> {
         Self::Called { future }
     }
 
+    pub(crate) const fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
     /// Drops the call, whatever it has come to.
     pub(crate) fn cancel(self: Pin<&mut Self>) {
         self.project_replace(Self::Nothing);

@@ -74,6 +74,7 @@
 //! window one call, whichever comes first, feeds the algorithm; others do not wait for it.
 
 mod builder;
+mod config;
 mod error;
 mod future;
 mod handle;
@@ -88,6 +89,7 @@ mod tests;
 
 pub use self::{
     builder::AdaptiveLimitBuilder,
+    config::{Algorithm, Config},
     error::{Error, InvalidAdaptiveLimit, LimitReached},
     future::ResponseFuture,
     handle::{AdaptiveLimit, Snapshot},

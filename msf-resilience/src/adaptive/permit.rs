@@ -130,14 +130,11 @@ impl Slot {
         if now < front.ends_at.load(Ordering::Relaxed) {
             return;
         }
-        let window_ns = front.window_ns.load(Ordering::Relaxed);
-        let min_calls = front.min_calls.load(Ordering::Relaxed);
-        if self.sampler.calls() < min_calls.into() {
-            // Not at every call, and not a whole window later either.
-            let soon = now.saturating_add(window_ns / 4);
-            front.ends_at.store(soon, Ordering::Relaxed);
+        // A window that is too thin goes on; looking again at every call is cheap where there are few.
+        if self.sampler.calls() < front.min_calls.load(Ordering::Relaxed).into() {
             return;
         }
+        let window_ns = front.window_ns.load(Ordering::Relaxed);
         let end = now.saturating_add(window_ns);
         front.ends_at.store(end, Ordering::Relaxed);
         let Some(window) = self.sampler.take() else {

@@ -78,7 +78,7 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
             match (old, settings.window) {
                 (Length::Time { bucket_ns: old }, Length::Time { bucket_ns }) => {
                     if old != bucket_ns {
-                        self.window.rescale(now, bucket_ns);
+                        self.window.rescale(now, old, bucket_ns);
                     }
                 }
                 (Length::Calls(_), Length::Calls(_)) => {}

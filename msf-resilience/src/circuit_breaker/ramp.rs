@@ -59,8 +59,12 @@ impl Ramp {
         }
         Self {
             shares: kept,
-            // Too many are refused when the breaker is built.
-            stages: shares.len(),
+            // None and too many are refused when the breaker is built.
+            stages: if shares.is_empty() {
+                STAGES_MAX + 1
+            } else {
+                shares.len()
+            },
             length: each,
         }
     }

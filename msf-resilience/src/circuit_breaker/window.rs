@@ -125,11 +125,9 @@ impl<const STRIPES: usize> Window<STRIPES> {
     }
 
     /// Goes on with buckets of another length. What is in the window leaves it bucket by bucket of the new length.
-    pub(super) fn rescale(&self, now_ns: u64, bucket_ns: u64) {
-        self.with_turn(|ends, tick| match ends {
-            0 => (0, tick),
-            _ => (end_of_bucket(now_ns, bucket_ns), tick + 1),
-        });
+    pub(super) fn rescale(&self, now_ns: u64, old_bucket_ns: u64, bucket_ns: u64) {
+        self.turn(now_ns, old_bucket_ns);
+        self.with_turn(|_, tick| (end_of_bucket(now_ns, bucket_ns), tick));
     }
 
     /// The next success is judged again.

@@ -180,6 +180,8 @@ impl Gate {
         self.front.0.is_attended.store(true, Ordering::Release);
         self.pay(&mut line);
         let is_over = line.is_over();
+        // What is said here, no releaser may say again.
+        line.is_retired = !is_over;
         self.attend(&line);
         is_over
     }

@@ -1,13 +1,21 @@
 //! What can come out of a client's pipeline.
 
-use msf_core::{classify::Classification, problem::Problem};
+use msf_core::{
+    classify::Classification,
+    deadline::DeadlineExceeded,
+    problem::{Code, Problem},
+};
 
 use crate::{
     LayerError,
     answering::Refused,
+    budget::BudgetExhausted,
     bulkhead::{self, BulkheadFull},
     circuit_breaker::{self, CircuitOpen},
+    deadline,
     rate_limit::Limited,
+    retry,
+    timeout::{self, Elapsed},
 };
 
 /// The error of a client's pipeline, flat: which of its layers did not let the call happen, or the error of the
@@ -29,6 +37,13 @@ use crate::{
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error<E> {
+    /// The total time was over, or the deadline that the request came with.
+    #[error(transparent)]
+    DeadlineExceeded(DeadlineExceeded),
+    /// The call failed and the budget allowed no retry, where the policy is to
+    /// [refuse](crate::retry::Exhausted::Refuse) then.
+    #[error(transparent)]
+    RetryBudgetExhausted(BudgetExhausted),
     /// The limit refused.
     #[error(transparent)]
     RateLimited(Limited),
@@ -38,6 +53,9 @@ pub enum Error<E> {
     /// The breaker refused.
     #[error(transparent)]
     CircuitOpen(CircuitOpen),
+    /// The attempt's own time was over.
+    #[error(transparent)]
+    TimedOut(Elapsed),
     /// The call was made and failed.
     #[error(transparent)]
     Inner(E),
@@ -55,27 +73,31 @@ impl<E> LayerError for Error<E> {
     type Inner = E;
 
     fn inner(&self) -> Result<&E, Classification> {
-        match self {
-            Self::RateLimited(limited) => Err(Classification::IGNORE
-                .retry_after(Some(limited.retry_after()))
-                .refused(true)),
-            Self::BulkheadFull(refusal) => Err(Classification::IGNORE
-                .retry_after(Some(refusal.retry_after()))
-                .refused(true)),
-            Self::CircuitOpen(refusal) => Err(Classification::IGNORE
-                .retry_after(Some(refusal.retry_after()))
-                .refused(true)),
-            Self::Inner(error) => Ok(error),
-        }
+        let retry_after = match self {
+            Self::Inner(error) => return Ok(error),
+            Self::DeadlineExceeded(_) => return Err(Classification::IGNORE),
+            Self::RetryBudgetExhausted(_) => return Err(Classification::IGNORE.refused(true)),
+            Self::TimedOut(elapsed) if elapsed.is_deadline() => return Err(Classification::IGNORE),
+            Self::TimedOut(_) => return Err(Classification::FAILURE),
+            Self::RateLimited(refusal) => refusal.retry_after(),
+            Self::BulkheadFull(refusal) => refusal.retry_after(),
+            Self::CircuitOpen(refusal) => refusal.retry_after(),
+        };
+        Err(Classification::IGNORE
+            .retry_after(Some(retry_after))
+            .refused(true))
     }
 }
 
 impl<E> Refused for Error<E> {
     fn into_problem(self) -> Result<Problem, E> {
         match self {
+            Self::DeadlineExceeded(_) => Ok(Problem::new(Code::DeadlineExceeded)),
+            Self::RetryBudgetExhausted(exhausted) => Ok(exhausted.into()),
             Self::RateLimited(limited) => Ok(limited.into()),
             Self::BulkheadFull(refusal) => Ok(refusal.into()),
             Self::CircuitOpen(refusal) => Ok(refusal.into()),
+            Self::TimedOut(elapsed) => Ok(elapsed.into()),
             Self::Inner(error) => Err(error),
         }
     }
@@ -98,4 +120,7 @@ macro_rules! flatten {
 flatten! {
     bulkhead::Full => BulkheadFull,
     circuit_breaker::Open => CircuitOpen,
+    deadline::Exceeded => DeadlineExceeded,
+    retry::BudgetExhausted => RetryBudgetExhausted,
+    timeout::Elapsed => TimedOut,
 }

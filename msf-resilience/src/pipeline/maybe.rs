@@ -46,10 +46,10 @@ impl<S, L: Layer<S>> Layer<S> for Maybe<L> {
     type Service = MaybeService<L::Service, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        MaybeService(match &self.0 {
-            Some(layer) => Either::On(layer.layer(inner)),
-            None => Either::Off(inner),
-        })
+        match &self.0 {
+            Some(layer) => MaybeService::on(layer.layer(inner)),
+            None => MaybeService::off(inner),
+        }
     }
 }
 
@@ -85,6 +85,16 @@ pin_project! {
             #[pin]
             future: B,
         },
+    }
+}
+
+impl<A, B> MaybeService<A, B> {
+    pub(super) const fn on(service: A) -> Self {
+        Self(Either::On(service))
+    }
+
+    pub(super) const fn off(service: B) -> Self {
+        Self(Either::Off(service))
     }
 }
 

@@ -18,7 +18,7 @@ mod part;
 
 pub use self::{
     client::{
-        ClientConfig, HttpClient, HttpClientBuilder, HttpClientFuture, HttpClientService,
+        ClientConfig, HttpClient, HttpClientBuilder, HttpClientFuture, HttpClientService, Once,
         TotalLimit, TotalLimitFuture, http_client,
     },
     enter::{Enter, EnterFuture},

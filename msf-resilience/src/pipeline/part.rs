@@ -1,14 +1,24 @@
 //! What a pipeline asks of its parts: to be made of a configuration, and to take another one while they run.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
-use msf_core::metrics::Metrics;
+use msf_core::{
+    deadline::Deadline,
+    metrics::{Metrics, MetricsError},
+};
 
 use super::invalid::Findings;
 use crate::{
+    adaptive::{self, AdaptiveLimit, InvalidAdaptiveLimit, InvalidLimit},
+    budget::Rule,
     bulkhead::{self, Bulkhead, InvalidBulkhead},
     circuit_breaker::{self, CircuitBreaker, InvalidCircuitBreaker},
+    deadline::DeadlineLayer,
+    hedge::{self, HedgePolicy, InvalidHedge},
+    load_shed::InvalidLoadShed,
     rate_limit::{self, DirectLimiter, InvalidRateLimiter, Limits, RateLimiter},
+    retry::{self, InvalidRetryPolicy, RetryPolicy},
+    timeout::TimeoutLayer,
 };
 
 /// A policy that a section of a configuration describes.
@@ -39,20 +49,27 @@ pub(super) trait Knob: fmt::Display {
     fn knob(&self) -> &'static str;
 }
 
-/// The part that was given, or the one that the section describes.
-pub(super) fn make<P: Part>(
-    key: &str,
-    given: Option<P>,
-    section: Option<&P::Config>,
-    name: &Arc<str>,
-    metrics: Option<&Metrics>,
-    findings: &mut Findings,
-) -> Option<P> {
-    if given.is_some() {
-        return given;
+/// Makes the parts of one pipeline.
+pub(super) struct Making<'a> {
+    pub(super) name: &'a Arc<str>,
+    pub(super) metrics: Option<&'a Metrics>,
+    pub(super) findings: &'a mut Findings,
+}
+
+impl Making<'_> {
+    /// The part that was given, or the one that the section describes.
+    pub(super) fn make<P: Part>(
+        &mut self,
+        key: &str,
+        given: Option<P>,
+        section: Option<&P::Config>,
+    ) -> Option<P> {
+        if given.is_some() {
+            return given;
+        }
+        let made = P::make(self.name, section?, self.metrics);
+        self.findings.check(key, made)
     }
-    let section = section?;
-    findings.check(key, P::make(name, section, metrics))
 }
 
 /// Whether a running part could take a section; that it comes or goes needs a restart.
@@ -88,6 +105,132 @@ pub(super) fn apply<P: Part>(
 ) {
     if let (Some(part), Some(section)) = (part, section) {
         findings.check(key, part.apply(section));
+    }
+}
+
+/// The total time of a call.
+impl Part for DeadlineLayer {
+    type Config = Duration;
+    type Invalid = InvalidTime;
+
+    fn make(
+        name: &Arc<str>,
+        total: &Duration,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidTime> {
+        let layer = Self::new().max(InvalidTime::check(*total)?);
+        match metrics {
+            Some(metrics) => Ok(layer.metrics(metrics, name)?),
+            None => Ok(layer),
+        }
+    }
+
+    fn check(&self, total: &Duration) -> Result<(), InvalidTime> {
+        InvalidTime::check(*total).map(drop)
+    }
+
+    fn apply(&self, total: &Duration) -> Result<(), InvalidTime> {
+        self.reconfigure(None, Some(*total));
+        Ok(())
+    }
+}
+
+impl Part for TimeoutLayer {
+    type Config = Duration;
+    type Invalid = InvalidTime;
+
+    fn make(
+        name: &Arc<str>,
+        after: &Duration,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidTime> {
+        let layer = Self::new(InvalidTime::check(*after)?);
+        match metrics {
+            Some(metrics) => Ok(layer.metrics(metrics, name)?),
+            None => Ok(layer),
+        }
+    }
+
+    fn check(&self, after: &Duration) -> Result<(), InvalidTime> {
+        InvalidTime::check(*after).map(drop)
+    }
+
+    fn apply(&self, after: &Duration) -> Result<(), InvalidTime> {
+        self.reconfigure(*after);
+        Ok(())
+    }
+}
+
+/// What is wrong with a time that a pipeline sets.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InvalidTime {
+    #[error("the time must be more than zero and at most a day, not {0:?}")]
+    Range(Duration),
+    #[error("the metrics could not be registered: {0}")]
+    Metrics(#[from] MetricsError),
+}
+
+impl InvalidTime {
+    fn check(time: Duration) -> Result<Duration, Self> {
+        if time.is_zero() || time > Deadline::MAX {
+            return Err(Self::Range(time));
+        }
+        Ok(time)
+    }
+}
+
+impl Knob for InvalidTime {
+    fn knob(&self) -> &'static str {
+        ""
+    }
+}
+
+impl Part for AdaptiveLimit {
+    type Config = adaptive::Config;
+    type Invalid = InvalidAdaptiveLimit;
+
+    fn make(
+        name: &Arc<str>,
+        config: &Self::Config,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidAdaptiveLimit> {
+        let builder = Self::builder(Arc::clone(name)).config(config);
+        match metrics {
+            Some(metrics) => builder.metrics(metrics).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn check(&self, config: &Self::Config) -> Result<(), InvalidAdaptiveLimit> {
+        Self::builder(self.name()).config(config).check()
+    }
+
+    fn apply(&self, config: &Self::Config) -> Result<(), InvalidAdaptiveLimit> {
+        self.reconfigure(Self::builder(self.name()).config(config))
+    }
+}
+
+impl Knob for InvalidAdaptiveLimit {
+    fn knob(&self) -> &'static str {
+        match self {
+            Self::Algorithm(InvalidLimit::Bounds { .. }) => "initial",
+            Self::Algorithm(InvalidLimit::Knob { knob, .. }) => knob,
+            Self::Window(_) => "window",
+            Self::MinCalls(_) => "min_calls",
+            Self::Name | Self::Metrics(_) => "",
+        }
+    }
+}
+
+impl Knob for InvalidLoadShed {
+    fn knob(&self) -> &'static str {
+        match self {
+            Self::Threshold(_) => "threshold",
+            Self::QueueWait(_) => "queue_wait",
+            Self::Window(_) => "window",
+            Self::RetryAfter(_) => "retry_after",
+            Self::Name | Self::NoSignal | Self::Metrics(_) => "",
+        }
     }
 }
 
@@ -233,6 +376,97 @@ impl Knob for InvalidRateLimiter {
             Self::NoRequests | Self::Period(_) | Self::Burst(_) | Self::Limits(_) => "limits",
             Self::MaxKeys(_) => "max_keys",
             Self::Name | Self::SameName(_) | Self::Metrics(_) => "",
+        }
+    }
+}
+
+impl Part for RetryPolicy {
+    type Config = retry::Config;
+    type Invalid = InvalidRetryPolicy;
+
+    fn make(
+        name: &Arc<str>,
+        config: &Self::Config,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidRetryPolicy> {
+        let builder = Self::from_config(Arc::clone(name), config)?;
+        match metrics {
+            Some(metrics) => builder.metrics(metrics).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn check(&self, config: &Self::Config) -> Result<(), InvalidRetryPolicy> {
+        Self::from_config(self.name(), config)?.check()
+    }
+
+    fn fixed(&self, config: &Self::Config) -> Option<(&'static str, &'static str)> {
+        let present = self.budget()?.rule();
+        let is_same = match (present, config.budget) {
+            (Rule::Deposits { ttl, .. }, Rule::Deposits { ttl: other, .. }) => ttl == other,
+            (present, other) => mem::discriminant(&present) == mem::discriminant(&other),
+        };
+        (!is_same).then_some((
+            "budget",
+            "another kind of budget, or another ttl, needs a restart",
+        ))
+    }
+
+    fn apply(&self, config: &Self::Config) -> Result<(), InvalidRetryPolicy> {
+        self.reconfigure(&Self::from_config(self.name(), config)?)
+    }
+}
+
+impl Knob for InvalidRetryPolicy {
+    fn knob(&self) -> &'static str {
+        match self {
+            Self::MaxAttempts(_) => "max_attempts",
+            Self::RetryAfterMax(_) => "retry_after_max",
+            Self::BodyLimit(_) => "body_limit",
+            Self::Method(_) => "methods",
+            // `transient` or `throttled`, as in the section.
+            Self::Backoff { class, .. } => class,
+            Self::Budget(_) => "budget",
+            Self::Name | Self::Metrics(_) => "",
+        }
+    }
+}
+
+impl Part for HedgePolicy {
+    type Config = hedge::Config;
+    type Invalid = InvalidHedge;
+
+    fn make(
+        name: &Arc<str>,
+        config: &Self::Config,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, InvalidHedge> {
+        let builder = Self::builder(Arc::clone(name)).config(config);
+        match metrics {
+            Some(metrics) => builder.metrics(metrics).build(),
+            None => builder.build(),
+        }
+    }
+
+    fn check(&self, config: &Self::Config) -> Result<(), InvalidHedge> {
+        Self::builder(self.name()).config(config).check()
+    }
+
+    fn apply(&self, config: &Self::Config) -> Result<(), InvalidHedge> {
+        self.reconfigure(&Self::builder(self.name()).config(config))
+    }
+}
+
+impl Knob for InvalidHedge {
+    fn knob(&self) -> &'static str {
+        match self {
+            Self::Delay(_) => "after",
+            Self::Quantile(_) => "after_quantile",
+            Self::MinSamples(_) => "min_samples",
+            Self::MinDelay(_) => "min_delay",
+            Self::Window(_) => "window",
+            Self::MaxHedges(_) => "max_hedges",
+            Self::Name | Self::Budget(_) | Self::Metrics(_) => "",
         }
     }
 }

@@ -24,7 +24,7 @@ pub enum Kind {
     Adaptive,
     /// A budget that retries and hedges share.
     Budget,
-    /// `hedge`.
+    /// [`hedge`](crate::hedge).
     Hedge,
     /// [`coalesce`](crate::coalesce).
     Coalesce,

@@ -8,6 +8,7 @@ use super::{
     core::Core,
     direct::DirectLimiter,
     error::InvalidRateLimiter,
+    gcra::FINEST,
     label::Label,
     limiter::{Own, RateLimiter},
     limits::Limits,
@@ -154,7 +155,7 @@ impl<K> RateLimiterBuilder<K> {
         let quotas = self.more.iter().map(|&(_, quota)| quota);
         let limits = Limits::new(std::iter::once(self.quota).chain(quotas))?;
         let names = self.more.iter().map(|(name, _)| name);
-        let label = Label::new(std::iter::once(&self.name).chain(names), self.unit)?;
+        let label = Label::new(std::iter::once(&self.name).chain(names), self.unit, FINEST)?;
         let memory = memory(limits.quotas().len());
         Core::new(
             label,

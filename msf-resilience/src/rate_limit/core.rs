@@ -165,6 +165,7 @@ impl Core {
         let now = self.now();
         let mut ahead = [0; LIMITS_MAX];
         self.memory.update(address, now, |times| {
+            limits::settle(terms, times, now);
             write_ahead(&mut ahead, terms, times, now);
         });
         Peeked::new(Seen::new(self.label, terms, &ahead[..terms.len()]))
@@ -176,6 +177,7 @@ impl Core {
         self.memory.update(address, now, |times| {
             limits::refund(terms.as_slice(), times, now, cost);
         });
+        self.memory.may_be_idle(now);
     }
 
     /// Charges a request that may wait so long.
@@ -233,13 +235,15 @@ impl Core {
         let terms = self.terms(own);
         let terms = terms.as_slice();
         let now = self.now();
-        self.memory.update(address, now, |times| {
+        let is_last = self.memory.update(address, now, |times| {
             let is_last = times.iter().eq(&left[..terms.len()]);
             if is_last {
                 limits::refund(terms, times, now, cost);
             }
             is_last
-        })
+        });
+        self.memory.may_be_idle(now);
+        is_last
     }
 
     fn terms(&self, own: Option<Limits>) -> Terms {

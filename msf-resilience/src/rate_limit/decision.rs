@@ -37,7 +37,7 @@ pub const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-type
 /// assert_eq!(headers["ratelimit-policy"], r#""api";q=60;w=60"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Allowed {
     seen: Seen,
 }
@@ -55,7 +55,7 @@ pub struct Allowed {
 /// assert!(peeked.retry_after(2).as_secs() > 1_700);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Peeked {
     seen: Seen,
 }
@@ -78,7 +78,7 @@ pub struct Peeked {
 /// assert_eq!(Problem::from(limited).status(), 429);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[error("the rate limit `{}` is reached for another {:?}", self.name(), self.retry_after())]
 pub struct Limited {
     seen: Seen,
@@ -108,7 +108,7 @@ pub struct TooCostly {
 /// Why a request of some cost is refused.
 ///
 /// See [`TooCostly`] for an example.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// Not now.

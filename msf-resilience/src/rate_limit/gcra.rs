@@ -16,6 +16,9 @@ pub(super) type Ticks = u64;
 
 pub(super) const TICKS_PER_NANOSECOND: u64 = 12;
 
+/// The unit itself.
+pub(super) const FINEST: Ticks = 1;
+
 /// Where time stops, 24 years after the limiter was made: sums stay far from overflow.
 const MOMENT_MAX: Ticks = u64::MAX / 2;
 
@@ -34,8 +37,14 @@ pub(super) struct Gcra {
 impl Gcra {
     /// `quota` has been checked; `max_queue` requests may wait.
     pub(super) fn new(quota: &Quota, max_queue: u32) -> Self {
+        Self::with_grain(quota, max_queue, FINEST)
+    }
+
+    /// The distance rounded up to a multiple of `grain`, for a store that keeps time in coarser units.
+    pub(super) fn with_grain(quota: &Quota, max_queue: u32, grain: Ticks) -> Self {
         let period = quota.period_ns().saturating_mul(TICKS_PER_NANOSECOND);
         let distance = period.div_ceil(u64::from(quota.requests()).max(1));
+        let distance = distance.next_multiple_of(grain);
         let queue = distance.saturating_mul(max_queue.into()).min(QUEUE_MAX);
         Self {
             distance,

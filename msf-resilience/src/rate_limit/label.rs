@@ -11,11 +11,12 @@ use http::{HeaderMap, HeaderValue};
 use super::{
     decision::{RATE_LIMIT, RATE_LIMIT_POLICY},
     error::InvalidRateLimiter,
+    gcra::Ticks,
     quota::Quota,
     unit::QuotaUnit,
 };
 
-/// The names of a limiter's limits and what they count.
+/// The names of a limiter's limits, what they count, and in which grain of time.
 ///
 /// Kept for ever, and once for all limiters that say the same: so a decision can point to it without counting references.
 /// There are as many as there are different names in the program's configuration.
@@ -23,6 +24,7 @@ use super::{
 pub(super) struct Label {
     names: Box<[Box<str>]>,
     unit: QuotaUnit,
+    grain: Ticks,
 }
 
 static LABELS: Mutex<Vec<&'static Label>> = Mutex::new(Vec::new());
@@ -31,6 +33,7 @@ impl Label {
     pub(super) fn new(
         names: impl IntoIterator<Item = impl AsRef<str>>,
         unit: QuotaUnit,
+        grain: Ticks,
     ) -> Result<&'static Self, InvalidRateLimiter> {
         let mut checked: Vec<Box<str>> = Vec::new();
         for name in names {
@@ -46,6 +49,7 @@ impl Label {
         let label = Self {
             names: checked.into(),
             unit,
+            grain,
         };
         let mut labels = LABELS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = labels.iter().find(|known| ***known == label) {
@@ -58,6 +62,11 @@ impl Label {
 
     pub(super) fn name(&self, limit: usize) -> &str {
         &self.names[limit]
+    }
+
+    /// The unit of time of who decides.
+    pub(super) const fn grain(&self) -> Ticks {
+        self.grain
     }
 
     /// Adds both fields for one limit.

@@ -85,8 +85,41 @@ impl Level {
 
     /// Where a key may be, the first home first.
     pub(super) fn candidates(&self, address: Address) -> impl Iterator<Item = Index> + use<> {
-        let homes = self.homes(address);
-        homes.flat_map(|bucket| (bucket * WAYS..(bucket + 1) * WAYS).map(Index))
+        self.homes(address).flat_map(places)
+    }
+
+    /// A place for a new key: a free one, or else that of the key that owes least. With what is there now.
+    ///
+    /// In its first home unless that is more than half full; then in the emptier of both, so that hardly
+    /// any bucket is ever full.
+    pub(super) fn vacancy(&self, address: Address, now: u64) -> Option<(Index, u64, u64)> {
+        let mut best: Option<(usize, Index, u64, u64)> = None;
+        let mut least: Option<(Index, u64, u64)> = None;
+        for bucket in self.homes(address) {
+            let mut free = 0;
+            let mut first_free = None;
+            for index in places(bucket) {
+                let entry = self.entry(index);
+                let id = entry.id();
+                let Some(until) = entry.until() else { continue };
+                if id == NOBODY || until <= now {
+                    free += 1;
+                    first_free.get_or_insert((index, id, until));
+                } else if least.is_none_or(|(_, _, other)| until < other) {
+                    least = Some((index, id, until));
+                }
+            }
+            if let Some((index, id, until)) = first_free
+                && best.is_none_or(|(other, ..)| free > other)
+            {
+                best = Some((free, index, id, until));
+            }
+            if free >= WAYS / 2 {
+                break;
+            }
+        }
+        best.map(|(_, index, id, until)| (index, id, until))
+            .or(least)
     }
 
     /// Every entry, from a place on and round.
@@ -136,6 +169,10 @@ impl Level {
         );
         std::iter::once(first).chain((second != first).then_some(second))
     }
+}
+
+fn places(bucket: usize) -> impl Iterator<Item = Index> {
+    (bucket * WAYS..(bucket + 1) * WAYS).map(Index)
 }
 
 const WAYS: usize = 8;

@@ -90,6 +90,7 @@ impl Limit {
 /// Charges every limit or none.
 #[inline]
 pub(super) fn charge(limits: &[Limit], tats: &mut [Ticks], now: Ticks, cost: u32) -> bool {
+    settle(limits, tats, now);
     let pairs = limits.iter().zip(tats.iter());
     let mut pairs = pairs.map(|(limit, &tat)| (limit.gcra, limit.gcra.ahead(tat, now)));
     if !pairs.all(|(gcra, ahead)| gcra.has_room(ahead, cost)) {
@@ -108,6 +109,7 @@ pub(super) fn queue(
     cost: u32,
     max_wait: Ticks,
 ) -> Result<Ticks, Full> {
+    settle(limits, tats, now);
     let mut wait = 0;
     for (limit, &tat) in limits.iter().zip(tats.iter()) {
         let gcra = limit.gcra;
@@ -131,6 +133,16 @@ pub(super) enum Full {
     Queue,
     /// It would take too long.
     Wait,
+}
+
+/// Lets go of what was owed under an earlier quota and is more than anyone can owe under this one.
+///
+/// It has to be written down: what is only left out of account would still be owed at the next call.
+#[inline]
+pub(super) fn settle(limits: &[Limit], tats: &mut [Ticks], now: Ticks) {
+    for (limit, tat) in limits.iter().zip(tats) {
+        *tat = (*tat).min(now + limit.gcra.capacity + limit.gcra.queue);
+    }
 }
 
 #[inline]

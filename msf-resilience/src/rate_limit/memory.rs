@@ -59,6 +59,13 @@ impl Memory {
         }
     }
 
+    /// Some key may have become idle earlier than it was going to.
+    pub(super) fn may_be_idle(&self, now: Ticks) {
+        if let Self::Keyed(table) = self {
+            table.may_be_idle(now);
+        }
+    }
+
     pub(super) fn keys(&self) -> usize {
         match self {
             Self::One(_) | Self::Several(..) => 0,

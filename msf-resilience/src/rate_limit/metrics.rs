@@ -22,7 +22,37 @@ static KEYS: Spec<Gauge, 1> = Spec::gauge(
     ["policy"],
 );
 
-pub(crate) static CATALOGUE: [MetricInfo; 3] = [DECISIONS.info(), FORGOTTEN.info(), KEYS.info()];
+static STORE_FAILURES: Spec<Counter, 1> = Spec::counter(
+    "msf_ratelimit_store_failures_total",
+    "Requests on which the store of a shared rate limit did not decide.",
+    ["policy"],
+);
+
+pub(crate) static CATALOGUE: [MetricInfo; 4] = [
+    DECISIONS.info(),
+    FORGOTTEN.info(),
+    KEYS.info(),
+    STORE_FAILURES.info(),
+];
+
+/// The series of a limiter whose counts are in a store.
+#[derive(Debug)]
+pub(super) struct SharedMetrics {
+    pub(super) allowed: Counter,
+    pub(super) limited: Counter,
+    pub(super) failures: Counter,
+}
+
+impl SharedMetrics {
+    pub(super) fn register(metrics: &Metrics, policy: &str) -> Result<Self, MetricsError> {
+        let decisions = DECISIONS.register(metrics)?;
+        Ok(Self {
+            allowed: decisions.with([policy, "allowed"]),
+            limited: decisions.with([policy, "limited"]),
+            failures: STORE_FAILURES.register(metrics)?.with([policy]),
+        })
+    }
+}
 
 /// The series of one limiter, found when it is built.
 #[derive(Debug)]

@@ -105,7 +105,7 @@ impl Reservation {
     /// Uses it: the caller waits until [`ready_at`](Self::ready_at) by its own means.
     pub fn keep(mut self) -> Allowed {
         self.claim = None;
-        self.allowed
+        self.allowed.clone()
     }
 }
 

@@ -69,7 +69,7 @@ impl Standing {
     }
 
     fn gcra(&self) -> Gcra {
-        Gcra::new(&self.count.quota, 0)
+        Gcra::with_grain(&self.count.quota, 0, self.label.grain())
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Table {
     max_keys: usize,
     /// Before it no key is idle, so far as the last sweep and later additions know.
     next_idle: AtomicU64,
+    /// Before it a large table is not swept again.
+    rest_until: AtomicU64,
     sweeping: Mutex<()>,
     stripes: [Padded<Mutex<()>>; STRIPES],
     forgotten: Tally,
@@ -45,6 +47,7 @@ impl Table {
             keys: AtomicUsize::new(0),
             max_keys,
             next_idle: AtomicU64::new(0),
+            rest_until: AtomicU64::new(0),
             sweeping: Mutex::new(()),
             stripes: [const { Padded(Mutex::new(())) }; STRIPES],
             forgotten: Tally::default(),
@@ -60,6 +63,11 @@ impl Table {
     /// Keys that were forgotten although they owed something.
     pub(super) fn forgotten(&self) -> u64 {
         self.forgotten.sum()
+    }
+
+    /// Some key may have become idle earlier than it was going to.
+    pub(super) fn may_be_idle(&self, now: Ticks) {
+        self.next_idle.fetch_min(now, Ordering::Relaxed);
     }
 
     /// Changes the arrival times of a key; for one that is not remembered they are 0. `change` may run several
@@ -152,21 +160,7 @@ impl Table {
     /// Puts a key that has a place in the sum into a level where it is not.
     fn put(&self, level: &Level, address: Address, times: &[Ticks], now: Ticks) {
         loop {
-            let mut least: Option<(Index, u64, u64)> = None;
-            for index in level.candidates(address) {
-                let entry = level.entry(index);
-                let id = entry.id();
-                let Some(until) = entry.until() else { continue };
-                let is_free = id == NOBODY || until <= now;
-                if is_free {
-                    least = Some((index, id, until));
-                    break;
-                }
-                if least.is_none_or(|(_, _, other)| until < other) {
-                    least = Some((index, id, until));
-                }
-            }
-            let Some((index, id, until)) = least else {
+            let Some((index, id, until)) = level.vacancy(address, now) else {
                 // Other threads hold all of them, for a few instructions.
                 std::thread::yield_now();
                 continue;
@@ -217,7 +211,8 @@ impl Table {
     /// rounds, for an attacker who keeps one key nearly idle.
     fn sweep(&self, now: Ticks) {
         let _guard = lock(&self.sweeping);
-        if now < self.next_idle.load(Ordering::Relaxed) {
+        let next = self.next_idle.load(Ordering::Relaxed);
+        if now < next.max(self.rest_until.load(Ordering::Relaxed)) {
             return;
         }
         self.next_idle.store(u64::MAX, Ordering::Relaxed);
@@ -235,7 +230,8 @@ impl Table {
             }
         }
         if entries > SMALL {
-            next_idle = next_idle.max(now + moment(PAUSE_NS));
+            self.rest_until
+                .store(now + moment(PAUSE_NS), Ordering::Relaxed);
         }
         self.next_idle.fetch_min(next_idle, Ordering::Relaxed);
     }

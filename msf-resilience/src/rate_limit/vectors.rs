@@ -6,7 +6,14 @@
 
 use std::time::Duration;
 
-use super::quota::Quota;
+use msf_core::clock;
+use tokio::time::sleep_until;
+
+use super::{
+    gcra::{Gcra, duration, ticks},
+    quota::Quota,
+    store::{Demand, LimitStore},
+};
 
 /// One limit of a case: a suffix of the key, and the quota.
 pub(crate) type Limit = (&'static str, Quota);
@@ -60,6 +67,60 @@ const fn refund(at_ms: u64, key: &'static str, cost: u32) -> Step {
 
 const fn ms(requests: u32, period: u64) -> Quota {
     Quota::per(requests, Duration::from_millis(period))
+}
+
+/// Runs every case against a store, with keys that begin with `prefix`. Waits may be shorter than expected by `slack`: zero
+/// where the clock is paused, [`SLACK_MS`] where it is not.
+///
+/// Panics with the name of the case and the step at the first answer that is another.
+pub(crate) async fn run(store: &dyn LimitStore, prefix: &str, slack: Duration) {
+    for (number, case) in CASES.iter().enumerate() {
+        let start = clock::now();
+        for (place, step) in case.steps.iter().enumerate() {
+            sleep_until(start + Duration::from_millis(step.at_ms)).await;
+            let at = format!("{}, step {place}", case.name);
+            let keys: Vec<_> = case
+                .limits
+                .iter()
+                .map(|(limit, _)| format!("{prefix}:{{{number}:{}}}:{limit}", step.key))
+                .collect();
+            let demands = |cost| -> Vec<_> {
+                let pairs = keys.iter().zip(case.limits);
+                pairs
+                    .map(|(key, (_, quota))| Demand::new(key, *quota, cost))
+                    .collect()
+            };
+            let gcras: Vec<_> = case
+                .limits
+                .iter()
+                .map(|(_, quota)| Gcra::with_grain(quota, 0, ticks(store.grain()).max(1)))
+                .collect();
+            match step.action {
+                Action::Refund { cost } => store.refund(&demands(cost)).await.expect(&at),
+                Action::Allowed { cost, remaining } => {
+                    let verdict = store.decide(&demands(cost)).await.expect(&at);
+                    assert!(verdict.allowed, "{at}: {verdict:?}");
+                    let pairs = gcras.iter().zip(&verdict.ahead);
+                    let left: Vec<_> = pairs
+                        .map(|(gcra, ahead)| gcra.remaining(ticks(*ahead)))
+                        .collect();
+                    assert_eq!(left, remaining, "{at}: {verdict:?}");
+                }
+                Action::Limited { cost, retry_ms } => {
+                    let verdict = store.decide(&demands(cost)).await.expect(&at);
+                    assert!(!verdict.allowed, "{at}: {verdict:?}");
+                    let pairs = gcras.iter().zip(&verdict.ahead);
+                    let waits = pairs.map(|(gcra, ahead)| gcra.wait(ticks(*ahead), cost));
+                    let wait = duration(waits.max().unwrap_or_default());
+                    let expected = Duration::from_millis(retry_ms);
+                    assert!(
+                        wait <= expected && wait + slack >= expected,
+                        "{at}: a wait of {wait:?} instead of {expected:?}"
+                    );
+                }
+            }
+        }
+    }
 }
 
 pub(crate) const CASES: &[Case] = &[

@@ -23,9 +23,10 @@ use super::{
 ///
 /// **The base** is the least mean latency of a window. A callee that has become slower for good looks like a queue at
 /// first, so the limit falls - and with it the calls in flight. If the latency does not fall with them, there was no
-/// queue: every 30 windows the base becomes the latency of the window with the fewest calls in flight, if those were
-/// at most three quarters of the most. So it is measured again without any call being refused for it, and a steady load does
-/// not raise it.
+/// queue. So every 30 windows two of them are compared, that with the most calls in flight and that with the fewest, if
+/// those are at most three quarters of the most: in a queue the latency would have fallen in the same proportion. If it
+/// fell by less than half of that, the latency of the fewest is the new base. It is measured again without any call being
+/// refused for it, and neither a steady load nor one that drains raises it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,9 +51,14 @@ pub struct Vegas {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Period {
     windows: u32,
-    most: u32,
-    fewest: u32,
-    /// The latency of the window with the fewest calls in flight, in seconds.
+    most: Point,
+    fewest: Point,
+}
+
+/// Calls in flight, and their latency in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Point {
+    in_flight: u32,
     latency: f64,
 }
 
@@ -88,18 +94,12 @@ impl Vegas {
 
     fn learn(&mut self, window: &Window, latency: f64) {
         self.base = self.base.min(latency);
-        let period = &mut self.period;
-        period.windows += 1;
-        period.most = period.most.max(window.in_flight());
-        if window.in_flight() <= period.fewest {
-            period.fewest = window.in_flight();
-            period.latency = latency;
-        }
-        if period.windows >= PERIOD {
-            if u64::from(period.fewest) * 4 <= u64::from(period.most) * 3 {
-                self.base = period.latency;
-            }
-            *period = Period::NEW;
+        let point = Point {
+            in_flight: window.in_flight(),
+            latency,
+        };
+        if let Some(base) = self.period.add(point) {
+            self.base = base;
         }
     }
 }
@@ -107,10 +107,33 @@ impl Vegas {
 impl Period {
     const NEW: Self = Self {
         windows: 0,
-        most: 0,
-        fewest: u32::MAX,
-        latency: f64::INFINITY,
+        most: Point {
+            in_flight: 0,
+            latency: 0.0,
+        },
+        fewest: Point {
+            in_flight: u32::MAX,
+            latency: 0.0,
+        },
     };
+
+    /// Takes a window; gives a base if the period is over and shows one.
+    fn add(&mut self, point: Point) -> Option<f64> {
+        self.windows += 1;
+        if point.in_flight >= self.most.in_flight {
+            self.most = point;
+        }
+        if point.in_flight <= self.fewest.in_flight {
+            self.fewest = point;
+        }
+        if self.windows < PERIOD {
+            return None;
+        }
+        let Self { most, fewest, .. } = std::mem::replace(self, Self::NEW);
+        let calls = f64::from(fewest.in_flight) / f64::from(most.in_flight.max(1));
+        let latency = fewest.latency / most.latency;
+        (calls <= 0.75 && latency > f64::midpoint(1.0, calls)).then_some(fewest.latency)
+    }
 }
 
 impl Default for Vegas {

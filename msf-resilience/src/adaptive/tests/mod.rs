@@ -1,1 +1,3 @@
-
+mod handle;
+mod properties;
+mod simulations;

@@ -1,6 +1,9 @@
 //! The pipeline itself: a layer, and a hand on its parts.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use msf_core::classify::Http;
 use tower_layer::Layer;
@@ -10,8 +13,12 @@ use crate::{
     answering::Answering,
     bulkhead::Bulkhead,
     circuit_breaker::CircuitBreaker,
+    deadline::DeadlineLayer,
+    hedge::HedgePolicy,
     pipeline::invalid::{Findings, InvalidPipeline},
     rate_limit::DirectLimiter,
+    retry::{ReplayHttp, RetryPolicy},
+    timeout::TimeoutLayer,
 };
 
 /// The pipeline in front of a callee: a [`Layer`] whose parts stand in the order of the
@@ -20,9 +27,10 @@ use crate::{
 /// Clones share their parts, and so do all services that it makes.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct HttpClient<C = Http> {
+pub struct HttpClient<C = Http, R = ReplayHttp> {
     shared: Arc<Shared>,
     classify: C,
+    replay: R,
 }
 
 #[derive(Debug)]
@@ -35,9 +43,14 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub(super) struct Parts {
     pub(super) name: Arc<str>,
+    pub(super) deadline: Option<DeadlineLayer>,
+    pub(super) deadline_margin: Duration,
+    pub(super) retry: Option<RetryPolicy>,
+    pub(super) hedge: Option<HedgePolicy>,
     pub(super) rate_limit: Option<DirectLimiter>,
     pub(super) bulkhead: Option<Bulkhead>,
     pub(super) breaker: Option<CircuitBreaker>,
+    pub(super) attempt_timeout: Option<TimeoutLayer>,
 }
 
 /// What reloads have done that the next one must know.
@@ -47,25 +60,15 @@ struct Reloading {
     breaker_is_off: bool,
 }
 
-impl Parts {
-    pub(super) const fn new(name: Arc<str>) -> Self {
-        Self {
-            name,
-            rate_limit: None,
-            bulkhead: None,
-            breaker: None,
-        }
-    }
-}
-
-impl<C> HttpClient<C> {
-    pub(super) fn new(parts: Parts, classify: C) -> Self {
+impl<C, R> HttpClient<C, R> {
+    pub(super) fn new(parts: Parts, classify: C, replay: R) -> Self {
         Self {
             shared: Arc::new(Shared {
                 parts,
                 reloading: Mutex::default(),
             }),
             classify,
+            replay,
         }
     }
 
@@ -99,6 +102,18 @@ impl<C> HttpClient<C> {
         &self.shared.parts.name
     }
 
+    /// The policy of its retries, if it has one.
+    #[must_use]
+    pub fn retry(&self) -> Option<&RetryPolicy> {
+        self.shared.parts.retry.as_ref()
+    }
+
+    /// The policy of its hedging, if it has one.
+    #[must_use]
+    pub fn hedge(&self) -> Option<&HedgePolicy> {
+        self.shared.parts.hedge.as_ref()
+    }
+
     /// The bulkhead, if it has one.
     #[must_use]
     pub fn bulkhead(&self) -> Option<&Bulkhead> {
@@ -118,10 +133,10 @@ impl<C> HttpClient<C> {
     }
 }
 
-impl<S, C: Clone> Layer<S> for HttpClient<C> {
-    type Service = HttpClientService<S, C>;
+impl<S, C: Clone, R: Clone> Layer<S> for HttpClient<C, R> {
+    type Service = HttpClientService<S, C, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HttpClientService::new(inner, &self.shared.parts, &self.classify)
+        HttpClientService::new(inner, &self.shared.parts, &self.classify, &self.replay)
     }
 }

@@ -4,6 +4,7 @@ mod builder;
 mod config;
 mod handle;
 mod limit;
+mod once;
 mod service;
 
 pub use self::{
@@ -11,5 +12,6 @@ pub use self::{
     config::ClientConfig,
     handle::HttpClient,
     limit::{TotalLimit, TotalLimitFuture},
+    once::Once,
     service::{HttpClientFuture, HttpClientService},
 };

@@ -6,6 +6,8 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::Request;
+use http_body::Body;
 use msf_core::classify::{Classify, Http};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -14,28 +16,40 @@ use tower_service::Service;
 use super::{
     handle::Parts,
     limit::{TotalLimit, TotalLimitLayer},
+    once::Once,
 };
 use crate::{
     Through,
     bulkhead::{BulkheadLayer, BulkheadService, UntilResponse, Wait},
     circuit_breaker::{CircuitBreakerLayer, CircuitBreakerService},
+    deadline::{DeadlineLayer, DeadlineService},
+    hedge::{self, HedgeLayer, HedgeService},
     pipeline::{
         enter::Enter,
         error::Error,
         maybe::{Maybe, MaybeService},
     },
+    retry::{self, Replay, ReplayHttp, RetryLayer, RetryService},
+    timeout::{NoDeadline, TimeoutService},
 };
 
-type Breaking<S, C> = MaybeService<CircuitBreakerService<Enter<S>, Through<C>>, Enter<S>>;
-type Bounded<S, C> =
-    MaybeService<BulkheadService<Breaking<S, C>, Wait, UntilResponse>, Breaking<S, C>>;
-type Limited<S, C> = MaybeService<TotalLimit<Bounded<S, C>>, Bounded<S, C>>;
-type Outermost<S, C> = Limited<S, C>;
+/// A layer in its place, or nothing there.
+type With<Service, Without> = MaybeService<Service, Without>;
+
+type Told<S> = With<DeadlineService<Enter<S>>, Enter<S>>;
+type Timed<S> = With<TimeoutService<Told<S>, NoDeadline>, Told<S>>;
+type Breaking<S, C> = With<CircuitBreakerService<Timed<S>, Through<C>>, Timed<S>>;
+type Bounded<S, C> = With<BulkheadService<Breaking<S, C>, Wait, UntilResponse>, Breaking<S, C>>;
+type Limited<S, C> = With<TotalLimit<Bounded<S, C>>, Bounded<S, C>>;
+type Hedged<S, C> = With<HedgeService<Limited<S, C>, hedge::Idempotent, Through<C>>, Limited<S, C>>;
+type Retried<S, C, R> =
+    With<RetryService<Hedged<S, C>, R, Through<C>, retry::Idempotent>, Once<Hedged<S, C>, R>>;
+type Outermost<S, C, R> = With<DeadlineService<Retried<S, C, R>>, Retried<S, C, R>>;
 
 /// A service behind a pipeline. Made by [`HttpClient`](super::HttpClient).
 #[derive(Clone, Debug)]
-pub struct HttpClientService<S, C = Http> {
-    stack: Outermost<S, C>,
+pub struct HttpClientService<S, C = Http, R = ReplayHttp> {
+    stack: Outermost<S, C, R>,
 }
 
 pin_project! {
@@ -48,37 +62,56 @@ pin_project! {
     }
 }
 
-impl<S, C: Clone> HttpClientService<S, C> {
-    pub(super) fn new(inner: S, parts: &Parts, classify: &C) -> Self {
+impl<S, C: Clone, R: Clone> HttpClientService<S, C, R> {
+    pub(super) fn new(inner: S, parts: &Parts, classify: &C, replay: &R) -> Self {
+        let margin = parts.deadline_margin;
+        let told = parts.deadline.as_ref();
+        let told = told.map(|_| DeadlineLayer::new().inject(margin));
         let breaker = parts
             .breaker
             .clone()
             .map(|breaker| CircuitBreakerLayer::new(breaker).classify(Through(classify.clone())));
         let bulkhead = parts.bulkhead.clone();
         let bulkhead = bulkhead.map(|bulkhead| BulkheadLayer::new(bulkhead).waiting());
+        let hedge = parts.hedge.clone();
+        let hedge =
+            hedge.map(|policy| HedgeLayer::answering(policy).classify(Through(classify.clone())));
         let rate_limit = parts.rate_limit.clone().map(TotalLimitLayer);
 
-        let stack = Maybe::from(breaker).layer(Enter(inner));
+        let stack = Maybe::from(told).layer(Enter(inner));
+        let stack = Maybe::from(parts.attempt_timeout.clone()).layer(stack);
+        let stack = Maybe::from(breaker).layer(stack);
         let stack = Maybe::from(bulkhead).layer(stack);
         let stack = Maybe::from(rate_limit).layer(stack);
+        let stack = Maybe::from(hedge).layer(stack);
+        let replay = replay.clone();
+        let stack = match parts.retry.clone() {
+            Some(policy) => MaybeService::on(
+                RetryLayer::with(policy, replay, Through(classify.clone())).layer(stack),
+            ),
+            None => MaybeService::off(Once::new(stack, replay)),
+        };
+        let stack = Maybe::from(parts.deadline.clone()).layer(stack);
         Self { stack }
     }
 }
 
-impl<S, C, Req> Service<Req> for HttpClientService<S, C>
+impl<S, C, R, B, O> Service<Request<B>> for HttpClientService<S, C, R>
 where
-    S: Service<Req> + Clone,
+    S: Service<Request<O>> + Clone,
     C: Classify<S::Response, S::Error> + Clone,
+    R: Replay<Request<B>, Request = Request<O>> + Clone,
+    O: Body + Default,
 {
     type Response = S::Response;
     type Error = Error<S::Error>;
-    type Future = HttpClientFuture<<Outermost<S, C> as Service<Req>>::Future>;
+    type Future = HttpClientFuture<<Outermost<S, C, R> as Service<Request<B>>>::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.stack.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Req) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         HttpClientFuture {
             outermost: self.stack.call(request),
         }

@@ -78,13 +78,15 @@ fn an_unknown_key_is_an_error_that_knows_what_was_meant() {
     assert_eq!(
         problems,
         [
-            "shop.toml:2: resilience.payments.breaker.failure_rat: unknown key; did you mean failure_rate?"
+            "shop.toml:2: resilience.payments.breaker.failure_rat: unknown key; did you mean resilience.payments.breaker.failure_rate?"
         ]
     );
     let problems = load("[resilience.payments.braker]").unwrap_err();
     assert_eq!(
         problems,
-        ["shop.toml:1: resilience.payments.braker: unknown key; did you mean breaker?"]
+        [
+            "shop.toml:1: resilience.payments.braker: unknown key; did you mean resilience.payments.breaker?"
+        ]
     );
 }
 

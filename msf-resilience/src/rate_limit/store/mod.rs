@@ -1,10 +1,13 @@
 //! The seam for limits that several processes share.
 
+mod memory;
+
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use msf_core::BoxError;
 
+pub use self::memory::MemoryStore;
 use super::quota::Quota;
 
 /// What a call asks of one limit.
@@ -108,6 +111,13 @@ pub trait LimitStore: fmt::Debug + Send + Sync {
     ///
     /// Dropping the future may leave the demands charged or not, but all of them alike.
     async fn decide(&self, demands: &[Demand<'_>]) -> Result<Verdict, StoreError>;
+
+    /// The unit in which it keeps time; zero for as fine as it goes.
+    ///
+    /// Who tells a client how much is left rounds `distance` up to it as the store does.
+    fn grain(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Gives back what was charged, no further than to a whole burst.
     ///

@@ -1,0 +1,158 @@
+//! The handle.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use msf_core::metrics::{Metrics, MetricsError};
+
+use super::{
+    builder::HedgeBuilder,
+    error::InvalidHedge,
+    hot::{self, Hot},
+    metrics::HedgeMetrics,
+    settings::Settings,
+};
+use crate::{
+    anchor::{Anchor, Line},
+    budget::Budget,
+    policies::{self, Kind, Policy, Snapshot},
+    slot::{Owner, Pool},
+};
+
+/// When to make a second attempt beside the first. Clones share latencies and counts.
+///
+/// ```
+/// use msf_resilience::hedge::HedgePolicy;
+///
+/// let hedge = HedgePolicy::builder("search").build()?;
+/// assert_eq!(hedge.delay(), None, "nothing is known of the callee yet");
+/// # Ok::<(), msf_resilience::hedge::InvalidHedge>(())
+/// ```
+#[derive(Clone)]
+pub struct HedgePolicy {
+    shared: Arc<Shared>,
+}
+
+/// What the handles of a policy share.
+pub(super) struct Shared {
+    name: Arc<str>,
+    budget: Budget,
+    hot: Owner<Hot>,
+    metrics: Option<HedgeMetrics>,
+    anchor: Owner<Anchor<Self>>,
+}
+
+static ANCHORS: Pool<Anchor<Shared>> = Pool::new();
+
+impl HedgePolicy {
+    /// Begins a policy. The name appears in snapshots and as a metric label: use the callee's.
+    pub fn builder(name: impl Into<Arc<str>>) -> HedgeBuilder {
+        HedgeBuilder::new(name.into())
+    }
+
+    pub(super) fn new(
+        name: Arc<str>,
+        settings: &Settings,
+        budget: Budget,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, MetricsError> {
+        let hot = hot::POOL.take(Hot::new, |hot| hot.reset(settings));
+        let handles = metrics
+            .map(|metrics| HedgeMetrics::register(metrics, &name, &hot))
+            .transpose()?;
+        let shared = Arc::new(Shared {
+            name,
+            budget,
+            hot,
+            metrics: handles,
+            anchor: Anchor::take(&ANCHORS),
+        });
+        shared.anchor.set(&shared);
+        policies::register(&shared);
+        if let Some(metrics) = metrics {
+            metrics.on_scrape_of(&shared, |shared| {
+                if let Some(metrics) = &shared.metrics {
+                    metrics.show(&shared.hot);
+                }
+            });
+        }
+        Ok(Self { shared })
+    }
+
+    /// After how long a call is hedged now; `None` until enough latencies were observed.
+    #[must_use]
+    pub fn delay(&self) -> Option<Duration> {
+        self.shared.hot.delay()
+    }
+
+    /// The budget that hedges are taken from.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.shared.budget
+    }
+
+    /// The name it was built with.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// New numbers with the same latencies. The name, the budget and the metrics of the builder are not used.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidHedge`]; then nothing has changed.
+    pub fn reconfigure(&self, builder: &HedgeBuilder) -> Result<(), InvalidHedge> {
+        self.shared.hot.set(&builder.settings()?);
+        Ok(())
+    }
+
+    pub(super) fn hot(&self) -> &'static Hot {
+        self.shared.hot.slot()
+    }
+
+    pub(super) fn line(&self) -> Line<Shared> {
+        self.shared.anchor.slot().line()
+    }
+}
+
+impl Shared {
+    pub(super) const fn budget(&self) -> &Budget {
+        &self.budget
+    }
+}
+
+impl Policy for Shared {
+    fn snapshot(&self) -> Snapshot {
+        #[expect(clippy::cast_precision_loss, reason = "counts for people")]
+        let [calls, hedges, won, refused] = [
+            &self.hot.calls,
+            &self.hot.hedges,
+            &self.hot.won,
+            &self.hot.refused,
+        ]
+        .map(|tally| tally.sum() as f64);
+        Snapshot::new(Kind::Hedge, &self.name)
+            .with("calls_total", calls)
+            .with("attempts_total", hedges)
+            .with("won_total", won)
+            .with("refused_total", refused)
+            .with("hedge_rate", if calls > 0.0 { hedges / calls } else { 0.0 })
+            .with(
+                "delay_seconds",
+                self.hot.delay().unwrap_or_default().as_secs_f64(),
+            )
+    }
+
+    fn is(&self, kind: Kind, name: &str) -> bool {
+        kind == Kind::Hedge && *self.name == *name
+    }
+}
+
+impl fmt::Debug for HedgePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HedgePolicy")
+            .field("name", &self.name())
+            .field("delay", &self.delay())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,133 @@
+//! One call with its attempts.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use msf_core::{
+    classify::{Classification, Verdict},
+    deadline::Deadline,
+};
+
+use super::{
+    builder::Exhausted,
+    decision::{GiveUp, Pace, retryable},
+    policy::Shared,
+};
+use crate::budget::{BudgetExhausted, Deposit, Withdrawal};
+
+/// One call under a [`RetryPolicy`](super::RetryPolicy), made by [`begin`](super::RetryPolicy::begin); its first attempt is under way.
+///
+/// Keep it until the call has ended: what it holds of the budget ends with it.
+#[must_use = "a call says after each attempt what to do"]
+pub struct Call {
+    policy: Arc<Shared>,
+    attempts: u32,
+    pace: Option<Pace>,
+    deposit: Option<Deposit>,
+    withdrawal: Option<Withdrawal>,
+    exhausted: Exhausted,
+}
+
+impl Call {
+    pub(super) const fn new(policy: Arc<Shared>, deposit: Deposit) -> Self {
+        Self {
+            policy,
+            attempts: 1,
+            pace: None,
+            deposit: Some(deposit),
+            withdrawal: None,
+            exhausted: Exhausted::LastAnswer,
+        }
+    }
+
+    /// Says what an attempt came to. `Ok` is the wait before the next one, which is under way from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`GiveUp`] says why there is no other attempt.
+    pub fn after(
+        &mut self,
+        outcome: &Classification,
+        deadline: Option<Deadline>,
+    ) -> Result<Duration, GiveUp> {
+        let decision = self.decide(outcome, deadline);
+        if let (Some(metrics), Err(reason)) = (&self.policy.metrics, &decision) {
+            metrics.count_give_up(*reason);
+        }
+        decision
+    }
+
+    /// How many attempts there were, the one under way included.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The error to end with after [`GiveUp::Budget`], if the policy is to [refuse](Exhausted::Refuse) then.
+    #[must_use]
+    pub fn refusal(&self) -> Option<BudgetExhausted> {
+        match self.exhausted {
+            Exhausted::LastAnswer => None,
+            Exhausted::Refuse => Some(self.policy.budget.as_ref()?.exhausted()),
+        }
+    }
+
+    pub(super) fn has_attempts(&self) -> bool {
+        self.attempts < self.policy.max_attempts()
+    }
+
+    /// The call failed and cannot be made again, whatever the policy says.
+    pub(super) fn not_repeatable(&self) {
+        if let Some(metrics) = &self.policy.metrics {
+            metrics.count_give_up(GiveUp::NotRepeatable);
+        }
+    }
+
+    fn decide(
+        &mut self,
+        outcome: &Classification,
+        deadline: Option<Deadline>,
+    ) -> Result<Duration, GiveUp> {
+        // The attempt has ended, whatever comes next.
+        let withdrawal = self.withdrawal.take();
+        let Some(class) = retryable(outcome) else {
+            if outcome.verdict == Verdict::Success {
+                match (withdrawal, self.deposit.take()) {
+                    (Some(withdrawal), _) => withdrawal.succeeded(),
+                    (None, Some(deposit)) => deposit.succeeded(),
+                    (None, None) => {}
+                }
+            }
+            return Err(GiveUp::Final);
+        };
+        drop(withdrawal);
+        if !self.has_attempts() {
+            return Err(GiveUp::Attempts);
+        }
+        let pace = self.pace.get_or_insert_with(|| {
+            let waits = self.policy.waits();
+            self.exhausted = waits.exhausted;
+            Pace::new(&waits)
+        });
+        let left = deadline.map(Deadline::remaining);
+        let wait = pace.wait(class, outcome.hint.retry_after, left)?;
+        // Last, so that a retry that is not made is not paid.
+        if let Some(budget) = &self.policy.budget {
+            let withdrawal = budget.try_withdraw_for(class);
+            self.withdrawal = Some(withdrawal.ok_or(GiveUp::Budget)?);
+        }
+        if let Some(metrics) = &self.policy.metrics {
+            metrics.count_retry(class);
+        }
+        self.attempts += 1;
+        Ok(wait)
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("policy", &self.policy.name)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}

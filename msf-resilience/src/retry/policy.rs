@@ -1,0 +1,234 @@
+//! The handle: the knobs with a name, a budget and metrics.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+    },
+};
+
+use msf_core::metrics::{Metrics, MetricsError};
+
+use super::{
+    builder::RetryPolicyBuilder, call::Call, config::Config, decision::Waits,
+    error::InvalidRetryPolicy, methods::Methods, metrics::RetryMetrics, request::Terms,
+};
+use crate::{
+    budget::{Budget, Deposit},
+    late::{Found, Late, Place},
+    slot::Pool,
+};
+
+static POOL: Pool<Place<Shared>> = Pool::new();
+
+/// When and how often a call is made again. Clones share it.
+///
+/// See the [module documentation](super).
+#[derive(Clone)]
+pub struct RetryPolicy {
+    shared: Arc<Shared>,
+}
+
+/// What the builder has checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Knobs {
+    pub(super) max_attempts: u32,
+    pub(super) methods: Methods,
+    pub(super) body_limit: usize,
+    pub(super) track_hosts: bool,
+    pub(super) waits: Waits,
+}
+
+pub(super) struct Shared {
+    pub(super) name: Arc<str>,
+    max_attempts: AtomicU32,
+    methods: AtomicU32,
+    body_limit: AtomicUsize,
+    track_hosts: AtomicBool,
+    /// Only failures ask for these.
+    waits: Mutex<Waits>,
+    pub(super) budget: Option<Budget>,
+    pub(super) metrics: Option<RetryMetrics>,
+    found: Found<Self>,
+}
+
+impl RetryPolicy {
+    /// Begins a policy. The name appears in metrics: use the callee's.
+    pub fn builder(name: impl Into<Arc<str>>) -> RetryPolicyBuilder {
+        RetryPolicyBuilder::from_config(name.into(), &Config::default())
+            .expect("the defaults are in their ranges")
+    }
+
+    /// Begins a policy from a configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRetryPolicy`] names a backoff or a method that cannot be; [`build`](RetryPolicyBuilder::build) checks the
+    /// rest.
+    pub fn from_config(
+        name: impl Into<Arc<str>>,
+        config: &Config,
+    ) -> Result<RetryPolicyBuilder, InvalidRetryPolicy> {
+        RetryPolicyBuilder::from_config(name.into(), config)
+    }
+
+    pub(super) fn new(
+        name: Arc<str>,
+        knobs: &Knobs,
+        budget: Option<Budget>,
+        metrics: Option<&Metrics>,
+    ) -> Result<Self, MetricsError> {
+        let handles = metrics
+            .map(|metrics| RetryMetrics::register(metrics, &name))
+            .transpose()?;
+        let shared = Arc::new_cyclic(|weak| Shared {
+            name,
+            max_attempts: AtomicU32::new(knobs.max_attempts),
+            methods: AtomicU32::new(knobs.methods.bits()),
+            body_limit: AtomicUsize::new(knobs.body_limit),
+            track_hosts: AtomicBool::new(knobs.track_hosts),
+            waits: Mutex::new(knobs.waits),
+            budget,
+            metrics: handles,
+            found: Found::new(&POOL, weak),
+        });
+        if let Some(metrics) = metrics {
+            metrics.on_scrape_of(&shared, |shared| {
+                if let Some(metrics) = &shared.metrics {
+                    metrics.export();
+                }
+            });
+        }
+        Ok(Self { shared })
+    }
+
+    /// Begins a call, for retries without tower.
+    ///
+    /// ```
+    /// use msf_core::classify::Classification;
+    /// use msf_resilience::retry::{GiveUp, RetryPolicy};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = RetryPolicy::builder("disk").build()?;
+    /// let mut call = policy.begin();
+    /// let reason = loop {
+    ///     let outcome = Classification::FAILURE; // of the attempt that is made here
+    ///     match call.after(&outcome, None) {
+    ///         Ok(wait) => tokio::time::sleep(wait).await,
+    ///         Err(reason) => break reason,
+    ///     }
+    /// };
+    /// assert_eq!(reason, GiveUp::Attempts);
+    /// assert_eq!(call.attempts(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn begin(&self) -> Call {
+        Call::new(Arc::clone(&self.shared), self.shared.deposit())
+    }
+
+    /// All attempts of a call, the first included.
+    #[must_use]
+    pub fn max_attempts(&self) -> u32 {
+        self.shared.max_attempts()
+    }
+
+    /// The budget, unless it has none.
+    #[must_use]
+    pub fn budget(&self) -> Option<&Budget> {
+        self.shared.budget.as_ref()
+    }
+
+    /// The name it was built with.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// New numbers for calls that begin from now on. Name, metrics and budget stay; the rule of the policy's own budget is
+    /// changed with it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRetryPolicy`], after which everything is as before.
+    pub fn reconfigure(&self, builder: &RetryPolicyBuilder) -> Result<(), InvalidRetryPolicy> {
+        let knobs = builder.knobs()?;
+        let shared = &self.shared;
+        if let (Some(budget), Some(rule)) = (&shared.budget, builder.own_rule()) {
+            // A shared budget goes by another name and is not this policy's to change.
+            if budget.name() == &*shared.name {
+                budget.reconfigure(rule)?;
+            }
+        }
+        shared
+            .max_attempts
+            .store(knobs.max_attempts, Ordering::Relaxed);
+        shared
+            .methods
+            .store(knobs.methods.bits(), Ordering::Relaxed);
+        shared.body_limit.store(knobs.body_limit, Ordering::Relaxed);
+        shared
+            .track_hosts
+            .store(knobs.track_hosts, Ordering::Relaxed);
+        *shared.waits.lock().unwrap_or_else(PoisonError::into_inner) = knobs.waits;
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Shared {
+    /// Counts a call.
+    #[inline]
+    pub(super) fn deposit(&self) -> Deposit {
+        if let Some(metrics) = &self.metrics {
+            metrics.calls.add(1);
+        }
+        self.budget
+            .as_ref()
+            .map_or(Deposit::none(), Budget::deposit)
+    }
+
+    #[inline]
+    pub(super) fn max_attempts(&self) -> u32 {
+        self.max_attempts.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn methods(&self) -> Methods {
+        Methods::from_bits(self.methods.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            body_limit: self.body_limit.load(Ordering::Relaxed),
+            track_hosts: self.track_hosts.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn waits(&self) -> Waits {
+        *self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[inline]
+    pub(super) const fn late(&self) -> Late<Self> {
+        self.found.late()
+    }
+}
+
+impl fmt::Debug for RetryPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryPolicy")
+            .field("name", &self.name())
+            .field("max_attempts", &self.max_attempts())
+            .field("budget", &self.shared.budget)
+            .finish_non_exhaustive()
+    }
+}
