@@ -1,10 +1,9 @@
 //! What an adaptive limit exports.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use msf_core::metrics::{Counter, Gauge, MetricInfo, Metrics, MetricsError, Spec};
 
 use super::handle::Shared;
+use crate::stripe::Exported;
 
 static CALLS: Spec<Counter, 1> = Spec::counter(
     "msf_adaptive_calls_total",
@@ -47,9 +46,7 @@ pub(crate) static CATALOGUE: [MetricInfo; 5] = [
 /// The series of one limit, found when it is built.
 #[derive(Debug)]
 pub(super) struct AdaptiveMetrics {
-    calls: Counter,
-    /// How many calls the counter has of this limit; another of the same name may add to it as well.
-    exported: AtomicU64,
+    calls: Exported,
     in_flight: Gauge,
     latency: Gauge,
     limit: Gauge,
@@ -59,8 +56,7 @@ pub(super) struct AdaptiveMetrics {
 impl AdaptiveMetrics {
     pub(super) fn register(metrics: &Metrics, name: &str) -> Result<Self, MetricsError> {
         Ok(Self {
-            calls: CALLS.register(metrics)?.with([name]),
-            exported: AtomicU64::new(0),
+            calls: Exported::since(CALLS.register(metrics)?.with([name]), 0),
             in_flight: IN_FLIGHT.register(metrics)?.with([name]),
             latency: LATENCY.register(metrics)?.with([name]),
             limit: LIMIT.register(metrics)?.with([name]),
@@ -69,9 +65,7 @@ impl AdaptiveMetrics {
     }
 
     pub(super) fn show(&self, shared: &Shared) {
-        let calls = shared.calls();
-        let before = self.exported.fetch_max(calls, Ordering::Relaxed);
-        self.calls.inc_by(calls.saturating_sub(before));
+        self.calls.show(shared.calls());
         let now = shared.now();
         self.in_flight.set(now.in_flight().into());
         self.latency.set(now.latency().as_secs_f64());

@@ -6,6 +6,7 @@ use std::{
         Mutex, OnceLock, PoisonError, TryLockError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use http::Response;
@@ -165,11 +166,14 @@ impl Recycle for Slot {
     }
 }
 
-/// Nanoseconds since an epoch of this process.
+/// Nanoseconds since an epoch of this process. It is older than any clock that a test has paused.
 fn nanos(now: Instant) -> u64 {
     static EPOCH: OnceLock<Epoch> = OnceLock::new();
-    EPOCH.get_or_init(Epoch::new).nanos_at(now)
+    let epoch = EPOCH.get_or_init(|| Epoch::before(YEAR));
+    epoch.nanos_at(now)
 }
+
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The right to make one call, given by [`AdaptiveLimit::try_acquire`](super::AdaptiveLimit::try_acquire).
 ///

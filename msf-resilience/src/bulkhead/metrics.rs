@@ -1,10 +1,9 @@
 //! What a bulkhead exports.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use msf_core::metrics::{Counter, Gauge, MetricInfo, Metrics, MetricsError, Spec};
 
 use super::{error::Cause, handle::Shared};
+use crate::stripe::Exported;
 
 static CALLS: Spec<Counter, 1> = Spec::counter(
     "msf_bulkhead_calls_total",
@@ -47,9 +46,7 @@ pub(crate) static CATALOGUE: [MetricInfo; 5] = [
 /// The series of one bulkhead, found when it is built.
 #[derive(Debug)]
 pub(super) struct BulkheadMetrics {
-    calls: Counter,
-    /// How many calls the counter has of this bulkhead; another of the same name may add to it as well.
-    exported: AtomicU64,
+    calls: Exported,
     in_flight: Gauge,
     limit: Gauge,
     queued: Gauge,
@@ -63,8 +60,7 @@ impl BulkheadMetrics {
         let refused = REFUSED.register(metrics)?;
         let refused = |cause: Cause| refused.with([name, cause.as_str()]);
         Ok(Self {
-            calls: CALLS.register(metrics)?.with([name]),
-            exported: AtomicU64::new(0),
+            calls: Exported::since(CALLS.register(metrics)?.with([name]), 0),
             in_flight: IN_FLIGHT.register(metrics)?.with([name]),
             limit: LIMIT.register(metrics)?.with([name]),
             queued: QUEUED.register(metrics)?.with([name]),
@@ -83,9 +79,7 @@ impl BulkheadMetrics {
     }
 
     pub(super) fn show(&self, shared: &Shared) {
-        let calls = shared.calls();
-        let before = self.exported.fetch_max(calls, Ordering::Relaxed);
-        self.calls.inc_by(calls.saturating_sub(before));
+        self.calls.show(shared.calls());
         let now = shared.now();
         self.in_flight.set(now.in_flight().into());
         self.limit.set(now.limit().into());

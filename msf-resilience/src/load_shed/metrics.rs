@@ -1,10 +1,9 @@
 //! What a load shed exports.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use msf_core::metrics::{Counter, Gauge, MetricInfo, Metrics, MetricsError, Spec};
 
 use super::{handle::Shared, priority::Class};
+use crate::stripe::Exported;
 
 static CALLS: Spec<Counter, 1> = Spec::counter(
     "msf_load_shed_calls_total",
@@ -36,9 +35,7 @@ pub(crate) static CATALOGUE: [MetricInfo; 4] =
 /// The series of one load shed, found when it is built.
 #[derive(Debug)]
 pub(super) struct LoadShedMetrics {
-    calls: Counter,
-    /// How many calls the counter has of this load shed; another of the same name may add to it as well.
-    exported: AtomicU64,
+    calls: Exported,
     load: Gauge,
     share: Gauge,
     sheddable: Counter,
@@ -50,8 +47,7 @@ impl LoadShedMetrics {
         let refused = REFUSED.register(metrics)?;
         let refused = |class: Class| refused.with([name, class.as_str()]);
         Ok(Self {
-            calls: CALLS.register(metrics)?.with([name]),
-            exported: AtomicU64::new(0),
+            calls: Exported::since(CALLS.register(metrics)?.with([name]), 0),
             load: LOAD.register(metrics)?.with([name]),
             share: SHARE.register(metrics)?.with([name]),
             sheddable: refused(Class::Sheddable),
@@ -68,9 +64,7 @@ impl LoadShedMetrics {
     }
 
     pub(super) fn show(&self, shared: &Shared) {
-        let calls = shared.calls();
-        let before = self.exported.fetch_max(calls, Ordering::Relaxed);
-        self.calls.inc_by(calls.saturating_sub(before));
+        self.calls.show(shared.calls());
         let now = shared.now();
         self.load.set(now.load());
         self.share.set(now.share());
