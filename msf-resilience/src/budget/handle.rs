@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -50,6 +50,10 @@ use crate::{
 pub struct Budget {
     shared: Arc<Shared>,
 }
+
+/// A budget that others keep.
+#[derive(Clone)]
+pub(crate) struct WeakBudget(Weak<Shared>);
 
 struct Shared {
     name: Arc<str>,
@@ -162,6 +166,10 @@ impl Budget {
         BudgetExhausted::new(Arc::clone(&self.shared.name))
     }
 
+    pub(crate) fn downgrade(&self) -> WeakBudget {
+        WeakBudget(Arc::downgrade(&self.shared))
+    }
+
     /// The name it was built with.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -216,6 +224,13 @@ impl Budget {
         }
         *present = rule;
         Ok(())
+    }
+}
+
+impl WeakBudget {
+    pub(crate) fn upgrade(&self) -> Option<Budget> {
+        let shared = self.0.upgrade()?;
+        Some(Budget { shared })
     }
 }
 

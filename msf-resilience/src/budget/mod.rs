@@ -52,6 +52,7 @@ mod rule;
 mod tests;
 mod window;
 
+pub(crate) use self::handle::WeakBudget;
 pub use self::{
     builder::BudgetBuilder,
     class::Class,

@@ -9,7 +9,7 @@ use std::{
 use msf_core::deadline::{Deadline, DeadlineExceeded};
 use pin_project_lite::pin_project;
 
-use super::{error::Error, settings::Settings};
+use super::{error::Error, metrics::DeadlineMetrics};
 use crate::{late::Late, timed::Timed};
 
 pin_project! {
@@ -30,7 +30,7 @@ pin_project! {
             #[pin]
             timed: Timed<F>,
             deadline: Option<Deadline>,
-            late: Option<Late<Settings>>,
+            late: Option<Late<DeadlineMetrics>>,
         },
         Exceeded {
             exceeded: DeadlineExceeded,
@@ -42,7 +42,7 @@ impl<F> ResponseFuture<F> {
     pub(super) const fn calling(
         inner: F,
         deadline: Option<Deadline>,
-        late: Option<Late<Settings>>,
+        late: Option<Late<DeadlineMetrics>>,
     ) -> Self {
         Self {
             state: State::Calling {
@@ -77,10 +77,7 @@ where
                 Poll::Ready(match ready!(timed.poll_until(cx, until)) {
                     Some(outcome) => outcome.map_err(Error::Inner),
                     None => {
-                        let settings = late.and_then(Late::upgrade);
-                        if let Some(metrics) =
-                            settings.as_ref().and_then(|all| all.metrics.as_ref())
-                        {
+                        if let Some(metrics) = late.and_then(Late::find) {
                             metrics.meanwhile.inc();
                         }
                         Err(Error::Exceeded(DeadlineExceeded))

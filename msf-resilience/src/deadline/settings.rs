@@ -12,18 +12,14 @@ use http::Request;
 use msf_core::deadline::{Deadline, DeadlineExceeded, GRPC_TIMEOUT};
 
 use super::metrics::DeadlineMetrics;
-use crate::{
-    late::{Found, Late, Place},
-    slot::Pool,
-};
+use crate::late::{Found, Late, Pool};
 
-static POOL: Pool<Place<Settings>> = Pool::new();
+static POOL: Pool<DeadlineMetrics> = Pool::new();
 
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) knobs: Knobs,
-    pub(super) metrics: Option<DeadlineMetrics>,
-    found: Found<Self>,
+    metrics: Option<Found<DeadlineMetrics>>,
 }
 
 /// Durations in nanoseconds, [`NONE`] for one that is not set.
@@ -75,10 +71,9 @@ impl Knob {
 
 impl Settings {
     pub(super) fn new(knobs: Knobs, metrics: Option<DeadlineMetrics>) -> Arc<Self> {
-        Arc::new_cyclic(|weak| Self {
+        Arc::new(Self {
             knobs,
-            metrics,
-            found: Found::new(&POOL, weak),
+            metrics: metrics.map(|metrics| Found::new(&POOL, metrics)),
         })
     }
 
@@ -86,11 +81,12 @@ impl Settings {
     pub(super) fn with(&self, knob: impl FnOnce(&Knobs) -> &Knob, value: Duration) -> Arc<Self> {
         let knobs = self.knobs.copy();
         knob(&knobs).set(Some(value));
-        Self::new(knobs, self.metrics.clone())
+        let metrics = self.metrics.as_deref().cloned();
+        Self::new(knobs, metrics)
     }
 
-    pub(super) fn late(&self) -> Option<Late<Self>> {
-        self.metrics.is_some().then(|| self.found.late())
+    pub(super) fn late(&self) -> Option<Late<DeadlineMetrics>> {
+        self.metrics.as_ref().map(Found::late)
     }
 
     /// The deadline that holds for a request, written where the service inside looks for it.

@@ -45,6 +45,8 @@ mod body;
 mod error;
 mod kept;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use self::{body::ReplayBody, error::Lost, kept::Kept};
 

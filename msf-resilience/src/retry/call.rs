@@ -10,32 +10,32 @@ use msf_core::{
 use super::{
     builder::Exhausted,
     decision::{GiveUp, Pace, retryable},
-    policy::Shared,
+    policy::Core,
 };
-use crate::budget::{BudgetExhausted, Deposit, Withdrawal};
+use crate::budget::{BudgetExhausted, Deposit, WeakBudget, Withdrawal};
 
 /// One call under a [`RetryPolicy`](super::RetryPolicy), made by [`begin`](super::RetryPolicy::begin); its first attempt is under way.
 ///
 /// Keep it until the call has ended: what it holds of the budget ends with it.
 #[must_use = "a call says after each attempt what to do"]
 pub struct Call {
-    policy: Arc<Shared>,
+    policy: Arc<Core>,
     attempts: u32,
     pace: Option<Pace>,
     deposit: Option<Deposit>,
     withdrawal: Option<Withdrawal>,
-    exhausted: Exhausted,
+    refusal: Option<BudgetExhausted>,
 }
 
 impl Call {
-    pub(super) const fn new(policy: Arc<Shared>, deposit: Deposit) -> Self {
+    pub(super) const fn new(policy: Arc<Core>, deposit: Deposit) -> Self {
         Self {
             policy,
             attempts: 1,
             pace: None,
             deposit: Some(deposit),
             withdrawal: None,
-            exhausted: Exhausted::LastAnswer,
+            refusal: None,
         }
     }
 
@@ -65,10 +65,7 @@ impl Call {
     /// The error to end with after [`GiveUp::Budget`], if the policy is to [refuse](Exhausted::Refuse) then.
     #[must_use]
     pub fn refusal(&self) -> Option<BudgetExhausted> {
-        match self.exhausted {
-            Exhausted::LastAnswer => None,
-            Exhausted::Refuse => Some(self.policy.budget.as_ref()?.exhausted()),
-        }
+        self.refusal.clone()
     }
 
     pub(super) fn has_attempts(&self) -> bool {
@@ -103,17 +100,17 @@ impl Call {
         if !self.has_attempts() {
             return Err(GiveUp::Attempts);
         }
-        let pace = self.pace.get_or_insert_with(|| {
-            let waits = self.policy.waits();
-            self.exhausted = waits.exhausted;
-            Pace::new(&waits)
-        });
+        let waits = self.policy.waits();
+        let pace = self.pace.get_or_insert_with(|| Pace::new(&waits));
         let left = deadline.map(Deadline::remaining);
         let wait = pace.wait(class, outcome.hint.retry_after, left)?;
-        // Last, so that a retry that is not made is not paid.
-        if let Some(budget) = &self.policy.budget {
-            let withdrawal = budget.try_withdraw_for(class);
-            self.withdrawal = Some(withdrawal.ok_or(GiveUp::Budget)?);
+        // Last, so that a retry that is not made is not paid. A budget that died with its policy bounds nothing any more.
+        if let Some(budget) = self.policy.budget.as_ref().and_then(WeakBudget::upgrade) {
+            self.withdrawal = budget.try_withdraw_for(class);
+            if self.withdrawal.is_none() {
+                self.refusal = (waits.exhausted == Exhausted::Refuse).then(|| budget.exhausted());
+                return Err(GiveUp::Budget);
+            }
         }
         if let Some(metrics) = &self.policy.metrics {
             metrics.count_retry(class);

@@ -16,7 +16,7 @@ use super::{
     call::Call,
     decision::{GiveUp, retryable},
     error::Error,
-    policy::Shared,
+    policy::Core,
     request::Replay,
 };
 use crate::{budget::Deposit, late::Late};
@@ -38,7 +38,7 @@ pin_project! {
         classify: C,
         // Until the first failure, whose call takes it.
         deposit: Option<Deposit>,
-        late: Late<Shared>,
+        late: Late<Core>,
         // Boxed: calls that succeed at once have none.
         retrying: Option<Box<Retrying>>,
     }
@@ -81,7 +81,7 @@ where
         repeat: Option<Repeat<S, R, R::Kept, R::Request>>,
         classify: C,
         deposit: Deposit,
-        late: Late<Shared>,
+        late: Late<Core>,
     ) -> Self {
         Self {
             attempt: Some(attempt),
@@ -158,7 +158,7 @@ where
 fn fail<S, Req, R>(
     repeat: &mut Option<Repeat<S, R, R::Kept, R::Request>>,
     deposit: &mut Option<Deposit>,
-    late: Late<Shared>,
+    late: Late<Core>,
     retrying: &mut Option<Box<Retrying>>,
     seen: &msf_core::classify::Classification,
 ) -> Result<(), GiveUp>
@@ -166,8 +166,8 @@ where
     R: Replay<Req>,
 {
     if retrying.is_none() {
-        // Without its policy a call has no rules by which it could be made again.
-        let policy = late.upgrade().ok_or(GiveUp::NotRepeatable)?;
+        // Without its policy, gone for long, a call has no rules by which it could be made again.
+        let policy = late.find().ok_or(GiveUp::NotRepeatable)?;
         let deposit = deposit.take().unwrap_or(Deposit::none());
         let call = Call::new(policy, deposit);
         *retrying = Some(Box::new(Retrying { call, sleep: None }));

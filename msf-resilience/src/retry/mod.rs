@@ -90,6 +90,8 @@ mod policy;
 mod repeatable;
 mod request;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     answering::{AnsweringFuture, AnsweringRetryLayer, AnsweringRetryService},

@@ -15,12 +15,11 @@ use super::{
     error::InvalidRetryPolicy, methods::Methods, metrics::RetryMetrics, request::Terms,
 };
 use crate::{
-    budget::{Budget, Deposit},
-    late::{Found, Late, Place},
-    slot::Pool,
+    budget::{Budget, Deposit, WeakBudget},
+    late::{Found, Late, Pool},
 };
 
-static POOL: Pool<Place<Shared>> = Pool::new();
+static POOL: Pool<Core> = Pool::new();
 
 /// When and how often a call is made again. Clones share it.
 ///
@@ -41,6 +40,12 @@ pub(super) struct Knobs {
 }
 
 pub(super) struct Shared {
+    budget: Option<Budget>,
+    core: Found<Core>,
+}
+
+/// What calls need that failed; it may outlive the policy for a while.
+pub(super) struct Core {
     pub(super) name: Arc<str>,
     max_attempts: AtomicU32,
     methods: AtomicU32,
@@ -48,9 +53,9 @@ pub(super) struct Shared {
     track_hosts: AtomicBool,
     /// Only failures ask for these.
     waits: Mutex<Waits>,
-    pub(super) budget: Option<Budget>,
+    /// None for a policy without one.
+    pub(super) budget: Option<WeakBudget>,
     pub(super) metrics: Option<RetryMetrics>,
-    found: Found<Self>,
 }
 
 impl RetryPolicy {
@@ -82,20 +87,21 @@ impl RetryPolicy {
         let handles = metrics
             .map(|metrics| RetryMetrics::register(metrics, &name))
             .transpose()?;
-        let shared = Arc::new_cyclic(|weak| Shared {
+        let core = Core {
             name,
             max_attempts: AtomicU32::new(knobs.max_attempts),
             methods: AtomicU32::new(knobs.methods.bits()),
             body_limit: AtomicUsize::new(knobs.body_limit),
             track_hosts: AtomicBool::new(knobs.track_hosts),
             waits: Mutex::new(knobs.waits),
-            budget,
+            budget: budget.as_ref().map(Budget::downgrade),
             metrics: handles,
-            found: Found::new(&POOL, weak),
-        });
+        };
+        let core = Found::new(&POOL, core);
+        let shared = Arc::new(Shared { budget, core });
         if let Some(metrics) = metrics {
             metrics.on_scrape_of(&shared, |shared| {
-                if let Some(metrics) = &shared.metrics {
+                if let Some(metrics) = &shared.core.metrics {
                     metrics.export();
                 }
             });
@@ -127,13 +133,13 @@ impl RetryPolicy {
     /// ```
     #[must_use]
     pub fn begin(&self) -> Call {
-        Call::new(Arc::clone(&self.shared), self.shared.deposit())
+        Call::new(Arc::clone(self.shared.core.value()), self.shared.deposit())
     }
 
     /// All attempts of a call, the first included.
     #[must_use]
     pub fn max_attempts(&self) -> u32 {
-        self.shared.max_attempts()
+        self.shared.core.max_attempts()
     }
 
     /// The budget, unless it has none.
@@ -145,7 +151,7 @@ impl RetryPolicy {
     /// The name it was built with.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.shared.name
+        &self.shared.core.name
     }
 
     /// New numbers for calls that begin from now on. Name, metrics and budget stay; the rule of the policy's own budget is
@@ -156,24 +162,19 @@ impl RetryPolicy {
     /// [`InvalidRetryPolicy`], after which everything is as before.
     pub fn reconfigure(&self, builder: &RetryPolicyBuilder) -> Result<(), InvalidRetryPolicy> {
         let knobs = builder.knobs()?;
-        let shared = &self.shared;
-        if let (Some(budget), Some(rule)) = (&shared.budget, builder.own_rule()) {
+        let core = &*self.shared.core;
+        if let (Some(budget), Some(rule)) = (&self.shared.budget, builder.own_rule()) {
             // A shared budget goes by another name and is not this policy's to change.
-            if budget.name() == &*shared.name {
+            if budget.name() == &*core.name {
                 budget.reconfigure(rule)?;
             }
         }
-        shared
-            .max_attempts
+        core.max_attempts
             .store(knobs.max_attempts, Ordering::Relaxed);
-        shared
-            .methods
-            .store(knobs.methods.bits(), Ordering::Relaxed);
-        shared.body_limit.store(knobs.body_limit, Ordering::Relaxed);
-        shared
-            .track_hosts
-            .store(knobs.track_hosts, Ordering::Relaxed);
-        *shared.waits.lock().unwrap_or_else(PoisonError::into_inner) = knobs.waits;
+        core.methods.store(knobs.methods.bits(), Ordering::Relaxed);
+        core.body_limit.store(knobs.body_limit, Ordering::Relaxed);
+        core.track_hosts.store(knobs.track_hosts, Ordering::Relaxed);
+        *core.waits.lock().unwrap_or_else(PoisonError::into_inner) = knobs.waits;
         Ok(())
     }
 
@@ -187,14 +188,25 @@ impl Shared {
     /// Counts a call.
     #[inline]
     pub(super) fn deposit(&self) -> Deposit {
-        if let Some(metrics) = &self.metrics {
+        if let Some(metrics) = &self.core.metrics {
             metrics.calls.add(1);
         }
-        self.budget
-            .as_ref()
-            .map_or(Deposit::none(), Budget::deposit)
+        let budget = self.budget.as_ref();
+        budget.map_or(Deposit::none(), Budget::deposit)
     }
 
+    #[inline]
+    pub(super) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    #[inline]
+    pub(super) const fn late(&self) -> Late<Core> {
+        self.core.late()
+    }
+}
+
+impl Core {
     #[inline]
     pub(super) fn max_attempts(&self) -> u32 {
         self.max_attempts.load(Ordering::Relaxed)
@@ -215,11 +227,6 @@ impl Shared {
 
     pub(super) fn waits(&self) -> Waits {
         *self.waits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    #[inline]
-    pub(super) const fn late(&self) -> Late<Self> {
-        self.found.late()
     }
 }
 

@@ -67,7 +67,8 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         let policy = self.policy.shared();
-        let deposit = policy.deposit();
+        let (deposit, late) = (policy.deposit(), policy.late());
+        let policy = policy.core();
         let is_repeatable =
             policy.max_attempts() > 1 && self.repeatable.is_repeatable(&request, policy.methods());
         let (request, kept) = if is_repeatable {
@@ -75,7 +76,7 @@ where
         } else {
             (self.replay.once(request), None)
         };
-        let (classify, late) = (self.classify.clone(), policy.late());
+        let classify = self.classify.clone();
         let Some(kept) = kept else {
             return ResponseFuture::new(self.inner.call(request), None, classify, deposit, late);
         };

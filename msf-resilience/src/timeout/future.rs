@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 
 use super::{
     error::{Elapsed, Error},
-    settings::Settings,
+    metrics::TimeoutMetrics,
 };
 use crate::{late::Late, timed::Timed};
 
@@ -26,7 +26,7 @@ pin_project! {
         after: Duration,
         deadline: Option<Deadline>,
         elapsed: Option<Elapsed>,
-        late: Option<Late<Settings>>,
+        late: Option<Late<TimeoutMetrics>>,
     }
 }
 
@@ -36,7 +36,7 @@ impl<F> ResponseFuture<F> {
         inner: F,
         after: Duration,
         deadline: Option<Deadline>,
-        late: Option<Late<Settings>>,
+        late: Option<Late<TimeoutMetrics>>,
     ) -> Self {
         Self {
             timed: Timed::new(inner),
@@ -73,8 +73,7 @@ where
             Some(outcome) => outcome.map_err(Error::Inner),
             None => {
                 let elapsed = elapsed.unwrap_or(Elapsed::of_timeout(after));
-                let settings = this.late.and_then(Late::upgrade);
-                if let Some(metrics) = settings.as_ref().and_then(|all| all.metrics.as_ref()) {
+                if let Some(metrics) = this.late.and_then(Late::find) {
                     metrics.count(elapsed);
                 }
                 Err(Error::Elapsed(elapsed))

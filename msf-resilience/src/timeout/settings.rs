@@ -9,26 +9,21 @@ use std::{
 };
 
 use super::metrics::TimeoutMetrics;
-use crate::{
-    late::{Found, Late, Place},
-    slot::Pool,
-};
+use crate::late::{Found, Late, Pool};
 
-static POOL: Pool<Place<Settings>> = Pool::new();
+static POOL: Pool<TimeoutMetrics> = Pool::new();
 
 #[derive(Debug)]
 pub(super) struct Settings {
     after_ns: AtomicU64,
-    pub(super) metrics: Option<TimeoutMetrics>,
-    found: Found<Self>,
+    metrics: Option<Found<TimeoutMetrics>>,
 }
 
 impl Settings {
     pub(super) fn new(after: Duration, metrics: Option<TimeoutMetrics>) -> Arc<Self> {
-        Arc::new_cyclic(|weak| Self {
+        Arc::new(Self {
             after_ns: AtomicU64::new(nanos(after)),
-            metrics,
-            found: Found::new(&POOL, weak),
+            metrics: metrics.map(|metrics| Found::new(&POOL, metrics)),
         })
     }
 
@@ -43,8 +38,8 @@ impl Settings {
 
     /// Nothing for a layer without metrics, whose calls have nothing to report.
     #[inline]
-    pub(super) fn late(&self) -> Option<Late<Self>> {
-        self.metrics.is_some().then(|| self.found.late())
+    pub(super) fn late(&self) -> Option<Late<TimeoutMetrics>> {
+        self.metrics.as_ref().map(Found::late)
     }
 }
 

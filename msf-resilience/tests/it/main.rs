@@ -10,4 +10,5 @@ mod limit_interleavings;
 mod permits;
 mod pipeline;
 mod shared_limit;
+mod retry;
 mod stacks;

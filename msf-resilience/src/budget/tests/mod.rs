@@ -1,1 +1,4 @@
 //! What a budget promises.
+
+mod against_model;
+mod rules;
