@@ -12,3 +12,4 @@ mod pipeline;
 mod shared_limit;
 mod retry;
 mod stacks;
+mod tail;

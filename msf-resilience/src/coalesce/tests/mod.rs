@@ -1,1 +1,3 @@
-
+mod http;
+mod rules;
+mod stress;

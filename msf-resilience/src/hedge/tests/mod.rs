@@ -1,1 +1,2 @@
-
+mod latencies;
+mod rules;

@@ -1,0 +1,260 @@
+//! Which answers are shared, and with whom.
+
+use std::{
+    cell::Cell,
+    convert::Infallible,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, header};
+use http_body::{Body as HttpBody, Frame};
+use http_body_util::BodyExt;
+use msf_core::{body::Body, problem::Code};
+use tokio::{join, time::sleep};
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::coalesce::{Coalesce, CoalesceLayer, HttpKey};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// How many calls two equal requests make, and what both read (`None` for a body that breaks).
+async fn both(
+    first: Request<Body>,
+    second: Request<Body>,
+    answer: impl Fn() -> Response<Body> + Clone,
+) -> (u32, [Option<Bytes>; 2]) {
+    let calls = Rc::new(Cell::new(0));
+    let inner = service_fn(|_: Request<Body>| {
+        calls.set(calls.get() + 1);
+        let answer = answer.clone();
+        async move {
+            sleep(5 * MS).await;
+            Ok::<_, Infallible>(answer())
+        }
+    });
+    let coalesce = Coalesce::builder("x").max_body(10).build().unwrap();
+    let layer = CoalesceLayer::answering(coalesce.clone(), HttpKey::of::<Body>);
+    let service = layer.layer(inner);
+    let call = |request| {
+        let service = service.clone();
+        async move {
+            let response = service.oneshot(request).await.unwrap();
+            response
+                .into_body()
+                .collect()
+                .await
+                .ok()
+                .map(|body| body.to_bytes())
+        }
+    };
+    let (a, b) = join!(call(first), call(second));
+    assert_eq!(coalesce.in_flight(), 0);
+    (calls.get(), [a, b])
+}
+
+fn get() -> Request<Body> {
+    Request::new(Body::empty())
+}
+
+fn with(name: &'static str, value: &'static str) -> Request<Body> {
+    Request::get("/")
+        .header(name, value)
+        .body(Body::empty())
+        .unwrap()
+}
+
+fn plain() -> Response<Body> {
+    Response::new(Body::from("hello"))
+}
+
+fn says(name: &'static str, value: &'static str) -> impl Fn() -> Response<Body> + Clone {
+    move || {
+        Response::builder()
+            .header(name, value)
+            .body(Body::from("hello"))
+            .unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_gets_share_one_answer() {
+    let (calls, bodies) = both(get(), get(), plain).await;
+    assert_eq!(calls, 1);
+    assert_eq!(bodies, [Some("hello".into()), Some("hello".into())]);
+    // What differs from call to call and says nothing of the caller is no difference.
+    let traced = |id| with("traceparent", id);
+    assert_eq!(both(traced("a"), traced("b"), plain).await.0, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_never_goes_to_another_principal() {
+    for name in ["authorization", "cookie", "proxy-authorization"] {
+        assert_eq!(
+            both(with(name, "same"), with(name, "same"), plain).await.0,
+            2,
+            "{name}"
+        );
+    }
+    // A header that nobody has heard of may be an identity.
+    assert_eq!(
+        both(with("x-api-key", "a"), with("x-api-key", "b"), plain)
+            .await
+            .0,
+        2
+    );
+    assert_eq!(both(with("x-api-key", "a"), get(), plain).await.0, 2);
+    assert_eq!(
+        both(with("x-api-key", "a"), with("x-api-key", "a"), plain)
+            .await
+            .0,
+        1
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_safe_methods_without_a_body_are_shared() {
+    let post = || Request::post("/").body(Body::empty()).unwrap();
+    assert_eq!(both(post(), post(), plain).await.0, 2);
+    let body = || Request::get("/").body(Body::from("query")).unwrap();
+    assert_eq!(both(body(), body(), plain).await.0, 2);
+    let head = || Request::head("/").body(Body::empty()).unwrap();
+    assert_eq!(both(head(), get(), plain).await.0, 2);
+    assert_eq!(both(head(), head(), plain).await.0, 1);
+    let upgrade = || with("upgrade", "websocket");
+    assert_eq!(both(upgrade(), upgrade(), plain).await.0, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_for_one_goes_to_one() {
+    for (name, value) in [
+        ("set-cookie", "session=1"),
+        ("cache-control", "Private"),
+        ("cache-control", "max-age=0, no-store"),
+        ("cache-control", "private=\"x\""),
+        ("vary", "*"),
+        ("vary", "accept, User-Agent"),
+    ] {
+        let (calls, bodies) = both(get(), get(), says(name, value)).await;
+        assert_eq!(calls, 2, "{name}: {value}");
+        assert!(bodies.iter().all(Option::is_some));
+    }
+    for (name, value) in [("vary", "accept"), ("cache-control", "max-age=60")] {
+        assert_eq!(
+            both(get(), get(), says(name, value)).await.0,
+            1,
+            "{name}: {value}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_shared_although_it_may_not_be_stored() {
+    let failed = || {
+        let problem = msf_core::problem::Problem::new(Code::BadGateway);
+        let mut response: Response<Body> = problem.into_response();
+        *response.body_mut() = Body::from("short");
+        response
+    };
+    assert_eq!(both(get(), get(), failed).await.0, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_ran_out_of_time_says_nothing_to_the_others() {
+    let first = Cell::new(true);
+    let first = Rc::new(first);
+    let answer = move || {
+        let mut response = plain();
+        if first.take() {
+            response.extensions_mut().insert(Code::DeadlineExceeded);
+        }
+        response
+    };
+    assert_eq!(both(get(), get(), answer).await.0, 2);
+}
+
+/// A body that gives frames and does not say how long it is.
+struct Frames(Vec<Result<Frame<Bytes>, &'static str>>);
+
+impl HttpBody for Frames {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        Poll::Ready((!self.0.is_empty()).then(|| self.0.remove(0)))
+    }
+}
+
+fn data(text: &'static str) -> Result<Frame<Bytes>, &'static str> {
+    Ok(Frame::data(text.into()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_above_the_bound_reaches_everybody_whole_but_is_not_shared() {
+    let long = || Response::new(Body::from("longer than ten bytes"));
+    let (calls, bodies) = both(get(), get(), long).await;
+    assert_eq!(calls, 2);
+    assert_eq!(
+        bodies,
+        [(); 2].map(|()| Some("longer than ten bytes".into()))
+    );
+
+    let streamed = || {
+        Response::new(Body::new(Frames(vec![
+            data("longer "),
+            data("than "),
+            data("ten"),
+        ])))
+    };
+    let (calls, bodies) = both(get(), get(), streamed).await;
+    assert_eq!(calls, 2);
+    assert_eq!(bodies, [(); 2].map(|()| Some("longer than ten".into())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_and_trailers_are_shared() {
+    let answer = || {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", "0".parse().unwrap());
+        let trailers = Ok(Frame::trailers(trailers));
+        Response::new(Body::new(Frames(vec![data("a"), data("b"), trailers])))
+    };
+    let (calls, bodies) = both(get(), get(), answer).await;
+    assert_eq!(calls, 1);
+    assert_eq!(bodies, [Some("ab".into()), Some("ab".into())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_breaks_is_the_leaders_and_a_follower_calls_again() {
+    let first = Rc::new(Cell::new(true));
+    let answer = move || {
+        let last = if first.take() {
+            Err("broken")
+        } else {
+            data("b")
+        };
+        Response::new(Body::new(Frames(vec![data("a"), last])))
+    };
+    let (calls, bodies) = both(get(), get(), answer).await;
+    assert_eq!(calls, 2);
+    assert_eq!(bodies, [None, Some("ab".into())]);
+}
+
+#[test]
+fn with_credentials_they_are_part_of_the_key() {
+    let key = |value| HttpKey::with_credentials(&with("authorization", value));
+    assert_eq!(key("a"), key("a"));
+    assert_ne!(key("a"), key("b"));
+    assert!(key("a").is_some());
+    assert_eq!(HttpKey::of(&with("authorization", "a")), None);
+    let delete = Request::delete("/").body(Body::empty()).unwrap();
+    assert_eq!(delete.method(), Method::DELETE);
+    assert_eq!(HttpKey::with_credentials(&delete), None);
+    let _ = header::VARY;
+}
