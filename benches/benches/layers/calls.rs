@@ -136,6 +136,24 @@ impl Service<Request<()>> for Answers {
     }
 }
 
+/// A service that drops every request and answers at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drops;
+
+impl<B> Service<Request<B>> for Drops {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        ready(Ok(Response::new(Body::empty())))
+    }
+}
+
 impl Service<u64> for AnswersLater {
     type Response = u64;
     type Error = Failed;

@@ -37,8 +37,9 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         "msf, wait",
         layer.waiting().layer(Answers),
     );
+    let handle = bulkhead.clone();
     table.operation("msf, the handle alone", None, move || {
-        if black_box(bulkhead.try_acquire()).is_err() {
+        if black_box(handle.try_acquire()).is_err() {
             missed();
         }
     });
@@ -60,7 +61,7 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         layer.layer(Answers),
     );
     table.heading("load shed");
-    let shed = LoadShed::builder("shed").build()?;
+    let shed = LoadShed::builder("shed").signal(bulkhead.clone()).build()?;
     let layer = LoadShedLayer::new(shed, |_: &u64| Priority::DEFAULT);
     service(
         table,

@@ -13,6 +13,7 @@ mod capacity;
 mod floors;
 mod limits;
 mod others;
+mod pipelines;
 mod repeats;
 mod table;
 mod timeouts;
@@ -61,6 +62,7 @@ fn main() -> Result<(), BoxError> {
     timeouts::rows(&mut table, bare)?;
     repeats::rows(&mut table, bare)?;
     others::rows(&mut table, bare)?;
+    pipelines::rows(&mut table)?;
     table.keep(&words);
 
     let before = load_average();

@@ -7,17 +7,23 @@ use std::{
 };
 
 use msf_core::BoxError;
+use msf_resilience::{
+    hedge::{HedgeLayer, HedgePolicy},
+    retry::{RetryLayer, RetryPolicy},
+};
 use seatbelt::{RecoveryInfo, ResilienceContext, hedging::Hedging, retry::Retry};
 use tick::Clock;
 use tower::{
     Layer,
     hedge::Hedge,
     retry::{
-        Policy, RetryLayer,
+        Policy, RetryLayer as TowerRetry,
         budget::{Budget, TpsBudget},
     },
 };
-use tower_resilience::{hedge::HedgeLayer, retry::RetryLayer as TowerResilienceRetry};
+use tower_resilience::{
+    hedge::HedgeLayer as TowerResilienceHedge, retry::RetryLayer as TowerResilienceRetry,
+};
 
 use crate::{
     Bare, SECOND,
@@ -28,10 +34,23 @@ use crate::{
 
 const ATTEMPTS: u32 = 3;
 
-#[expect(clippy::unnecessary_wraps, reason = "as the other groups")]
 pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     table.heading("retry, the first attempt succeeds");
-    let layer = RetryLayer::new(Attempts::default());
+    let policy = RetryPolicy::builder("budget").build()?;
+    let layer = RetryLayer::cloning(policy).classify(crate::breakers::judge);
+    service(
+        table,
+        bare.at_once,
+        "msf, with its budget",
+        layer.layer(Answers),
+    )
+    .target(10.0, 10.0);
+    let policy = RetryPolicy::builder("no-budget")
+        .danger_without_budget()
+        .build()?;
+    let layer = RetryLayer::cloning(policy).classify(crate::breakers::judge);
+    service(table, bare.at_once, "msf, no budget", layer.layer(Answers));
+    let layer = TowerRetry::new(Attempts::default());
     service(
         table,
         bare.at_once,
@@ -39,7 +58,7 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         layer.layer(Answers),
     );
     let budget = Arc::new(TpsBudget::default());
-    let layer = RetryLayer::new(Attempts {
+    let layer = TowerRetry::new(Attempts {
         left: ATTEMPTS,
         budget: Some(budget),
     });
@@ -67,6 +86,24 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     service(table, bare.at_once, "seatbelt, tower", layer.layer(Answers));
 
     table.heading("hedge, the first attempt answers at once");
+    let policy = HedgePolicy::builder("after").after(SECOND).build()?;
+    let layer = HedgeLayer::new(policy, |request: &u64| Some(*request)).classify(crate::breakers::judge);
+    service(
+        table,
+        bare.at_once,
+        "msf, after a fixed time",
+        layer.layer(Answers),
+    );
+    let policy = HedgePolicy::builder("quantile")
+        .after_quantile(0.9)
+        .build()?;
+    let layer = HedgeLayer::new(policy, |request: &u64| Some(*request)).classify(crate::breakers::judge);
+    service(
+        table,
+        bare.at_once,
+        "msf, after a quantile",
+        layer.layer(Answers),
+    );
     let hedge = Hedge::new(Answers, Always, 10, 0.9, Duration::from_secs(60));
     table.runners(
         "tower (cannot be shared)",
@@ -74,7 +111,7 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         runner(hedge),
         None,
     );
-    let layer = HedgeLayer::builder()
+    let layer = TowerResilienceHedge::builder()
         .delay(SECOND)
         .max_hedged_attempts(2)
         .build();
