@@ -177,6 +177,7 @@ impl CircuitBreaker {
     }
 
     /// For how long a call would be refused now; takes nothing.
+    #[inline]
     pub(super) fn refuses_for(&self) -> Option<(Cause, u64)> {
         self.shared.refuses_for()
     }

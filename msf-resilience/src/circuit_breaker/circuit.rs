@@ -89,6 +89,13 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
         });
     }
 
+    /// The generation, if the circuit is closed: what nearly every call asks, in a register.
+    #[inline]
+    pub(super) fn closed(&self) -> Option<u64> {
+        let word = self.word.load(Ordering::Acquire);
+        (word & MODE_MASK == CLOSED).then_some(word >> MODE_BITS)
+    }
+
     /// Lets a call in or not. Asks for the time only if the circuit is not closed.
     #[inline]
     pub(super) fn admit(&self, now: impl FnOnce() -> u64) -> (Admission, Option<Change>) {
@@ -152,6 +159,7 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
     /// For how long a call would be refused now, and why, as far as can be seen without the lock.
     ///
     /// A ramp refuses nobody before the call is made.
+    #[inline]
     pub(super) fn refuses_for(&self, now: impl FnOnce() -> u64) -> Option<(Cause, u64)> {
         let word = self.word.load(Ordering::Acquire);
         if word & MODE_MASK == CLOSED {
