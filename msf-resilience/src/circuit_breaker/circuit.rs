@@ -150,6 +150,7 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
     /// For how long a call would be refused now, and why, as far as can be seen without the lock.
     ///
     /// A ramp refuses nobody before the call is made.
+    #[inline]
     pub(super) fn refuses_for(&self, now: impl FnOnce() -> u64) -> Option<(Cause, u64)> {
         let word = self.word.load(Ordering::Acquire);
         if word & MODE_MASK == CLOSED {

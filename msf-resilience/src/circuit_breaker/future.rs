@@ -43,6 +43,7 @@ pin_project! {
 }
 
 impl<F, C> ResponseFuture<F, C> {
+    #[inline]
     pub(super) const fn calling(inner: F, permit: Permit, classify: C) -> Self {
         Self {
             state: State::Calling {

@@ -44,6 +44,7 @@ impl<S, C> CircuitBreakerService<S, C> {
         }
     }
 
+    #[inline]
     pub(super) fn poll_inner_ready<Req>(
         &mut self,
         cx: &mut Context<'_>,

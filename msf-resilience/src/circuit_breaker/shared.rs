@@ -121,6 +121,7 @@ impl Shared {
         CircuitOpen::new(Arc::clone(&self.name), Duration::from_nanos(wait_ns), cause)
     }
 
+    #[inline]
     pub(super) fn refuses_for(&self) -> Option<(Cause, u64)> {
         let slot = &self.slot;
         slot.circuit.refuses_for(|| slot.epoch.nanos())
