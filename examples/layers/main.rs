@@ -39,9 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .half_open_permits(2);
     let breaker = breaker.open_for(Duration::from_secs(3)).build()?;
     let bulkhead = Bulkhead::builder("slow").max_concurrent(2).build()?;
-    let limiter = RateLimiter::builder(Quota::per_second(5).burst(20))
-        .name("everyone")
-        .build()?;
+    let limiter = RateLimiter::builder(Quota::per_second(5).burst(20)).build()?;
 
     let app = Router::new()
         .route(

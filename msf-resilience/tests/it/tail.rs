@@ -125,7 +125,7 @@ async fn the_attempt_that_loses_is_cancelled_to_a_breaker_inside() {
         sleep(if number == 1 { 900 * MS } else { 10 * MS }).await;
         Ok::<_, Infallible>(Response::new(number))
     });
-    let inner = CircuitBreakerLayer::new(breaker).layer(inner);
+    let inner = CircuitBreakerLayer::new(breaker.clone()).layer(inner);
     let service = HedgeLayer::answering(hedge()).layer(inner);
     let answer = service.oneshot(Request::new(Empty::new())).await.unwrap();
     assert_eq!(*answer.body(), 2);
