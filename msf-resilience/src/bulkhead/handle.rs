@@ -262,6 +262,14 @@ impl Shared {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.end(self);
+        }
+    }
+}
+
 impl Policy for Shared {
     fn snapshot(&self) -> policies::Snapshot {
         let now = self.now();

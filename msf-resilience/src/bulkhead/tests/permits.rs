@@ -234,3 +234,26 @@ fn what_is_scraped_adds_up() {
             .contains(r#"msf_bulkhead_calls_total{bulkhead="x"} 5"#)
     );
 }
+
+#[test]
+fn what_was_not_scraped_when_the_last_handle_went_is_scraped_later() {
+    let metrics = Metrics::new();
+    let builder = Bulkhead::builder("gone").metrics(&metrics);
+    let bulkhead = builder.build().unwrap();
+    for _ in 0..3 {
+        drop(take(&bulkhead));
+    }
+    let late = take(&bulkhead);
+    assert!(metrics.render().contains(r#"in_flight{bulkhead="gone"} 1"#));
+    drop(take(&bulkhead));
+    drop(bulkhead);
+    let text = metrics.render();
+    for line in [
+        r#"msf_bulkhead_calls_total{bulkhead="gone"} 4"#,
+        r#"msf_bulkhead_in_flight{bulkhead="gone"} 0"#,
+        r#"msf_bulkhead_limit{bulkhead="gone"} 0"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+    drop(late);
+}
