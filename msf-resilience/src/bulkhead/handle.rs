@@ -124,7 +124,8 @@ impl Bulkhead {
 
     /// Lets so many calls in at once from now on, 1 to 1 000 000.
     ///
-    /// Calls above a lower limit go on; their permits are not given out again when they end.
+    /// Calls above a lower limit go on; their permits are not given out again when they end. How many may wait does not
+    /// change with it.
     ///
     /// # Errors
     ///

@@ -293,3 +293,21 @@ async fn a_fixed_limit_that_takes_over_is_what_it_says() {
     limit.set_limit(5).unwrap();
     assert_eq!(limit.snapshot().limit(), 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_knows_nothing_of_the_one_that_had_its_place() {
+    // Some of the later ones have the places of the earlier.
+    for _ in 0..50 {
+        let limit = aimd();
+        window_of(&limit, Classification::FAILURE).await;
+        // Too few for a window, so they are still in it.
+        window_of(&limit, Classification::FAILURE).await;
+        window_of(&limit, Classification::IGNORE).await;
+        assert_eq!(limit.snapshot().limit(), 9);
+        drop(limit);
+        let limit = aimd();
+        assert_eq!(limit.snapshot().latency(), Duration::ZERO);
+        window_of(&limit, Classification::SUCCESS).await;
+        assert_eq!(limit.snapshot().limit(), 11, "the failures are not its own");
+    }
+}
