@@ -327,3 +327,17 @@ fn a_gate_that_is_retired_by_its_next_owner_too_is_over_once_for_each() {
         }
     });
 }
+
+#[test]
+fn nobody_goes_past_who_waits_while_a_permit_comes_back() {
+    model(|| {
+        let gate = gate(1);
+        assert!(gate.try_acquire());
+        let first = enter(&gate);
+        let other = spawn(&gate, release);
+        assert!(!gate.try_acquire());
+        assert!(matches!(enter(&gate), Place::Waiting(_)));
+        other.join().unwrap();
+        assert!(has_permit(&gate, &first));
+    });
+}
