@@ -66,7 +66,7 @@ impl BulkheadBuilder {
         self
     }
 
-    /// How many calls may wait at once, 1 to 1 000 000. Default: as many as may be in flight.
+    /// How many calls may wait at once, 1 to 1 000 000. Default: [`max_concurrent`](Self::max_concurrent).
     pub const fn max_queue(mut self, calls: u32) -> Self {
         self.max_queue = Some(calls);
         self

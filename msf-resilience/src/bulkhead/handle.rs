@@ -124,7 +124,8 @@ impl Bulkhead {
 
     /// Lets so many calls in at once from now on, 1 to 1 000 000.
     ///
-    /// Calls above a lower limit go on; their permits are not given out again when they end.
+    /// Calls above a lower limit go on; their permits are not given out again when they end. How many may wait does not
+    /// change with it.
     ///
     /// # Errors
     ///
@@ -259,6 +260,14 @@ impl Shared {
         let wait = u64::try_from(wait).unwrap_or(u64::MAX);
         self.max_wait_ns.store(wait, Ordering::Relaxed);
         self.max_queue.store(settings.max_queue, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.end(self);
+        }
     }
 }
 
