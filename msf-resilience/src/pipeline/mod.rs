@@ -88,7 +88,7 @@
 //!
 //! A request that may be sent twice has a [`ReplayBody`](crate::replay::ReplayBody), with retries or without, so the service inside takes
 //! that; [`map_body`](HttpClientBuilder::map_body) turns it into another. Permits are held until the head of the response is
-//! there; to hold them until its end, build the stack with [`until_body_end`](crate::bulkhead::BulkheadLayer::until_body_end).
+//! there; a server whose responses stream holds them [until the end of the body](HttpServerBuilder::until_body_end).
 //!
 //! # Cancel safety
 //!
@@ -113,6 +113,6 @@ pub use self::{
     maybe::{Maybe, MaybeFuture, MaybeService},
     server::{
         HttpServer, HttpServerBuilder, HttpServerFuture, HttpServerService, KeyedLimit,
-        KeyedLimitFuture, PriorityFn, ServerConfig, Shed, http_server,
+        KeyedLimitFuture, PriorityFn, ServerConfig, Shed, Unheld, UnheldFuture, http_server,
     },
 };
