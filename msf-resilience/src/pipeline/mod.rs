@@ -53,7 +53,8 @@
 //!
 //! [`ClientConfig`] and [`ServerConfig`] are serde types with a section for each part. An empty section is a part with its
 //! defaults, no section is no part. An unknown key and a number that cannot work are errors with their place; see
-//! [`InvalidPipeline::report`].
+//! [`InvalidPipeline::report`]. Retries and hedges have one [`Budget`](crate::budget::Budget), that of the section `retry`; in code, share one between
+//! both, and a call still counts once.
 //!
 //! ```
 //! use msf_resilience::{bulkhead::Bulkhead, pipeline::{ServerConfig, http_server}};
@@ -79,10 +80,10 @@
 //! | change | |
 //! |---|---|
 //! | any number of a part | at once, for calls that begin from then on |
-//! | the breaker's section goes, or is back | it is disabled, or released |
+//! | the breaker's section goes, or is back | it is disabled, or released, unless an operator holds it |
 //! | another section comes or goes | an error: needs a restart |
 //! | `deadline_margin`, the number of `limits`, the kind or `ttl` of the retry's `budget` | an error: needs a restart |
-//! | `max_keys` | not looked at before a restart |
+//! | `max_keys` | checked, but in force after a restart only |
 //!
 //! # Bodies
 //!

@@ -142,8 +142,10 @@ impl<P: Part> Place<P> {
         if self.check_presence(key, section.is_some(), findings)
             && let (Some(part), Some(section)) = (&self.part, section)
         {
-            findings.check(key, part.check(section));
-            if let Some((knob, reason)) = part.fixed(section) {
+            // What cannot work at all need not be said to need a restart as well.
+            if findings.check(key, part.check(section)).is_some()
+                && let Some((knob, reason)) = part.fixed(section)
+            {
                 findings.report(format!("{key}.{knob}"), reason);
             }
         }

@@ -530,9 +530,7 @@ async fn new_numbers_hold_for_the_next_call() {
     policy.reconfigure(builder().max_attempts(1)).unwrap();
     let callee = Callee::statuses([500]);
     assert_eq!(call(&policy, &callee, get()).await, 500);
-    let error = policy
-        .reconfigure(builder().max_attempts(101))
-        .unwrap_err();
+    let error = policy.reconfigure(builder().max_attempts(101)).unwrap_err();
     assert_eq!(error, InvalidRetryPolicy::MaxAttempts(101));
     let other = builder().budget_rule(Rule::concurrency(0.2, 3));
     assert!(policy.reconfigure(other).is_err());

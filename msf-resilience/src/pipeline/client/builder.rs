@@ -6,7 +6,7 @@ use msf_core::{classify::Http, metrics::Metrics};
 
 use super::{
     config::ClientConfig,
-    handle::{HttpClient, GivenTimes, Parts},
+    handle::{GivenTimes, HttpClient, Parts},
 };
 use crate::{
     bulkhead::Bulkhead,

@@ -8,7 +8,10 @@ use std::{
 use msf_core::classify::Http;
 use tower_layer::Layer;
 
-use super::{config::{ClientConfig, Times}, service::HttpClientService};
+use super::{
+    config::{ClientConfig, Times},
+    service::HttpClientService,
+};
 use crate::{
     answering::Answering,
     bulkhead::Bulkhead,

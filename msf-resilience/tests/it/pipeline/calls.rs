@@ -77,7 +77,7 @@ async fn a_clients_pipeline_never_calls_a_service_that_is_not_ready() {
     let mut service = client.layer(probe.clone());
     let mut refused = 0;
     for call in 0..10 {
-        let mut request = || {
+        let request = || {
             let mut request = empty();
             if call > 2 {
                 request.headers_mut().insert("broken", "1".parse().unwrap());
@@ -205,7 +205,7 @@ fn client_cost(json: Value) -> u64 {
     let inner = service_fn(|_: Sent| ready(Ok::<_, Infallible>(Response::new(()))));
     let service = client(json).layer(inner);
     let request = || Request::get("http://payments/").body(Empty::new()).unwrap();
-    let bare = allocations(|| drop(request())).count;
+    let bare = allocations(|| (0..10).for_each(|_| drop(request()))).count / 10;
     cost(service, request) - bare
 }
 
@@ -222,11 +222,17 @@ fn what_a_clients_pipeline_allocates_is_what_requests_are_made_of() {
         "rate_limit": limits, "bulkhead": {}, "breaker": {}, "attempt_timeout": "1s",
     });
     assert_eq!(client_cost(none), 0);
-    println!("retry {}", client_cost(json!({"retry": {}})));
-    println!("hedge {}", client_cost(json!({"hedge": {"after": "1s"}})));
-    println!("deadline {}", client_cost(json!({"deadline": "10s"})));
-    println!("deadline+retry {}", client_cost(json!({"deadline": "10s", "retry": {}})));
-    println!("all {}", client_cost(json!({"deadline": "10s", "retry": {}, "hedge": {"after": "1s"}})));
+    // Copies of a request with neither extensions nor headers cost nothing.
+    let hedge = json!({"after": "1s"});
+    assert_eq!(client_cost(json!({"retry": {}, "hedge": hedge})), 0);
+    // Extensions are a box, a table and a box for the deadline: 3. A header in an empty map is a table, a list and the
+    // text: 3.
+    assert_eq!(client_cost(json!({"deadline": "10s"})), 6);
+    // Then what is kept to make the call again has the extensions once more.
+    let copied = json!({"deadline": "10s", "retry": {}});
+    assert_eq!(client_cost(copied), 6 + 3);
+    let twice = json!({"deadline": "10s", "retry": {}, "hedge": hedge});
+    assert_eq!(client_cost(twice), 6 + 3 + 3);
 }
 
 #[test]
@@ -248,8 +254,10 @@ fn a_servers_pipeline_allocates_for_what_it_writes_only() {
     assert_eq!(server_cost(json!({"bulkhead": {}, "load_shed": {}})), 0);
     assert_eq!(server_cost(json!({"adaptive": {}, "load_shed": {}})), 0);
     assert_eq!(server_cost(json!({"deadline": {}})), 0);
-    println!("limit {}", server_cost(json!({"rate_limit": limits})));
-    println!("default {}", server_cost(json!({"deadline": {"default": "1s"}})));
+    // The extensions, for the deadline.
+    assert_eq!(server_cost(json!({"deadline": {"default": "1s"}})), 3);
+    // Two fields in the answer: table, list, and the text of each.
+    assert_eq!(server_cost(json!({"rate_limit": limits})), 4);
 }
 
 /// Polls a future so often, then drops it.

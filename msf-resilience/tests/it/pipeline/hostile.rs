@@ -85,7 +85,10 @@ fn a_number_that_cannot_work_is_refused_at_its_key() {
         ("rate_limit.limits", "[{ requests = 0, per = \"1s\" }]"),
         ("rate_limit.limits", "[{ requests = 1, per = \"0s\" }]"),
         ("rate_limit.limits", "[{ requests = 1, per = \"100000d\" }]"),
-        ("rate_limit.limits", "[{ requests = 1, per = \"1s\", burst = 0 }]"),
+        (
+            "rate_limit.limits",
+            "[{ requests = 1, per = \"1s\", burst = 0 }]",
+        ),
         ("deadline", "\"0s\""),
         ("deadline", "\"100000d\""),
         ("attempt_timeout", "\"0s\""),
@@ -217,10 +220,16 @@ async fn one_fault_in_any_part_of_a_client_leaves_every_part_as_it_was() {
         ("deadline", json!("0s")),
         ("retry", json!({"max_attempts": 0})),
         ("retry", json!({"budget": {"kind": "quota"}})),
-        ("retry", json!({"budget": {"kind": "deposits", "ttl": "1s"}})),
+        (
+            "retry",
+            json!({"budget": {"kind": "deposits", "ttl": "1s"}}),
+        ),
         ("hedge", json!({"max_hedges": 9})),
         ("rate_limit", json!({"limits": []})),
-        ("rate_limit", json!({"limits": [{"requests": 1, "per": "1s"}, {"requests": 1, "per": "1h"}]})),
+        (
+            "rate_limit",
+            json!({"limits": [{"requests": 1, "per": "1s"}, {"requests": 1, "per": "1h"}]}),
+        ),
         ("rate_limit", Value::Null),
         ("bulkhead", json!({"max_concurrent": 0})),
         ("bulkhead", Value::Null),
@@ -275,7 +284,10 @@ async fn one_fault_in_any_part_of_a_server_leaves_every_part_as_it_was() {
             ("load_shed", json!({"threshold": -1.0})),
             ("load_shed", Value::Null),
             ("rate_limit", json!({"limits": []})),
-            ("rate_limit", json!({"limits": [{"requests": 1, "per": "1s"}], "max_keys": 0})),
+            (
+                "rate_limit",
+                json!({"limits": [{"requests": 1, "per": "1s"}], "max_keys": 0}),
+            ),
             (limit, Value::Null),
             ("bulkhead", json!({"max_concurrent": 0})),
             ("adaptive", json!({"window": "0s"})),
@@ -361,7 +373,11 @@ async fn what_code_gave_is_not_touched_whatever_the_configuration_says() {
     let retry = RetryPolicy::builder("payments").max_attempts(7);
     let client = http_client("payments").retry(retry.build().unwrap());
     let client = client.build().unwrap();
-    for section in [json!({"max_attempts": 2}), json!({"max_attempts": 0}), Value::Null] {
+    for section in [
+        json!({"max_attempts": 2}),
+        json!({"max_attempts": 0}),
+        Value::Null,
+    ] {
         client
             .reload(&client_config(json!({"retry": section})))
             .unwrap();
@@ -385,7 +401,9 @@ fn reloads_from_many_threads_leave_one_whole_configuration() {
             let (client, config) = (&client, &config);
             scope.spawn(move || {
                 for turn in 0..200 {
-                    client.reload(&config(1 + (thread * 7 + turn) % 90)).unwrap();
+                    client
+                        .reload(&config(1 + (thread * 7 + turn) % 90))
+                        .unwrap();
                 }
             });
         }
