@@ -1,12 +1,12 @@
 //! Breaker, bulkhead and limit around plain axum, to be watched with curl: `cargo run --example layers`, then
 //!
 //! ```sh
-//! curl -s localhost:8080/policies                                # what each of them is doing, as JSON
-//! for i in 1 2 3 4; do curl -s 'localhost:8080/report?broken'; done   # four failures open the circuit...
-//! curl -i localhost:8080/report                                  # ...so 503 breaker_open, and Retry-After says when
-//! sleep 3; curl -i localhost:8080/report; curl -i localhost:8080/report   # two probes succeed: closed again
-//! for i in 1 2 3 4; do curl -s localhost:8080/slow & done; wait  # two at a time; the others: 503 bulkhead_full
-//! for i in $(seq 30); do curl -s localhost:8080/report; done     # a burst of 20, then 429 rate_limited
+//! curl -sw '\n' localhost:8080/policies                            # what each of them is doing, as JSON
+//! for i in 1 2 3 4; do curl 'localhost:8080/report?broken'; done   # four failures open the circuit...
+//! curl -iw '\n' localhost:8080/report                              # ...so 503, and Retry-After says when
+//! sleep 3; for i in 1 2; do curl localhost:8080/report; done       # two probes succeed: closed again
+//! for i in 1 2 3 4; do curl -sw '\n' localhost:8080/slow & done; wait   # two at a time; 503 for the others
+//! for i in $(seq 30); do curl -so /dev/null -w '%{http_code} ' localhost:8080/report; done   # 20, then 429
 //! ```
 
 use std::{error::Error, net::Ipv4Addr, time::Duration};
@@ -14,7 +14,7 @@ use std::{error::Error, net::Ipv4Addr, time::Duration};
 use axum::{Json, Router, extract::Request, http::StatusCode, routing::get};
 use msf_resilience::{
     bulkhead::{Bulkhead, BulkheadLayer},
-    circuit_breaker::{CircuitBreaker, CircuitBreakerLayer},
+    circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Ramp},
     policies,
     rate_limit::{Quota, RateLimitLayer, RateLimiter},
 };
@@ -34,9 +34,8 @@ async fn slow() -> &'static str {
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "a person reads it")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let breaker = CircuitBreaker::builder("report")
-        .min_calls(4)
-        .half_open_permits(2);
+    let breaker = CircuitBreaker::builder("report").min_calls(4);
+    let breaker = breaker.half_open_permits(2).ramp(Ramp::none());
     let breaker = breaker.open_for(Duration::from_secs(3)).build()?;
     let bulkhead = Bulkhead::builder("slow").max_concurrent(2).build()?;
     let limiter = RateLimiter::builder(Quota::per_second(5).burst(20)).build()?;

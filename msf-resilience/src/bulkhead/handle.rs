@@ -142,7 +142,8 @@ impl Bulkhead {
     /// # Errors
     ///
     /// [`InvalidBulkhead`] names the first knob that is out of its range; nothing is changed then.
-    pub fn reconfigure(&self, builder: &BulkheadBuilder) -> Result<(), InvalidBulkhead> {
+    #[expect(clippy::needless_pass_by_value, reason = "builders are made for this")]
+    pub fn reconfigure(&self, builder: BulkheadBuilder) -> Result<(), InvalidBulkhead> {
         let settings = builder.settings()?;
         self.shared.set_waiting(&settings);
         self.slot().gate.set_limit(settings.limit);

@@ -92,7 +92,3 @@ pub use self::{
     repeat::{Idempotent, Repeat},
     service::HedgeService,
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/resilience/hedge.md")]
-mod guide {}

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use msf_core::config::Problems;
 
 use super::part::Knob;
+use crate::name;
 
 /// A pipeline that could not work as it was asked to: every part at fault, with its path.
 ///
@@ -96,6 +97,16 @@ impl InvalidPart {
 pub(super) struct Findings(Vec<InvalidPart>);
 
 impl Findings {
+    /// None yet, but for a name that cannot be: every part would say the same of it again.
+    pub(super) fn of_name(name: &Arc<str>) -> Result<Self, InvalidPipeline> {
+        let mut findings = Self::default();
+        if !name::is_name(name) {
+            let message = "the name must be 1 to 128 bytes without control characters";
+            findings.report("", message);
+        }
+        findings.into_result(name).map(|()| Self::default())
+    }
+
     pub(super) fn report(&mut self, path: impl Into<String>, message: impl fmt::Display) {
         self.0.push(InvalidPart {
             path: path.into(),
@@ -136,11 +147,12 @@ impl fmt::Display for InvalidPipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, problem) in self.problems.iter().enumerate() {
             let gap = if number == 0 { "" } else { "; " };
-            write!(
-                f,
-                "{gap}{}.{}: {}",
-                self.name, problem.path, problem.message
-            )?;
+            // A name may be what is wrong, so it may have anything in it.
+            write!(f, "{gap}{}", self.name.escape_debug())?;
+            if !problem.path.is_empty() {
+                write!(f, ".{}", problem.path)?;
+            }
+            write!(f, ": {}", problem.message)?;
         }
         Ok(())
     }

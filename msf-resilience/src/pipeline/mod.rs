@@ -53,7 +53,8 @@
 //!
 //! [`ClientConfig`] and [`ServerConfig`] are serde types with a section for each part. An empty section is a part with its
 //! defaults, no section is no part. An unknown key and a number that cannot work are errors with their place; see
-//! [`InvalidPipeline::report`].
+//! [`InvalidPipeline::report`]. Retries and hedges have one [`Budget`](crate::budget::Budget), that of the section `retry`; in code, share one between
+//! both, and a call still counts once.
 //!
 //! ```
 //! use msf_resilience::{bulkhead::Bulkhead, pipeline::{ServerConfig, http_server}};
@@ -79,16 +80,16 @@
 //! | change | |
 //! |---|---|
 //! | any number of a part | at once, for calls that begin from then on |
-//! | the breaker's section goes, or is back | it is disabled, or released |
+//! | the breaker's section goes, or is back | it is disabled, or released, unless an operator holds it |
 //! | another section comes or goes | an error: needs a restart |
 //! | `deadline_margin`, the number of `limits`, the kind or `ttl` of the retry's `budget` | an error: needs a restart |
-//! | `max_keys` | not looked at before a restart |
+//! | `max_keys` | checked, but in force after a restart only |
 //!
 //! # Bodies
 //!
 //! A request that may be sent twice has a [`ReplayBody`](crate::replay::ReplayBody), with retries or without, so the service inside takes
 //! that; [`map_body`](HttpClientBuilder::map_body) turns it into another. Permits are held until the head of the response is
-//! there; to hold them until its end, build the stack with [`until_body_end`](crate::bulkhead::BulkheadLayer::until_body_end).
+//! there; a server whose responses stream holds them [until the end of the body](HttpServerBuilder::until_body_end).
 //!
 //! # Cancel safety
 //!
@@ -113,6 +114,6 @@ pub use self::{
     maybe::{Maybe, MaybeFuture, MaybeService},
     server::{
         HttpServer, HttpServerBuilder, HttpServerFuture, HttpServerService, KeyedLimit,
-        KeyedLimitFuture, PriorityFn, ServerConfig, Shed, http_server,
+        KeyedLimitFuture, PriorityFn, ServerConfig, Shed, Unheld, UnheldFuture, http_server,
     },
 };

@@ -72,8 +72,22 @@ impl Making<'_> {
         given: Option<P>,
         section: Option<&P::Config>,
     ) -> Place<P> {
+        let (name, metrics) = (self.name, self.metrics);
+        self.make_by(key, given, section, |section| {
+            P::make(name, section, metrics)
+        })
+    }
+
+    /// As [`make`](Self::make), of a part that needs to know of another.
+    pub(super) fn make_by<P: Part>(
+        &mut self,
+        key: &str,
+        given: Option<P>,
+        section: Option<&P::Config>,
+        make: impl FnOnce(&P::Config) -> Result<P, P::Invalid>,
+    ) -> Place<P> {
         let is_given = given.is_some();
-        let part = given.or_else(|| self.described(key, section));
+        let part = given.or_else(|| self.findings.check(key, make(section?)));
         Place { part, is_given }
     }
 
@@ -86,13 +100,8 @@ impl Making<'_> {
     ) -> Place<P> {
         Place {
             is_given: given.is_some(),
-            part: self.described(key, given.or(section)),
+            ..self.make(key, None, given.or(section))
         }
-    }
-
-    fn described<P: Part>(&mut self, key: &str, section: Option<&P::Config>) -> Option<P> {
-        let made = P::make(self.name, section?, self.metrics);
-        self.findings.check(key, made)
     }
 }
 
@@ -133,8 +142,10 @@ impl<P: Part> Place<P> {
         if self.check_presence(key, section.is_some(), findings)
             && let (Some(part), Some(section)) = (&self.part, section)
         {
-            findings.check(key, part.check(section));
-            if let Some((knob, reason)) = part.fixed(section) {
+            // What cannot work at all need not be said to need a restart as well.
+            if findings.check(key, part.check(section)).is_some()
+                && let Some((knob, reason)) = part.fixed(section)
+            {
                 findings.report(format!("{key}.{knob}"), reason);
             }
         }
@@ -212,6 +223,8 @@ pub(super) enum InvalidDeadline {
     Default(Duration),
     #[error("the time must be more than zero and at most a day, not {0:?}")]
     Max(Duration),
+    #[error("the default must not be longer than the maximum, {0:?}")]
+    Order(Duration),
     #[error("the metrics could not be registered: {0}")]
     Metrics(#[from] MetricsError),
 }
@@ -223,6 +236,9 @@ impl InvalidDeadline {
         }
         if let Some(time) = config.max {
             InvalidTime::check(time).map_err(|_| Self::Max(time))?;
+            if config.default > Some(time) {
+                return Err(Self::Order(time));
+            }
         }
         Ok(config)
     }
@@ -231,7 +247,7 @@ impl InvalidDeadline {
 impl Knob for InvalidDeadline {
     fn knob(&self) -> &'static str {
         match self {
-            Self::Default(_) => "default",
+            Self::Default(_) | Self::Order(_) => "default",
             Self::Max(_) => "max",
             Self::Metrics(_) => "",
         }
@@ -359,7 +375,7 @@ impl Part for Bulkhead {
     }
 
     fn apply(&self, config: &Self::Config) -> Result<(), InvalidBulkhead> {
-        self.reconfigure(&Self::builder(self.name()).config(config))
+        self.reconfigure(Self::builder(self.name()).config(config))
     }
 }
 
@@ -434,7 +450,7 @@ impl<K> Part for RateLimiter<K> {
     }
 
     fn check(&self, config: &Self::Config) -> Result<(), InvalidRateLimiter> {
-        config.quotas().map(drop)
+        Self::from_config(self.name().to_owned(), config)?.check()
     }
 
     fn fixed(&self, config: &Self::Config) -> Option<(&'static str, &'static str)> {
@@ -518,7 +534,7 @@ impl Part for RetryPolicy {
     }
 
     fn apply(&self, config: &Self::Config) -> Result<(), InvalidRetryPolicy> {
-        self.reconfigure(&Self::from_config(self.name(), config)?)
+        self.reconfigure(Self::from_config(self.name(), config)?)
     }
 }
 
@@ -558,7 +574,7 @@ impl Part for HedgePolicy {
     }
 
     fn apply(&self, config: &Self::Config) -> Result<(), InvalidHedge> {
-        self.reconfigure(&Self::builder(self.name()).config(config))
+        self.reconfigure(Self::builder(self.name()).config(config))
     }
 }
 

@@ -153,6 +153,7 @@ fn every_kind_is_one_word_everywhere() {
         Kind::Hedge,
         Kind::Coalesce,
         Kind::Fault,
+        Kind::Fallback,
     ];
     for kind in kinds {
         assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());

@@ -215,13 +215,13 @@ fn reconfiguring_keeps_what_is_in_flight() {
     let bulkhead = bulkhead(1);
     let permit = take(&bulkhead);
     let wider = Bulkhead::builder("any").max_concurrent(2);
-    bulkhead.reconfigure(&wider).unwrap();
+    bulkhead.reconfigure(wider).unwrap();
     assert_eq!(bulkhead.snapshot().in_flight(), 1);
     let second = take(&bulkhead);
     assert!(bulkhead.try_acquire().is_err());
 
     let wrong = Bulkhead::builder("any").max_concurrent(0);
-    assert!(bulkhead.reconfigure(&wrong).is_err());
+    assert!(bulkhead.reconfigure(wrong).is_err());
     assert_eq!(bulkhead.snapshot().limit(), 2);
     drop((permit, second));
 }

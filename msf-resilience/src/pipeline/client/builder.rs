@@ -5,14 +5,13 @@ use std::{sync::Arc, time::Duration};
 use msf_core::{classify::Http, metrics::Metrics};
 
 use super::{
-    config::{ClientConfig, Times},
-    handle::{HttpClient, Parts},
+    config::ClientConfig,
+    handle::{GivenTimes, HttpClient, Parts},
 };
 use crate::{
     bulkhead::Bulkhead,
     circuit_breaker::CircuitBreaker,
     hedge::HedgePolicy,
-    name,
     pipeline::{
         invalid::{Findings, InvalidPipeline},
         part::Making,
@@ -50,14 +49,12 @@ pub struct HttpClientBuilder<C = Http, R = ReplayHttp> {
 /// What is given in code, in place of the section.
 #[derive(Clone, Debug, Default)]
 struct Given {
-    deadline: Option<Duration>,
-    deadline_margin: Option<Duration>,
+    times: GivenTimes,
     retry: Option<RetryPolicy>,
     hedge: Option<HedgePolicy>,
     rate_limit: Option<DirectLimiter>,
     bulkhead: Option<Bulkhead>,
     breaker: Option<CircuitBreaker>,
-    attempt_timeout: Option<Duration>,
 }
 
 impl<C, R> HttpClientBuilder<C, R> {
@@ -77,13 +74,13 @@ impl<C, R> HttpClientBuilder<C, R> {
     /// The total time of a call with all its attempts and waits, unless the request has an earlier
     /// [`Deadline`](msf_core::deadline::Deadline). It is passed on to the callee in a header.
     pub const fn deadline(mut self, total: Duration) -> Self {
-        self.given.deadline = Some(total);
+        self.given.times.deadline = Some(total);
         self
     }
 
     /// By how much less than its own time the callee is told, for the way back. Default zero.
     pub const fn deadline_margin(mut self, margin: Duration) -> Self {
-        self.given.deadline_margin = Some(margin);
+        self.given.times.margin = Some(margin);
         self
     }
 
@@ -93,7 +90,8 @@ impl<C, R> HttpClientBuilder<C, R> {
         self
     }
 
-    /// Makes slow calls a second time. It has a budget of its own unless its builder was given that of the retries.
+    /// Makes slow calls a second time. It has a budget of its own unless its builder was given that of the retries, in which
+    /// a call is counted once.
     pub fn hedge(mut self, policy: HedgePolicy) -> Self {
         self.given.hedge = Some(policy);
         self
@@ -101,7 +99,7 @@ impl<C, R> HttpClientBuilder<C, R> {
 
     /// The time of a single attempt. One that is over is a failure of the callee.
     pub const fn attempt_timeout(mut self, after: Duration) -> Self {
-        self.given.attempt_timeout = Some(after);
+        self.given.times.attempt = Some(after);
         self
     }
 
@@ -178,40 +176,45 @@ impl<C, R> HttpClientBuilder<C, R> {
             classify,
             replay,
         } = self;
-        let mut findings = Findings::default();
-        if !name::is_name(&name) {
-            findings.report(
-                "",
-                "the name must be 1 to 128 bytes without control characters",
-            );
-        }
-        let times = Times {
-            deadline: given.deadline.or(config.deadline),
-            margin: given.deadline_margin.unwrap_or(config.deadline_margin),
-            attempt: given.attempt_timeout.or(config.attempt_timeout),
-        };
+        let mut findings = Findings::of_name(&name)?;
+        let times = given.times.or(&config);
         times.check(&mut findings);
         let mut making = Making {
             name: &name,
             metrics: metrics.as_ref(),
             findings: &mut findings,
         };
+        let retry = making.make("retry", given.retry, config.retry.as_ref());
+        let counted = retry.part.as_ref().and_then(RetryPolicy::budget);
+        let hedge = making.make_by("hedge", given.hedge, config.hedge.as_ref(), |section| {
+            let hedge = HedgePolicy::builder(Arc::clone(&name)).config(section);
+            let hedge = match counted {
+                // The retry outside has counted the call.
+                Some(budget) => hedge.budget(budget.without_deposits()),
+                None => hedge,
+            };
+            match &metrics {
+                Some(metrics) => hedge.metrics(metrics).build(),
+                None => hedge.build(),
+            }
+        });
         let parts = Parts {
             name: Arc::clone(&name),
             deadline: making.make_of(
                 "deadline",
-                given.deadline.as_ref(),
+                given.times.deadline.as_ref(),
                 config.deadline.as_ref(),
             ),
             deadline_margin: times.margin,
-            retry: making.make("retry", given.retry, config.retry.as_ref()),
-            hedge: making.make("hedge", given.hedge, config.hedge.as_ref()),
+            given: given.times,
+            retry,
+            hedge,
             rate_limit: making.make("rate_limit", given.rate_limit, config.rate_limit.as_ref()),
             bulkhead: making.make("bulkhead", given.bulkhead, config.bulkhead.as_ref()),
             breaker: making.make("breaker", given.breaker, config.breaker.as_ref()),
             attempt_timeout: making.make_of(
                 "attempt_timeout",
-                given.attempt_timeout.as_ref(),
+                given.times.attempt.as_ref(),
                 config.attempt_timeout.as_ref(),
             ),
         };

@@ -6,7 +6,13 @@ use msf_core::config::{Config, Problems};
 use serde::{Deserialize, Serialize};
 
 use super::{builder::http_client, handle::Parts};
-use crate::{bulkhead, circuit_breaker, hedge, pipeline::invalid::Findings, rate_limit, retry};
+use crate::{
+    bulkhead,
+    circuit_breaker::{self, State},
+    hedge,
+    pipeline::invalid::Findings,
+    rate_limit, retry,
+};
 
 /// A client's pipeline as serde reads it: a section for each part; a part whose section is left out is not there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,7 +49,8 @@ pub(super) struct Times {
 
 impl Times {
     pub(super) fn check(&self, findings: &mut Findings) {
-        let Some(deadline) = self.deadline else {
+        // Nothing fits a deadline of zero, which is reported for itself.
+        let Some(deadline) = self.deadline.filter(|deadline| !deadline.is_zero()) else {
             return;
         };
         if self.attempt.is_some_and(|attempt| attempt > deadline) {
@@ -61,11 +68,12 @@ impl Times {
 impl ClientConfig {
     /// Reports what of this a running pipeline could not take.
     pub(super) fn check(&self, parts: &Parts, findings: &mut Findings) {
-        self.times().check(findings);
+        let times = parts.given.or(self);
+        times.check(findings);
         parts
             .deadline
             .check("deadline", self.deadline.as_ref(), findings);
-        if parts.deadline.described().is_some() && self.deadline_margin != parts.deadline_margin {
+        if parts.deadline.part.is_some() && times.margin != parts.deadline_margin {
             findings.report("deadline_margin", "another margin needs a restart");
         }
         parts.retry.check("retry", self.retry.as_ref(), findings);
@@ -105,10 +113,14 @@ impl ClientConfig {
             .breaker
             .apply("breaker", self.breaker.as_ref(), findings);
         if let Some(breaker) = parts.breaker.described() {
+            // What an operator has ordered meanwhile holds.
+            let state = breaker.state();
             if self.breaker.is_none() {
-                breaker.disable();
-                *breaker_is_off = true;
-            } else if mem::take(breaker_is_off) {
+                if !is_held(state) {
+                    breaker.disable();
+                    *breaker_is_off = true;
+                }
+            } else if mem::take(breaker_is_off) && state == State::Disabled {
                 breaker.release();
             }
         }
@@ -117,14 +129,13 @@ impl ClientConfig {
             .attempt_timeout
             .apply("attempt_timeout", attempt, findings);
     }
+}
 
-    const fn times(&self) -> Times {
-        Times {
-            deadline: self.deadline,
-            margin: self.deadline_margin,
-            attempt: self.attempt_timeout,
-        }
-    }
+const fn is_held(state: State) -> bool {
+    matches!(
+        state,
+        State::ForcedOpen | State::Disabled | State::MetricsOnly
+    )
 }
 
 /// So that a [`Loader`](msf_core::config::Loader) reports what could not work at its key, with file and line.

@@ -8,7 +8,10 @@ use std::{
 use msf_core::classify::Http;
 use tower_layer::Layer;
 
-use super::{config::ClientConfig, service::HttpClientService};
+use super::{
+    config::{ClientConfig, Times},
+    service::HttpClientService,
+};
 use crate::{
     answering::Answering,
     bulkhead::Bulkhead,
@@ -47,12 +50,32 @@ pub(super) struct Parts {
     pub(super) name: Arc<str>,
     pub(super) deadline: Place<Total>,
     pub(super) deadline_margin: Duration,
+    pub(super) given: GivenTimes,
     pub(super) retry: Place<RetryPolicy>,
     pub(super) hedge: Place<HedgePolicy>,
     pub(super) rate_limit: Place<DirectLimiter>,
     pub(super) bulkhead: Place<Bulkhead>,
     pub(super) breaker: Place<CircuitBreaker>,
     pub(super) attempt_timeout: Place<TimeoutLayer>,
+}
+
+/// The times that code gave, with which those of a configuration must fit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct GivenTimes {
+    pub(super) deadline: Option<Duration>,
+    pub(super) margin: Option<Duration>,
+    pub(super) attempt: Option<Duration>,
+}
+
+impl GivenTimes {
+    /// All times, those of the configuration where code gave none.
+    pub(super) fn or(self, config: &ClientConfig) -> Times {
+        Times {
+            deadline: self.deadline.or(config.deadline),
+            margin: self.margin.unwrap_or(config.deadline_margin),
+            attempt: self.attempt.or(config.attempt_timeout),
+        }
+    }
 }
 
 /// What reloads have done that the next one must know.
@@ -77,7 +100,8 @@ impl<C, R> HttpClient<C, R> {
     /// Gives the parts new numbers while they run: all of them, or none if anything is wrong.
     ///
     /// Windows, counts, states and calls in flight stay. Parts that were given in code are not touched. Which parts there
-    /// are cannot change, but for the breaker: without its section it is disabled, and with it again released.
+    /// are cannot change, but for the breaker: without its section it is disabled, and with it again released. One that an
+    /// operator holds stays as it is.
     ///
     /// # Errors
     ///

@@ -29,7 +29,7 @@ use crate::{
         error::Error,
         maybe::{Maybe, MaybeService},
     },
-    retry::{self, Replay, ReplayHttp, RetryLayer, RetryService},
+    retry::{self, Replay, ReplayHttp, RetryLayer, RetryPolicy, RetryService},
     timeout::{NoDeadline, TimeoutService},
 };
 
@@ -73,9 +73,14 @@ impl<S, C: Clone, R: Clone> HttpClientService<S, C, R> {
             });
         let bulkhead = parts.bulkhead.part.clone();
         let bulkhead = bulkhead.map(|bulkhead| BulkheadLayer::new(bulkhead).waiting());
-        let hedge = parts.hedge.part.clone();
-        let hedge =
-            hedge.map(|policy| HedgeLayer::answering(policy).classify(Through(classify.clone())));
+        let counted = parts.retry.part.as_ref().and_then(RetryPolicy::budget);
+        let hedge = parts.hedge.part.clone().map(|policy| {
+            let policy = match counted {
+                Some(budget) => policy.inside(budget),
+                None => policy,
+            };
+            HedgeLayer::answering(policy).classify(Through(classify.clone()))
+        });
         let rate_limit = parts.rate_limit.part.clone().map(TotalLimitLayer);
 
         let stack = Maybe::from(told).layer(Enter(inner));

@@ -1,6 +1,6 @@
 //! The parts, given in any order.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, marker::PhantomData, sync::Arc};
 
 use http::{Extensions, HeaderMap};
 use msf_core::metrics::Metrics;
@@ -12,10 +12,9 @@ use super::{
 };
 use crate::{
     adaptive::AdaptiveLimit,
-    bulkhead::Bulkhead,
+    bulkhead::{Bulkhead, UntilBodyEnd, UntilResponse},
     deadline::DeadlineLayer,
     load_shed::{LoadShed, Priority},
-    name,
     pipeline::{
         invalid::{Findings, InvalidPipeline},
         part::{Making, Place},
@@ -43,18 +42,20 @@ pub fn http_server(name: impl Into<Arc<str>>) -> HttpServerBuilder {
         },
         key: Everyone,
         priority: from_extensions,
+        hold: PhantomData,
     }
 }
 
 /// Sets up an [`HttpServer`]. Parts may come in any order; those that are left out are not there.
 #[must_use = "a builder does nothing before `build`"]
-pub struct HttpServerBuilder<K: KeySource = Everyone, P = PriorityFn> {
+pub struct HttpServerBuilder<K: KeySource = Everyone, P = PriorityFn, H = UntilResponse> {
     name: Arc<str>,
     config: ServerConfig,
     metrics: Option<Metrics>,
     given: Given<K>,
     key: K,
     priority: P,
+    hold: PhantomData<fn() -> H>,
 }
 
 /// What is given in code, in place of the section.
@@ -66,18 +67,18 @@ struct Given<K: KeySource> {
     bulkhead: Option<Bulkhead>,
 }
 
-impl<P> HttpServerBuilder<Everyone, P> {
+impl<P, H> HttpServerBuilder<Everyone, P, H> {
     /// Limits each key of a source to what the limiter allows, and tells of it in every answer.
     pub fn rate_limit<K: KeySource>(
         self,
         limiter: RateLimiter<K::Key>,
         source: K,
-    ) -> HttpServerBuilder<K, P> {
+    ) -> HttpServerBuilder<K, P, H> {
         self.by(source, Some(limiter))
     }
 
     /// Whose requests the limit of the configuration counts. Without it they are everyone's together.
-    pub fn limit_by<K: KeySource>(self, source: K) -> HttpServerBuilder<K, P> {
+    pub fn limit_by<K: KeySource>(self, source: K) -> HttpServerBuilder<K, P, H> {
         self.by(source, None)
     }
 
@@ -85,7 +86,7 @@ impl<P> HttpServerBuilder<Everyone, P> {
         self,
         key: K,
         rate_limit: Option<RateLimiter<K::Key>>,
-    ) -> HttpServerBuilder<K, P> {
+    ) -> HttpServerBuilder<K, P, H> {
         let given = self.given;
         HttpServerBuilder {
             name: self.name,
@@ -100,11 +101,12 @@ impl<P> HttpServerBuilder<Everyone, P> {
             },
             key,
             priority: self.priority,
+            hold: PhantomData,
         }
     }
 }
 
-impl<K: KeySource, P> HttpServerBuilder<K, P> {
+impl<K: KeySource, P, H> HttpServerBuilder<K, P, H> {
     /// Makes the parts that the sections of a configuration describe. A part that is given by its own method is taken
     /// instead of its section.
     pub fn config(mut self, config: &ServerConfig) -> Self {
@@ -131,7 +133,7 @@ impl<K: KeySource, P> HttpServerBuilder<K, P> {
     }
 
     /// How much a request matters. Without it, what its extensions say.
-    pub fn priority<Q>(self, priority: Q) -> HttpServerBuilder<K, Q>
+    pub fn priority<Q>(self, priority: Q) -> HttpServerBuilder<K, Q, H>
     where
         Q: Fn(&HeaderMap, &Extensions) -> Priority,
     {
@@ -142,6 +144,7 @@ impl<K: KeySource, P> HttpServerBuilder<K, P> {
             given: self.given,
             key: self.key,
             priority,
+            hold: PhantomData,
         }
     }
 
@@ -157,12 +160,46 @@ impl<K: KeySource, P> HttpServerBuilder<K, P> {
         self
     }
 
+    /// Holds the permits of adaptive limit or bulkhead until the body of a response has ended, failed or is dropped: for
+    /// handlers that go on working while they stream.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, routing::get};
+    /// use http::Request;
+    /// use msf_resilience::{bulkhead::Bulkhead, pipeline::http_server};
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let bulkhead = Bulkhead::builder("exports").max_concurrent(1).build()?;
+    /// let exports = http_server("exports").bulkhead(bulkhead.clone()).until_body_end().build()?;
+    /// let app: Router = Router::new().route("/", get(|| async { "a long export" })).layer(exports);
+    ///
+    /// let response = app.oneshot(Request::new(Body::empty())).await?;
+    /// assert_eq!(bulkhead.snapshot().in_flight(), 1);
+    /// drop(response);
+    /// assert_eq!(bulkhead.snapshot().in_flight(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn until_body_end(self) -> HttpServerBuilder<K, P, UntilBodyEnd> {
+        HttpServerBuilder {
+            name: self.name,
+            config: self.config,
+            metrics: self.metrics,
+            given: self.given,
+            key: self.key,
+            priority: self.priority,
+            hold: PhantomData,
+        }
+    }
+
     /// Checks everything and makes the pipeline.
     ///
     /// # Errors
     ///
     /// [`InvalidPipeline`] names every part that could not work, by its path.
-    pub fn build(self) -> Result<HttpServer<K, P>, InvalidPipeline> {
+    pub fn build(self) -> Result<HttpServer<K, P, H>, InvalidPipeline> {
         let Self {
             name,
             config,
@@ -170,14 +207,9 @@ impl<K: KeySource, P> HttpServerBuilder<K, P> {
             given,
             key,
             priority,
+            hold: _,
         } = self;
-        let mut findings = Findings::default();
-        if !name::is_name(&name) {
-            findings.report(
-                "",
-                "the name must be 1 to 128 bytes without control characters",
-            );
-        }
+        let mut findings = Findings::of_name(&name)?;
         let mut making = Making {
             name: &name,
             metrics: metrics.as_ref(),
@@ -221,7 +253,7 @@ impl<K: KeySource, P> HttpServerBuilder<K, P> {
     }
 }
 
-impl<K: KeySource, P> fmt::Debug for HttpServerBuilder<K, P> {
+impl<K: KeySource, P, H> fmt::Debug for HttpServerBuilder<K, P, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpServerBuilder")
             .field("name", &self.name)

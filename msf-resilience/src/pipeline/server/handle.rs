@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    marker::PhantomData,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     adaptive::AdaptiveLimit,
     answering::AnsweringService,
-    bulkhead::Bulkhead,
+    bulkhead::{Bulkhead, UntilResponse},
     deadline::DeadlineLayer,
     load_shed::LoadShed,
     pipeline::{
@@ -34,8 +35,9 @@ use crate::{
 /// What a part refuses is answered with problem+json, and the error type stays that of the service inside: it drops into
 /// `axum::Router::layer`. Clones share their parts, and so do all services that it makes.
 #[must_use]
-pub struct HttpServer<K: KeySource = Everyone, P = PriorityFn> {
+pub struct HttpServer<K: KeySource = Everyone, P = PriorityFn, H = UntilResponse> {
     shared: Arc<Shared<K, P>>,
+    hold: PhantomData<fn() -> H>,
 }
 
 struct Shared<K: KeySource, P> {
@@ -64,13 +66,14 @@ impl<K: KeySource, P> Parts<K, P> {
     }
 }
 
-impl<K: KeySource, P> HttpServer<K, P> {
+impl<K: KeySource, P, H> HttpServer<K, P, H> {
     pub(super) fn new(parts: Parts<K, P>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 parts,
                 reloading: Mutex::default(),
             }),
+            hold: PhantomData,
         }
     }
 
@@ -124,15 +127,16 @@ impl<K: KeySource, P> HttpServer<K, P> {
     }
 }
 
-impl<K: KeySource, P> Clone for HttpServer<K, P> {
+impl<K: KeySource, P, H> Clone for HttpServer<K, P, H> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
+            hold: PhantomData,
         }
     }
 }
 
-impl<K: KeySource, P> fmt::Debug for HttpServer<K, P> {
+impl<K: KeySource, P, H> fmt::Debug for HttpServer<K, P, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpServer")
             .field("name", &self.name())
@@ -144,8 +148,8 @@ impl<K: KeySource, P> fmt::Debug for HttpServer<K, P> {
     }
 }
 
-impl<S, K: KeySource + Clone, P: Clone> Layer<S> for HttpServer<K, P> {
-    type Service = AnsweringService<HttpServerService<S, K, P>>;
+impl<S, K: KeySource + Clone, P: Clone, H> Layer<S> for HttpServer<K, P, H> {
+    type Service = AnsweringService<HttpServerService<S, K, P, H>>;
 
     fn layer(&self, inner: S) -> Self::Service {
         AnsweringService::new(HttpServerService::new(inner, &self.shared.parts))

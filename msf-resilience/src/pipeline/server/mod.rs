@@ -6,6 +6,7 @@ mod handle;
 mod limit;
 mod service;
 mod shed;
+mod unheld;
 
 pub use self::{
     builder::{HttpServerBuilder, http_server},
@@ -14,4 +15,5 @@ pub use self::{
     limit::{KeyedLimit, KeyedLimitFuture},
     service::{HttpServerFuture, HttpServerService},
     shed::{PriorityFn, Shed},
+    unheld::{Unheld, UnheldFuture},
 };

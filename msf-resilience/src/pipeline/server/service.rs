@@ -18,11 +18,12 @@ use super::{
     handle::Parts,
     limit::{KeyedLimit, KeyedLimitLayer},
     shed::{PriorityFn, Shed, ShedLayer},
+    unheld::Unheld,
 };
 use crate::{
     Through,
-    adaptive::{AdaptiveLayer, AdaptiveService},
-    bulkhead::{BulkheadLayer, BulkheadService, UntilResponse, Wait},
+    adaptive::{self, AdaptiveLayer, AdaptiveService},
+    bulkhead::{self, BulkheadLayer, BulkheadService, Hold, UntilResponse, Wait},
     deadline::DeadlineService,
     load_shed::Priority,
     pipeline::{
@@ -36,16 +37,20 @@ use crate::{
 /// A layer in its place, or nothing there.
 type With<Service, Without> = MaybeService<Service, Without>;
 
-type Bounded<S> = With<BulkheadService<Enter<S>, Wait, UntilResponse>, Enter<S>>;
-type Adapted<S> = With<AdaptiveService<Bounded<S>, Through<Http>, UntilResponse>, Bounded<S>>;
-type Limited<S, K> = With<KeyedLimit<Adapted<S>, K>, Adapted<S>>;
-type Sheltered<S, K, P> = With<Shed<Limited<S, K>, P>, Limited<S, K>>;
-type Outermost<S, K, P> = With<DeadlineService<Sheltered<S, K, P>>, Sheltered<S, K, P>>;
+type Bounded<S, H> =
+    With<BulkheadService<Enter<S>, Wait, H>, Unheld<Enter<S>, H, bulkhead::Permit>>;
+type Adapted<S, H> = With<
+    AdaptiveService<Bounded<S, H>, Through<Http>, H>,
+    Unheld<Bounded<S, H>, H, adaptive::Permit>,
+>;
+type Limited<S, K, H> = With<KeyedLimit<Adapted<S, H>, K>, Adapted<S, H>>;
+type Sheltered<S, K, P, H> = With<Shed<Limited<S, K, H>, P>, Limited<S, K, H>>;
+type Outermost<S, K, P, H> = With<DeadlineService<Sheltered<S, K, P, H>>, Sheltered<S, K, P, H>>;
 
 /// A handler behind a pipeline, before its errors become answers. Made by [`HttpServer`](super::HttpServer).
 #[derive(Clone, Debug)]
-pub struct HttpServerService<S, K: KeySource = Everyone, P = PriorityFn> {
-    stack: Outermost<S, K, P>,
+pub struct HttpServerService<S, K: KeySource = Everyone, P = PriorityFn, H = UntilResponse> {
+    stack: Outermost<S, K, P, H>,
 }
 
 pin_project! {
@@ -58,13 +63,8 @@ pin_project! {
     }
 }
 
-impl<S, K: KeySource + Clone, P: Clone> HttpServerService<S, K, P> {
+impl<S, K: KeySource + Clone, P: Clone, H> HttpServerService<S, K, P, H> {
     pub(super) fn new(inner: S, parts: &Parts<K, P>) -> Self {
-        let bulkhead = parts.bulkhead.part.clone();
-        let bulkhead = bulkhead.map(|bulkhead| BulkheadLayer::new(bulkhead).waiting());
-        let adaptive = parts.adaptive.part.clone();
-        let adaptive =
-            adaptive.map(|limit| AdaptiveLayer::new(limit).classify(Through(Http::default())));
         let limit = parts
             .rate_limit
             .part
@@ -78,8 +78,19 @@ impl<S, K: KeySource + Clone, P: Clone> HttpServerService<S, K, P> {
             priority: parts.priority.clone(),
         });
 
-        let stack = Maybe::from(bulkhead).layer(Enter(inner));
-        let stack = Maybe::from(adaptive).layer(stack);
+        let stack = match parts.bulkhead.part.clone() {
+            Some(bulkhead) => {
+                MaybeService::on(BulkheadLayer::<Wait, H>::with(bulkhead).layer(Enter(inner)))
+            }
+            None => MaybeService::off(Unheld::new(Enter(inner))),
+        };
+        let stack = match parts.adaptive.part.clone() {
+            Some(limit) => {
+                let classify = Through(Http::default());
+                MaybeService::on(AdaptiveLayer::<_, H>::with(limit, classify).layer(stack))
+            }
+            None => MaybeService::off(Unheld::new(stack)),
+        };
         let stack = Maybe::from(limit).layer(stack);
         let stack = Maybe::from(shed).layer(stack);
         let stack = Maybe::from(parts.deadline.part.clone()).layer(stack);
@@ -87,17 +98,19 @@ impl<S, K: KeySource + Clone, P: Clone> HttpServerService<S, K, P> {
     }
 }
 
-impl<S, K, P, A, B> Service<Request<A>> for HttpServerService<S, K, P>
+impl<S, K, P, H, A, B, C, D> Service<Request<A>> for HttpServerService<S, K, P, H>
 where
     S: Service<Request<A>, Response = Response<B>> + Clone,
     K: KeySource,
     K::Key: Hash,
     P: Fn(&HeaderMap, &Extensions) -> Priority,
-    B: From<Bytes>,
+    H: Hold<Response<B>, Held<bulkhead::Permit> = Response<C>>
+        + Hold<Response<C>, Held<adaptive::Permit> = Response<D>>,
+    D: From<Bytes>,
 {
-    type Response = Response<B>;
+    type Response = Response<D>;
     type Error = Error<S::Error>;
-    type Future = HttpServerFuture<<Outermost<S, K, P> as Service<Request<A>>>::Future>;
+    type Future = HttpServerFuture<<Outermost<S, K, P, H> as Service<Request<A>>>::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.stack.poll_ready(cx)
