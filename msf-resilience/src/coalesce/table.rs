@@ -184,19 +184,18 @@ impl<K, T> Lead<K, T> {
         let is_mine = state.leader() == self.number;
         drop(state);
         let entry = self.table.remove(&mut shard, self.hash, flight);
-        if let Some(Entry { flight, key, .. }) = entry {
-            drop(flight);
-            if let Some(mut flight) = self.flight.take()
-                && is_mine
-                && shard.spare.len() < SPARE_MAX
-                && Arc::get_mut(&mut flight).is_some()
-            {
-                shard.spare.push(flight);
-            }
-            drop(shard);
-            drop(key);
+        let mut flight = self.flight.take();
+        // Not the last reference, which is the one that was just taken.
+        let key = entry.map(|entry| entry.key);
+        let is_last = flight
+            .as_mut()
+            .is_some_and(|flight| Arc::get_mut(flight).is_some());
+        if is_mine && is_last && key.is_some() && shard.spare.len() < SPARE_MAX {
+            shard.spare.extend(flight.take());
         }
-        self.flight = None;
+        // What keys and outcomes do when they are dropped is unknown, so not under the lock.
+        drop(shard);
+        drop((key, flight));
         true
     }
 
