@@ -3,7 +3,8 @@
 use msf_core::metrics::MetricInfo;
 
 use crate::{
-    budget, circuit_breaker, coalesce, deadline, fallback, fault, hedge, rate_limit, retry, timeout,
+    adaptive, budget, bulkhead, circuit_breaker, coalesce, deadline, fallback, fault, hedge,
+    load_shed, rate_limit, retry, timeout,
 };
 
 /// Every metric that msf-resilience can register, sorted by name.
@@ -14,14 +15,17 @@ use crate::{
 /// assert!(rows.is_sorted_by(|a, b| a.name < b.name));
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
-    let breaker = circuit_breaker::metrics::CATALOGUE.iter();
-    breaker
+    let adaptive = adaptive::metrics::CATALOGUE.iter();
+    adaptive
+        .chain(&circuit_breaker::metrics::CATALOGUE)
         .chain(&budget::metrics::CATALOGUE)
+        .chain(&bulkhead::metrics::CATALOGUE)
         .chain(&coalesce::metrics::CATALOGUE)
         .chain(&deadline::metrics::CATALOGUE)
         .chain(&fallback::metrics::CATALOGUE)
         .chain(&fault::metrics::CATALOGUE)
         .chain(&hedge::metrics::CATALOGUE)
+        .chain(&load_shed::metrics::CATALOGUE)
         .chain(&rate_limit::metrics::CATALOGUE)
         .chain(&retry::metrics::CATALOGUE)
         .chain(&timeout::metrics::CATALOGUE)

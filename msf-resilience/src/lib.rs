@@ -1,19 +1,27 @@
 #![doc = include_str!("../README.md")]
 
+pub mod adaptive;
 mod anchor;
+pub mod answering;
 mod attempt;
 pub mod budget;
+pub mod bulkhead;
 mod catalogue;
 pub mod circuit_breaker;
 pub mod coalesce;
 pub mod deadline;
 pub mod fallback;
 pub mod fault;
+// Only `cargo test --doc` in the repository sees it: the pages are not in the package.
+#[cfg(doctest)]
+mod guide;
 pub mod hedge;
 mod late;
 mod layer_error;
+pub mod load_shed;
 mod name;
 mod oneshot;
+mod permits;
 pub mod policies;
 pub mod rate_limit;
 pub mod replay;
