@@ -159,6 +159,12 @@ impl<K, T> Coalesce<K, T> {
         Seat::new(part, patience)
     }
 
+    /// Seats that are kept for flights to come.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.table.room()
+    }
+
     pub(super) fn max_body(&self) -> usize {
         self.table.stats.max_body.load(Ordering::Relaxed)
     }

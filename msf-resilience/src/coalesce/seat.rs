@@ -8,7 +8,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::table::{Follow, Lead, Next, Part};
 
@@ -89,6 +89,16 @@ impl<K, T> Seat<K, T> {
             }
             this.timer.set(None);
         }
+    }
+
+    /// Whether the patience is over, which begins with the first question. For a call that leads.
+    pub(super) fn poll_patience(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if this.timer.is_none() {
+            this.timer.set(Some(sleep(*this.patience)));
+        }
+        let timer = this.timer.as_mut().as_pin_mut();
+        timer.map_or(Poll::Pending, |timer| timer.poll(cx))
     }
 
     /// Shares an outcome, if this call led and somebody follows.
