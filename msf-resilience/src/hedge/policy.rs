@@ -53,7 +53,7 @@ impl HedgePolicy {
         budget: Budget,
         metrics: Option<&Metrics>,
     ) -> Result<Self, MetricsError> {
-        let hot = hot::POOL.take(Hot::new, |hot| hot.reset(settings));
+        let hot = hot::POOL.take(|| Hot::new(settings), |hot| hot.reset(settings));
         let before = hot.counts();
         let handles = metrics
             .map(|metrics| HedgeMetrics::register(metrics, &name, &hot))

@@ -358,3 +358,143 @@ fn a_knob_out_of_range_is_named() {
     assert_eq!(build(new().min_samples(9)), InvalidHedge::MinSamples(9));
     assert_eq!(build(new().max_hedges(0)), InvalidHedge::MaxHedges(0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_delay_follows_the_callee_after_the_window_was_changed() {
+    let spent = budget(1);
+    let _held = spent.try_withdraw().unwrap();
+    for (before, after) in [(30, 60), (60, 30), (3600, 1)] {
+        let new = |window| {
+            HedgePolicy::builder("w")
+                .after_quantile(0.9)
+                .min_samples(10)
+                .budget(spent.clone())
+                .window(Duration::from_secs(window))
+        };
+        let policy = new(before).build().unwrap();
+        let call = async |millis| {
+            let _ = run(policy.clone(), &[(millis, Ok("a"))]).await;
+        };
+        for _ in 0..20 {
+            call(10).await;
+        }
+        policy.reconfigure(&new(after)).unwrap();
+        call(10).await;
+        let delay = policy.delay();
+        assert!(
+            delay.is_some_and(|delay| delay < 12 * MS),
+            "what was observed stays: {before} to {after}: {delay:?}"
+        );
+        for _ in 0..3 {
+            for _ in 0..20 {
+                call(15).await;
+            }
+            advance(Duration::from_secs(after)).await;
+        }
+        for _ in 0..20 {
+            call(500).await;
+        }
+        for _ in 0..3 {
+            advance(Duration::from_secs(after)).await;
+            for _ in 0..20 {
+                call(100).await;
+            }
+        }
+        let delay = policy.delay().unwrap();
+        assert!(delay < 120 * MS, "{before} to {after}: {delay:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_call_that_is_given_up_counts_also_if_the_budget_allowed_no_hedge() {
+    let spent = budget(1);
+    let _held = spent.try_withdraw().unwrap();
+    for repeats in [true, false] {
+        let policy = HedgePolicy::builder("up")
+            .after_quantile(0.9)
+            .min_samples(10);
+        let policy = policy.budget(spent.clone()).build().unwrap();
+        for _ in 0..20 {
+            let _ = run(policy.clone(), &[(10, Ok("a"))]).await;
+            advance(Duration::from_millis(100)).await;
+        }
+        let layer = HedgeLayer::new(policy.clone(), move |(): &()| repeats.then_some(()));
+        for _ in 0..40 {
+            let script = Script::new(&[(60_000, Ok("a"))]);
+            let call = layer.clone().classify(judge()).layer(script).oneshot(());
+            assert!(tokio::time::timeout(300 * MS, call).await.is_err());
+        }
+        let _ = run(policy.clone(), &[(10, Ok("a"))]).await;
+        let delay = policy.delay().unwrap();
+        assert!(delay >= 300 * MS, "{delay:?}");
+    }
+}
+
+/// A service of which clones never become ready.
+struct Single(Script, bool);
+
+impl Clone for Single {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), false)
+    }
+}
+
+impl Service<()> for Single {
+    type Response = &'static str;
+    type Error = &'static str;
+    type Future = <Script as Service<()>>::Future;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        if self.1 {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        self.0.call(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_attempt_that_fails_does_not_wait_for_one_that_was_never_made() {
+    for hedges in [1, 2] {
+        let policy = HedgePolicy::builder("x").after(50 * MS).max_hedges(hedges);
+        let policy = policy.budget(budget(10)).build().unwrap();
+        let layer = HedgeLayer::new(policy, |(): &()| Some(())).classify(judge());
+        for outcome in [Ok("a"), Err("a")] {
+            let script = Script::new(&[(200, outcome)]);
+            let mut service = layer.layer(Single(script, true));
+            let call = service.ready().await.unwrap().call(());
+            let seen = tokio::time::timeout(1000 * MS, call).await;
+            assert_eq!(seen, Ok(outcome), "the hedge never becomes ready");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_is_free_when_the_winner_is_there_and_not_with_the_future() {
+    for plans in [
+        [(900, Ok("a")), (10, Ok("b"))],
+        [(60, Ok("a")), (900, Ok("b"))],
+        [(60, Err("a")), (10, Err("b"))],
+    ] {
+        // Of the first, what hedges hold is taken; to the second, what calls hold is given.
+        for (rule, free) in [
+            (Rule::concurrency(0.0, 1), 1),
+            (Rule::concurrency(1.0, 0), 0),
+        ] {
+            let budget = Budget::builder("held").rule(rule).build().unwrap();
+            let builder = HedgePolicy::builder("x").after(50 * MS);
+            let policy = builder.budget(budget.clone()).build().unwrap();
+            let layer = HedgeLayer::new(policy, |(): &()| Some(())).classify(judge());
+            let script = Script::new(&plans);
+            let mut service = layer.layer(script.clone());
+            let mut call = std::pin::pin!(service.ready().await.unwrap().call(()));
+            let _ = call.as_mut().await;
+            assert_eq!(script.begun(), 2);
+            assert_eq!(budget.available(), free, "{plans:?}");
+        }
+    }
+}
