@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod adaptive;
-mod anchor;
 pub mod answering;
 mod attempt;
 pub mod budget;
