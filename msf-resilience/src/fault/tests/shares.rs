@@ -180,3 +180,26 @@ fn a_knob_out_of_range_is_named() {
         assert_eq!(error, InvalidFaults::Latency);
     }
 }
+
+#[test]
+fn the_gauge_falls_when_the_last_handle_is_gone() {
+    let metrics = Metrics::new();
+    let faults = Faults::builder("left").error(1.0).metrics(&metrics);
+    let faults = faults.build().unwrap();
+    faults.enable();
+    drop(faults);
+    let text = metrics.render();
+    let line = r#"msf_fault_active{fault="left"} 0"#;
+    assert!(text.lines().any(|seen| seen == line), "{text}");
+}
+
+#[test]
+fn shares_that_are_too_many_are_told_as_they_are_counted() {
+    // 1 as given, and above it in the ten-thousandths that they become.
+    let builder = Faults::builder("x")
+        .error(0.333_35)
+        .hang(0.333_35)
+        .reset(0.333_3);
+    let error = builder.build().unwrap_err();
+    assert!(error.to_string().ends_with("not 1.0001"), "{error}");
+}
