@@ -202,6 +202,13 @@ impl Stats {
     }
 }
 
+impl Drop for Stats {
+    fn drop(&mut self) {
+        // What was counted since the last scrape.
+        self.export();
+    }
+}
+
 impl Policy for Stats {
     fn snapshot(&self) -> Snapshot {
         #[expect(clippy::cast_precision_loss, reason = "counts for people")]

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::table::{Follow, Lead, Next, Part};
+use crate::timed::poll_timer;
 
 pin_project! {
     /// Leads, follows, or is alone.
@@ -80,7 +81,7 @@ impl<K, T> Seat<K, T> {
                         None => this.timer.set(Some(sleep_until(until))),
                     }
                     let timer = this.timer.as_mut().as_pin_mut();
-                    match timer.map(|timer| timer.poll(cx)) {
+                    match timer.map(|timer| poll_timer(timer, cx)) {
                         // Patience is at its end: look again, and lead.
                         Some(Poll::Ready(())) => {}
                         _ => return Poll::Pending,
@@ -98,7 +99,7 @@ impl<K, T> Seat<K, T> {
             this.timer.set(Some(sleep(*this.patience)));
         }
         let timer = this.timer.as_mut().as_pin_mut();
-        timer.map_or(Poll::Pending, |timer| timer.poll(cx))
+        timer.map_or(Poll::Pending, |timer| poll_timer(timer, cx))
     }
 
     /// Shares an outcome, if this call led and somebody follows.

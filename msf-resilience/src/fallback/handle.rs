@@ -47,7 +47,7 @@ pub(super) struct Shared {
 static POOL: Pool<Shared> = Pool::new();
 
 impl Fallback {
-    /// Begins a fallback. The name appears in marks, logs and as a metric label.
+    /// Begins a fallback. The name appears in marks, snapshots and as a metric label.
     pub fn builder(name: impl Into<Arc<str>>) -> FallbackBuilder {
         FallbackBuilder {
             name: name.into(),

@@ -16,6 +16,7 @@ use super::{hot::Track, repeat::Repeat};
 use crate::{
     budget::{Budget, Deposit, Withdrawal},
     oneshot::Oneshot,
+    timed::poll_timer,
 };
 use tower_service::Service;
 
@@ -222,7 +223,7 @@ where
                 return Poll::Pending;
             };
             match this.timer.as_mut().as_pin_mut() {
-                Some(timer) => ready!(timer.poll(cx)),
+                Some(timer) => ready!(poll_timer(timer, cx)),
                 None => {
                     this.timer.set(Some(sleep(spare.delay)));
                     continue;

@@ -125,7 +125,7 @@ async fn the_attempt_that_loses_is_cancelled_to_a_breaker_inside() {
         sleep(if number == 1 { 900 * MS } else { 10 * MS }).await;
         Ok::<_, Infallible>(Response::new(number))
     });
-    let inner = CircuitBreakerLayer::new(breaker).layer(inner);
+    let inner = CircuitBreakerLayer::new(breaker.clone()).layer(inner);
     let service = HedgeLayer::answering(hedge()).layer(inner);
     let answer = service.oneshot(Request::new(Empty::new())).await.unwrap();
     assert_eq!(*answer.body(), 2);
@@ -251,7 +251,7 @@ fn success_allocates_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn faults_show_whether_a_hedge_and_a_fallback_help() {
+async fn faults_show_whether_a_hedge_helps() {
     let faults = Faults::builder("exercise")
         .hang(0.2)
         .seed(1)
@@ -263,13 +263,16 @@ async fn faults_show_whether_a_hedge_and_a_fallback_help() {
         .classify(judge())
         .layer(inner);
     faults.enable();
+    let mut answered = 0;
     for _ in 0..100 {
-        // Of ten calls exactly two hang, so a hedge of a hang may hang, too; then there is only the fallback.
         let call = timeout(200 * MS, service.clone().oneshot(200));
         if let Ok(answer) = call.await {
             assert_eq!(answer, Ok(200));
+            answered += 1;
         }
     }
+    // One attempt of five hangs, so without hedges it would be 80. The hedge of a hang hangs only if it is in the next five.
+    assert!(answered > 95, "{answered}");
     faults.disable();
     let (a, b) = join!(service.clone().oneshot(1), service.oneshot(2));
     assert_eq!((a, b), (Ok(1), Ok(2)));

@@ -102,6 +102,9 @@ async fn an_answer_never_goes_to_another_principal() {
             "{name}"
         );
     }
+    // Baggage carries what applications say of their users.
+    let user = |id| with("baggage", id);
+    assert_eq!(both(user("user=a"), user("user=b"), plain).await.0, 2);
     // A header that nobody has heard of may be an identity.
     assert_eq!(
         both(with("x-api-key", "a"), with("x-api-key", "b"), plain)

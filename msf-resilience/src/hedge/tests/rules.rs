@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -13,8 +13,11 @@ use msf_core::{
     classify::{Classification, Classify},
     metrics::Metrics,
 };
-use tokio::time::{Instant, advance, sleep};
-use tower::{Layer, Service, ServiceExt};
+use tokio::{
+    task::coop,
+    time::{Instant, advance, sleep},
+};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{
     budget::{Budget, Rule},
@@ -496,5 +499,67 @@ async fn the_budget_is_free_when_the_winner_is_there_and_not_with_the_future() {
             assert_eq!(script.begun(), 2);
             assert_eq!(budget.available(), free, "{plans:?}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_first_attempt_cannot_keep_the_hedge_from_beginning() {
+    let calls = std::sync::atomic::AtomicU32::new(0);
+    let calls = std::sync::Arc::new(calls);
+    let inner = service_fn(move |()| {
+        let is_first = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        poll_fn(move |cx| {
+            if !is_first {
+                return Poll::Ready(Ok::<_, &'static str>("b"));
+            }
+            // Uses up all that the task may do before it must yield.
+            while let Poll::Ready(budget) = coop::poll_proceed(cx) {
+                budget.made_progress();
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    });
+    let layer = HedgeLayer::new(policy(), |(): &()| Some(())).classify(judge());
+    let mut service = layer.layer(inner);
+    let call = msf_core::task::spawn("busy", async move {
+        tokio::select! {
+            biased;
+            answer = service.call(()) => answer,
+            () = gives_up(1000) => Err("never hedged"),
+        }
+    });
+    advance(40 * MS).await;
+    advance(60 * MS).await;
+    assert_eq!(call.join().await.unwrap(), Ok("b"));
+}
+
+/// Ends after so many polls.
+fn gives_up(mut polls: u32) -> impl Future<Output = ()> {
+    poll_fn(move |_| {
+        polls -= 1;
+        if polls == 0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_counted_since_the_last_scrape_is_not_lost_with_the_policy() {
+    let metrics = Metrics::new();
+    let policy = HedgePolicy::builder("gone")
+        .after(50 * MS)
+        .budget(budget(1));
+    let policy = policy.metrics(&metrics).build().unwrap();
+    let _ = run(policy, &[(900, Ok("a")), (10, Ok("b"))]).await;
+    let text = metrics.render();
+    for line in [
+        r#"msf_hedge_attempts_total{hedge="gone"} 1"#,
+        r#"msf_hedge_calls_total{hedge="gone"} 1"#,
+        r#"msf_hedge_won_total{hedge="gone"} 1"#,
+    ] {
+        assert!(text.lines().any(|seen| seen == line), "{line}\n{text}");
     }
 }
