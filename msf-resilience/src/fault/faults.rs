@@ -148,10 +148,11 @@ impl Shared {
         change(&mut switch);
         let is_active = switch.is_enabled && !switch.is_held;
         let was_active = self.is_active.swap(is_active, Ordering::Relaxed);
-        self.metrics.active.set(f64::from(u8::from(is_active)));
         let faults = &*self.name;
         match (was_active, is_active) {
             (false, true) => {
+                // Another set of faults may have the same name, as after a reload.
+                self.metrics.active.inc();
                 let [latency, error, hang, reset] = lock(&self.schedule).shares;
                 tracing::warn!(
                     faults,
@@ -162,7 +163,10 @@ impl Shared {
                     "fault injection is active; shares in ten-thousandths"
                 );
             }
-            (true, false) => tracing::info!(faults, "fault injection has ended"),
+            (true, false) => {
+                self.metrics.active.dec();
+                tracing::info!(faults, "fault injection has ended");
+            }
             _ => {}
         }
     }
@@ -171,7 +175,9 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // Who alerts on the gauge would otherwise look for faults that nobody injects.
-        self.metrics.active.set(0.0);
+        if *self.is_active.get_mut() {
+            self.metrics.active.dec();
+        }
     }
 }
 

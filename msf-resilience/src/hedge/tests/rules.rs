@@ -563,3 +563,23 @@ async fn what_was_counted_since_the_last_scrape_is_not_lost_with_the_policy() {
         assert!(text.lines().any(|seen| seen == line), "{line}\n{text}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_given_up_before_the_delay_says_nothing() {
+    let policy = HedgePolicy::builder("early")
+        .after_quantile(0.9)
+        .min_samples(10);
+    let policy = policy.budget(budget(10)).build().unwrap();
+    for _ in 0..20 {
+        let _ = run(policy.clone(), &[(100, Ok("a"))]).await;
+    }
+    let _ = run(policy.clone(), &[(100, Ok("a"))]).await;
+    let before = policy.delay().unwrap();
+    let layer = HedgeLayer::new(policy.clone(), |(): &()| Some(())).classify(judge());
+    for _ in 0..400 {
+        let call = layer.layer(Script::new(&[(100, Ok("a"))])).oneshot(());
+        assert!(tokio::time::timeout(5 * MS, call).await.is_err());
+    }
+    let _ = run(policy.clone(), &[(100, Ok("a"))]).await;
+    assert_eq!(policy.delay(), Some(before));
+}
