@@ -2,7 +2,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod adaptive;
-mod anchor;
 pub mod answering;
 mod attempt;
 pub mod budget;
@@ -14,6 +13,7 @@ pub mod coalesce;
 pub mod deadline;
 pub mod fallback;
 pub mod fault;
+// Only `cargo test --doc` in the repository sees it: the pages are not in the package.
 #[cfg(doctest)]
 mod guide;
 pub mod hedge;

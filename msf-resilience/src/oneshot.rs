@@ -43,6 +43,11 @@ impl<S: Service<Req>, Req> Oneshot<S, Req> {
         Self::Called { future }
     }
 
+    /// Whether it still waits for the service: nothing has been called.
+    pub(crate) const fn is_readying(&self) -> bool {
+        matches!(self, Self::Readying { .. })
+    }
+
     pub(crate) const fn is_nothing(&self) -> bool {
         matches!(self, Self::Nothing)
     }

@@ -58,12 +58,16 @@ impl<F: Future> Timed<F> {
         let Some(timer) = this.timer.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
-        // A future that uses up the task's budget at every poll would otherwise keep the timer from ever firing.
-        let mut timer = coop::unconstrained(timer);
-        if Pin::new(&mut timer).poll(cx).is_pending() {
+        if poll_timer(timer, cx).is_pending() {
             return Poll::Pending;
         }
         this.inner.set(None);
         Poll::Ready(None)
     }
+}
+
+/// Polls a timer beside a future, which may use up the task's budget at every poll: it would keep the timer from ever firing.
+pub(crate) fn poll_timer(timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    let mut timer = coop::unconstrained(timer);
+    Pin::new(&mut timer).poll(cx)
 }

@@ -180,7 +180,13 @@ where
         let Some((_, gather)) = this.gather else {
             return Poll::Pending;
         };
-        let gathered = ready!(gather.poll(cx));
+        let gathered = match gather.poll(cx) {
+            Poll::Ready(gathered) => gathered,
+            Poll::Pending => {
+                ready!(this.seat.as_mut().poll_patience(cx));
+                gather.give_up()
+            }
+        };
         let Some((parts, _)) = this.gather.take() else {
             return Poll::Pending;
         };
@@ -190,7 +196,7 @@ where
                 this.seat.land(|| Ok(answer.clone()));
                 return Poll::Ready(Ok(answer.map(CoalescedBody::whole)));
             }
-            Gathered::Part(body, Why::TooLong) => {
+            Gathered::Part(body, Why::TooLong | Why::TooSlow) => {
                 this.seat.scatter();
                 body
             }

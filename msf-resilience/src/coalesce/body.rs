@@ -67,13 +67,14 @@ pub(super) struct Gather<B: Body> {
 /// What came of reading.
 pub(super) enum Gathered<B: Body> {
     Whole(Whole),
-    /// Above the bound, or broken: for the leader alone.
+    /// Above the bound, too slow, or broken: for the leader alone.
     Part(CoalescedBody<B>, Why),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
     TooLong,
+    TooSlow,
     Broken,
 }
 
@@ -95,6 +96,8 @@ impl<B: Body<Data = Bytes>> Gather<B> {
                 None => return Poll::Ready(Gathered::Whole(self.whole(None))),
                 Some(Err(error)) => return Poll::Ready(self.part(Some(error), Why::Broken)),
                 Some(Ok(frame)) => match frame.into_data() {
+                    // Or else a body of nothing but such frames would grow without bound.
+                    Ok(data) if data.is_empty() => {}
                     Ok(data) => {
                         let left = self.left.checked_sub(data.len());
                         self.read.push_back(data);
@@ -111,6 +114,11 @@ impl<B: Body<Data = Bytes>> Gather<B> {
                 },
             }
         }
+    }
+
+    /// Ends it with what has been read, because it takes too long.
+    pub(super) fn give_up(&mut self) -> Gathered<B> {
+        self.part(None, Why::TooSlow)
     }
 
     fn whole(&mut self, trailers: Option<HeaderMap>) -> Whole {

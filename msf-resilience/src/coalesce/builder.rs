@@ -50,7 +50,8 @@ impl<K, T> CoalesceBuilder<K, T> {
         self
     }
 
-    /// How long followers wait for a leader before one of them makes the call too. 1 ms to 10 min, default 10 s.
+    /// How long followers wait for a leader before one of them makes the call too, and how long a body that is to be
+    /// shared may take. 1 ms to 10 min, default 10 s.
     pub const fn patience(mut self, patience: Duration) -> Self {
         self.settings.patience = patience;
         self

@@ -66,6 +66,11 @@ impl<T> Flight<T> {
         self.free.clear();
     }
 
+    /// How many seats it has memory for.
+    pub(super) const fn room(&self) -> usize {
+        self.seats.capacity()
+    }
+
     pub(super) const fn leader(&self) -> u32 {
         self.leader
     }
@@ -149,9 +154,11 @@ impl<T> Flight<T> {
     }
 
     /// The outcome is there, whichever leader brings it.
-    pub(super) fn land(&mut self, outcome: T) -> Wakers {
+    ///
+    /// An outcome that comes too late is left where it is, to be dropped outside the lock.
+    pub(super) fn land(&mut self, outcome: &mut Option<T>) -> Wakers {
         if matches!(self.phase, Phase::Led | Phase::Vacant) {
-            self.phase = Phase::Landed(Some(outcome));
+            self.phase = Phase::Landed(outcome.take());
         }
         self.all_wakers()
     }

@@ -160,6 +160,12 @@ impl<K, T> Coalesce<K, T> {
         Seat::new(part, patience)
     }
 
+    /// Seats that are kept for flights to come.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.table.room()
+    }
+
     pub(super) fn max_body(&self) -> usize {
         self.table.stats.max_body.load(Ordering::Relaxed)
     }
@@ -194,6 +200,13 @@ impl Stats {
             metrics.alone.show(self.alone.sum());
             metrics.taken_over.show(self.taken_over.sum());
         }
+    }
+}
+
+impl Drop for Stats {
+    fn drop(&mut self) {
+        // What was counted since the last scrape.
+        self.export();
     }
 }
 

@@ -8,7 +8,7 @@ use http_body::Body;
 /// What makes two requests equal: method, target and every header that is not known to make no difference.
 ///
 /// A header that this crate has never heard of is part of the key, since it may carry an identity. Left out are only
-/// those that differ from call to call and say nothing of the caller: `traceparent`, `tracestate`, `baggage`,
+/// those that differ from call to call and say nothing of the caller: `traceparent`, `tracestate`,
 /// `x-request-id`, `user-agent`, `x-msf-timeout-ms`, `grpc-timeout`, `connection` and `keep-alive`.
 ///
 /// What it cannot see is an identity beside the request: a client certificate, claims in the extensions, the address of the
@@ -127,8 +127,7 @@ const CREDENTIALS: [HeaderName; 3] = [
     header::COOKIE,
 ];
 
-const LEFT_OUT: [&str; 9] = [
-    "baggage",
+const LEFT_OUT: [&str; 8] = [
     "connection",
     "grpc-timeout",
     "keep-alive",

@@ -43,7 +43,10 @@
 //! - a client certificate, claims, an address - belongs into the key.
 //!
 //! An answer goes to the leader alone, and the followers call on their own, if it has `Set-Cookie`, is `private` or
-//! (unless it is a 5xx) `no-store`, says that it varies with what is not in the key, or has a body above `max_body`.
+//! (unless it is a 5xx) `no-store`, varies with `*` or with what [`HttpKey`] leaves out, is an event stream or a `rate_limited` of
+//! a limiter inside, or has a body above `max_body` or one that takes longer than `patience`. With a key of your own, what answers
+//! vary with must be in it: the layer cannot look into it.
+//!
 //! A body that breaks while it is read counts as a leader that is gone. A body is gathered only if somebody follows when the head
 //! is there; otherwise it streams, and who comes then leads.
 //!

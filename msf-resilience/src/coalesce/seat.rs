@@ -8,9 +8,10 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::table::{Follow, Lead, Next, Part};
+use crate::timed::poll_timer;
 
 pin_project! {
     /// Leads, follows, or is alone.
@@ -80,7 +81,7 @@ impl<K, T> Seat<K, T> {
                         None => this.timer.set(Some(sleep_until(until))),
                     }
                     let timer = this.timer.as_mut().as_pin_mut();
-                    match timer.map(|timer| timer.poll(cx)) {
+                    match timer.map(|timer| poll_timer(timer, cx)) {
                         // Patience is at its end: look again, and lead.
                         Some(Poll::Ready(())) => {}
                         _ => return Poll::Pending,
@@ -89,6 +90,16 @@ impl<K, T> Seat<K, T> {
             }
             this.timer.set(None);
         }
+    }
+
+    /// Whether the patience is over, which begins with the first question. For a call that leads.
+    pub(super) fn poll_patience(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if this.timer.is_none() {
+            this.timer.set(Some(sleep(*this.patience)));
+        }
+        let timer = this.timer.as_mut().as_pin_mut();
+        timer.map_or(Poll::Pending, |timer| poll_timer(timer, cx))
     }
 
     /// Shares an outcome, if this call led and somebody follows.

@@ -21,7 +21,9 @@ impl Share {
             return Self::Again;
         }
         let headers = response.headers();
-        let is_private = headers.contains_key(header::SET_COOKIE)
+        // What a limiter said of the leader need not hold for the others; and an event stream has no end to wait for.
+        let is_limited = response.extensions().get() == Some(&Code::RateLimited);
+        let is_private = is_limited || is_event_stream(headers) || headers.contains_key(header::SET_COOKIE)
             || says(headers, "private")
             // Every error of msf says `no-store`. Sharing it is what keeps a failing service from being asked by everybody.
             || says(headers, "no-store") && !response.status().is_server_error()
@@ -32,6 +34,12 @@ impl Share {
             Self::Everybody
         }
     }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE);
+    let prefix = value.and_then(|value| value.as_bytes().get(..EVENT_STREAM.len()));
+    prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(EVENT_STREAM))
 }
 
 fn says(headers: &HeaderMap, directive: &str) -> bool {
@@ -45,3 +53,5 @@ fn says(headers: &HeaderMap, directive: &str) -> bool {
         Err(_) => true,
     })
 }
+
+const EVENT_STREAM: &[u8] = b"text/event-stream";

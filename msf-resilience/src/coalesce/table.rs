@@ -138,6 +138,21 @@ impl<K, T> Table<K, T> {
         shards.map(|shard| lock(shard).flights.len()).sum()
     }
 
+    /// Seats that spare flights have memory for.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        let shards = self.shards.iter().map(lock);
+        shards
+            .map(|shard| {
+                shard
+                    .spare
+                    .iter()
+                    .map(|spare| lock(spare).room())
+                    .sum::<usize>()
+            })
+            .sum()
+    }
+
     const fn lead_of(table: Arc<Self>, flight: Shared<T>, hash: u64, number: u32) -> Lead<K, T> {
         Lead {
             table,
@@ -173,31 +188,37 @@ impl<K, T> Table<K, T> {
 impl<K, T> Lead<K, T> {
     /// Ends the flight if nobody follows; says whether it did.
     pub(super) fn end_alone(&mut self) -> bool {
-        let Some(flight) = &self.flight else {
-            return true;
-        };
+        self.end_alone_or(|_| ()).is_none()
+    }
+
+    /// Ends the flight if nobody follows, or else changes it before any of those who follow can leave.
+    fn end_alone_or<R>(&mut self, change: impl FnOnce(&mut Flight<T>) -> R) -> Option<R> {
+        let flight = self.flight.as_ref()?;
         let mut shard = self.table.shard(self.hash);
-        let state = lock(flight);
+        let mut state = lock(flight);
         if state.followers() > 0 {
-            return false;
+            return Some(change(&mut state));
         }
         let is_mine = state.leader() == self.number;
         drop(state);
-        let entry = self.table.remove(&mut shard, self.hash, flight);
-        if let Some(Entry { flight, key, .. }) = entry {
-            drop(flight);
-            if let Some(mut flight) = self.flight.take()
-                && is_mine
-                && shard.spare.len() < SPARE_MAX
-                && Arc::get_mut(&mut flight).is_some()
-            {
-                shard.spare.push(flight);
-            }
-            drop(shard);
-            drop(key);
+        // One who took this leader's place still makes the call, for whoever joins now.
+        let entry = is_mine
+            .then(|| self.table.remove(&mut shard, self.hash, flight))
+            .flatten();
+        let mut flight = self.flight.take();
+        // Not the last reference, which is the one that was just taken.
+        let key = entry.map(|entry| entry.key);
+        let is_reusable = flight.as_mut().and_then(Arc::get_mut).is_some_and(|last| {
+            let state = last.get_mut().unwrap_or_else(PoisonError::into_inner);
+            state.room() <= SEATS_MAX
+        });
+        if is_reusable && key.is_some() && shard.spare.len() < SPARE_MAX {
+            shard.spare.extend(flight.take());
         }
-        self.flight = None;
-        true
+        // What keys and outcomes do when they are dropped is unknown, so not under the lock.
+        drop(shard);
+        drop((key, flight));
+        None
     }
 
     /// Gives everybody the outcome.
@@ -209,9 +230,11 @@ impl<K, T> Lead<K, T> {
         if let Some(flight) = self.flight.take() {
             // Made outside the lock, since it is the code of others. A panic in it leaves everybody on their own.
             let mut scatter = Scatter(Some(&flight));
-            let outcome = outcome();
+            let mut outcome = Some(outcome());
             scatter.0 = None;
-            wake(lock(&flight).land(outcome));
+            // Two statements: a lock that is taken within one is held to its end, and a waker may poll at once.
+            let wakers = lock(&flight).land(&mut outcome);
+            wake(wakers);
         }
     }
 
@@ -222,7 +245,7 @@ impl<K, T> Lead<K, T> {
         }
         self.close();
         if let Some(flight) = self.flight.take() {
-            wake(lock(&flight).scatter());
+            scatter(&flight);
         }
     }
 
@@ -238,14 +261,11 @@ impl<K, T> Lead<K, T> {
 
 impl<K, T> Drop for Lead<K, T> {
     fn drop(&mut self) {
-        if self.end_alone() {
-            return;
-        }
-        if let Some(flight) = self.flight.take() {
-            let next = lock(&flight).vacate(self.number);
-            if let Some(next) = next {
-                next.wake();
-            }
+        // In one step: if the last follower left between two, nobody would take the flight off the table.
+        let number = self.number;
+        let next = self.end_alone_or(|flight| flight.vacate(number));
+        if let Some(next) = next.flatten() {
+            next.wake();
         }
     }
 }
@@ -256,7 +276,7 @@ struct Scatter<'a, T>(Option<&'a Mutex<Flight<T>>>);
 impl<T> Drop for Scatter<'_, T> {
     fn drop(&mut self) {
         if let Some(flight) = self.0 {
-            wake(lock(flight).scatter());
+            scatter(flight);
         }
     }
 }
@@ -321,6 +341,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn scatter<T>(flight: &Mutex<Flight<T>>) {
+    let wakers = lock(flight).scatter();
+    wake(wakers);
+}
+
 fn wake(wakers: Vec<Waker>) {
     wakers.into_iter().for_each(Waker::wake);
 }
@@ -329,3 +354,6 @@ pub(super) const SHARDS: usize = 16;
 
 /// Spare flights of a shard: enough for what is under way at once, and a bound on what a burst leaves behind.
 const SPARE_MAX: usize = 64;
+
+/// Seats of a spare flight. One that a crowd has followed is not kept.
+const SEATS_MAX: usize = 16;

@@ -16,7 +16,7 @@ use super::{
     handle::Shared,
     mark::{FellBack, Mark},
 };
-use crate::anchor::Line;
+use crate::late::Late;
 
 pin_project! {
     /// Future of [`FallbackService`](super::FallbackService).
@@ -29,7 +29,7 @@ pin_project! {
     {
         #[pin]
         stage: Stage<F, A, Req, Res, E>,
-        line: Line<Shared>,
+        late: Late<Shared>,
         decide: D,
         mark: M,
     }
@@ -51,6 +51,8 @@ pin_project! {
             call: A::Future,
             first: Option<Result<Res, E>>,
             cause: Cause,
+            // Found once: it may be gone before the other answer is there.
+            shared: Option<Arc<Shared>>,
         },
     }
 }
@@ -63,13 +65,13 @@ where
     pub(super) const fn new(
         call: F,
         alternative: Option<(A, A::Kept)>,
-        line: Line<Shared>,
+        late: Late<Shared>,
         decide: D,
         mark: M,
     ) -> Self {
         Self {
             stage: Stage::First { call, alternative },
-            line,
+            late,
             decide,
             mark,
         }
@@ -88,7 +90,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let (other, first, cause) = match this.stage.as_mut().project() {
+            let (other, first, cause, shared) = match this.stage.as_mut().project() {
                 StageProjection::First { call, alternative } => {
                     let outcome = ready!(call.poll(cx));
                     let Some(cause) = this.decide.cause(outcome.as_ref()) else {
@@ -98,14 +100,19 @@ where
                         return Poll::Ready(outcome);
                     };
                     let (call, first) = alternative.begin(kept, outcome);
-                    if let Some(shared) = this.line.find() {
+                    let shared = this.late.find();
+                    if let Some(shared) = &shared {
                         shared.count(cause);
                     }
-                    (call, first, cause)
+                    (call, first, cause, shared)
                 }
-                StageProjection::Other { call, first, cause } => {
+                StageProjection::Other {
+                    call,
+                    first,
+                    cause,
+                    shared,
+                } => {
                     let outcome = ready!(call.poll(cx));
-                    let shared = this.line.find();
                     if outcome.is_err() || this.decide.cause(outcome.as_ref()).is_some() {
                         if let Some(shared) = shared {
                             shared.count_failed();
@@ -114,11 +121,10 @@ where
                         return Poll::Ready(first.take().unwrap_or(outcome));
                     }
                     return Poll::Ready(outcome.map(|mut response| {
-                        if let Some(shared) = shared {
-                            let name = Arc::clone(shared.name());
-                            let fell_back = FellBack::new(name, *cause);
-                            this.mark.mark(&mut response, fell_back);
-                        }
+                        // Seen without its name is better than not seen.
+                        let name = shared.as_ref().map(|shared| Arc::clone(shared.name()));
+                        let name = name.unwrap_or_else(|| Arc::from("unknown"));
+                        this.mark.mark(&mut response, FellBack::new(name, *cause));
                         response
                     }));
                 }
@@ -127,6 +133,7 @@ where
                 call: other,
                 first,
                 cause,
+                shared,
             });
         }
     }

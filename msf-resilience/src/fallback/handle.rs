@@ -6,10 +6,9 @@ use msf_core::metrics::{Metrics, MetricsError};
 
 use super::{decide::Cause, error::InvalidFallback, metrics::FallbackMetrics};
 use crate::{
-    anchor::{Anchor, Line},
+    late::{Found, Late, Pool},
     name::is_name,
     policies::{self, Kind, Policy, Snapshot},
-    slot::{Owner, Pool},
 };
 
 /// A fallback: what layers give other answers under. Clones share it.
@@ -28,8 +27,7 @@ pub struct Fallback {
 
 /// Lives as long as a handle does.
 struct Live {
-    shared: Arc<Shared>,
-    anchor: Owner<Anchor<Shared>>,
+    shared: Found<Shared>,
 }
 
 /// Sets up a [`Fallback`].
@@ -46,10 +44,10 @@ pub(super) struct Shared {
     metrics: FallbackMetrics,
 }
 
-static ANCHORS: Pool<Anchor<Shared>> = Pool::new();
+static POOL: Pool<Shared> = Pool::new();
 
 impl Fallback {
-    /// Begins a fallback. The name appears in marks, logs and as a metric label.
+    /// Begins a fallback. The name appears in marks, snapshots and as a metric label.
     pub fn builder(name: impl Into<Arc<str>>) -> FallbackBuilder {
         FallbackBuilder {
             name: name.into(),
@@ -64,8 +62,8 @@ impl Fallback {
     }
 
     #[inline]
-    pub(super) fn line(&self) -> Line<Shared> {
-        self.policy.anchor.slot().line()
+    pub(super) fn late(&self) -> Late<Shared> {
+        self.policy.shared.late()
     }
 }
 
@@ -86,13 +84,12 @@ impl FallbackBuilder {
             return Err(InvalidFallback::Name);
         }
         let metrics = self.handles()?;
-        let shared = Arc::new(Shared {
+        let shared = Shared {
             name: self.name,
             metrics,
-        });
+        };
         let policy = Arc::new(Live {
-            anchor: Anchor::take(&ANCHORS, &shared),
-            shared,
+            shared: Found::new(&POOL, shared),
         });
         policies::register(&policy);
         Ok(Fallback { policy })

@@ -28,7 +28,7 @@ impl FellBack {
         Self { name, cause }
     }
 
-    /// The fallback that gave it.
+    /// The fallback that gave it; `unknown` if that was dropped, with hundreds of others, while the call was under way.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

@@ -46,8 +46,7 @@
 //! # It must be seen
 //!
 //! A fallback that nobody sees hides an outage. Answers of an [`answering`](FallbackLayer::answering) layer carry
-//! [`FellBack`] in their extensions, and [`HEADER`] if [`in_header`](FallbackLayer::in_header) is called. (A call that is still
-//! under way when every handle of its fallback is gone and another one has been built since is answered without a mark.)
+//! [`FellBack`] in their extensions, and [`HEADER`] if [`in_header`](FallbackLayer::in_header) is called.
 //!
 //! # Ordering
 //!

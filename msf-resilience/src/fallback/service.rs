@@ -42,7 +42,7 @@ where
         ResponseFuture::new(
             self.inner.call(request),
             alternative,
-            self.fallback.line(),
+            self.fallback.late(),
             self.decide.clone(),
             self.mark.clone(),
         )

@@ -31,7 +31,9 @@ enum Cut {
     Nowhere,
     InTheFirstFrame,
     After(u64),
+    /// The error is next.
     Done,
+    Ended,
 }
 
 impl<B> FaultBody<B> {
@@ -71,8 +73,11 @@ where
         {
             *this.cut = Cut::After(length / 2);
         }
+        if *this.cut == Cut::Ended {
+            return Poll::Ready(None);
+        }
         if matches!(*this.cut, Cut::Done | Cut::After(0)) {
-            *this.cut = Cut::Done;
+            *this.cut = Cut::Ended;
             return Poll::Ready(Some(Err(Injected::new(Fault::Reset).into())));
         }
         let frame = ready!(this.inner.poll_frame(cx)).transpose();
@@ -80,7 +85,7 @@ where
             .map_err(Into::into)?
             .and_then(|frame| frame.into_data().ok());
         let Some(mut data) = data else {
-            *this.cut = Cut::Done;
+            *this.cut = Cut::Ended;
             return Poll::Ready(Some(Err(Injected::new(Fault::Reset).into())));
         };
         let length = data.len() as u64;
@@ -97,7 +102,11 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.cut == Cut::Nowhere && self.inner.is_end_stream()
+        match self.cut {
+            Cut::Nowhere => self.inner.is_end_stream(),
+            Cut::Ended => true,
+            Cut::InTheFirstFrame | Cut::After(_) | Cut::Done => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -105,8 +105,9 @@ impl FaultsBuilder {
         for ((parts, &share), fault) in shares.iter_mut().zip(&self.shares).zip(kinds) {
             *parts = parts_of(share).ok_or(InvalidFaults::Share { fault, share })?;
         }
-        if shares.iter().sum::<u32>() > PARTS {
-            return Err(InvalidFaults::Shares(self.shares.iter().sum()));
+        let sum = shares.iter().sum::<u32>();
+        if sum > PARTS {
+            return Err(InvalidFaults::Shares(f64::from(sum) / f64::from(PARTS)));
         }
         Ok(Schedule {
             seed: self.seed.unwrap_or_else(|| fastrand::u64(..)),

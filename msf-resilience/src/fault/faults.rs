@@ -149,10 +149,11 @@ impl Shared {
         change(&mut switch);
         let is_active = switch.is_enabled && !switch.is_held;
         let was_active = self.is_active.swap(is_active, Ordering::Relaxed);
-        self.metrics.active.set(f64::from(u8::from(is_active)));
         let faults = &*self.name;
         match (was_active, is_active) {
             (false, true) => {
+                // Another set of faults may have the same name, as after a reload.
+                self.metrics.active.inc();
                 let [latency, error, hang, reset] = lock(&self.schedule).shares;
                 tracing::warn!(
                     faults,
@@ -163,8 +164,20 @@ impl Shared {
                     "fault injection is active; shares in ten-thousandths"
                 );
             }
-            (true, false) => tracing::info!(faults, "fault injection has ended"),
+            (true, false) => {
+                self.metrics.active.dec();
+                tracing::info!(faults, "fault injection has ended");
+            }
             _ => {}
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Who alerts on the gauge would otherwise look for faults that nobody injects.
+        if *self.is_active.get_mut() {
+            self.metrics.active.dec();
         }
     }
 }

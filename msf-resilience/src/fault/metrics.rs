@@ -4,7 +4,7 @@ use msf_core::metrics::{Counter, Gauge, MetricInfo, Metrics, MetricsError, Spec}
 
 static ACTIVE: Spec<Gauge, 1> = Spec::gauge(
     "msf_fault_active",
-    "1 while faults are injected; it should be 0 where nobody experiments.",
+    "How many sets of faults of this name are active, mostly 1 or none; it should be 0 where nobody experiments.",
     ["fault"],
 );
 

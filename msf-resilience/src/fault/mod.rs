@@ -29,8 +29,10 @@
 //!
 //! # Shares
 //!
-//! Shares are exact: of 20 calls at 5 % exactly one, at a place that the seed chooses anew for every 20. Two runs with one seed
-//! and one order of calls have the same faults.
+//! Shares are exact. Calls are dealt in cycles, the shortest in which each share is a whole number of calls: at 5 % of each 20 calls,
+//! counted from the first, exactly one, at a place that the seed chooses anew for every 20. At 5 % and 0.33 % a cycle has 10000 calls.
+//! Calls that chose their own fault are not counted, and new shares take effect within the cycle that is under way. Two runs with
+//! one seed and one order of calls have the same faults.
 //!
 //! # Who may
 //!

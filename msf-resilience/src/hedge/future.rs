@@ -16,6 +16,7 @@ use super::{hot::Track, repeat::Repeat};
 use crate::{
     budget::{Budget, Deposit, Withdrawal},
     oneshot::Oneshot,
+    timed::poll_timer,
 };
 use tower_service::Service;
 
@@ -116,7 +117,36 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = ready!(self.as_mut().poll_attempts(cx));
+        self.end();
+        Poll::Ready(outcome)
+    }
+}
+
+impl<S: Service<Req>, Req, R, C> ResponseFuture<S, Req, R, C> {
+    /// Drops the attempts that lost, and what the call holds of its budget: the future may be kept after its end.
+    fn end(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        this.first.set(None);
+        this.second.cancel();
+        this.more.clear();
+        *this.second_withdrawal = None;
+        *this.deposit = None;
+        *this.spare = None;
+    }
+}
+
+impl<S, Req, R, C> ResponseFuture<S, Req, R, C>
+where
+    S: Service<Req> + Clone,
+    R: Repeat<Req>,
+    C: Classify<S::Response, S::Error>,
+{
+    fn poll_attempts(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<S::Response, S::Error>> {
         let mut this = self.project();
         if let Some(first) = this.first.as_mut().as_pin_mut()
             && let Poll::Ready(outcome) = first.poll(cx)
@@ -128,15 +158,18 @@ where
                     if let Some(deposit) = this.deposit.take() {
                         deposit.succeeded();
                     }
-                    this.second.cancel();
-                    this.more.clear();
-                    *this.spare = None;
                     return Poll::Ready(outcome);
                 }
                 Judged::Bad(kept) => {
                     this.track.forget();
-                    // A failure is for retries. Helpers that are under way go on.
+                    // A failure is for retries. Helpers that are under way go on; one for which the service has not
+                    // become ready is not, and perhaps never will be.
                     *this.spare = None;
+                    if this.second.is_readying() {
+                        this.second.as_mut().cancel();
+                        *this.second_withdrawal = None;
+                    }
+                    this.more.retain(|(helper, _)| !helper.is_readying());
                     keep(this.kept, kept);
                 }
             }
@@ -178,10 +211,6 @@ where
                 this.track.won();
                 // Of a first attempt that is cut off it is known that it takes longer than this.
                 this.track.observe();
-                this.first.set(None);
-                this.second.cancel();
-                this.more.clear();
-                *this.spare = None;
                 return Poll::Ready(outcome);
             }
             if this.first.is_none() && this.second.is_nothing() && this.more.is_empty() {
@@ -194,7 +223,7 @@ where
                 return Poll::Pending;
             };
             match this.timer.as_mut().as_pin_mut() {
-                Some(timer) => ready!(timer.poll(cx)),
+                Some(timer) => ready!(poll_timer(timer, cx)),
                 None => {
                     this.timer.set(Some(sleep(spare.delay)));
                     continue;

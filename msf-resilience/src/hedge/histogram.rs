@@ -42,6 +42,11 @@ impl Histogram {
         self.windows.iter().for_each(Window::clear);
     }
 
+    /// Goes on with `tick` as the number of the window that is written to, whose length has changed.
+    pub(super) fn renumber(&self, tick: u64) {
+        self.tick.store(tick, Ordering::Relaxed);
+    }
+
     #[inline]
     pub(super) fn record(&self, latency: Duration) {
         let window = &self.windows[self.current.load(Ordering::Relaxed)];

@@ -1,7 +1,10 @@
 //! What calls in flight write to.
 
 use std::{
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,10 +32,8 @@ pub(super) struct Hot {
     delay_ns: AtomicU64,
     /// When the delay is to be worked out again; [`NEVER`] for a fixed one.
     refresh_at: AtomicU64,
-    quantile: AtomicU64,
-    min_samples: AtomicU64,
-    min_delay_ns: AtomicU64,
-    window_ns: AtomicU64,
+    /// Locked by who changes it and by who works out the delay, so that no delay of old numbers outlives them.
+    settings: Mutex<Settings>,
     max_hedges: AtomicU32,
     pub(super) calls: Tally,
     pub(super) hedges: Tally,
@@ -40,18 +41,18 @@ pub(super) struct Hot {
     pub(super) refused: Tally,
 }
 
-/// One call as its policy sees it. Dropped before its outcome is known, it counts as slow if it was hedged.
+/// One call as its policy sees it. Dropped before its outcome is known, it counts as slow if the delay had passed.
 #[derive(Debug)]
 pub(super) struct Track {
     hot: &'static Hot,
     generation: u64,
     /// When the call began, if latencies matter.
     start: Option<Instant>,
-    is_hedged: bool,
+    delay: Option<Duration>,
 }
 
 impl Hot {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             generation: AtomicU64::new(0),
             // Slots outlive the paused clock of a test.
@@ -59,10 +60,7 @@ impl Hot {
             histogram: Histogram::new(),
             delay_ns: AtomicU64::new(UNKNOWN),
             refresh_at: AtomicU64::new(NEVER),
-            quantile: AtomicU64::new(0),
-            min_samples: AtomicU64::new(0),
-            min_delay_ns: AtomicU64::new(0),
-            window_ns: AtomicU64::new(1),
+            settings: Mutex::new(*settings),
             max_hedges: AtomicU32::new(0),
             calls: Tally::default(),
             hedges: Tally::default(),
@@ -73,24 +71,32 @@ impl Hot {
 
     /// For a new owner: no latencies, new numbers. The tallies go on.
     pub(super) fn reset(&self, settings: &Settings) {
-        self.set(settings);
-        self.histogram.reset(self.tick(self.epoch.nanos()));
+        let mut present = self.settings();
+        *present = *settings;
+        self.histogram.reset(tick(self.epoch.nanos(), settings));
+        self.begin_with(settings);
     }
 
     /// New numbers; what was observed stays.
     pub(super) fn set(&self, settings: &Settings) {
+        let mut present = self.settings();
+        if present.window != settings.window {
+            // Ticks of another length are other numbers.
+            self.histogram.renumber(tick(self.epoch.nanos(), settings));
+        }
+        *present = *settings;
+        self.begin_with(settings);
+    }
+
+    fn begin_with(&self, settings: &Settings) {
         let relaxed = Ordering::Relaxed;
-        self.min_samples.store(settings.min_samples, relaxed);
-        self.min_delay_ns.store(nanos(settings.min_delay), relaxed);
-        self.window_ns.store(nanos(settings.window).max(1), relaxed);
         self.max_hedges.store(settings.max_hedges, relaxed);
         match settings.delay {
             Delay::Fixed(delay) => {
                 self.refresh_at.store(NEVER, relaxed);
                 self.delay_ns.store(nanos(delay), relaxed);
             }
-            Delay::Quantile(parts) => {
-                self.quantile.store(parts, relaxed);
+            Delay::Quantile(_) => {
                 self.delay_ns.store(UNKNOWN, relaxed);
                 self.refresh_at.store(0, relaxed);
             }
@@ -109,13 +115,14 @@ impl Hot {
                 self.refresh(now, refresh_at);
             }
         }
+        let delay = self.delay();
         let track = Track {
             hot: self,
             generation: self.generation.load(Ordering::Relaxed),
             start,
-            is_hedged: false,
+            delay,
         };
-        (self.delay(), track)
+        (delay, track)
     }
 
     /// Calls, hedges, those that won, and those that the budget refused: of all owners so far.
@@ -135,26 +142,34 @@ impl Hot {
     #[cold]
     fn refresh(&self, now: u64, seen: u64) {
         let relaxed = Ordering::Relaxed;
-        let next = now.saturating_add(REFRESH_NS);
-        if self
-            .refresh_at
-            .compare_exchange(seen, next, relaxed, relaxed)
-            .is_err()
-        {
+        let settings = match self.settings.try_lock() {
+            Ok(settings) => settings,
+            Err(TryLockError::Poisoned(settings)) => settings.into_inner(),
+            // Somebody else is at it.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let Delay::Quantile(parts) = settings.delay else {
+            return;
+        };
+        if self.refresh_at.load(relaxed) != seen {
             return;
         }
-        self.histogram.rotate(self.tick(now));
-        let (quantile, samples) = self.histogram.quantile(self.quantile.load(relaxed));
-        let delay = if samples < self.min_samples.load(relaxed) {
+        // First, so that the calls that begin meanwhile do not try.
+        let next = now.saturating_add(REFRESH_NS);
+        self.refresh_at.store(next, relaxed);
+        self.histogram.rotate(tick(now, &settings));
+        let (quantile, samples) = self.histogram.quantile(parts);
+        let delay = if samples < settings.min_samples {
             UNKNOWN
         } else {
-            nanos(quantile).max(self.min_delay_ns.load(relaxed))
+            nanos(quantile.max(settings.min_delay))
         };
         self.delay_ns.store(delay, relaxed);
     }
 
-    fn tick(&self, now: u64) -> u64 {
-        now / self.window_ns.load(Ordering::Relaxed)
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        let settings = self.settings.lock();
+        settings.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -166,8 +181,7 @@ impl Recycle for Hot {
 }
 
 impl Track {
-    pub(super) fn hedged(&mut self) {
-        self.is_hedged = true;
+    pub(super) fn hedged(&self) {
         self.count(&self.hot.hedges);
     }
 
@@ -192,18 +206,22 @@ impl Track {
 
     /// The first attempt answered, or another did while it was still working: its latency is at least this.
     pub(super) fn observe(&mut self) {
-        self.is_hedged = false;
+        self.observe_above(Duration::ZERO);
+    }
+
+    fn observe_above(&mut self, least: Duration) {
         if let Some(start) = self.start.take()
             && self.is_current()
         {
             let latency = msf_core::clock::now().saturating_duration_since(start);
-            self.hot.histogram.record(latency);
+            if latency >= least {
+                self.hot.histogram.record(latency);
+            }
         }
     }
 
     /// The first attempt failed: how fast says nothing.
     pub(super) fn forget(&mut self) {
-        self.is_hedged = false;
         self.start = None;
     }
 }
@@ -211,11 +229,15 @@ impl Track {
 impl Drop for Track {
     fn drop(&mut self) {
         // A caller who gives up before the delay says nothing about the callee. After it, the call was one of the slow
-        // ones; leaving those out would shorten the delay, and hedge ever more.
-        if self.is_hedged {
-            self.observe();
+        // ones, hedged or not; leaving those out would shorten the delay, and hedge ever more.
+        if let Some(delay) = self.delay {
+            self.observe_above(delay);
         }
     }
+}
+
+fn tick(now: u64, settings: &Settings) -> u64 {
+    now / nanos(settings.window).max(1)
 }
 
 fn nanos(duration: Duration) -> u64 {

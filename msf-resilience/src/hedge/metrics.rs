@@ -13,7 +13,7 @@ static ATTEMPTS: Spec<Counter, 1> = Spec::counter(
 
 static CALLS: Spec<Counter, 1> = Spec::counter(
     "msf_hedge_calls_total",
-    "Calls that could have been hedged.",
+    "Calls, also those that may not be made twice.",
     ["hedge"],
 );
 

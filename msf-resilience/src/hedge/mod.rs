@@ -32,7 +32,7 @@
 //!
 //! - **The first good answer wins**; the other attempts are dropped at once, which is *cancelled* to a breaker inside.
 //! - **A failure does not win** while another attempt is under way. Nor does a refusal: an open breaker or a full bulkhead
-//!   in the way of the second attempt leaves the first alone.
+//!   in the way of the second attempt leaves the first alone. An attempt that still waits for the service to become ready is not under way.
 //! - **If no attempt is good**, the caller gets the first attempt's outcome; if that was refused inside and another
 //!   attempt reached the callee, the other's.
 //! - **A first attempt that fails** before the delay is not hedged: repeating failures is for retries.
@@ -43,7 +43,7 @@
 //! # Latencies
 //!
 //! Observed are the latencies of first attempts that were good, exact to a sixteenth. One that was cut off by a better
-//! attempt, or by a caller who gave up after the delay, counts with the time it had taken: leaving out the slow ones would make the
+//! attempt, or by a caller who gave up after the delay (hedged or not), counts with the time it had taken: leaving out the slow ones would make the
 //! delay shrink with every hedge.
 //!
 //! # Ordering

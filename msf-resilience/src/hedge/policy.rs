@@ -54,7 +54,7 @@ impl HedgePolicy {
         budget: Budget,
         metrics: Option<&Metrics>,
     ) -> Result<Self, MetricsError> {
-        let hot = hot::POOL.take(Hot::new, |hot| hot.reset(settings));
+        let hot = hot::POOL.take(|| Hot::new(settings), |hot| hot.reset(settings));
         let before = hot.counts();
         let handles = metrics
             .map(|metrics| HedgeMetrics::register(metrics, &name, &hot))
@@ -68,11 +68,7 @@ impl HedgePolicy {
         });
         policies::register(&shared);
         if let Some(metrics) = metrics {
-            metrics.on_scrape_of(&shared, |shared| {
-                if let Some(metrics) = &shared.metrics {
-                    metrics.show(&shared.hot);
-                }
-            });
+            metrics.on_scrape_of(&shared, Shared::export);
         }
         Ok(Self {
             shared,
@@ -125,6 +121,21 @@ impl HedgePolicy {
 
     pub(super) fn hot(&self) -> &'static Hot {
         self.shared.hot.slot()
+    }
+}
+
+impl Shared {
+    fn export(&self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.show(&self.hot);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // What was counted since the last scrape.
+        self.export();
     }
 }
 

@@ -17,7 +17,10 @@ use msf_core::{body::Body, problem::Code};
 use tokio::{join, time::sleep};
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::coalesce::{Coalesce, CoalesceLayer, HttpKey};
+use crate::coalesce::{
+    Coalesce, CoalesceLayer, HttpKey,
+    body::{Gather, Gathered, Why},
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -99,6 +102,9 @@ async fn an_answer_never_goes_to_another_principal() {
             "{name}"
         );
     }
+    // Baggage carries what applications say of their users.
+    let user = |id| with("baggage", id);
+    assert_eq!(both(user("user=a"), user("user=b"), plain).await.0, 2);
     // A header that nobody has heard of may be an identity.
     assert_eq!(
         both(with("x-api-key", "a"), with("x-api-key", "b"), plain)
@@ -257,4 +263,94 @@ fn with_credentials_they_are_part_of_the_key() {
     assert_eq!(delete.method(), Method::DELETE);
     assert_eq!(HttpKey::with_credentials(&delete), None);
     let _ = header::VARY;
+}
+
+/// A body that gives one frame and then nothing for ever.
+struct Endless(Option<Bytes>);
+
+impl HttpBody for Endless {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        match self.0.take() {
+            Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// How many calls two requests for an endless body make, and after how long both had its first frame.
+async fn both_endless(content_type: &'static str) -> (u32, Duration) {
+    let calls = Rc::new(Cell::new(0));
+    let inner = service_fn(|_: Request<Body>| {
+        calls.set(calls.get() + 1);
+        async move {
+            sleep(5 * MS).await;
+            let body = Body::new(Endless(Some("tick".into())));
+            let response = Response::builder().header("content-type", content_type);
+            Ok::<_, Infallible>(response.body(body).unwrap())
+        }
+    });
+    let coalesce = Coalesce::builder("x").patience(100 * MS).build().unwrap();
+    let service = CoalesceLayer::answering(coalesce.clone(), HttpKey::of::<Body>).layer(inner);
+    let start = tokio::time::Instant::now();
+    let call = || async {
+        let response = service.clone().oneshot(get()).await.unwrap();
+        let frame = response.into_body().frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), "tick");
+    };
+    let both = async { join!(call(), call()) };
+    let both = tokio::time::timeout(Duration::from_secs(3600), both).await;
+    assert!(
+        both.is_ok(),
+        "the head waits for the end of an endless body"
+    );
+    assert_eq!(coalesce.in_flight(), 0);
+    (calls.get(), start.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_end_streams_to_everybody_after_the_patience() {
+    let (calls, took) = both_endless("text/plain").await;
+    assert_eq!(calls, 2);
+    assert!(took <= 120 * MS, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_stream_is_never_held_back() {
+    let (calls, took) = both_endless("Text/Event-Stream; charset=utf-8").await;
+    assert_eq!((calls, took), (2, 10 * MS));
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_without_data_take_no_room() {
+    let frames = (0..500)
+        .map(|_| data(""))
+        .chain([data("longer than"), data("ten")]);
+    let mut gather = Gather::new(Frames(frames.collect()), 10);
+    let gathered = std::future::poll_fn(|cx| gather.poll(cx)).await;
+    let Gathered::Part(mut body, Why::TooLong) = gathered else {
+        panic!("it is above the bound");
+    };
+    let first = body.frame().await.unwrap().unwrap();
+    assert_eq!(first.into_data().unwrap(), "longer than");
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "ten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_the_leader_reached_says_nothing_of_the_others() {
+    let first = Rc::new(Cell::new(true));
+    let answer = move || {
+        let mut response = plain();
+        if first.take() {
+            *response.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
+            response.extensions_mut().insert(Code::RateLimited);
+        }
+        response
+    };
+    assert_eq!(both(get(), get(), answer).await.0, 2);
 }

@@ -1,3 +1,4 @@
 mod http;
+mod races;
 mod rules;
 mod stress;

@@ -444,6 +444,18 @@ async fn metrics_say_who_led_and_who_joined() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_counted_since_the_last_scrape_is_not_lost_with_the_handle() {
+    let metrics = Metrics::new();
+    let builder = Coalesce::<u32, u32>::builder("gone").metrics(&metrics);
+    let coalesce = builder.build().unwrap();
+    assert_eq!(coalesce.run(1, || ready(7)).await, 7);
+    drop(coalesce);
+    let line = r#"msf_coalesce_calls_total{coalesce="gone",part="led"} 1"#;
+    let text = metrics.render();
+    assert!(text.lines().any(|seen| seen == line), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn new_patience_holds_for_the_next_call() {
     let coalesce: Coalesce<u8, u8> = coalesce();
     coalesce

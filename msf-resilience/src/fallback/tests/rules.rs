@@ -171,12 +171,36 @@ async fn a_call_that_outlives_its_policy_still_gets_its_answer_and_its_mark() {
     let mut service = FallbackLayer::answering(named("gone"), with).layer(inner);
     let call = service.ready().await.unwrap().call(());
     drop(service);
+    let _successor = named("successor");
     let seen = call.await.unwrap();
     assert_eq!(seen.body(), "other");
-    // Unless a test beside this one has built a fallback meanwhile, which took the place of this one.
-    if let Some(mark) = seen.extensions().get::<FellBack>() {
-        assert_eq!(mark.name(), "gone");
-    }
+    assert_eq!(seen.extensions().get::<FellBack>().unwrap().name(), "gone");
+}
+
+#[tokio::test]
+async fn an_answer_is_marked_whatever_became_of_its_policy() {
+    let inner = service_fn(|(): ()| ready(Ok::<_, Infallible>(answer(500))));
+    let with = fallback::with(|_: Result<Answer, Infallible>| Ok(other()));
+    let layer = FallbackLayer::answering(named("gone"), with).in_header();
+    let mut service = layer.layer(inner);
+    let call = service.ready().await.unwrap().call(());
+    drop((layer, service));
+    (0..1000).for_each(|_| drop(named("another")));
+    let seen = call.await.unwrap();
+    assert_eq!(seen.headers()["x-msf-fallback"], "unknown");
+    assert!(seen.extensions().get::<FellBack>().is_some());
+}
+
+#[test]
+fn a_fallback_is_listed_as_long_as_a_handle_lives() {
+    let is_listed = || {
+        let mut seen = policies::snapshots().into_iter();
+        seen.any(|seen| seen.kind() == Kind::Fallback && seen.name() == "listed")
+    };
+    let fallback = named("listed");
+    assert!(is_listed());
+    drop(fallback);
+    assert!(!is_listed());
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{
     Through,
-    fault::{Error, Fault, FaultLayer, Faults, HEADER, Injected, Latency},
+    fault::{Error, Fault, FaultBody, FaultLayer, Faults, HEADER, Injected, Latency},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -206,4 +206,18 @@ async fn a_hang_that_is_dropped_leaves_nothing() {
     let inner = service_fn(|(): ()| pending::<Result<(), Infallible>>());
     let service = FaultLayer::new(faults(Fault::Latency(SECOND))).layer(inner);
     assert!(timeout(2 * SECOND, service.oneshot(())).await.is_err());
+}
+
+#[tokio::test]
+async fn a_body_that_broke_off_ends() {
+    for body in [Full::new(Bytes::from("hello")), Full::default()] {
+        let mut body = FaultBody::breaking_off(body);
+        let mut errors = 0;
+        for _ in 0..10 {
+            errors += u32::from(matches!(body.frame().await, Some(Err(_))));
+        }
+        assert_eq!(errors, 1);
+        assert!(body.frame().await.is_none());
+        assert!(http_body::Body::is_end_stream(&body));
+    }
 }

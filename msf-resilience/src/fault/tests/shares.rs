@@ -180,3 +180,64 @@ fn a_knob_out_of_range_is_named() {
         assert_eq!(error, InvalidFaults::Latency);
     }
 }
+
+#[test]
+fn the_gauge_falls_when_the_last_handle_is_gone() {
+    let metrics = Metrics::new();
+    let faults = Faults::builder("left").error(1.0).metrics(&metrics);
+    let faults = faults.build().unwrap();
+    faults.enable();
+    drop(faults);
+    let text = metrics.render();
+    let line = r#"msf_fault_active{fault="left"} 0"#;
+    assert!(text.lines().any(|seen| seen == line), "{text}");
+}
+
+#[test]
+fn shares_that_are_too_many_are_told_as_they_are_counted() {
+    // 1 as given, and above it in the ten-thousandths that they become.
+    let builder = Faults::builder("x")
+        .error(0.333_35)
+        .hang(0.333_35)
+        .reset(0.333_3);
+    let error = builder.build().unwrap_err();
+    assert!(error.to_string().ends_with("not 1.0001"), "{error}");
+}
+
+#[test]
+fn the_gauge_stays_while_another_of_the_name_is_active() {
+    let metrics = Metrics::new();
+    let new = || {
+        let faults = Faults::builder("reloaded").error(1.0).metrics(&metrics);
+        faults.build().unwrap()
+    };
+    let shows = |active: u8| {
+        let line = format!(r#"msf_fault_active{{fault="reloaded"}} {active}"#);
+        metrics.render().lines().any(|seen| seen == line)
+    };
+    let (old, unused) = (new(), new());
+    old.enable();
+    old.enable();
+    let new = new();
+    new.enable();
+    drop((old, unused));
+    assert!(shows(1), "{}", metrics.render());
+    new.disable();
+    new.disable();
+    assert!(shows(0), "{}", metrics.render());
+    drop(new);
+    assert!(shows(0), "{}", metrics.render());
+}
+
+#[test]
+fn the_place_of_a_fault_is_another_in_every_cycle() {
+    let faults = Faults::builder("x").error(0.05).seed(3).build().unwrap();
+    faults.enable();
+    let places = (0..40).map(|_| {
+        let cycle: Vec<_> = (0..20).map(|_| faults.next_fault()).collect();
+        cycle.iter().position(Option::is_some).unwrap()
+    });
+    let places: std::collections::HashSet<_> = places.collect();
+    // A callee that is called in turns, one call in twenty for each, must not meet the same fault in every turn.
+    assert!(places.len() > 10, "{places:?}");
+}

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -13,8 +13,11 @@ use msf_core::{
     classify::{Classification, Classify},
     metrics::Metrics,
 };
-use tokio::time::{Instant, advance, sleep};
-use tower::{Layer, Service, ServiceExt};
+use tokio::{
+    task::coop,
+    time::{Instant, advance, sleep},
+};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{
     budget::{Budget, Rule},
@@ -357,4 +360,226 @@ fn a_knob_out_of_range_is_named() {
     ));
     assert_eq!(build(new().min_samples(9)), InvalidHedge::MinSamples(9));
     assert_eq!(build(new().max_hedges(0)), InvalidHedge::MaxHedges(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_delay_follows_the_callee_after_the_window_was_changed() {
+    let spent = budget(1);
+    let _held = spent.try_withdraw().unwrap();
+    for (before, after) in [(30, 60), (60, 30), (3600, 1)] {
+        let new = |window| {
+            HedgePolicy::builder("w")
+                .after_quantile(0.9)
+                .min_samples(10)
+                .budget(spent.clone())
+                .window(Duration::from_secs(window))
+        };
+        let policy = new(before).build().unwrap();
+        let call = async |millis| {
+            let _ = run(policy.clone(), &[(millis, Ok("a"))]).await;
+        };
+        for _ in 0..20 {
+            call(10).await;
+        }
+        policy.reconfigure(&new(after)).unwrap();
+        call(10).await;
+        let delay = policy.delay();
+        assert!(
+            delay.is_some_and(|delay| delay < 12 * MS),
+            "what was observed stays: {before} to {after}: {delay:?}"
+        );
+        for _ in 0..3 {
+            for _ in 0..20 {
+                call(15).await;
+            }
+            advance(Duration::from_secs(after)).await;
+        }
+        for _ in 0..20 {
+            call(500).await;
+        }
+        for _ in 0..3 {
+            advance(Duration::from_secs(after)).await;
+            for _ in 0..20 {
+                call(100).await;
+            }
+        }
+        let delay = policy.delay().unwrap();
+        assert!(delay < 120 * MS, "{before} to {after}: {delay:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_call_that_is_given_up_counts_also_if_the_budget_allowed_no_hedge() {
+    let spent = budget(1);
+    let _held = spent.try_withdraw().unwrap();
+    for repeats in [true, false] {
+        let policy = HedgePolicy::builder("up")
+            .after_quantile(0.9)
+            .min_samples(10);
+        let policy = policy.budget(spent.clone()).build().unwrap();
+        for _ in 0..20 {
+            let _ = run(policy.clone(), &[(10, Ok("a"))]).await;
+            advance(Duration::from_millis(100)).await;
+        }
+        let layer = HedgeLayer::new(policy.clone(), move |(): &()| repeats.then_some(()));
+        for _ in 0..40 {
+            let script = Script::new(&[(60_000, Ok("a"))]);
+            let call = layer.clone().classify(judge()).layer(script).oneshot(());
+            assert!(tokio::time::timeout(300 * MS, call).await.is_err());
+        }
+        let _ = run(policy.clone(), &[(10, Ok("a"))]).await;
+        let delay = policy.delay().unwrap();
+        assert!(delay >= 300 * MS, "{delay:?}");
+    }
+}
+
+/// A service of which clones never become ready.
+struct Single(Script, bool);
+
+impl Clone for Single {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), false)
+    }
+}
+
+impl Service<()> for Single {
+    type Response = &'static str;
+    type Error = &'static str;
+    type Future = <Script as Service<()>>::Future;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        if self.1 {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        self.0.call(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_attempt_that_fails_does_not_wait_for_one_that_was_never_made() {
+    for hedges in [1, 2] {
+        let policy = HedgePolicy::builder("x").after(50 * MS).max_hedges(hedges);
+        let policy = policy.budget(budget(10)).build().unwrap();
+        let layer = HedgeLayer::new(policy, |(): &()| Some(())).classify(judge());
+        for outcome in [Ok("a"), Err("a")] {
+            let script = Script::new(&[(200, outcome)]);
+            let mut service = layer.layer(Single(script, true));
+            let call = service.ready().await.unwrap().call(());
+            let seen = tokio::time::timeout(1000 * MS, call).await;
+            assert_eq!(seen, Ok(outcome), "the hedge never becomes ready");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_is_free_when_the_winner_is_there_and_not_with_the_future() {
+    for plans in [
+        [(900, Ok("a")), (10, Ok("b"))],
+        [(60, Ok("a")), (900, Ok("b"))],
+        [(60, Err("a")), (10, Err("b"))],
+    ] {
+        // Of the first, what hedges hold is taken; to the second, what calls hold is given.
+        for (rule, free) in [
+            (Rule::concurrency(0.0, 1), 1),
+            (Rule::concurrency(1.0, 0), 0),
+        ] {
+            let budget = Budget::builder("held").rule(rule).build().unwrap();
+            let builder = HedgePolicy::builder("x").after(50 * MS);
+            let policy = builder.budget(budget.clone()).build().unwrap();
+            let layer = HedgeLayer::new(policy, |(): &()| Some(())).classify(judge());
+            let script = Script::new(&plans);
+            let mut service = layer.layer(script.clone());
+            let mut call = std::pin::pin!(service.ready().await.unwrap().call(()));
+            let _ = call.as_mut().await;
+            assert_eq!(script.begun(), 2);
+            assert_eq!(budget.available(), free, "{plans:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_first_attempt_cannot_keep_the_hedge_from_beginning() {
+    let calls = std::sync::atomic::AtomicU32::new(0);
+    let calls = std::sync::Arc::new(calls);
+    let inner = service_fn(move |()| {
+        let is_first = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        poll_fn(move |cx| {
+            if !is_first {
+                return Poll::Ready(Ok::<_, &'static str>("b"));
+            }
+            // Uses up all that the task may do before it must yield.
+            while let Poll::Ready(budget) = coop::poll_proceed(cx) {
+                budget.made_progress();
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    });
+    let layer = HedgeLayer::new(policy(), |(): &()| Some(())).classify(judge());
+    let mut service = layer.layer(inner);
+    let call = msf_core::task::spawn("busy", async move {
+        tokio::select! {
+            biased;
+            answer = service.call(()) => answer,
+            () = gives_up(1000) => Err("never hedged"),
+        }
+    });
+    advance(40 * MS).await;
+    advance(60 * MS).await;
+    assert_eq!(call.join().await.unwrap(), Ok("b"));
+}
+
+/// Ends after so many polls.
+fn gives_up(mut polls: u32) -> impl Future<Output = ()> {
+    poll_fn(move |_| {
+        polls -= 1;
+        if polls == 0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_counted_since_the_last_scrape_is_not_lost_with_the_policy() {
+    let metrics = Metrics::new();
+    let policy = HedgePolicy::builder("gone")
+        .after(50 * MS)
+        .budget(budget(1));
+    let policy = policy.metrics(&metrics).build().unwrap();
+    let _ = run(policy, &[(900, Ok("a")), (10, Ok("b"))]).await;
+    let text = metrics.render();
+    for line in [
+        r#"msf_hedge_attempts_total{hedge="gone"} 1"#,
+        r#"msf_hedge_calls_total{hedge="gone"} 1"#,
+        r#"msf_hedge_won_total{hedge="gone"} 1"#,
+    ] {
+        assert!(text.lines().any(|seen| seen == line), "{line}\n{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_given_up_before_the_delay_says_nothing() {
+    let policy = HedgePolicy::builder("early")
+        .after_quantile(0.9)
+        .min_samples(10);
+    let policy = policy.budget(budget(10)).build().unwrap();
+    for _ in 0..20 {
+        let _ = run(policy.clone(), &[(100, Ok("a"))]).await;
+    }
+    let _ = run(policy.clone(), &[(100, Ok("a"))]).await;
+    let before = policy.delay().unwrap();
+    let layer = HedgeLayer::new(policy.clone(), |(): &()| Some(())).classify(judge());
+    for _ in 0..400 {
+        let call = layer.layer(Script::new(&[(100, Ok("a"))])).oneshot(());
+        assert!(tokio::time::timeout(5 * MS, call).await.is_err());
+    }
+    let _ = run(policy.clone(), &[(100, Ok("a"))]).await;
+    assert_eq!(policy.delay(), Some(before));
 }
