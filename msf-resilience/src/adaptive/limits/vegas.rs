@@ -21,8 +21,6 @@ use super::{
 /// limit ← limit + step        else if queue < 3 step
 /// ```
 ///
-/// and it does not grow if less than half of it was used.
-///
 /// and it does not grow if less than half of it was used. The latency is the mean of the last 10 windows: the least of many
 /// single ones would only show how much they vary. Windows that are dropped teach nothing: a callee that is down fails in no
 /// time.
