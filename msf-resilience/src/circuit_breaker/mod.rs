@@ -159,7 +159,3 @@ pub use self::{
     transition::Transition,
     trip::Trip,
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/resilience/circuit-breaker.md")]
-struct Guide;

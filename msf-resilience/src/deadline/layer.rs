@@ -21,6 +21,8 @@ use super::{
 #[must_use]
 pub struct DeadlineLayer {
     settings: Arc<Settings>,
+    /// Whether calls end with their deadlines.
+    is_timed: bool,
 }
 
 impl DeadlineLayer {
@@ -28,6 +30,7 @@ impl DeadlineLayer {
     pub fn new() -> Self {
         Self {
             settings: Settings::new(Knobs::new(), None),
+            is_timed: true,
         }
     }
 
@@ -40,6 +43,7 @@ impl DeadlineLayer {
     pub fn default_timeout(self, left: Duration) -> Self {
         Self {
             settings: self.settings.with(|knobs| &knobs.default, left),
+            ..self
         }
     }
 
@@ -48,6 +52,7 @@ impl DeadlineLayer {
     pub fn max(self, left: Duration) -> Self {
         Self {
             settings: self.settings.with(|knobs| &knobs.max, left),
+            ..self
         }
     }
 
@@ -56,7 +61,14 @@ impl DeadlineLayer {
     pub fn inject(self, margin: Duration) -> Self {
         Self {
             settings: self.settings.with(|knobs| &knobs.margin, margin),
+            ..self
         }
+    }
+
+    /// Leaves it to a layer outside to end calls whose deadline passes meanwhile.
+    pub(crate) const fn untimed(mut self) -> Self {
+        self.is_timed = false;
+        self
     }
 
     /// Exports metrics under this name.
@@ -68,6 +80,7 @@ impl DeadlineLayer {
         let handles = DeadlineMetrics::register(metrics, name)?;
         Ok(Self {
             settings: Settings::new(self.settings.knobs.copy(), Some(handles)),
+            ..self
         })
     }
 
@@ -88,6 +101,6 @@ impl<S> Layer<S> for DeadlineLayer {
     type Service = DeadlineService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        DeadlineService::new(inner, Arc::clone(&self.settings))
+        DeadlineService::new(inner, Arc::clone(&self.settings), self.is_timed)
     }
 }

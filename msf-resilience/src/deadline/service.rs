@@ -15,11 +15,16 @@ use super::{error::Error, future::ResponseFuture, settings::Settings};
 pub struct DeadlineService<S> {
     inner: S,
     settings: Arc<Settings>,
+    is_timed: bool,
 }
 
 impl<S> DeadlineService<S> {
-    pub(super) const fn new(inner: S, settings: Arc<Settings>) -> Self {
-        Self { inner, settings }
+    pub(super) const fn new(inner: S, settings: Arc<Settings>, is_timed: bool) -> Self {
+        Self {
+            inner,
+            settings,
+            is_timed,
+        }
     }
 
     pub(super) const fn inner_mut(&mut self) -> &mut S {
@@ -43,6 +48,7 @@ where
         match self.settings.apply(&mut request) {
             Ok(deadline) => {
                 let late = self.settings.late();
+                let deadline = deadline.filter(|_| self.is_timed);
                 ResponseFuture::calling(self.inner.call(request), deadline, late)
             }
             // The service inside stays ready for the next call.

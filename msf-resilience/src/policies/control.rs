@@ -23,7 +23,7 @@ pub enum Control {
 #[non_exhaustive]
 pub enum ControlError {
     /// There is no such policy.
-    #[error("no {} is named `{name}`", kind.as_str())]
+    #[error("no {} is named `{}`", kind.as_str(), name.escape_debug())]
     Unknown {
         /// The kind asked for.
         kind: Kind,

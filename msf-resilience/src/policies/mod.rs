@@ -1,6 +1,7 @@
 //! All policies that live in this process: what they are doing now, and a hand on them.
 //!
-//! Every breaker, limit, bulkhead and so on is listed from the moment it is built until its last handle is gone. A dashboard
+//! Every policy of a [`Kind`] is listed from the moment it is built until its last handle is gone; retries by their budgets,
+//! timeouts and deadlines, which have no state, not at all. A dashboard
 //! shows the [`Snapshot`]s; an operator forces a breaker open with a [`Control`].
 //!
 //! ```

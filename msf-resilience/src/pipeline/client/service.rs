@@ -66,7 +66,11 @@ impl<S, C: Clone, R: Clone> HttpClientService<S, C, R> {
     pub(super) fn new(inner: S, parts: &Parts, classify: &C, replay: &R) -> Self {
         let margin = parts.deadline_margin;
         let total = parts.deadline.part.clone().map(|total| total.0);
-        let told = total.as_ref().map(|_| DeadlineLayer::new().inject(margin));
+        // A callee that hangs is to the breaker one whose calls are dropped, and those it counts if there is nothing else. An
+        // inner end would be an error of the deadline, which says nothing of the callee.
+        let told = total
+            .as_ref()
+            .map(|_| DeadlineLayer::new().inject(margin).untimed());
         let breaker =
             parts.breaker.part.clone().map(|breaker| {
                 CircuitBreakerLayer::new(breaker).classify(Through(classify.clone()))

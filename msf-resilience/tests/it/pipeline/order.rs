@@ -193,6 +193,21 @@ async fn the_deadline_bounds_all_attempts_together() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_callee_that_lets_every_deadline_pass_opens_the_circuit() {
+    let client = client(json!({"deadline": "100ms", "breaker": {"min_calls": 5}}));
+    let service = Callee::new([Does::Hang]).behind(&client);
+    for _ in 0..5 {
+        assert_eq!(client.circuit_breaker().unwrap().state(), State::Closed);
+        let outcome = call(&service).await;
+        assert!(
+            matches!(outcome, Err(Error::DeadlineExceeded(_))),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(client.circuit_breaker().unwrap().state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_attempt_tells_the_callee_the_time_that_is_left_then() {
     let client = client(json!({
         "deadline": "1s",
