@@ -12,5 +12,9 @@ macro_rules! pages {
 pages! {
     adaptive = "adaptive.md";
     bulkhead = "bulkhead.md";
+    coalesce = "coalesce.md";
+    fallback = "fallback.md";
+    fault_injection = "fault-injection.md";
+    hedge = "hedge.md";
     load_shed = "load-shed.md";
 }

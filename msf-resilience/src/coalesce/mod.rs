@@ -84,7 +84,3 @@ pub use self::{
     key::HttpKey,
     service::{CoalesceLayer, CoalesceService, ResponseFuture},
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/resilience/coalesce.md")]
-mod guide {}

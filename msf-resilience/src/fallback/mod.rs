@@ -83,7 +83,3 @@ pub use self::{
     mark::{FellBack, HEADER, Mark, Marked, Unmarked},
     service::FallbackService,
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/resilience/fallback.md")]
-mod guide {}

@@ -76,7 +76,3 @@ pub use self::{
     layer::FaultLayer,
     service::FaultService,
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/resilience/fault-injection.md")]
-mod guide {}

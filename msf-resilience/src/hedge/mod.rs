@@ -90,7 +90,3 @@ pub use self::{
     repeat::{Idempotent, Repeat},
     service::HedgeService,
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/resilience/hedge.md")]
-mod guide {}
