@@ -10,6 +10,7 @@ pub mod classify;
 pub mod clock;
 pub mod config;
 pub mod deadline;
+pub mod forwarded;
 // Only `cargo test --doc` in the repository sees it: the pages are not in the package.
 #[cfg(doctest)]
 mod guide;

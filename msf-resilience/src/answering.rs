@@ -86,9 +86,13 @@ impl<S, L: Layer<S>> Layer<S> for Answering<L> {
     type Service = AnsweringService<L::Service>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AnsweringService {
-            typed: self.layer.layer(inner),
-        }
+        AnsweringService::new(self.layer.layer(inner))
+    }
+}
+
+impl<S> AnsweringService<S> {
+    pub(crate) const fn new(typed: S) -> Self {
+        Self { typed }
     }
 }
 

@@ -15,18 +15,20 @@ use crate::{
 /// assert!(rows.is_sorted_by(|a, b| a.name < b.name));
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
-    let adaptive = adaptive::metrics::CATALOGUE.iter();
-    adaptive
-        .chain(&circuit_breaker::metrics::CATALOGUE)
-        .chain(&budget::metrics::CATALOGUE)
-        .chain(&bulkhead::metrics::CATALOGUE)
-        .chain(&coalesce::metrics::CATALOGUE)
-        .chain(&deadline::metrics::CATALOGUE)
-        .chain(&fallback::metrics::CATALOGUE)
-        .chain(&fault::metrics::CATALOGUE)
-        .chain(&hedge::metrics::CATALOGUE)
-        .chain(&load_shed::metrics::CATALOGUE)
-        .chain(&rate_limit::metrics::CATALOGUE)
-        .chain(&retry::metrics::CATALOGUE)
-        .chain(&timeout::metrics::CATALOGUE)
+    static CATALOGUES: &[&[MetricInfo]] = &[
+        &adaptive::metrics::CATALOGUE,
+        &circuit_breaker::metrics::CATALOGUE,
+        &budget::metrics::CATALOGUE,
+        &bulkhead::metrics::CATALOGUE,
+        &coalesce::metrics::CATALOGUE,
+        &deadline::metrics::CATALOGUE,
+        &fallback::metrics::CATALOGUE,
+        &fault::metrics::CATALOGUE,
+        &hedge::metrics::CATALOGUE,
+        &load_shed::metrics::CATALOGUE,
+        &rate_limit::metrics::CATALOGUE,
+        &retry::metrics::CATALOGUE,
+        &timeout::metrics::CATALOGUE,
+    ];
+    CATALOGUES.iter().copied().flatten()
 }

@@ -12,9 +12,16 @@ macro_rules! pages {
 pages! {
     adaptive = "adaptive.md";
     bulkhead = "bulkhead.md";
+    circuit_breaker = "circuit-breaker.md";
     coalesce = "coalesce.md";
+    deadline = "deadline.md";
     fallback = "fallback.md";
     fault_injection = "fault-injection.md";
     hedge = "hedge.md";
+    index = "README.md";
     load_shed = "load-shed.md";
+    rate_limit = "rate-limit.md";
+    rate_limit_redis = "rate-limit-redis.md";
+    retry = "retry.md";
+    timeout = "timeout.md";
 }

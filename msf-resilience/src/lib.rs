@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod adaptive;
 pub mod answering;
 mod attempt;
 pub mod budget;
+mod builder;
 pub mod bulkhead;
 mod catalogue;
 pub mod circuit_breaker;
@@ -21,6 +23,7 @@ pub mod load_shed;
 mod name;
 mod oneshot;
 mod permits;
+pub mod pipeline;
 pub mod policies;
 pub mod rate_limit;
 pub mod replay;
@@ -32,6 +35,7 @@ pub mod timeout;
 
 pub use self::{
     attempt::Attempt,
+    builder::ServiceBuilderExt,
     catalogue::catalogue,
     layer_error::{LayerError, Through},
 };

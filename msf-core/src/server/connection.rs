@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -43,6 +43,21 @@ use crate::{BoxError, clock};
 #[derive(Clone)]
 pub struct Connection {
     shared: Arc<Shared>,
+}
+
+/// The other end of the connection that a request came on, if this server left its [`Connection`] in the extensions.
+///
+/// It is a [`PeerSource`](crate::forwarded::PeerSource).
+///
+/// ```
+/// use msf_core::{forwarded::PeerSource, server};
+///
+/// let source: PeerSource = server::peer;
+/// assert_eq!(source(http::Request::new(()).extensions()), None);
+/// ```
+#[must_use]
+pub fn peer(extensions: &Extensions) -> Option<SocketAddr> {
+    extensions.get::<Connection>().map(Connection::peer)
 }
 
 struct Shared {

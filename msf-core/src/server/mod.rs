@@ -83,7 +83,7 @@ mod slots;
 mod stream;
 
 pub use self::{
-    connection::Connection,
+    connection::{Connection, peer},
     drain::{Drain, DrainPlan, DrainSignal, Phase},
     limits::Limits,
     listener::{BindError, Listener},

@@ -23,6 +23,7 @@
 use std::{fmt::Write as _, net::IpAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use msf_core::forwarded::{HOPS_MAX, Hops, TrustedProxies};
 
 use super::{IpRange, remove_where};
 
@@ -35,7 +36,7 @@ use super::{IpRange, remove_where};
 /// | [`rfc7239`](Self::rfc7239) | off | few services read it, and each header costs an allocation |
 #[derive(Clone, Debug, Default)]
 pub struct Forwarding {
-    trusted: Vec<IpRange>,
+    proxies: TrustedProxies,
     is_https: bool,
     is_rfc7239: bool,
 }
@@ -44,7 +45,7 @@ impl Forwarding {
     /// Believes proxies in this block of addresses.
     #[must_use]
     pub fn trust(mut self, proxies: IpRange) -> Self {
-        self.trusted.push(proxies);
+        self.proxies = self.proxies.trust(proxies);
         self
     }
 
@@ -72,9 +73,8 @@ impl Forwarding {
         host: Option<&HeaderValue>,
         headers: &mut HeaderMap,
     ) -> Option<IpAddr> {
-        let peer = peer.map(|peer| peer.to_canonical());
-        let is_trusted = peer.is_some_and(|peer| self.trusts(peer));
-        let chain = Chain::of(peer, is_trusted.then_some((self, &*headers)));
+        let is_trusted = peer.is_some_and(|peer| self.proxies.trusts(peer));
+        let hops = self.proxies.hops(peer, headers);
         let (proto, said_host) = if is_trusted {
             (
                 said_proto(headers),
@@ -87,95 +87,49 @@ impl Forwarding {
 
         let proto = proto.unwrap_or(if self.is_https { "https" } else { "http" });
         let host = said_host.or_else(|| host.cloned());
-        if let Some(value) = chain.to_header_value() {
+        if let Some(value) = to_header_value(&hops) {
             headers.insert(X_FORWARDED_FOR, value);
         }
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
         if self.is_rfc7239
-            && let Some(value) = chain.to_rfc7239(proto, host.as_ref())
+            && let Some(value) = to_rfc7239(&hops, proto, host.as_ref())
         {
             headers.insert(header::FORWARDED, value);
         }
         if let Some(host) = host {
             headers.insert(X_FORWARDED_HOST, host);
         }
-        chain.client()
-    }
-
-    fn trusts(&self, ip: IpAddr) -> bool {
-        self.trusted.iter().any(|range| range.contains(ip))
+        hops.client()
     }
 }
 
-/// The client and the proxies between it and us, the client first. Stored inline.
-struct Chain {
-    addrs: [Option<IpAddr>; HOPS_MAX],
+fn to_header_value(hops: &Hops) -> Option<HeaderValue> {
+    let mut text = Text::default();
+    for (at, ip) in hops.iter().enumerate() {
+        let separator = if at > 0 { ", " } else { "" };
+        write!(text, "{separator}{ip}").ok()?;
+    }
+    text.to_header_value()
 }
 
-impl Chain {
-    fn of(peer: Option<IpAddr>, said: Option<(&Forwarding, &HeaderMap)>) -> Self {
-        let mut hops = [None; HOPS_MAX];
-        hops[0] = peer;
-        let mut len = usize::from(peer.is_some());
-        if let Some((forwarding, headers)) = said {
-            let values = headers.get_all(X_FORWARDED_FOR);
-            let lines = values.iter().rev().map(HeaderValue::as_bytes);
-            for ip in lines
-                .flat_map(|line| line.rsplit(|byte| *byte == b','))
-                .map(parse_hop)
-            {
-                // Text that is no address ends what is known, and so does an address that is not trusted.
-                let Some(ip) = ip else { break };
-                if len == HOPS_MAX {
-                    break;
-                }
-                hops[len] = Some(ip);
-                len += 1;
-                if !forwarding.trusts(ip) {
-                    break;
-                }
-            }
+fn to_rfc7239(hops: &Hops, proto: &str, host: Option<&HeaderValue>) -> Option<HeaderValue> {
+    let mut text = String::new();
+    for (at, ip) in hops.iter().enumerate() {
+        let separator = if at > 0 { ", " } else { "" };
+        match ip {
+            IpAddr::V4(ip) => write!(text, "{separator}for={ip}").ok()?,
+            IpAddr::V6(ip) => write!(text, "{separator}for=\"[{ip}]\"").ok()?,
         }
-        hops[..len].reverse();
-        Self { addrs: hops }
     }
-
-    const fn client(&self) -> Option<IpAddr> {
-        self.addrs[0]
+    let separator = if text.is_empty() { "" } else { ";" };
+    write!(text, "{separator}proto={proto}").ok()?;
+    // A quote or backslash would end the quoted string (RFC 9110 §5.6.4).
+    if let Some(host) = host.and_then(|host| host.to_str().ok())
+        && !host.contains(['"', '\\'])
+    {
+        write!(text, ";host=\"{host}\"").ok()?;
     }
-
-    fn iter(&self) -> impl Iterator<Item = IpAddr> {
-        self.addrs.iter().map_while(|ip| *ip)
-    }
-
-    fn to_header_value(&self) -> Option<HeaderValue> {
-        let mut text = Text::default();
-        for (at, ip) in self.iter().enumerate() {
-            let separator = if at > 0 { ", " } else { "" };
-            write!(text, "{separator}{ip}").ok()?;
-        }
-        text.to_header_value()
-    }
-
-    fn to_rfc7239(&self, proto: &str, host: Option<&HeaderValue>) -> Option<HeaderValue> {
-        let mut text = String::new();
-        for (at, ip) in self.iter().enumerate() {
-            let separator = if at > 0 { ", " } else { "" };
-            match ip {
-                IpAddr::V4(ip) => write!(text, "{separator}for={ip}").ok()?,
-                IpAddr::V6(ip) => write!(text, "{separator}for=\"[{ip}]\"").ok()?,
-            }
-        }
-        let separator = if text.is_empty() { "" } else { ";" };
-        write!(text, "{separator}proto={proto}").ok()?;
-        // A quote or backslash would end the quoted string (RFC 9110 §5.6.4).
-        if let Some(host) = host.and_then(|host| host.to_str().ok())
-            && !host.contains(['"', '\\'])
-        {
-            write!(text, ";host=\"{host}\"").ok()?;
-        }
-        HeaderValue::try_from(text).ok()
-    }
+    HeaderValue::try_from(text).ok()
 }
 
 /// A short text on the stack, so that the usual header costs the one allocation of its value.
@@ -210,21 +164,6 @@ impl std::fmt::Write for Text {
     }
 }
 
-/// An address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
-fn parse_hop(text: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(text).ok()?.trim();
-    let ip = text
-        .parse::<IpAddr>()
-        .ok()
-        .or_else(|| {
-            text.parse::<std::net::SocketAddr>()
-                .ok()
-                .map(|addr| addr.ip())
-        })
-        .or_else(|| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok())?;
-    Some(ip.to_canonical())
-}
-
 fn said_proto(headers: &HeaderMap) -> Option<&'static str> {
     match only(headers, &X_FORWARDED_PROTO)?.as_bytes() {
         b"https" => Some("https"),
@@ -248,8 +187,6 @@ fn is_forwarding(name: &HeaderName) -> bool {
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// More proxies than any honest path has; what is further away is dropped.
-const HOPS_MAX: usize = 16;
 /// The longest address, with a separator, for every hop.
 const TEXT_MAX: usize = HOPS_MAX * 48;
 

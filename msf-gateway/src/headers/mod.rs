@@ -33,13 +33,12 @@ pub mod cookie;
 pub mod forwarded;
 pub mod hop_by_hop;
 pub mod identity;
-mod ip_range;
 pub mod message;
 pub mod via;
 
 use http::{HeaderMap, HeaderName};
 
-pub use self::ip_range::{InvalidIpRange, IpRange};
+pub use msf_core::forwarded::{InvalidIpRange, IpRange};
 
 /// Removes every header whose name is unwanted.
 fn remove_where(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {

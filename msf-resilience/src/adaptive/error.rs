@@ -9,7 +9,11 @@ use msf_core::{
 };
 
 use super::limits::InvalidLimit;
-use crate::{LayerError, answering::Refused, bulkhead::retry_after};
+use crate::{
+    LayerError,
+    answering::Refused,
+    bulkhead::{in_whole_seconds, retry_after},
+};
 
 /// As many calls are in flight as the callee can use: the call was not made.
 ///
@@ -66,7 +70,7 @@ impl LimitReached {
 impl From<LimitReached> for Problem {
     fn from(error: LimitReached) -> Self {
         Self::new(Code::Overloaded)
-            .with_retry_after(error.retry_after)
+            .with_retry_after(in_whole_seconds(error.retry_after))
             .with_log_detail(error.to_string())
     }
 }

@@ -108,7 +108,7 @@ impl AdaptiveLimit {
     }
 
     /// Takes algorithm, window and least calls of another builder over, whose name and metrics do not matter. The limit of
-    /// now is where the algorithm goes on; calls in flight stay.
+    /// now is where the algorithm goes on, unless it is [`Fixed`](super::Fixed); calls in flight stay.
     ///
     /// # Errors
     ///
@@ -200,6 +200,14 @@ impl Shared {
     /// How many calls have ended.
     pub(super) fn calls(&self) -> u64 {
         self.slot.gate.returned()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.end(self);
+        }
     }
 }
 

@@ -47,11 +47,7 @@ pub struct AdaptiveLayer<C = Http, H = UntilResponse> {
 impl AdaptiveLayer {
     /// A layer with a typed error that judges HTTP responses, and holds a permit until the response is there.
     pub fn new(limit: AdaptiveLimit) -> Self {
-        Self {
-            limit,
-            classify: Http::default(),
-            hold: PhantomData,
-        }
+        Self::with(limit, Http::default())
     }
 
     /// A layer that answers a refused call with problem+json instead of an error.
@@ -61,23 +57,23 @@ impl AdaptiveLayer {
 }
 
 impl<C, H> AdaptiveLayer<C, H> {
-    /// Judges outcomes by another rule: a [`Classify`](msf_core::classify::Classify) or a closure.
-    pub fn classify<D>(self, classify: D) -> AdaptiveLayer<D, H> {
-        AdaptiveLayer {
-            limit: self.limit,
+    pub(crate) const fn with(limit: AdaptiveLimit, classify: C) -> Self {
+        Self {
+            limit,
             classify,
             hold: PhantomData,
         }
     }
 
+    /// Judges outcomes by another rule: a [`Classify`](msf_core::classify::Classify) or a closure.
+    pub fn classify<D>(self, classify: D) -> AdaptiveLayer<D, H> {
+        AdaptiveLayer::with(self.limit, classify)
+    }
+
     /// Holds a permit until the response's body has ended, failed or is dropped. The latency is that of the head all the same:
     /// how fast a client reads is nothing that the callee could do better.
     pub fn until_body_end(self) -> AdaptiveLayer<C, UntilBodyEnd> {
-        AdaptiveLayer {
-            limit: self.limit,
-            classify: self.classify,
-            hold: PhantomData,
-        }
+        AdaptiveLayer::with(self.limit, self.classify)
     }
 }
 

@@ -71,4 +71,12 @@ impl AdaptiveMetrics {
         self.latency.set(now.latency().as_secs_f64());
         self.limit.set(now.limit().into());
     }
+
+    /// Shows what was counted since the last scrape, and that there is no limit any more.
+    pub(super) fn end(&self, shared: &Shared) {
+        self.calls.show(shared.calls());
+        for gauge in [&self.in_flight, &self.latency, &self.limit] {
+            gauge.set(0.0);
+        }
+    }
 }

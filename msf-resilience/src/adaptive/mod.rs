@@ -47,8 +47,8 @@
 //!
 //! The [`Classify`](msf_core::classify::Classify) of the layer decides: a success is a sample of the latency; a failure, and whatever is
 //! [throttled](msf_core::classify::Hint::throttled), is a *drop* (a window with more than one in twenty is evidence of
-//! overload); what is ignored or was refused by another layer leaves no trace. The latency is measured until the
-//! response's head, also if the permit [rides on the body](AdaptiveLayer::until_body_end).
+//! overload) and no sample: a callee that is down fails in no time, and is not fast. What is ignored or was refused by
+//! another layer leaves no trace. The latency is measured until the response's head, also if the permit [rides on the body](AdaptiveLayer::until_body_end).
 //!
 //! A window in which less than half of the limit was in flight does not raise it: nothing was tried.
 //!
@@ -74,6 +74,7 @@
 //! window one call, whichever comes first, feeds the algorithm; others do not wait for it.
 
 mod builder;
+mod config;
 mod error;
 mod future;
 mod handle;
@@ -88,6 +89,7 @@ mod tests;
 
 pub use self::{
     builder::AdaptiveLimitBuilder,
+    config::{Algorithm, Config},
     error::{Error, InvalidAdaptiveLimit, LimitReached},
     future::ResponseFuture,
     handle::{AdaptiveLimit, Snapshot},

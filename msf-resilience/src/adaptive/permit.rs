@@ -1,7 +1,7 @@
 //! One admitted call, and what it reports to.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{
         Mutex, OnceLock, PoisonError, TryLockError,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -78,9 +78,12 @@ impl Slot {
             .algorithm
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        algorithm.restart(self.gate.limit());
+        algorithm.take_over(self.gate.limit());
         self.gate.set_limit(algorithm.limit().max(1));
-        *current = Some(algorithm);
+        let before = current.replace(algorithm);
+        drop(current);
+        // It may be anybody's code.
+        drop(before);
     }
 
     /// Goes on from another limit, or the nearest that the algorithm allows.
@@ -141,8 +144,10 @@ impl Slot {
         let Some(window) = self.sampler.take() else {
             return;
         };
-        let latency = u64::try_from(window.latency().as_nanos()).unwrap_or(u64::MAX);
-        front.latency_ns.store(latency, Ordering::Relaxed);
+        if !window.latency().is_zero() {
+            let latency = u64::try_from(window.latency().as_nanos()).unwrap_or(u64::MAX);
+            front.latency_ns.store(latency, Ordering::Relaxed);
+        }
         let limit = algorithm.update(&window).max(1);
         if limit != self.gate.limit() {
             self.gate.set_limit(limit);
@@ -154,7 +159,9 @@ impl Slot {
             .algorithm
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *current = algorithm;
+        let before = mem::replace(&mut *current, algorithm);
+        drop(current);
+        drop(before);
     }
 }
 
@@ -193,10 +200,13 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// ```
 #[must_use = "a permit that is dropped is given back"]
 pub struct Permit {
-    slot: &'static Slot,
+    place: Place,
     started: Instant,
     is_pending: bool,
 }
+
+/// What is given back last, even if an algorithm panics at what the permit reports.
+struct Place(&'static Slot);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
@@ -210,7 +220,7 @@ impl Permit {
     #[inline]
     pub(super) fn of(slot: &'static Slot) -> Self {
         Self {
-            slot,
+            place: Place(slot),
             started: clock::now(),
             is_pending: true,
         }
@@ -242,7 +252,7 @@ impl Permit {
             Verdict::Failure => Outcome::Dropped,
             Verdict::Ignore => return,
         };
-        self.slot.record(self.started, outcome);
+        self.place.0.record(self.started, outcome);
     }
 }
 
@@ -250,10 +260,16 @@ impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         if self.is_pending {
-            self.slot.record(self.started, Outcome::Cancelled);
+            self.place.0.record(self.started, Outcome::Cancelled);
         }
-        if self.slot.gate.release() {
-            POOL.give_back(self.slot);
+    }
+}
+
+impl Drop for Place {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.gate.release() {
+            POOL.give_back(self.0);
         }
     }
 }

@@ -21,14 +21,16 @@ struct Stripe {
 }
 
 impl Sampler {
-    /// Adds one call. `in_flight` costs a look at every stripe, so it is asked for the first calls of a window and then for every
+    /// Adds one call; how long a drop took says nothing. `in_flight` costs a look at every stripe, so it is asked for the first calls of a window and then for every
     /// sixteenth.
     #[inline]
     pub(super) fn add(&self, latency_ns: u64, is_drop: bool, in_flight: impl FnOnce() -> u32) {
         let stripe = &self.0[own()].0;
         let calls = 1 | (u64::from(is_drop) << CALLS_BITS);
         let before = stripe.calls.fetch_add(calls, Ordering::Relaxed) & CALLS;
-        stripe.latency_ns.fetch_add(latency_ns, Ordering::Relaxed);
+        if !is_drop {
+            stripe.latency_ns.fetch_add(latency_ns, Ordering::Relaxed);
+        }
         if before < 16 || before.is_multiple_of(16) {
             stripe.in_flight.fetch_max(in_flight(), Ordering::Relaxed);
         }
@@ -54,7 +56,11 @@ impl Sampler {
             latency_ns = latency_ns.saturating_add(latency);
             in_flight = in_flight.max(stripe.in_flight.swap(0, Ordering::Relaxed));
         }
-        let mean = Duration::from_nanos(latency_ns.checked_div(calls)?);
+        if calls == 0 {
+            return None;
+        }
+        let mean = latency_ns.checked_div(calls.saturating_sub(drops));
+        let mean = Duration::from_nanos(mean.unwrap_or(0));
         let clamp = |count| u32::try_from(count).unwrap_or(u32::MAX);
         let window = Window::new(mean, in_flight);
         Some(window.calls(clamp(calls)).drops(clamp(drops)))

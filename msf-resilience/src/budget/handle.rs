@@ -197,6 +197,11 @@ impl Budget {
         BudgetExhausted::new(Arc::clone(&self.shared.name))
     }
 
+    /// Whether both count the same calls.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     pub(crate) fn downgrade(&self) -> WeakBudget {
         WeakBudget {
             shared: Arc::downgrade(&self.shared),

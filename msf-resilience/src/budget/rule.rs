@@ -88,7 +88,7 @@ impl Rule {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), InvalidBudget> {
+    pub(crate) fn check(&self) -> Result<(), InvalidBudget> {
         match *self {
             Self::Deposits {
                 ratio,

@@ -48,6 +48,11 @@ impl<B, G> GuardedBody<B, G> {
         }
     }
 
+    /// A body that holds nothing, in a place that asks for one that could.
+    pub const fn unguarded(body: B) -> Self {
+        Self { body, guard: None }
+    }
+
     /// Puts the guard on the body of a response.
     pub fn attach(response: Response<B>, guard: G) -> Response<Self> {
         response.map(|body| Self::new(body, guard))
@@ -63,10 +68,7 @@ impl<B, G> GuardedBody<B, G> {
 /// A body in memory with nothing to guard, as answers of layers have it.
 impl<B: From<Bytes>, G> From<Bytes> for GuardedBody<B, G> {
     fn from(bytes: Bytes) -> Self {
-        Self {
-            body: bytes.into(),
-            guard: None,
-        }
+        Self::unguarded(bytes.into())
     }
 }
 

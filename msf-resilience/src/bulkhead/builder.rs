@@ -66,7 +66,7 @@ impl BulkheadBuilder {
         self
     }
 
-    /// How many calls may wait at once, 1 to 1 000 000. Default: as many as may be in flight.
+    /// How many calls may wait at once, 1 to 1 000 000. Default: [`max_concurrent`](Self::max_concurrent).
     pub const fn max_queue(mut self, calls: u32) -> Self {
         self.max_queue = Some(calls);
         self
@@ -86,6 +86,15 @@ impl BulkheadBuilder {
     pub fn build(self) -> Result<Bulkhead, InvalidBulkhead> {
         let settings = self.settings()?;
         Ok(Bulkhead::new(self.name, settings, self.metrics.as_ref())?)
+    }
+
+    /// Checks everything without making anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), but for the metrics.
+    pub fn check(&self) -> Result<(), InvalidBulkhead> {
+        self.settings().map(drop)
     }
 
     pub(super) fn settings(&self) -> Result<Settings, InvalidBulkhead> {

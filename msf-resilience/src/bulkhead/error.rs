@@ -91,10 +91,22 @@ pub(crate) fn retry_after(base: Duration) -> Duration {
     base.mul_f64(1.0 + fastrand::f64())
 }
 
+/// A wait in whole seconds, which is all that a header can say, up or down at random: rounded one way, 1 to 2 s would be
+/// 2 s for everybody.
+pub(crate) fn in_whole_seconds(wait: Duration) -> Duration {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a few hours at most"
+    )]
+    let seconds = (wait.as_secs_f64() + fastrand::f64()) as u64;
+    Duration::from_secs(seconds.max(1))
+}
+
 impl From<BulkheadFull> for Problem {
     fn from(error: BulkheadFull) -> Self {
         Self::new(Code::BulkheadFull)
-            .with_retry_after(error.retry_after)
+            .with_retry_after(in_whole_seconds(error.retry_after))
             .with_log_detail(error.to_string())
     }
 }

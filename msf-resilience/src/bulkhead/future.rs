@@ -72,6 +72,7 @@ where
 {
     type Output = Result<H::Held<Permit>, Error<E>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Calling { inner, permit } => {

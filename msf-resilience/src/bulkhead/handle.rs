@@ -124,7 +124,8 @@ impl Bulkhead {
 
     /// Lets so many calls in at once from now on, 1 to 1 000 000.
     ///
-    /// Calls above a lower limit go on; their permits are not given out again when they end.
+    /// Calls above a lower limit go on; their permits are not given out again when they end. How many may wait does not
+    /// change with it.
     ///
     /// # Errors
     ///
@@ -141,7 +142,8 @@ impl Bulkhead {
     /// # Errors
     ///
     /// [`InvalidBulkhead`] names the first knob that is out of its range; nothing is changed then.
-    pub fn reconfigure(&self, builder: &BulkheadBuilder) -> Result<(), InvalidBulkhead> {
+    #[expect(clippy::needless_pass_by_value, reason = "builders are made for this")]
+    pub fn reconfigure(&self, builder: BulkheadBuilder) -> Result<(), InvalidBulkhead> {
         let settings = builder.settings()?;
         self.shared.set_waiting(&settings);
         self.slot().gate.set_limit(settings.limit);
@@ -259,6 +261,14 @@ impl Shared {
         let wait = u64::try_from(wait).unwrap_or(u64::MAX);
         self.max_wait_ns.store(wait, Ordering::Relaxed);
         self.max_queue.store(settings.max_queue, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.end(self);
+        }
     }
 }
 

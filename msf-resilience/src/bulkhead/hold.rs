@@ -15,6 +15,9 @@ pub trait Hold<Res> {
 
     /// Lets the guard go, or puts it on the response.
     fn hold<G>(response: Res, guard: G) -> Self::Held<G>;
+
+    /// The same type of response, of a call that took no guard.
+    fn free<G>(response: Res) -> Self::Held<G>;
 }
 
 /// A permit is held until the response is there.
@@ -35,6 +38,11 @@ impl<Res> Hold<Res> for UntilResponse {
         drop(guard);
         response
     }
+
+    #[inline]
+    fn free<G>(response: Res) -> Res {
+        response
+    }
 }
 
 impl<B> Hold<Response<B>> for UntilBodyEnd {
@@ -43,5 +51,10 @@ impl<B> Hold<Response<B>> for UntilBodyEnd {
     #[inline]
     fn hold<G>(response: Response<B>, guard: G) -> Self::Held<G> {
         GuardedBody::attach(response, guard)
+    }
+
+    #[inline]
+    fn free<G>(response: Response<B>) -> Self::Held<G> {
+        response.map(GuardedBody::unguarded)
     }
 }

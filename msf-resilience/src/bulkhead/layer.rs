@@ -71,7 +71,7 @@ impl BulkheadLayer {
 }
 
 impl<W, H> BulkheadLayer<W, H> {
-    const fn with(bulkhead: Bulkhead) -> Self {
+    pub(crate) const fn with(bulkhead: Bulkhead) -> Self {
         Self {
             bulkhead,
             mode: PhantomData,

@@ -85,4 +85,12 @@ impl BulkheadMetrics {
         self.limit.set(now.limit().into());
         self.queued.set(now.queued().into());
     }
+
+    /// Shows what was counted since the last scrape, and that there is no bulkhead any more.
+    pub(super) fn end(&self, shared: &Shared) {
+        self.calls.show(shared.calls());
+        for gauge in [&self.in_flight, &self.limit, &self.queued] {
+            gauge.set(0.0);
+        }
+    }
 }

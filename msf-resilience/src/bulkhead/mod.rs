@@ -60,6 +60,7 @@
 
 mod body;
 mod builder;
+mod config;
 mod error;
 mod future;
 mod handle;
@@ -75,6 +76,7 @@ mod waiting;
 pub use self::{
     body::GuardedBody,
     builder::{BulkheadBuilder, DEFAULT_MAX_CONCURRENT},
+    config::Config,
     error::{BulkheadFull, Cause, Error, InvalidBulkhead},
     future::ResponseFuture,
     handle::{Bulkhead, Snapshot},
@@ -84,4 +86,7 @@ pub use self::{
     service::BulkheadService,
     waiting::{Acquire, WaitingFuture},
 };
-pub(crate) use self::{builder::check_limit, error::retry_after};
+pub(crate) use self::{
+    builder::check_limit,
+    error::{in_whole_seconds, retry_after},
+};

@@ -47,6 +47,7 @@ where
     type Error = Error<S::Error>;
     type Future = ResponseFuture<S::Future, H>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Error::Inner)
     }
@@ -70,10 +71,12 @@ where
     type Error = Error<S::Error>;
     type Future = WaitingFuture<S, Req, H>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Error::Inner)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         if let Some(permit) = self.bulkhead.try_permit() {
             return WaitingFuture::calling(self.inner.call(request), permit);

@@ -173,8 +173,12 @@ impl CircuitBreaker {
     }
 
     /// For how long a call would be refused now; takes nothing.
+    #[inline]
     pub(super) fn refuses_for(&self) -> Option<(Cause, u64)> {
-        self.shared.refuses_for()
+        match self.shared.slot.circuit.closed() {
+            Some(_) => None,
+            None => self.shared.refuses_for(),
+        }
     }
 
     /// Counts a refusal, whatever the state is.

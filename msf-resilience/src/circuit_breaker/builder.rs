@@ -165,6 +165,11 @@ impl CircuitBreakerBuilder {
         self
     }
 
+    pub(super) const fn half_open_max_wait_of(mut self, wait: Option<Duration>) -> Self {
+        self.half_open_max_wait = wait;
+        self
+    }
+
     /// Exports the breaker's metrics. Without it nothing is counted.
     ///
     /// Breakers of one name share their series.
@@ -183,6 +188,15 @@ impl CircuitBreakerBuilder {
         let settings = self.settings()?;
         let shared = Shared::listed(self.name, settings, self.metrics.as_ref())?;
         Ok(CircuitBreaker::new(shared))
+    }
+
+    /// Checks everything without making anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), but for the metrics.
+    pub fn check(&self) -> Result<(), InvalidCircuitBreaker> {
+        self.settings().map(drop)
     }
 
     pub(super) fn name(&self) -> Arc<str> {

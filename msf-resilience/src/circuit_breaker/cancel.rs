@@ -1,5 +1,7 @@
 //! What cancelled calls say.
 
+use serde::{Deserialize, Serialize};
+
 /// What calls say that nobody waited for: their permit, or their future, was dropped.
 ///
 /// ```
@@ -11,7 +13,8 @@
 /// assert_eq!(breaker.state(), State::Open);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CancelPolicy {
     /// They open the circuit when they are this share (0.0001 to 1) of the window's calls and there are `min_calls` of

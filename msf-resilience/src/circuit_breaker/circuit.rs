@@ -89,21 +89,19 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
         });
     }
 
-    /// Lets a call in or not. Asks for the time only if the circuit is not closed.
+    /// The generation, if the circuit is closed: then every call is let in.
     #[inline]
-    pub(super) fn admit(&self, now: impl FnOnce() -> u64) -> (Admission, Option<Change>) {
+    pub(super) fn closed(&self) -> Option<u64> {
         let word = self.word.load(Ordering::Acquire);
-        if word & MODE_MASK == CLOSED {
-            let generation = word >> MODE_BITS;
-            return (Admission::Admitted { generation }, None);
-        }
-        self.admit_slowly(word, now)
+        (word & MODE_MASK == CLOSED).then_some(word >> MODE_BITS)
     }
 
+    /// Lets a call in or not. Asks for the time only if that matters.
     #[cold]
-    fn admit_slowly(&self, word: u64, now: impl FnOnce() -> u64) -> (Admission, Option<Change>) {
+    pub(super) fn admit(&self, now: impl FnOnce() -> u64) -> (Admission, Option<Change>) {
+        let word = self.word.load(Ordering::Acquire);
         let generation = word >> MODE_BITS;
-        if matches!(word & MODE_MASK, DISABLED | METRICS_ONLY) {
+        if matches!(word & MODE_MASK, CLOSED | DISABLED | METRICS_ONLY) {
             return (Admission::Admitted { generation }, None);
         }
         let now = now();
@@ -152,6 +150,7 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
     /// For how long a call would be refused now, and why, as far as can be seen without the lock.
     ///
     /// A ramp refuses nobody before the call is made.
+    #[inline]
     pub(super) fn refuses_for(&self, now: impl FnOnce() -> u64) -> Option<(Cause, u64)> {
         let word = self.word.load(Ordering::Acquire);
         if word & MODE_MASK == CLOSED {
@@ -173,9 +172,9 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
     }
 
     /// Takes a success that was not slow, the usual result: in a window of time it reads the clock, otherwise not
-    /// even that.
+    /// even that. `None` if it was counted and that is all.
     #[inline]
-    pub(super) fn succeed(&self, generation: u64, now: impl Fn() -> u64) -> Completion {
+    pub(super) fn succeed(&self, generation: u64, now: impl Fn() -> u64) -> Option<Completion> {
         let flags = self.hot.flags();
         // The tick before the word: as the word still shows this period, the tick is not of a later one.
         let tick = if flags & TIME == 0 {
@@ -184,14 +183,12 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
             self.window.tick(now(), &self.hot)
         };
         if self.word.load(Ordering::Acquire) != generation << MODE_BITS {
-            return self.complete(generation, Outcome::Success, false, now());
+            return Some(self.complete(generation, Outcome::Success, false, now()));
         }
-        let is_tripped = self.count_success(flags, tick, generation);
-        Completion::Taken(if is_tripped {
-            self.trip(generation, now())
-        } else {
-            None
-        })
+        if self.count_success(flags, tick, generation) {
+            return Some(Completion::Taken(self.trip(generation, now())));
+        }
+        None
     }
 
     /// Takes the result of a call that was let in with this generation.

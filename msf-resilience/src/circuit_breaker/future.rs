@@ -43,6 +43,7 @@ pin_project! {
 }
 
 impl<F, C> ResponseFuture<F, C> {
+    #[inline]
     pub(super) const fn calling(inner: F, permit: Permit, classify: C) -> Self {
         Self {
             state: State::Calling {
@@ -80,6 +81,7 @@ where
 {
     type Output = Result<Res, Error<E>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Calling {

@@ -111,6 +111,7 @@ mod builder;
 mod cancel;
 mod cause;
 mod circuit;
+mod config;
 mod error;
 mod future;
 mod keyed;
@@ -141,6 +142,7 @@ pub use self::{
     builder::CircuitBreakerBuilder,
     cancel::CancelPolicy,
     cause::Cause,
+    config::{Config, SlowConfig},
     error::{CircuitOpen, Error, InvalidCircuitBreaker},
     future::ResponseFuture,
     keyed::{

@@ -58,7 +58,7 @@ impl Permit {
             let generation = self.end();
             slot.succeed(generation, || slot.coarse());
         } else {
-            self.complete_slowly(classification, slot.epoch.nanos());
+            self.complete_now(classification);
         }
     }
 
@@ -85,6 +85,11 @@ impl Permit {
         }
     }
 
+    #[inline(never)]
+    fn complete_now(&mut self, classification: &Classification) {
+        self.complete_slowly(classification, self.slot.epoch.nanos());
+    }
+
     fn complete_slowly(&mut self, classification: &Classification, now: u64) {
         let outcome = match classification.verdict {
             Verdict::Success => Outcome::Success,
@@ -105,6 +110,15 @@ impl Permit {
         }
     }
 
+    #[cold]
+    fn cancel(&mut self) {
+        let generation = self.end();
+        let now = self.slot.epoch.nanos();
+        self.slot
+            .complete(generation, Outcome::Cancelled, false, now);
+    }
+
+    #[inline]
     const fn end(&mut self) -> u64 {
         std::mem::replace(&mut self.generation, DONE)
     }
@@ -114,10 +128,7 @@ impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         if self.generation != DONE {
-            let generation = self.end();
-            let now = self.slot.epoch.nanos();
-            self.slot
-                .complete(generation, Outcome::Cancelled, false, now);
+            self.cancel();
         }
     }
 }

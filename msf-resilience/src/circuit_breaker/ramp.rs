@@ -47,16 +47,24 @@ impl Ramp {
 
     /// One share (0.0001 to 1) after the other, each for so long (up to a day); then all calls. At most 8 stages.
     pub const fn stages<const N: usize>(shares: [f64; N], each: Duration) -> Self {
+        Self::staged(&shares, each)
+    }
+
+    pub(super) const fn staged(shares: &[f64], each: Duration) -> Self {
         let mut kept = [0.0; STAGES_MAX];
         let mut at = 0;
-        while at < N && at < STAGES_MAX {
+        while at < shares.len() && at < STAGES_MAX {
             kept[at] = shares[at];
             at += 1;
         }
         Self {
             shares: kept,
             // None and too many are refused when the breaker is built.
-            stages: if N == 0 { STAGES_MAX + 1 } else { N },
+            stages: if shares.is_empty() {
+                STAGES_MAX + 1
+            } else {
+                shares.len()
+            },
             length: each,
         }
     }

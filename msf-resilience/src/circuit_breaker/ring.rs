@@ -42,10 +42,11 @@ impl Entry {
     };
 
     fn bits(self) -> u64 {
+        let bit = |is_set, bit| if is_set { bit } else { 0 };
         WRITTEN
-            | u64::from(self.has_failed) * FAILED
-            | u64::from(self.is_slow) * SLOW
-            | u64::from(self.is_cancelled) * CANCELLED
+            | bit(self.has_failed, FAILED)
+            | bit(self.is_slow, SLOW)
+            | bit(self.is_cancelled, CANCELLED)
     }
 }
 
@@ -153,7 +154,6 @@ impl Ring {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "below the capacity")]
 const fn index(number: u64) -> usize {
     (number % CAPACITY) as usize
 }

@@ -44,6 +44,7 @@ impl<S, C> CircuitBreakerService<S, C> {
         }
     }
 
+    #[inline]
     pub(super) fn poll_inner_ready<Req>(
         &mut self,
         cx: &mut Context<'_>,
@@ -94,10 +95,12 @@ where
     type Error = Error<S::Error>;
     type Future = ResponseFuture<S::Future, C>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.poll_inner_ready(cx).map_err(Error::Inner)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         if self.readiness == Readiness::Breaker {
             // The open wait may have ended since. The service inside was not asked, so it may not be called.

@@ -92,6 +92,15 @@ impl Shared {
     #[inline]
     pub(super) fn try_acquire(&self) -> Result<Permit, CircuitOpen> {
         let slot = self.slot.slot();
+        match slot.circuit.closed() {
+            Some(generation) => Ok(Permit::new(slot, generation)),
+            None => self.try_acquire_slowly(),
+        }
+    }
+
+    #[cold]
+    fn try_acquire_slowly(&self) -> Result<Permit, CircuitOpen> {
+        let slot = self.slot.slot();
         let (admission, change) = slot.circuit.admit(|| slot.epoch.nanos());
         if let Some(change) = change {
             self.announce(&change);
@@ -112,6 +121,7 @@ impl Shared {
         CircuitOpen::new(Arc::clone(&self.name), Duration::from_nanos(wait_ns), cause)
     }
 
+    #[inline]
     pub(super) fn refuses_for(&self) -> Option<(Cause, u64)> {
         let slot = &self.slot;
         slot.circuit.refuses_for(|| slot.epoch.nanos())

@@ -98,13 +98,10 @@ impl Slot {
 
     #[inline]
     pub(super) fn succeed(&self, generation: u64, now: impl Fn() -> u64) {
-        let completion = self.circuit.succeed(generation, now);
-        if completion == Completion::Taken(None) {
-            if self.counts.is_exported.load(Relaxed) != 0 {
-                self.counts.succeeded.add(1);
-            }
-        } else {
-            self.finish(completion, generation, Outcome::Success);
+        match self.circuit.succeed(generation, now) {
+            None if self.counts.is_exported.load(Relaxed) == 0 => {}
+            None => self.counts.succeeded.add(1),
+            Some(completion) => self.finish(completion, generation, Outcome::Success),
         }
     }
 

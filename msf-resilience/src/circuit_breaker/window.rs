@@ -142,9 +142,7 @@ impl<const STRIPES: usize> Window<STRIPES> {
     #[inline]
     pub(super) fn succeed(&self, tick: u64, hot: &Hot) -> bool {
         self.succeeded[own_stripe() % STRIPES].0.add(tick);
-        self.bad.load(Ordering::SeqCst) + BUCKETS > tick
-            && self.settled.load(Ordering::SeqCst) != tick
-            && self.judge(tick, hot)
+        self.bad.load(Ordering::SeqCst) + BUCKETS > tick && self.judge_once(tick, hot)
     }
 
     /// Counts a call that failed, was slow, or both.
@@ -166,6 +164,11 @@ impl<const STRIPES: usize> Window<STRIPES> {
         self.cancelled.add(tick);
         let min_calls = hot.min_calls.load(Ordering::Relaxed);
         self.figures_at(tick).are_given_up(share, min_calls)
+    }
+
+    #[inline(never)]
+    fn judge_once(&self, tick: u64, hot: &Hot) -> bool {
+        self.settled.load(Ordering::SeqCst) != tick && self.judge(tick, hot)
     }
 
     #[cold]

@@ -139,7 +139,8 @@ impl<K, T> Coalesce<K, T> {
     /// # Errors
     ///
     /// [`InvalidCoalesce`]; then nothing has changed.
-    pub fn reconfigure(&self, builder: &CoalesceBuilder<K, T>) -> Result<(), InvalidCoalesce> {
+    #[expect(clippy::needless_pass_by_value, reason = "builders are made for this")]
+    pub fn reconfigure(&self, builder: CoalesceBuilder<K, T>) -> Result<(), InvalidCoalesce> {
         self.table.stats.set(&builder.settings()?);
         Ok(())
     }

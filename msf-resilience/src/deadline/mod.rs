@@ -51,6 +51,7 @@
 //! `msf_deadline_exceeded_total`, if [`metrics`](DeadlineLayer::metrics) is given.
 
 mod answering;
+mod config;
 mod error;
 mod future;
 mod layer;
@@ -62,12 +63,9 @@ mod tests;
 
 pub use self::{
     answering::{AnsweringDeadlineLayer, AnsweringDeadlineService, AnsweringFuture},
+    config::Config,
     error::Error,
     future::ResponseFuture,
     layer::DeadlineLayer,
     service::DeadlineService,
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/resilience/deadline.md")]
-mod guide {}

@@ -115,7 +115,8 @@ impl Faults {
     /// # Errors
     ///
     /// [`InvalidFaults`]; then nothing has changed.
-    pub fn reconfigure(&self, builder: &FaultsBuilder) -> Result<(), InvalidFaults> {
+    #[expect(clippy::needless_pass_by_value, reason = "builders are made for this")]
+    pub fn reconfigure(&self, builder: FaultsBuilder) -> Result<(), InvalidFaults> {
         let schedule = builder.schedule()?;
         *lock(&self.shared.schedule) = schedule;
         Ok(())

@@ -68,6 +68,7 @@
 //! if [`metrics`](HedgeBuilder::metrics) is given.
 
 mod builder;
+mod config;
 mod error;
 mod future;
 mod histogram;
@@ -83,6 +84,7 @@ mod tests;
 
 pub use self::{
     builder::HedgeBuilder,
+    config::Config,
     error::InvalidHedge,
     future::ResponseFuture,
     layer::HedgeLayer,

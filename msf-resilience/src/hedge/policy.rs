@@ -12,7 +12,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    budget::Budget,
+    budget::{Budget, Deposit},
     policies::{self, Kind, Policy, Snapshot},
     slot::Owner,
 };
@@ -29,6 +29,7 @@ use crate::{
 #[derive(Clone)]
 pub struct HedgePolicy {
     shared: Arc<Shared>,
+    takes_deposits: bool,
 }
 
 /// What the handles of a policy share.
@@ -69,7 +70,10 @@ impl HedgePolicy {
         if let Some(metrics) = metrics {
             metrics.on_scrape_of(&shared, Shared::export);
         }
-        Ok(Self { shared })
+        Ok(Self {
+            shared,
+            takes_deposits: true,
+        })
     }
 
     /// After how long a call is hedged now; `None` until enough latencies were observed.
@@ -90,12 +94,27 @@ impl HedgePolicy {
         &self.shared.name
     }
 
+    /// The same policy inside of a retry, which may have counted the call in the same budget already.
+    pub(crate) fn inside(mut self, retry: &Budget) -> Self {
+        self.takes_deposits = !self.shared.budget.is_same(retry);
+        self
+    }
+
+    pub(super) fn deposit(&self) -> Deposit {
+        if self.takes_deposits {
+            self.shared.budget.deposit()
+        } else {
+            Deposit::none()
+        }
+    }
+
     /// New numbers with the same latencies. The name, the budget and the metrics of the builder are not used.
     ///
     /// # Errors
     ///
     /// [`InvalidHedge`]; then nothing has changed.
-    pub fn reconfigure(&self, builder: &HedgeBuilder) -> Result<(), InvalidHedge> {
+    #[expect(clippy::needless_pass_by_value, reason = "builders are made for this")]
+    pub fn reconfigure(&self, builder: HedgeBuilder) -> Result<(), InvalidHedge> {
         self.shared.hot.set(&builder.settings()?);
         Ok(())
     }

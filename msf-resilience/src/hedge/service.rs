@@ -40,7 +40,7 @@ where
     fn call(&mut self, mut request: Req) -> Self::Future {
         let hot = self.policy.hot();
         let (delay, track) = hot.begin();
-        let deposit = self.policy.budget().deposit();
+        let deposit = self.policy.deposit();
         self.repeat.begin(&mut request);
         let deadline = self.repeat.deadline(&request);
         // A hedge that would begin when nobody waits any more need not be prepared.

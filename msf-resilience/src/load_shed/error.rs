@@ -9,7 +9,7 @@ use msf_core::{
 };
 
 use super::priority::Priority;
-use crate::{LayerError, answering::Refused};
+use crate::{LayerError, answering::Refused, bulkhead::in_whole_seconds};
 
 /// There is too much to do, and this request matters too little: it was not served.
 ///
@@ -74,7 +74,7 @@ impl Overloaded {
 impl From<Overloaded> for Problem {
     fn from(error: Overloaded) -> Self {
         Self::new(Code::Overloaded)
-            .with_retry_after(error.retry_after)
+            .with_retry_after(in_whole_seconds(error.retry_after))
             .with_log_detail(error.to_string())
     }
 }

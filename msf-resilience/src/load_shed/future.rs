@@ -38,13 +38,13 @@ pin_project! {
 
 impl<F> ResponseFuture<F> {
     #[inline]
-    pub(super) const fn calling(inner: F) -> Self {
+    pub(crate) const fn calling(inner: F) -> Self {
         Self {
             state: State::Calling { inner },
         }
     }
 
-    pub(super) const fn refused(refusal: Overloaded) -> Self {
+    pub(crate) const fn refused(refusal: Overloaded) -> Self {
         Self {
             state: State::Refused {
                 refusal: Some(refusal),

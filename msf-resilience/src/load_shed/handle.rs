@@ -150,6 +150,7 @@ impl LoadShed {
         let settings = builder.settings()?;
         let shared = &*self.shared;
         let retry_after_ns = nanos(settings.retry_after);
+        let end = shared.epoch.coarse_nanos() + nanos(settings.window);
         let mut control = shared
             .control
             .lock()
@@ -157,6 +158,7 @@ impl LoadShed {
         shared
             .retry_after_ns
             .store(retry_after_ns, Ordering::Relaxed);
+        shared.ends_at.fetch_min(end, Ordering::Relaxed);
         let before = std::mem::replace(&mut control.settings, settings);
         drop(control);
         // The signals are anybody's code, and may hold the last handle of something.
@@ -268,13 +270,9 @@ impl Shared {
         let windows = now.saturating_sub(*rolled_at) / window_ns;
         *rolled_at = now;
         let load = settings.load(self.tracker.take_least_wait());
-        let mut calls = 0;
-        let arrivals = self.tracker.take_arrivals();
-        let cut = controller.update(
-            arrivals.inspect(|&count| calls += u64::from(count)),
-            load,
-            windows,
-        );
+        let (cut, calls) = self
+            .tracker
+            .drain(|arrivals| controller.update(arrivals, load, windows));
         self.calls.fetch_add(calls, Ordering::Relaxed);
         self.load.store(load.to_bits(), Ordering::Relaxed);
         let share = controller.share();
@@ -316,6 +314,14 @@ impl Settings {
             _ => 0.0,
         };
         signals.max(wait)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.end(self);
+        }
     }
 }
 

@@ -69,4 +69,11 @@ impl LoadShedMetrics {
         self.load.set(now.load());
         self.share.set(now.share());
     }
+
+    /// Shows what was counted since the last scrape, and that nothing is shed any more.
+    pub(super) fn end(&self, shared: &Shared) {
+        self.calls.show(shared.calls());
+        self.load.set(0.0);
+        self.share.set(1.0);
+    }
 }

@@ -84,6 +84,7 @@
 //! waits for, no allocation; a random number only for requests of the level at which the share ends.
 
 mod builder;
+mod config;
 mod controller;
 mod error;
 mod future;
@@ -99,6 +100,7 @@ mod tracker;
 
 pub use self::{
     builder::LoadShedBuilder,
+    config::Config,
     error::{Error, InvalidLoadShed, Overloaded},
     future::ResponseFuture,
     handle::{LoadShed, Snapshot},

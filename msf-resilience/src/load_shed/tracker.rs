@@ -44,8 +44,22 @@ impl Tracker {
         }
     }
 
-    /// Takes the arrivals out, level by level; the last is what was critical.
-    pub(super) fn take_arrivals(&self) -> impl Iterator<Item = u32> + '_ {
+    /// Takes all arrivals out and says how many there were. `see` is shown those that can be shed, level by level.
+    pub(super) fn drain<T>(
+        &self,
+        see: impl FnOnce(&mut dyn Iterator<Item = u32>) -> T,
+    ) -> (T, u64) {
+        let mut calls = 0;
+        let mut levels = self
+            .take_levels()
+            .inspect(|count| calls += u64::from(*count));
+        let seen = see(&mut levels.by_ref().take(LEVELS));
+        // What is critical, and what was not looked at.
+        levels.for_each(drop);
+        (seen, calls)
+    }
+
+    fn take_levels(&self) -> impl Iterator<Item = u32> + '_ {
         (0..=LEVELS).map(|level| {
             let words = self.0.iter().map(|stripe| &stripe.0.arrivals[level]);
             words.fold(0_u32, |sum, word| {

@@ -121,5 +121,6 @@ fn take_from(cell: &AtomicU64) -> Result<(), u64> {
 const COUNT_BITS: u32 = 32;
 const COUNT: u64 = (1 << COUNT_BITS) - 1;
 const RETURNED: u64 = 1 << COUNT_BITS;
-/// How often a search for a permit begins anew because permits came back meanwhile.
-const ROUNDS: usize = 4;
+/// How often a search for a permit begins anew because permits came back meanwhile. Each time was another thread's success,
+/// so more than a few are rare, and so many are only there to have an end.
+const ROUNDS: usize = 64;

@@ -71,7 +71,7 @@ impl Gate {
     /// Gives a new gate, or one that was retired, its permits.
     pub(crate) fn open(&self, limit: u32) {
         let mut line = self.line();
-        debug_assert!(self.in_flight() == 0 && line.waiting.is_empty());
+        debug_assert!(self.cells.count() == 0, "permits of another owner");
         line.returned = (self.cells.returned(), 0);
         self.set_numbers(limit, limit);
         self.cells.add(limit);

@@ -12,5 +12,7 @@
 mod cells;
 mod gate;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::gate::{Gate, Place};

@@ -54,6 +54,12 @@ fn all() -> Vec<Arc<dyn Policy>> {
     live().iter().filter_map(Weak::upgrade).collect()
 }
 
+/// How many entries there are, with those whose policies are gone.
+#[cfg(test)]
+pub(super) fn entries() -> usize {
+    live().len()
+}
+
 fn live() -> MutexGuard<'static, Vec<Weak<dyn Policy>>> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,10 +4,18 @@
 //! shows the [`Snapshot`]s; an operator forces a breaker open with a [`Control`].
 //!
 //! ```
-//! use msf_resilience::policies;
+//! use msf_resilience::{bulkhead::Bulkhead, policies::{self, Control, Kind}};
 //!
-//! let line: Vec<_> = policies::snapshots().iter().map(|policy| policy.name().to_owned()).collect();
-//! # let _ = line;
+//! let reports = Bulkhead::builder("reports").max_concurrent(8).build()?;
+//! let is_reports = |policy: &policies::Snapshot| policy.name() == "reports";
+//! let limit = || policies::snapshots().into_iter().find(is_reports)?.figure("limit");
+//! assert_eq!(limit(), Some(8.0));
+//!
+//! policies::control(Kind::Bulkhead, "reports", Control::SetLimit(4))?;
+//! assert_eq!(limit(), Some(4.0));
+//! drop(reports);
+//! assert_eq!(limit(), None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Names
@@ -22,6 +30,8 @@ mod control;
 mod list;
 mod policy;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     control::{Control, ControlError},

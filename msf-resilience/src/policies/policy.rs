@@ -16,13 +16,13 @@ pub enum Kind {
     CircuitBreaker,
     /// [`rate_limit`](crate::rate_limit).
     RateLimit,
-    /// `bulkhead`.
+    /// [`bulkhead`](crate::bulkhead).
     Bulkhead,
-    /// `load_shed`.
+    /// [`load_shed`](crate::load_shed).
     LoadShed,
-    /// `adaptive`.
+    /// [`adaptive`](crate::adaptive).
     Adaptive,
-    /// A budget that retries and hedges share.
+    /// [`budget`](crate::budget) of retries and hedges.
     Budget,
     /// [`hedge`](crate::hedge).
     Hedge,

@@ -145,12 +145,21 @@ impl<K> RateLimiterBuilder<K> {
     /// [`InvalidRateLimiter`] names the first knob that is out of its range, or the metrics that could not be
     /// registered.
     pub fn build(self) -> Result<RateLimiter<K>, InvalidRateLimiter> {
-        if !(1..=MAX_KEYS_MAX).contains(&self.max_keys) {
-            return Err(InvalidRateLimiter::MaxKeys(self.max_keys));
-        }
-        let max_keys = self.max_keys;
+        let max_keys = self.keys()?;
         let core = self.core(|limits| Memory::keyed(max_keys, limits))?;
         Ok(RateLimiter::new(core, self.own))
+    }
+
+    /// Checks what a configuration can have, without making anything.
+    pub(crate) fn check(&self) -> Result<(), InvalidRateLimiter> {
+        self.keys().map(drop)
+    }
+
+    const fn keys(&self) -> Result<usize, InvalidRateLimiter> {
+        if self.max_keys == 0 || self.max_keys > MAX_KEYS_MAX {
+            return Err(InvalidRateLimiter::MaxKeys(self.max_keys));
+        }
+        Ok(self.max_keys)
     }
 
     fn core(&self, memory: impl FnOnce(usize) -> Memory) -> Result<Arc<Core>, InvalidRateLimiter> {

@@ -83,14 +83,18 @@ impl Core {
         });
         if let Some(metrics) = metrics {
             metrics.on_scrape_of(&core, |core| {
-                if let Some(metrics) = &core.metrics {
-                    let counts = [core.allowed.sum(), core.limited.sum()];
-                    metrics.show(counts, core.memory.forgotten(), core.memory.keys());
-                }
+                core.export(core.memory.keys());
             });
         }
         policies::register(&core);
         Ok(core)
+    }
+
+    fn export(&self, keys: usize) {
+        if let Some(metrics) = &self.metrics {
+            let counts = [self.allowed.sum(), self.limited.sum()];
+            metrics.show(counts, self.memory.forgotten(), keys);
+        }
     }
 
     pub(super) fn label(&self) -> &'static Label {
@@ -290,6 +294,13 @@ impl Core {
 impl Terms {
     fn as_slice(&self) -> &[Limit] {
         &self.limits[..self.len]
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // What was counted since the last scrape, and no key any more.
+        self.export(0);
     }
 }
 

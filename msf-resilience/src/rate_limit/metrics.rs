@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use msf_core::metrics::{Counter, Gauge, MetricInfo, Metrics, MetricsError, Spec};
+use msf_core::metrics::{Counter, Gauge, Histogram, MetricInfo, Metrics, MetricsError, Spec};
 
 static DECISIONS: Spec<Counter, 2> = Spec::counter(
     "msf_ratelimit_decisions_total",
@@ -28,10 +28,25 @@ static STORE_FAILURES: Spec<Counter, 1> = Spec::counter(
     ["policy"],
 );
 
-pub(crate) static CATALOGUE: [MetricInfo; 4] = [
+/// Of the feature `redis`; here, so that the catalogue is the same with and without it.
+pub(super) static REDIS_CALLS: Spec<Counter, 2> = Spec::counter(
+    "msf_ratelimit_redis_calls_total",
+    "Calls of a Redis store: answered, remembered (a refusal, without Redis), failed, timeout or suspended (the breaker is open).",
+    ["store", "outcome"],
+);
+
+pub(super) static REDIS_SECONDS: Spec<Histogram, 1> = Spec::histogram(
+    "msf_ratelimit_redis_seconds",
+    "Seconds until Redis had answered a call.",
+    ["store"],
+);
+
+pub(crate) static CATALOGUE: [MetricInfo; 6] = [
     DECISIONS.info(),
     FORGOTTEN.info(),
     KEYS.info(),
+    REDIS_CALLS.info(),
+    REDIS_SECONDS.info(),
     STORE_FAILURES.info(),
 ];
 

@@ -100,6 +100,7 @@
 
 mod answering;
 mod builder;
+mod config;
 mod core;
 mod decision;
 mod direct;
@@ -107,6 +108,7 @@ mod entry;
 mod error;
 mod future;
 mod gcra;
+pub mod key;
 mod label;
 mod layer;
 mod level;
@@ -115,6 +117,8 @@ mod limits;
 mod memory;
 pub(crate) mod metrics;
 mod quota;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod reservation;
 mod seen;
 mod service;
@@ -132,6 +136,7 @@ pub(crate) mod vectors;
 pub use self::{
     answering::{AnsweringFuture, AnsweringRateLimitLayer, AnsweringRateLimitService},
     builder::{DEFAULT_MAX_KEYS, DEFAULT_MAX_QUEUE, RateLimiterBuilder},
+    config::{Config, QuotaConfig},
     decision::{
         Allowed, Limited, Peeked, QUOTA_EXCEEDED, RATE_LIMIT, RATE_LIMIT_POLICY, Refused, TooCostly,
     },

@@ -112,6 +112,15 @@ where
     }
 }
 
+/// An empty body.
+impl<B> Default for ReplayBody<B> {
+    fn default() -> Self {
+        Self {
+            kind: Kind::Memory { bytes: None },
+        }
+    }
+}
+
 impl<B> Body for ReplayBody<B>
 where
     B: Body + Unpin,

@@ -210,6 +210,19 @@ impl RetryPolicyBuilder {
         )?)
     }
 
+    /// Checks everything without making anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), but for the metrics.
+    pub fn check(&self) -> Result<(), InvalidRetryPolicy> {
+        self.knobs()?;
+        match self.own_rule() {
+            Some(rule) => Ok(rule.check()?),
+            None => Ok(()),
+        }
+    }
+
     /// The rule for the policy's own budget, if it is to have one.
     pub(super) const fn own_rule(&self) -> Option<Rule> {
         match &self.budget {

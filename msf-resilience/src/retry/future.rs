@@ -61,6 +61,7 @@ struct Retrying {
 }
 
 impl<S, R, K, Q> Repeat<S, R, K, Q> {
+    #[inline]
     pub(super) const fn new(service: S, replay: R, kept: K) -> Self {
         Self {
             service,
@@ -76,6 +77,7 @@ where
     S: Service<R::Request>,
     R: Replay<Req>,
 {
+    #[inline]
     pub(super) const fn new(
         attempt: S::Future,
         repeat: Option<Repeat<S, R, R::Kept, R::Request>>,
@@ -102,6 +104,7 @@ where
 {
     type Output = Result<S::Response, Error<S::Error>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {

@@ -81,6 +81,18 @@ impl RetryLayer<Cloned, Http, Always> {
     }
 }
 
+impl<R, C> RetryLayer<R, C> {
+    /// A layer for HTTP with a way to make requests again that was chosen elsewhere.
+    pub(crate) const fn with(policy: RetryPolicy, replay: R, classify: C) -> Self {
+        Self {
+            policy,
+            replay,
+            classify,
+            repeatable: Idempotent,
+        }
+    }
+}
+
 impl<C, P> RetryLayer<ReplayHttp, C, P> {
     /// Turns the [`ReplayBody`](crate::replay::ReplayBody) into the body that the service inside takes.
     ///

@@ -108,7 +108,3 @@ pub use self::{
     request::{Cloned, HttpWith, KeptRequest, Replay, ReplayHttp, Terms},
     service::RetryService,
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/resilience/retry.md")]
-mod guide {}

@@ -170,7 +170,8 @@ impl RetryPolicy {
     /// # Errors
     ///
     /// [`InvalidRetryPolicy`], after which everything is as before.
-    pub fn reconfigure(&self, builder: &RetryPolicyBuilder) -> Result<(), InvalidRetryPolicy> {
+    #[expect(clippy::needless_pass_by_value, reason = "builders are made for this")]
+    pub fn reconfigure(&self, builder: RetryPolicyBuilder) -> Result<(), InvalidRetryPolicy> {
         let knobs = builder.knobs()?;
         let core = &*self.shared.core;
         if let (Some(budget), Some(rule)) = (&self.shared.budget, builder.own_rule())

@@ -53,7 +53,7 @@ pub struct ReplayHttp;
 ///
 /// Made by [`RetryLayer::map_body`](super::RetryLayer::map_body).
 #[derive(Clone, Copy, Debug)]
-pub struct HttpWith<F>(pub(super) F);
+pub struct HttpWith<F>(pub(crate) F);
 
 /// The head of an HTTP request and its body.
 #[derive(Debug)]

@@ -61,10 +61,12 @@ where
     type Error = Error<S::Error>;
     type Future = ResponseFuture<S, Req, R, C>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Error::Inner)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let policy = self.policy.shared();
         let (deposit, late) = (policy.deposit(), policy.late());

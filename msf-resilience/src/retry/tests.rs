@@ -527,15 +527,13 @@ async fn everything_is_counted_once() {
 #[tokio::test(start_paused = true)]
 async fn new_numbers_hold_for_the_next_call() {
     let policy = builder().build().unwrap();
-    policy.reconfigure(&builder().max_attempts(1)).unwrap();
+    policy.reconfigure(builder().max_attempts(1)).unwrap();
     let callee = Callee::statuses([500]);
     assert_eq!(call(&policy, &callee, get()).await, 500);
-    let error = policy
-        .reconfigure(&builder().max_attempts(101))
-        .unwrap_err();
+    let error = policy.reconfigure(builder().max_attempts(101)).unwrap_err();
     assert_eq!(error, InvalidRetryPolicy::MaxAttempts(101));
     let other = builder().budget_rule(Rule::concurrency(0.2, 3));
-    assert!(policy.reconfigure(&other).is_err());
+    assert!(policy.reconfigure(other).is_err());
     assert_eq!(policy.max_attempts(), 1);
 }
 
@@ -544,7 +542,7 @@ async fn a_shared_budget_is_not_the_policys_to_change() {
     let rule = Rule::concurrency(0.2, 7);
     let budget = Budget::builder("callee").rule(rule).build().unwrap();
     let policy = builder().budget(&budget).build().unwrap();
-    policy.reconfigure(&builder().max_attempts(2)).unwrap();
+    policy.reconfigure(builder().max_attempts(2)).unwrap();
     assert_eq!((policy.max_attempts(), budget.rule()), (2, rule));
 }
 

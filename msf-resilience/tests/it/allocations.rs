@@ -5,7 +5,9 @@ use std::{convert::Infallible, future::ready};
 use http::{Request, Response};
 use msf_core::{classify::Classification, metrics::Metrics, testing::allocations};
 use msf_resilience::{
-    circuit_breaker::{CircuitBreaker, CircuitBreakerLayer},
+    circuit_breaker::{
+        CircuitBreaker, CircuitBreakerLayer, KeyedCircuitBreaker, KeyedCircuitBreakerLayer, Trip,
+    },
     rate_limit::{DirectLimiter, Quota, RateLimitLayer, RateLimiter},
 };
 use tokio_test::block_on;
@@ -127,6 +129,42 @@ fn the_answering_breaker_adds_no_allocation_to_a_call() {
         let mut inner = inner;
         let response =
             block_on(async { inner.ready().await.unwrap().call(Request::new(())).await });
+        assert!(response.is_ok());
+    });
+    assert_eq!(made, bare);
+}
+
+#[test]
+fn no_rule_of_the_breaker_allocates_on_a_call() {
+    let trips = [
+        CircuitBreaker::builder("row").trip(Trip::consecutive(3)),
+        CircuitBreaker::builder("slow").trip(Trip::slow(0.5, std::time::Duration::from_secs(1))),
+        CircuitBreaker::builder("last").window_calls(100),
+    ];
+    for builder in trips {
+        let breaker = builder.build().unwrap();
+        let made = count(|| {
+            let permit = breaker.try_acquire().unwrap();
+            permit.complete(&Classification::SUCCESS);
+        });
+        assert_eq!(made, 0, "{breaker:?}");
+    }
+}
+
+#[test]
+fn a_known_key_of_a_breaker_allocates_nothing() {
+    let breaker = KeyedCircuitBreaker::<u64>::builder("hosts")
+        .build()
+        .unwrap();
+    let inner = service_fn(|_request: u64| ready(Ok::<_, Infallible>(Response::new(()))));
+    let mut service = KeyedCircuitBreakerLayer::new(breaker, |key: &u64| Some(*key)).layer(inner);
+    let made = count(|| {
+        let response = block_on(async { service.ready().await.unwrap().call(7).await });
+        assert!(response.is_ok());
+    });
+    let bare = count(|| {
+        let mut inner = inner;
+        let response = block_on(async { inner.ready().await.unwrap().call(7).await });
         assert!(response.is_ok());
     });
     assert_eq!(made, bare);

@@ -18,7 +18,7 @@ use msf_core::{
     assert_problem,
     classify::{Classification, Classify, Http, Verdict},
     metrics::Metrics,
-    problem::Code,
+    problem::{Code, Problem},
     testing::{NotReady, StatefulInner, TestResponse, allocations},
 };
 use msf_resilience::{
@@ -291,6 +291,35 @@ async fn a_router_answers_for_each_of_them() {
     }
     let refused = call(&shedding).await;
     assert_problem!(refused, Code::Overloaded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_clients_are_told_different_seconds() {
+    let (bulkhead, limit) = (bulkhead(1), fixed(1));
+    let shed = LoadShed::builder("x").signal(|| 10.0).build().unwrap();
+    let _held = (bulkhead.try_acquire(), limit.try_acquire());
+    let shed_one = || loop {
+        if let Err(refused) = shed.check(Priority::SHEDDABLE) {
+            return Problem::from(refused);
+        }
+    };
+    for _ in 0..30 {
+        tokio::time::advance(Duration::from_millis(250)).await;
+        let _ = shed.check(Priority::SHEDDABLE);
+    }
+    let refusals: [&dyn Fn() -> Problem; 3] = [
+        &|| bulkhead.try_acquire().unwrap_err().into(),
+        &|| limit.try_acquire().unwrap_err().into(),
+        &shed_one,
+    ];
+    for refuse in refusals {
+        let told = |seconds| Some(Duration::from_secs(seconds));
+        let waits: Vec<_> = (0..200).map(|_| refuse().retry_after()).collect();
+        for seconds in [1, 2] {
+            let count = waits.iter().filter(|wait| **wait == told(seconds)).count();
+            assert!((50..150).contains(&count), "{seconds} s: {count} of 200");
+        }
+    }
 }
 
 /// How many allocations a hundred calls make, after one that may warm something up.

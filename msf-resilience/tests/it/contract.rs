@@ -14,7 +14,10 @@ use msf_core::{
     testing::{NotReady, StatefulInner},
 };
 use msf_resilience::{
-    circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Error, State},
+    circuit_breaker::{
+        CircuitBreaker, CircuitBreakerLayer, Error, KeyedCircuitBreaker, KeyedCircuitBreakerLayer,
+        State,
+    },
     rate_limit::{Quota, RateLimitLayer, RateLimiter},
 };
 use tokio::time::advance;
@@ -205,6 +208,29 @@ async fn every_service_of_a_layer_shares_its_state() {
     }
     let refused = layer.layer(failing()).oneshot(Request::new(())).await;
     assert!(matches!(refused, Err(Error::Open(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn circuits_by_key_never_call_a_service_that_is_not_ready() {
+    let probe = StatefulInner::new(|status: u16| status);
+    let breakers = KeyedCircuitBreaker::builder("x")
+        .each(|each| each.min_calls(1))
+        .build()
+        .unwrap();
+    let key = |status: &u16| (*status != 204).then_some(status / 100);
+    let mut service = KeyedCircuitBreakerLayer::new(breakers.clone(), key)
+        .classify(strict())
+        .layer(probe.clone());
+    for status in [200, 500, 204, 500, 200, 503] {
+        service.clone().oneshot(status).await.ok();
+        service.ready().await.unwrap().call(status).await.ok();
+    }
+    let refused = service.ready().await.unwrap().call(500).await;
+    assert!(matches!(refused, Err(Error::Open(_))));
+    // What was reserved for the refused call serves the next.
+    assert_eq!(service.ready().await.unwrap().call(200).await, Ok(200));
+    assert_eq!(breakers.breaker(&5).state(), State::Open);
+    assert_eq!(probe.violations(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -215,3 +215,129 @@ fn a_retired_gate_is_over_exactly_once() {
         assert!(!gate.try_acquire());
     });
 }
+
+#[test]
+fn a_limit_that_is_lowered_and_raised_again_loses_no_permit_and_nobody_who_waits() {
+    model(|| {
+        let gate = gate(1);
+        assert!(gate.try_acquire());
+        let first = enter(&gate);
+        let other = spawn(&gate, |gate| {
+            gate.set_limit(2);
+            gate.set_limit(1);
+        });
+        release(&gate);
+        other.join().unwrap();
+        // The first one has the permit, or that of the higher limit.
+        assert!(has_permit(&gate, &first));
+        assert_eq!(gate.in_flight(), 1);
+        assert!(!gate.try_acquire());
+        release(&gate);
+        assert!(gate.try_acquire());
+        assert!(!gate.try_acquire());
+    });
+}
+
+#[test]
+fn who_leaves_while_a_lower_limit_is_set_takes_no_permit_along() {
+    model(|| {
+        let gate = gate(2);
+        assert!(gate.try_acquire());
+        assert!(gate.try_acquire());
+        let Place::Waiting(ticket) = enter(&gate) else {
+            unreachable!("both are taken")
+        };
+        let other = spawn(&gate, |gate| {
+            gate.set_limit(1);
+            release(gate);
+        });
+        if !gate.leave(ticket) {
+            release(&gate);
+        }
+        other.join().unwrap();
+        assert_eq!((gate.in_flight(), gate.waiting()), (1, 0));
+        assert!(!gate.try_acquire());
+        release(&gate);
+        assert!(gate.try_acquire());
+    });
+}
+
+#[test]
+fn of_several_that_wait_none_is_forgotten_when_several_permits_come_back() {
+    model(|| {
+        let gate = gate(2);
+        assert!(gate.try_acquire());
+        assert!(gate.try_acquire());
+        let first = enter(&gate);
+        let other = spawn(&gate, release);
+        let second = enter(&gate);
+        release(&gate);
+        other.join().unwrap();
+        assert!(has_permit(&gate, &first) && has_permit(&gate, &second));
+        assert_eq!(gate.waiting(), 0);
+    });
+}
+
+#[test]
+fn of_the_last_two_permits_of_a_retired_gate_one_gives_it_back_and_it_is_whole_at_once() {
+    model(|| {
+        let gate = gate(2);
+        assert!(gate.try_acquire());
+        assert!(gate.try_acquire());
+        assert!(!gate.retire());
+        let other = spawn(&gate, |gate| {
+            let is_last = gate.release();
+            if is_last {
+                gate.open(1);
+            }
+            is_last
+        });
+        let is_last = gate.release();
+        if is_last {
+            // While the other may still be on its way out.
+            gate.open(1);
+            assert!(gate.try_acquire());
+            assert!(!gate.try_acquire());
+            release(&gate);
+        }
+        assert!(is_last ^ other.join().unwrap());
+        assert!(gate.try_acquire());
+        assert!(!gate.try_acquire());
+        release(&gate);
+        assert!(gate.retire());
+    });
+}
+
+#[test]
+fn a_gate_that_is_retired_by_its_next_owner_too_is_over_once_for_each() {
+    model(|| {
+        let gate = gate(1);
+        assert!(gate.try_acquire());
+        let other = spawn(&gate, Gate::release);
+        let mut ends = u32::from(gate.retire());
+        if ends == 1 {
+            gate.open(1);
+            assert!(gate.try_acquire());
+            ends += u32::from(gate.retire());
+            ends += u32::from(gate.release());
+            ends += u32::from(other.join().unwrap());
+            assert_eq!(ends, 2, "one end for each owner");
+        } else {
+            assert!(other.join().unwrap());
+        }
+    });
+}
+
+#[test]
+fn nobody_goes_past_who_waits_while_a_permit_comes_back() {
+    model(|| {
+        let gate = gate(1);
+        assert!(gate.try_acquire());
+        let first = enter(&gate);
+        let other = spawn(&gate, release);
+        assert!(!gate.try_acquire());
+        assert!(matches!(enter(&gate), Place::Waiting(_)));
+        other.join().unwrap();
+        assert!(has_permit(&gate, &first));
+    });
+}

@@ -237,7 +237,7 @@ fn success_allocates_nothing() {
         bare,
         "faults off"
     );
-    faults.reconfigure(&Faults::builder("x")).unwrap();
+    faults.reconfigure(Faults::builder("x")).unwrap();
     faults.enable();
     assert_eq!(
         count(FaultLayer::new(faults).layer(inner)),

@@ -5,7 +5,7 @@ use super::{
     bounds::{Bounds, InvalidLimit},
 };
 
-/// The same limit whatever happens.
+/// The same limit whatever happens, unless an operator sets another.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,6 +37,9 @@ impl Limit for Fixed {
     fn restart(&mut self, limit: u32) {
         self.0 = limit;
     }
+
+    /// It stays what it says: whoever replaces an algorithm by a number means the number.
+    fn take_over(&mut self, _limit: u32) {}
 
     fn check(&self) -> Result<(), InvalidLimit> {
         let (min, max) = (1, 1_000_000);

@@ -15,8 +15,8 @@ use super::{
 /// limit    ← limit × (1 - smoothing) + (limit × gradient + queue) × smoothing
 /// ```
 ///
-/// A long-term latency above twice the short one is shortened by a twentieth per window, so that an outage is forgotten
-/// sooner. Under a load that never lets up the long-term latency follows the short one, and the limit creeps up:
+/// Windows that are dropped do not count for the long-term latency: a callee that is down fails in no time. A long-term
+/// latency above twice the short one is shortened by a twentieth per window, so that a slow time is forgotten sooner. Under a load that never lets up the long-term latency follows the short one, and the limit creeps up:
 /// set `max`.
 ///
 /// ```
@@ -94,6 +94,18 @@ impl Gradient2 {
         self.queue = calls;
         self
     }
+
+    /// Takes the latency of a window into account; gives the gradient.
+    fn learn(&mut self, window: &Window) -> f64 {
+        let short = window.latency().as_secs_f64().max(LATENCY_MIN);
+        self.windows = (self.windows + 1.0).min(LONG_WINDOWS);
+        // The plain mean of the first windows, until there are enough for the average to forget some.
+        self.long += (short - self.long) / self.windows;
+        if self.long > 2.0 * short {
+            self.long *= 0.95;
+        }
+        (self.tolerance * self.long / short).clamp(0.5, 1.0)
+    }
 }
 
 impl Default for Gradient2 {
@@ -108,23 +120,16 @@ impl Limit for Gradient2 {
     }
 
     fn update(&mut self, window: &Window) -> u32 {
-        let short = window.latency().as_secs_f64().max(LATENCY_MIN);
-        self.windows = (self.windows + 1.0).min(LONG_WINDOWS);
-        // The plain mean of the first windows, until there are enough for the average to forget some.
-        self.long += (short - self.long) / self.windows;
-        if self.long > 2.0 * short {
-            self.long *= 0.95;
-        }
-        let gradient = if window.is_dropped() {
-            0.5
-        } else if window.is_app_limited(self.limit) {
-            return self.limit();
+        let next = if window.is_dropped() {
+            // What is dropped is no reason for a queue.
+            self.limit * 0.5
         } else {
-            (self.tolerance * self.long / short).clamp(0.5, 1.0)
+            let gradient = self.learn(window);
+            if window.is_app_limited(self.limit) {
+                return self.limit();
+            }
+            self.limit * gradient + f64::from(self.queue)
         };
-        // What is dropped is no reason for a queue.
-        let queue = if window.is_dropped() { 0 } else { self.queue };
-        let next = self.limit * gradient + f64::from(queue);
         self.limit += (self.bounds.clamp(next) - self.limit) * self.smoothing;
         self.limit = self.bounds.clamp(self.limit);
         self.limit()

@@ -33,7 +33,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// A window of one call that was no drop: the mean latency, and the most calls that were seen in flight.
+    /// A window of one call that was no drop: its latency, and the most calls that were seen in flight.
     pub const fn new(latency: Duration, in_flight: u32) -> Self {
         Self {
             latency,
@@ -55,7 +55,7 @@ impl Window {
         self
     }
 
-    /// The mean latency.
+    /// The mean latency of the calls that were no drops; zero if all were. A callee that is down fails in no time.
     #[must_use]
     pub const fn latency(&self) -> Duration {
         self.latency
@@ -120,6 +120,12 @@ pub trait Limit: fmt::Debug + Send + 'static {
 
     /// Goes on from another limit, or from the nearest one that it allows.
     fn restart(&mut self, limit: u32);
+
+    /// Goes on where another algorithm stopped, whose limit is given. It does as [`restart`](Self::restart) unless said
+    /// otherwise.
+    fn take_over(&mut self, limit: u32) {
+        self.restart(limit);
+    }
 
     /// Whether its knobs make sense; asked once, when the limit is built.
     ///

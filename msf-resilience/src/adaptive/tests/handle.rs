@@ -7,7 +7,8 @@ use tokio::time::advance;
 
 use crate::{
     adaptive::{
-        AdaptiveLimit, Aimd, Fixed, Gradient2, InvalidAdaptiveLimit, Limit, Permit, Vegas, Window,
+        AdaptiveLimit, AdaptiveLimitBuilder, Aimd, Fixed, Gradient2, InvalidAdaptiveLimit, Limit,
+        Permit, Vegas, Window,
     },
     policies::{self, Control, Kind},
 };
@@ -200,4 +201,113 @@ async fn it_is_seen_and_scraped() {
     policies::control(Kind::Adaptive, "seen", order).unwrap();
     assert_eq!(limit.snapshot().limit(), 3);
     drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_scraped_when_the_last_handle_went_is_scraped_later() {
+    let metrics = Metrics::new();
+    let builder = AdaptiveLimit::builder("gone").metrics(&metrics);
+    let limit = builder.build().unwrap();
+    drop(limit.try_acquire().unwrap());
+    let _ = metrics.render();
+    drop(limit.try_acquire().unwrap());
+    drop(limit);
+    let text = metrics.render();
+    for line in [
+        r#"msf_adaptive_calls_total{limit="gone"} 2"#,
+        r#"msf_adaptive_limit{limit="gone"} 0"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_fails_fast_does_not_change_what_latency_is_usual() {
+    let vegas: fn() -> AdaptiveLimitBuilder = || AdaptiveLimit::builder("x");
+    let gradient = || AdaptiveLimit::builder("x").algorithm(Gradient2::new());
+    for build in [vegas, gradient] {
+        let limit = build().build().unwrap();
+        let calls = async |count: u32, latency_us: u64, outcome: Classification| {
+            for _ in 0..count {
+                let permits = take_all(&limit);
+                advance(Duration::from_micros(latency_us)).await;
+                for permit in permits {
+                    permit.complete(&outcome);
+                }
+                advance(WINDOW).await;
+            }
+        };
+        calls(50, 20_000, Classification::SUCCESS).await;
+        let before = limit.snapshot().limit();
+        calls(1_000, 100, Classification::FAILURE).await;
+        assert!(limit.snapshot().limit() <= 5, "it is down");
+        assert_eq!(limit.snapshot().latency(), Duration::from_millis(20));
+        calls(200, 20_000, Classification::SUCCESS).await;
+        assert!(limit.snapshot().limit() >= before.min(100), "{limit:?}");
+    }
+}
+
+/// Panics in every update.
+#[derive(Debug)]
+struct Broken;
+
+impl Limit for Broken {
+    fn limit(&self) -> u32 {
+        1
+    }
+
+    fn update(&mut self, _window: &Window) -> u32 {
+        panic!("broken")
+    }
+
+    fn restart(&mut self, _limit: u32) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_algorithm_that_panics_keeps_no_permit() {
+    let builder = AdaptiveLimit::builder("x").algorithm(Broken).min_calls(1);
+    let limit = builder.build().unwrap();
+    limit
+        .try_acquire()
+        .unwrap()
+        .complete(&Classification::SUCCESS);
+    for round in 0..4 {
+        let permit = limit.try_acquire().expect("the permit came back");
+        advance(WINDOW).await;
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match round {
+            0 => permit.complete(&Classification::SUCCESS),
+            _ => drop(permit),
+        }));
+        // The third is dropped after no longer a time than is usual by then.
+        assert_eq!(ended.is_err(), round < 2);
+        assert_eq!(limit.snapshot().in_flight(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fixed_limit_that_takes_over_is_what_it_says() {
+    let limit = aimd();
+    let fixed = AdaptiveLimit::builder("any").algorithm(Fixed::new(3));
+    limit.reconfigure(fixed).unwrap();
+    assert_eq!(limit.snapshot().limit(), 3);
+    limit.set_limit(5).unwrap();
+    assert_eq!(limit.snapshot().limit(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_knows_nothing_of_the_one_that_had_its_place() {
+    // Some of the later ones have the places of the earlier.
+    for _ in 0..50 {
+        let limit = aimd();
+        window_of(&limit, Classification::FAILURE).await;
+        // Too few for a window, so they are still in it.
+        window_of(&limit, Classification::FAILURE).await;
+        window_of(&limit, Classification::IGNORE).await;
+        assert_eq!(limit.snapshot().limit(), 9);
+        drop(limit);
+        let limit = aimd();
+        assert_eq!(limit.snapshot().latency(), Duration::ZERO);
+        window_of(&limit, Classification::SUCCESS).await;
+        assert_eq!(limit.snapshot().limit(), 11, "the failures are not its own");
+    }
 }

@@ -151,3 +151,90 @@ fn single_failures_do_not_throttle() {
     }
     assert!(limit.limit() > before);
 }
+
+/// The mean of so many latencies that vary as those of real callees do: log-normal, most of them below their mean.
+fn varied(rng: &mut fastrand::Rng, calls: u32, sigma: f64) -> f64 {
+    let sum: f64 = (0..calls)
+        .map(|_| {
+            // Twelve uniform numbers make a normal one, near enough.
+            let normal = (0..12).map(|_| rng.f64()).sum::<f64>() - 6.0;
+            (sigma * normal - sigma * sigma / 2.0).exp()
+        })
+        .sum();
+    sum / f64::from(calls)
+}
+
+#[test]
+fn vegas_is_not_fooled_by_latencies_that_vary() {
+    for (calls, sigma) in [(100, 0.5), (100, 1.0), (10, 0.5)] {
+        let mut rng = fastrand::Rng::with_seed(11);
+        let (mut narrow, mut wide) = (Vegas::new(), Vegas::new());
+        let (mut narrow_sum, mut wide_sum) = (0, 0);
+        let mut update = |limit: &mut Vegas, knee: f64| {
+            let in_flight = limit.limit();
+            let stretch = (f64::from(in_flight) / knee).max(1.0);
+            let latency = 0.02 * stretch * varied(&mut rng, calls, sigma);
+            let window = Window::new(Duration::from_secs_f64(latency), in_flight);
+            limit.update(&window.calls(calls))
+        };
+        for window in 0..6_000 {
+            let limits = (update(&mut narrow, 100.0), update(&mut wide, 1e6));
+            if window >= 1_000 {
+                narrow_sum += limits.0;
+                wide_sum += limits.1;
+            }
+        }
+        let (narrow, wide) = (narrow_sum / 5_000, wide_sum / 5_000);
+        assert!(
+            (85..=170).contains(&narrow),
+            "knee: {calls} {sigma} {narrow}"
+        );
+        assert!(wide >= 130, "no knee: {calls} {sigma} {wide}");
+    }
+}
+
+#[test]
+fn an_outage_that_fails_fast_is_over_when_it_is_over() {
+    let mut vegas = Vegas::new();
+    let mut gradient = Gradient2::new().max(150);
+    let mut callee = Callee::new(100, 20);
+    callee.saturate(&mut vegas, 200);
+    callee.saturate(&mut gradient, 200);
+    let limits: [&mut dyn Limit; 2] = [&mut vegas, &mut gradient];
+    for limit in limits {
+        for _ in 0..500 {
+            let in_flight = limit.limit();
+            let down = Window::new(Duration::from_micros(100), in_flight);
+            limit.update(&down.calls(100).drops(90));
+        }
+        assert_eq!(limit.limit(), 4);
+    }
+    assert!(callee.saturate(&mut vegas, 60) >= 90, "{vegas:?}");
+    assert!(callee.saturate(&mut gradient, 250) >= 90, "{gradient:?}");
+}
+
+#[test]
+fn vegas_gets_away_from_its_least_limit_also_if_the_callee_stays_slower() {
+    let mut limit = Vegas::new();
+    let mut callee = Callee::new(100, 20);
+    callee.saturate(&mut limit, 200);
+    (callee.knee, callee.base_ms) = (4.0, 1000.0);
+    assert!(callee.saturate(&mut limit, 200) <= 6);
+    (callee.knee, callee.base_ms) = (100.0, 100.0);
+    let found = callee.saturate(&mut limit, 200);
+    assert!((90..=130).contains(&found), "{found}");
+    // A callee that serves no more than that is not overrun.
+    callee.knee = 4.0;
+    callee.saturate(&mut limit, 300);
+    for _ in 0..300 {
+        assert!(callee.saturate(&mut limit, 1) <= 15, "{limit:?}");
+    }
+}
+
+#[test]
+fn one_window_without_a_latency_is_not_the_measure_of_all_others() {
+    let mut limit = Vegas::new();
+    limit.update(&Window::new(Duration::ZERO, 20));
+    let found = Callee::new(100, 20).saturate(&mut limit, 400);
+    assert!((90..=130).contains(&found), "{found}");
+}

@@ -72,6 +72,27 @@ fn threads_together_never_hold_more_than_the_limit() {
 }
 
 #[test]
+fn threads_that_together_want_no_more_than_the_limit_are_never_refused() {
+    const THREADS: u32 = 6;
+    let bulkhead = bulkhead(THREADS + 1);
+    // Permits end on other threads than they began on, so that they move between the stripes.
+    let handed_on = std::sync::Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..50_000 {
+                    // The others have one each at most, and one is handed on.
+                    let permit = bulkhead.try_acquire().expect("one is always free");
+                    let other = handed_on.lock().unwrap().replace(permit);
+                    drop(other);
+                }
+            });
+        }
+    });
+    assert_eq!(bulkhead.snapshot().refused(), 0);
+}
+
+#[test]
 fn a_permit_may_end_on_another_thread() {
     let bulkhead = bulkhead(1);
     for _ in 0..100 {
@@ -145,6 +166,28 @@ fn a_permit_that_outlives_its_bulkhead_does_not_reach_the_next() {
 }
 
 #[test]
+fn bulkheads_that_end_before_their_calls_on_many_threads_leave_nothing_behind() {
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let (send, receive) = std::sync::mpsc::channel();
+            scope.spawn(move || {
+                for round in 0..2_000 {
+                    let bulkhead = bulkhead(2);
+                    let permits = (take(&bulkhead), take(&bulkhead));
+                    assert!(bulkhead.try_acquire().is_err());
+                    if round % 3 == 0 {
+                        bulkhead.set_limit(1).unwrap();
+                    }
+                    send.send(permits).unwrap();
+                    drop(bulkhead);
+                }
+            });
+            scope.spawn(move || receive.into_iter().for_each(drop));
+        }
+    });
+}
+
+#[test]
 fn an_operator_sees_it_and_sets_its_limit() {
     let builder = Bulkhead::builder("operated").max_concurrent(2);
     let bulkhead = builder.build().unwrap();
@@ -172,13 +215,13 @@ fn reconfiguring_keeps_what_is_in_flight() {
     let bulkhead = bulkhead(1);
     let permit = take(&bulkhead);
     let wider = Bulkhead::builder("any").max_concurrent(2);
-    bulkhead.reconfigure(&wider).unwrap();
+    bulkhead.reconfigure(wider).unwrap();
     assert_eq!(bulkhead.snapshot().in_flight(), 1);
     let second = take(&bulkhead);
     assert!(bulkhead.try_acquire().is_err());
 
     let wrong = Bulkhead::builder("any").max_concurrent(0);
-    assert!(bulkhead.reconfigure(&wrong).is_err());
+    assert!(bulkhead.reconfigure(wrong).is_err());
     assert_eq!(bulkhead.snapshot().limit(), 2);
     drop((permit, second));
 }
@@ -211,4 +254,42 @@ fn what_is_scraped_adds_up() {
             .render()
             .contains(r#"msf_bulkhead_calls_total{bulkhead="x"} 5"#)
     );
+}
+
+#[test]
+fn what_was_not_scraped_when_the_last_handle_went_is_scraped_later() {
+    let metrics = Metrics::new();
+    let builder = Bulkhead::builder("gone").metrics(&metrics);
+    let bulkhead = builder.build().unwrap();
+    for _ in 0..3 {
+        drop(take(&bulkhead));
+    }
+    let late = take(&bulkhead);
+    assert!(metrics.render().contains(r#"in_flight{bulkhead="gone"} 1"#));
+    drop(take(&bulkhead));
+    drop(bulkhead);
+    let text = metrics.render();
+    for line in [
+        r#"msf_bulkhead_calls_total{bulkhead="gone"} 4"#,
+        r#"msf_bulkhead_in_flight{bulkhead="gone"} 0"#,
+        r#"msf_bulkhead_limit{bulkhead="gone"} 0"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+    drop(late);
+}
+
+#[test]
+fn a_bulkhead_counts_only_its_own_calls() {
+    let metrics = Metrics::new();
+    // Some of the later ones have the places of the earlier.
+    for round in 0..50 {
+        let name = format!("round-{round}");
+        let builder = Bulkhead::builder(name.as_str()).metrics(&metrics);
+        let bulkhead = builder.build().unwrap();
+        drop(take(&bulkhead));
+        let line = format!(r#"msf_bulkhead_calls_total{{bulkhead="{name}"}} 1"#);
+        let text = metrics.render();
+        assert!(text.lines().any(|found| found == line), "{line}");
+    }
 }

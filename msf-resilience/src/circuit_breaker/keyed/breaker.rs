@@ -216,7 +216,6 @@ impl<K: Hash + Eq + Clone + fmt::Debug> Keyed<K> {
 impl<K> Keyed<K> {
     /// The upper bits: the table uses the lower ones.
     fn index(&self, hash: u64) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "16 bits")]
         let high = (hash >> 48) as usize;
         high % self.shards.len()
     }

@@ -56,10 +56,10 @@ async fn a_dropped_permit_is_a_cancelled_call() {
         drop(breaker.try_acquire().unwrap());
     }
     assert_eq!(breaker.state(), State::Closed);
-    let caught = std::panic::catch_unwind(|| {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let _permit = breaker.try_acquire().unwrap();
         panic!("on purpose");
-    });
+    }));
     assert!(caught.is_err());
     assert_eq!(breaker.state(), State::Open);
     let text = metrics.render();

@@ -459,7 +459,7 @@ async fn what_was_counted_since_the_last_scrape_is_not_lost_with_the_handle() {
 async fn new_patience_holds_for_the_next_call() {
     let coalesce: Coalesce<u8, u8> = coalesce();
     coalesce
-        .reconfigure(&Coalesce::builder("x").patience(MS))
+        .reconfigure(Coalesce::builder("x").patience(MS))
         .unwrap();
     let mut stalled = task::spawn(coalesce.run(1, pending::<u8>));
     assert_pending!(stalled.poll());
@@ -469,7 +469,7 @@ async fn new_patience_holds_for_the_next_call() {
     assert!(start.elapsed() <= 2 * MS);
     let bad = Coalesce::builder("x").patience(Duration::ZERO);
     assert_eq!(
-        coalesce.reconfigure(&bad),
+        coalesce.reconfigure(bad),
         Err(InvalidCoalesce::Patience(Duration::ZERO))
     );
 }

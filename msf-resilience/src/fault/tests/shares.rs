@@ -147,11 +147,11 @@ fn new_shares_hold_at_once_and_bad_ones_change_nothing() {
     let faults = Faults::builder("x").build().unwrap();
     faults.enable();
     assert_eq!(faults.next_fault(), None);
-    faults.reconfigure(&Faults::builder("x").hang(1.0)).unwrap();
+    faults.reconfigure(Faults::builder("x").hang(1.0)).unwrap();
     assert_eq!(faults.next_fault(), Some(Fault::Hang));
     let bad = Faults::builder("x").hang(0.6).error(0.6);
     assert!(matches!(
-        faults.reconfigure(&bad),
+        faults.reconfigure(bad),
         Err(InvalidFaults::Shares(_))
     ));
     assert_eq!(faults.next_fault(), Some(Fault::Hang));

@@ -334,11 +334,11 @@ async fn metrics_say_how_often_a_hedge_helped() {
 async fn new_numbers_hold_for_the_next_call_and_bad_ones_change_nothing() {
     let policy = policy();
     let shorter = HedgePolicy::builder("x").after(20 * MS);
-    policy.reconfigure(&shorter).unwrap();
+    policy.reconfigure(shorter).unwrap();
     let plans = [(900, Ok("a")), (10, Ok("b"))];
     assert_eq!(run(policy.clone(), &plans).await, (Ok("b"), 30, 2));
     let bad = HedgePolicy::builder("x").max_hedges(4);
-    assert_eq!(policy.reconfigure(&bad), Err(InvalidHedge::MaxHedges(4)));
+    assert_eq!(policy.reconfigure(bad), Err(InvalidHedge::MaxHedges(4)));
     assert_eq!(policy.delay(), Some(20 * MS));
 }
 

@@ -14,7 +14,9 @@ use tokio::time::advance;
 use crate::{
     adaptive::{AdaptiveLimit, Fixed},
     bulkhead::Bulkhead,
-    load_shed::{InvalidLoadShed, LoadShed, Priority, Signal},
+    load_shed::{
+        InvalidLoadShed, LoadShed, Priority, Signal, controller::Controller, tracker::Tracker,
+    },
     policies,
 };
 
@@ -204,4 +206,44 @@ async fn it_is_seen_and_scraped_and_reconfigured() {
     windows(&shed, 60).await;
     assert_eq!(shed.snapshot().share(), 1.0);
     assert!(shed.reconfigure(LoadShed::builder("any")).is_err());
+}
+
+#[test]
+fn what_is_critical_is_taken_out_of_the_window_with_the_rest() {
+    let tracker = Tracker::new();
+    for priority in [Priority::SHEDDABLE, Priority::DEFAULT, Priority::CRITICAL] {
+        tracker.arrived(priority);
+    }
+    let mut controller = Controller::new();
+    let (_, calls) = tracker.drain(|arrivals| controller.update(arrivals, 0.0, 1));
+    assert_eq!((calls, tracker.pending()), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shorter_window_does_not_wait_for_the_end_of_a_longer_one() {
+    let long = LoadShed::builder("x").signal(|| 10.0);
+    let shed = long.window(Duration::from_secs(60)).build().unwrap();
+    let short = LoadShed::builder("any").signal(|| 10.0).window(WINDOW);
+    shed.reconfigure(short).unwrap();
+    windows(&shed, 1).await;
+    assert!(shed.snapshot().share() < 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_scraped_when_the_last_handle_went_is_scraped_later() {
+    let metrics = Metrics::new();
+    let builder = LoadShed::builder("gone").signal(|| 10.0).metrics(&metrics);
+    let shed = builder.build().unwrap();
+    windows(&shed, 3).await;
+    let _ = metrics.render();
+    windows(&shed, 1).await;
+    drop(shed);
+    let text = metrics.render();
+    for line in [
+        r#"msf_load_shed_calls_total{load_shed="gone"} 8"#,
+        r#"msf_load_shed_load_ratio{load_shed="gone"} 0"#,
+        r#"msf_load_shed_share_ratio{load_shed="gone"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
 }

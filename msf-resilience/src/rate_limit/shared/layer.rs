@@ -7,6 +7,17 @@ use super::{
 };
 
 /// What happens to a request on which the store did not decide.
+///
+/// ```
+/// use msf_resilience::rate_limit::{Quota, shared::{OnFailure, SharedRateLimitLayer, SharedRateLimiter}, store::MemoryStore};
+///
+/// let limiter = SharedRateLimiter::builder(MemoryStore::new(100), Quota::per_hour(5)).name("codes").build()?;
+/// let layer = SharedRateLimitLayer::new(limiter, |user: &String| Some(user.clone()))
+///     .on_failure(OnFailure::Refuse);
+/// # let _ = layer;
+/// assert_eq!(OnFailure::default(), OnFailure::Allow);
+/// # Ok::<(), msf_resilience::rate_limit::InvalidRateLimiter>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFailure {

@@ -39,6 +39,15 @@ async fn a_full_limiter_forgets_the_key_that_owes_least() {
     assert!(text.contains(&format!(
         r#"{decisions}{{decision="limited",policy="small"}} 1"#
     )));
+
+    // What was not scraped when the last handle went is scraped later.
+    limiter.check(&"new").unwrap();
+    drop(limiter);
+    let text = metrics.render();
+    assert!(text.contains(r#"msf_ratelimit_keys{policy="small"} 0"#));
+    assert!(text.contains(&format!(
+        r#"{decisions}{{decision="allowed",policy="small"}} 8"#
+    )));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,13 +5,13 @@ use std::{fmt, net::IpAddr, str::FromStr};
 /// A block of addresses in CIDR notation, or one address.
 ///
 /// ```
-/// use msf_gateway::headers::IpRange;
+/// use msf_core::forwarded::IpRange;
 ///
 /// let private: IpRange = "10.0.0.0/8".parse()?;
 /// assert!(private.contains([10, 1, 2, 3].into()));
 /// assert!(!private.contains([11, 0, 0, 1].into()));
 /// assert!("10.0.0.1/8".parse::<IpRange>().is_err(), "host bits are set");
-/// # Ok::<(), msf_gateway::headers::InvalidIpRange>(())
+/// # Ok::<(), msf_core::forwarded::InvalidIpRange>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IpRange {
