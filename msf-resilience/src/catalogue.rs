@@ -2,7 +2,9 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{budget, circuit_breaker, deadline, rate_limit, retry, timeout};
+use crate::{
+    adaptive, budget, bulkhead, circuit_breaker, deadline, load_shed, rate_limit, retry, timeout,
+};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -12,10 +14,13 @@ use crate::{budget, circuit_breaker, deadline, rate_limit, retry, timeout};
 /// assert!(rows.is_sorted_by(|a, b| a.name < b.name));
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
-    let breaker = circuit_breaker::metrics::CATALOGUE.iter();
-    breaker
+    let adaptive = adaptive::metrics::CATALOGUE.iter();
+    adaptive
+        .chain(&circuit_breaker::metrics::CATALOGUE)
         .chain(&budget::metrics::CATALOGUE)
+        .chain(&bulkhead::metrics::CATALOGUE)
         .chain(&deadline::metrics::CATALOGUE)
+        .chain(&load_shed::metrics::CATALOGUE)
         .chain(&rate_limit::metrics::CATALOGUE)
         .chain(&retry::metrics::CATALOGUE)
         .chain(&timeout::metrics::CATALOGUE)

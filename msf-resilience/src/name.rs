@@ -1,9 +1,22 @@
-//! The names of policies.
+//! The names of policies, which appear in errors, logs and as metric labels.
 
-/// Whether a text can name a policy: 1 to 128 bytes without control characters, so that it fits into a label and a
-/// log line.
+const LEN_MAX: usize = 128;
+
+/// Whether a text can name a policy: 1 to 128 bytes without control characters.
 pub(crate) fn is_name(text: &str) -> bool {
-    (1..=NAME_LEN_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
+    (1..=LEN_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
-const NAME_LEN_MAX: usize = 128;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_short_and_printable() {
+        assert!(is_name("payment"));
+        assert!(is_name(&"x".repeat(LEN_MAX)));
+        for bad in ["", "a\nb", &"x".repeat(LEN_MAX + 1)] {
+            assert!(!is_name(bad), "{bad:?}");
+        }
+    }
+}

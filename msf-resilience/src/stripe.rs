@@ -8,6 +8,8 @@ use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
+use msf_core::metrics::Counter;
+
 /// How many stripes there are. More threads than this share them.
 pub(crate) const STRIPES: usize = 8;
 
@@ -53,6 +55,31 @@ impl Tally {
     }
 }
 
+/// What of a growing sum a metric has already seen.
+///
+/// The path of a call adds to a [`Tally`] only; a scrape brings the counter up to it with [`show`](Self::show).
+#[derive(Debug)]
+pub(crate) struct Exported {
+    counter: Counter,
+    seen: AtomicU64,
+}
+
+impl Exported {
+    /// A counter that leaves out what the sum is now, for a tally that served others before.
+    pub(crate) const fn since(counter: Counter, sum: u64) -> Self {
+        Self {
+            counter,
+            seen: AtomicU64::new(sum),
+        }
+    }
+
+    /// Adds what came since the last time. Of scrapes at one time, each adds a part of its own.
+    pub(crate) fn show(&self, sum: u64) {
+        let seen = self.seen.fetch_max(sum, Ordering::Relaxed);
+        self.counter.inc_by(sum.saturating_sub(seen));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +99,24 @@ mod tests {
     fn a_thread_keeps_its_stripe() {
         assert_eq!(own(), own());
         assert!(own() < STRIPES);
+    }
+
+    #[test]
+    fn scrapes_at_one_time_export_every_count_once() {
+        let (tally, counter) = (Tally::default(), Counter::noop());
+        tally.add(5);
+        let exported = Exported::since(counter.clone(), tally.sum());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..1000 {
+                        tally.add(1);
+                        exported.show(tally.sum());
+                    }
+                });
+            }
+        });
+        exported.show(tally.sum());
+        assert_eq!(counter.get(), 4 * 1000);
     }
 }

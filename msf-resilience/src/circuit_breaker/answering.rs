@@ -72,6 +72,12 @@ pin_project! {
     }
 }
 
+impl<F, C> AnsweringFuture<F, C> {
+    pub(super) const fn new(typed: ResponseFuture<F, C>) -> Self {
+        Self { typed }
+    }
+}
+
 impl AnsweringCircuitBreakerLayer {
     pub(super) fn new(breaker: CircuitBreaker) -> Self {
         Self {
@@ -116,9 +122,7 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        AnsweringFuture {
-            typed: self.typed.call(request),
-        }
+        AnsweringFuture::new(self.typed.call(request))
     }
 }
 

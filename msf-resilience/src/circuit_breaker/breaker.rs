@@ -1,22 +1,19 @@
-//! The handle: the circuit with a name, a clock, metrics and a log.
+//! The handle.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
-use msf_core::{
-    clock,
-    metrics::{Metrics, MetricsError},
-};
-use tokio::time::Instant;
+use tokio::sync::watch;
 
 use super::{
     builder::CircuitBreakerBuilder,
-    circuit::{Circuit, Completion},
-    error::CircuitOpen,
-    machine::{Admission, Outcome, Transition},
-    metrics::BreakerMetrics,
+    cause::Cause,
+    error::{CircuitOpen, InvalidCircuitBreaker},
+    machine::Phase,
     permit::Permit,
-    settings::Settings,
+    shared::Shared,
+    snapshot::Snapshot,
     state::State,
+    transition::Transition,
 };
 
 /// A circuit breaker. Clones share it.
@@ -48,50 +45,21 @@ impl CircuitBreaker {
         CircuitBreakerBuilder::new(name.into())
     }
 
-    pub(super) fn new(
-        name: Arc<str>,
-        settings: Settings,
-        metrics: Option<&Metrics>,
-    ) -> Result<Self, MetricsError> {
-        let handles = metrics
-            .map(|metrics| BreakerMetrics::register(metrics, &name))
-            .transpose()?;
-        let shared = Arc::new(Shared {
-            name,
-            epoch: clock::now(),
-            circuit: Circuit::new(settings, fastrand::Rng::new()),
-            metrics: handles,
-        });
-        if let Some(metrics) = metrics {
-            metrics.on_scrape_of(&shared, |shared| {
-                let state = shared.state();
-                if let Some(metrics) = &shared.metrics {
-                    metrics.show(state);
-                }
-            });
-        }
-        Ok(Self { shared })
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// Asks to make one call.
     ///
-    /// In the closed state it is one atomic load, without clock, lock or allocation.
+    /// In the closed state it is one atomic load, without lock or allocation, and without clock unless calls are
+    /// timed.
     ///
     /// # Errors
     ///
     /// [`CircuitOpen`] when the call must not be made.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit, CircuitOpen> {
-        let (admission, transition) = self.shared.circuit.admit(|| self.shared.now());
-        if let Some(transition) = transition {
-            self.shared.announce(&transition);
-        }
-        match admission {
-            Admission::Admitted { generation } => {
-                Ok(Permit::new(Arc::clone(&self.shared), generation))
-            }
-            Admission::Rejected { wait_ns } => Err(self.refuse(Duration::from_nanos(wait_ns))),
-        }
+        self.shared.try_acquire()
     }
 
     /// The state now.
@@ -102,25 +70,116 @@ impl CircuitBreaker {
         self.shared.state()
     }
 
+    /// State and counts now.
+    ///
+    /// ```
+    /// use msf_core::classify::Classification;
+    /// use msf_resilience::circuit_breaker::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::builder("payment").build()?;
+    /// breaker.try_acquire()?.complete(&Classification::FAILURE);
+    /// breaker.try_acquire()?.complete(&Classification::SUCCESS);
+    /// let snapshot = breaker.snapshot();
+    /// assert_eq!((snapshot.calls(), snapshot.failure_rate()), (2, 0.5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared.snapshot()
+    }
+
     /// The name it was built with.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.shared.name
     }
 
+    /// Refuses every call until [`release`](Self::release), whatever happens meanwhile.
+    ///
+    /// ```
+    /// use msf_resilience::circuit_breaker::{Cause, CircuitBreaker, State};
+    ///
+    /// let breaker = CircuitBreaker::builder("payment").build()?;
+    /// breaker.force_open();
+    /// assert_eq!(breaker.try_acquire().unwrap_err().cause(), Cause::Forced);
+    /// breaker.release();
+    /// assert_eq!(breaker.state(), State::Closed);
+    /// # Ok::<(), msf_resilience::circuit_breaker::InvalidCircuitBreaker>(())
+    /// ```
+    pub fn force_open(&self) {
+        self.shared.force(Phase::ForcedOpen);
+    }
+
+    /// Lets every call pass and counts none, until [`release`](Self::release).
+    pub fn disable(&self) {
+        self.shared.force(Phase::Disabled);
+    }
+
+    /// Lets every call pass and counts them, without ever opening, until [`release`](Self::release).
+    pub fn metrics_only(&self) {
+        self.shared.force(Phase::MetricsOnly);
+    }
+
+    /// Takes back [`force_open`](Self::force_open), [`disable`](Self::disable) or [`metrics_only`](Self::metrics_only):
+    /// the circuit is closed, with nothing counted. Otherwise it does nothing.
+    pub fn release(&self) {
+        self.shared.release();
+    }
+
+    /// Watches the changes of state. The value is the last of them; at first one from closed to closed.
+    ///
+    /// Who looks rarely misses those between.
+    ///
+    /// ```
+    /// use msf_resilience::circuit_breaker::{CircuitBreaker, State};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let breaker = CircuitBreaker::builder("payment").build()?;
+    /// let mut transitions = breaker.subscribe();
+    /// breaker.force_open();
+    /// transitions.changed().await?;
+    /// assert_eq!(transitions.borrow().to(), State::ForcedOpen);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Transition> {
+        self.shared.subscribe()
+    }
+
+    /// Goes on with the knobs of `builder`; its name and metrics are not looked at.
+    ///
+    /// State and counts stay. What a window of time holds leaves it bucket by bucket of the new length. A wait that has begun keeps
+    /// its end. Only a change between windows of time and of calls begins with an empty window.
+    ///
+    /// ```
+    /// use msf_resilience::circuit_breaker::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::builder("payment").build()?;
+    /// breaker.reconfigure(CircuitBreaker::builder("payment").failure_rate(0.2))?;
+    /// # Ok::<(), msf_resilience::circuit_breaker::InvalidCircuitBreaker>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCircuitBreaker`] as [`build`](CircuitBreakerBuilder::build); then nothing has changed.
+    #[expect(clippy::needless_pass_by_value, reason = "builders are made for this")]
+    pub fn reconfigure(&self, builder: CircuitBreakerBuilder) -> Result<(), InvalidCircuitBreaker> {
+        let settings = builder.settings()?;
+        let slot = &self.shared.slot;
+        slot.circuit.reconfigure(settings, slot.epoch.nanos());
+        Ok(())
+    }
+
     /// For how long a call would be refused now; takes nothing.
-    pub(super) fn refuses_for(&self) -> Option<Duration> {
-        let wait_ns = self.shared.circuit.refuses_for(|| self.shared.now());
-        wait_ns.map(Duration::from_nanos)
+    pub(super) fn refuses_for(&self) -> Option<(Cause, u64)> {
+        self.shared.refuses_for()
     }
 
     /// Counts a refusal, whatever the state is.
-    #[cold]
-    pub(super) fn refuse(&self, wait: Duration) -> CircuitOpen {
-        if let Some(metrics) = &self.shared.metrics {
-            metrics.rejected.inc();
-        }
-        CircuitOpen::new(Arc::clone(&self.shared.name), wait)
+    pub(super) fn refuse(&self, (cause, wait_ns): (Cause, u64)) -> CircuitOpen {
+        self.shared.refuse(cause, wait_ns)
     }
 }
 
@@ -130,70 +189,5 @@ impl fmt::Debug for CircuitBreaker {
             .field("name", &self.name())
             .field("state", &self.state())
             .finish_non_exhaustive()
-    }
-}
-
-/// What all clones and permits of a breaker share.
-pub(super) struct Shared {
-    name: Arc<str>,
-    epoch: Instant,
-    circuit: Circuit,
-    metrics: Option<BreakerMetrics>,
-}
-
-impl Shared {
-    pub(super) fn now(&self) -> u64 {
-        self.nanos(clock::now())
-    }
-
-    /// Nanoseconds since the breaker was made; they last for 584 years.
-    pub(super) fn nanos(&self, now: Instant) -> u64 {
-        let elapsed = now.saturating_duration_since(self.epoch);
-        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(super) fn complete(&self, generation: u64, outcome: Outcome, now: u64) {
-        let completion = self.circuit.complete(generation, outcome, now);
-        if let Some(metrics) = &self.metrics {
-            let counter = match (completion, outcome) {
-                (Completion::Stale, _) => &metrics.stale,
-                (_, Outcome::Success) => &metrics.success,
-                (_, Outcome::Failure { .. }) => &metrics.failure,
-                (_, Outcome::Ignored) => &metrics.ignored,
-                (_, Outcome::Cancelled) => &metrics.cancelled,
-            };
-            counter.inc();
-        }
-        if let Completion::Taken(Some(transition)) = completion {
-            self.announce(&transition);
-        }
-    }
-
-    fn state(&self) -> State {
-        let (state, transition) = self.circuit.state(self.now());
-        if let Some(transition) = transition {
-            self.announce(&transition);
-        }
-        state
-    }
-
-    #[cold]
-    fn announce(&self, transition: &Transition) {
-        if let Some(metrics) = &self.metrics {
-            metrics.count(transition);
-        }
-        let (breaker, from) = (&*self.name, transition.from.as_str());
-        match transition.to {
-            State::Open => {
-                let open_for = Duration::from_nanos(transition.wait_ns);
-                tracing::warn!(breaker, from, ?open_for, "circuit opened");
-            }
-            State::HalfOpen => tracing::info!(breaker, from, "circuit half-open"),
-            State::Closed => tracing::info!(breaker, from, "circuit closed"),
-        }
     }
 }

@@ -6,10 +6,16 @@ use msf_core::metrics::Metrics;
 
 use super::{
     breaker::CircuitBreaker,
+    cancel::CancelPolicy,
     error::InvalidCircuitBreaker,
-    settings::{PARTS, Settings},
+    ramp::Ramp,
+    ring::CALLS_MAX,
+    settings::{Cancel, Length, Settings, parts, share},
+    shared::Shared,
+    trip::Trip,
     window::BUCKETS,
 };
+use crate::name::is_name;
 
 /// Sets up a [`CircuitBreaker`]; the defaults are in the [module documentation](super).
 ///
@@ -29,29 +35,40 @@ use super::{
 #[must_use = "a builder does nothing before `build`"]
 pub struct CircuitBreakerBuilder {
     name: Arc<str>,
-    failure_rate: f64,
-    window: Duration,
+    trip: Trip,
+    window: Span,
     min_calls: u32,
+    cancel: CancelPolicy,
     open_for: Duration,
     open_max: Duration,
     jitter: f64,
     half_open_permits: u32,
     half_open_max_wait: Option<Duration>,
+    ramp: Ramp,
     metrics: Option<Metrics>,
+}
+
+/// How far back calls count.
+#[derive(Clone, Copy, Debug)]
+enum Span {
+    Time(Duration),
+    Calls(u32),
 }
 
 impl CircuitBreakerBuilder {
     pub(super) const fn new(name: Arc<str>) -> Self {
         Self {
             name,
-            failure_rate: 0.5,
-            window: Duration::from_secs(10),
+            trip: Trip::rate(0.5),
+            window: Span::Time(Duration::from_secs(10)),
             min_calls: 20,
+            cancel: CancelPolicy::RateThreshold(1.0),
             open_for: Duration::from_secs(5),
             open_max: Duration::from_secs(60),
             jitter: 0.2,
             half_open_permits: 5,
             half_open_max_wait: None,
+            ramp: Ramp::linear(Duration::from_secs(10)),
             metrics: None,
         }
     }
@@ -60,17 +77,56 @@ impl CircuitBreakerBuilder {
     ///
     /// It is rounded to ten-thousandths, in which the comparison is exact.
     pub const fn failure_rate(mut self, rate: f64) -> Self {
-        self.failure_rate = rate;
+        self.trip = self.trip.or(Trip::rate(rate));
+        self
+    }
+
+    /// What opens the circuit, in place of half of the calls.
+    pub const fn trip(mut self, trip: Trip) -> Self {
+        self.trip = trip;
         self
     }
 
     /// How far back calls count, 100 ms to 10 min, in ten buckets. Default 10 s.
     pub const fn window(mut self, window: Duration) -> Self {
-        self.window = window;
+        self.window = Span::Time(window);
         self
     }
 
-    /// How many calls the window must hold before it is judged. Default 20.
+    /// Counts the last calls, 1 to 1000, however long ago they were, instead of those of a time.
+    ///
+    /// It costs more where threads share the breaker: every call writes to one word.
+    ///
+    /// ```
+    /// use msf_core::classify::Classification;
+    /// use msf_resilience::circuit_breaker::{CircuitBreaker, State};
+    ///
+    /// let breaker = CircuitBreaker::builder("nightly").window_calls(10).min_calls(10).build()?;
+    /// for verdict in [Classification::SUCCESS, Classification::FAILURE].repeat(5) {
+    ///     assert_eq!(breaker.state(), State::Closed);
+    ///     breaker.try_acquire()?.complete(&verdict);
+    /// }
+    /// assert_eq!(breaker.state(), State::Open);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn window_calls(mut self, calls: u32) -> Self {
+        self.window = Span::Calls(calls);
+        self
+    }
+
+    /// What calls say that nobody waited for. Default: they open the circuit if every call of the window was one.
+    pub const fn cancel(mut self, policy: CancelPolicy) -> Self {
+        self.cancel = policy;
+        self
+    }
+
+    /// How the load comes back after a recovery. Default: from a tenth to all of it within 10 s.
+    pub const fn ramp(mut self, ramp: Ramp) -> Self {
+        self.ramp = ramp;
+        self
+    }
+
+    /// How many calls the window must hold before it is judged; at most as many as it can hold. Default 20.
     pub const fn min_calls(mut self, calls: u32) -> Self {
         self.min_calls = calls;
         self
@@ -125,29 +181,44 @@ impl CircuitBreakerBuilder {
     /// registered.
     pub fn build(self) -> Result<CircuitBreaker, InvalidCircuitBreaker> {
         let settings = self.settings()?;
-        Ok(CircuitBreaker::new(
-            self.name,
-            settings,
-            self.metrics.as_ref(),
-        )?)
+        let shared = Shared::listed(self.name, settings, self.metrics.as_ref())?;
+        Ok(CircuitBreaker::new(shared))
     }
 
-    fn settings(&self) -> Result<Settings, InvalidCircuitBreaker> {
-        let is_name = (1..=NAME_LEN_MAX).contains(&self.name.len())
-            && !self.name.chars().any(char::is_control);
-        if !is_name {
+    pub(super) fn name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    pub(super) fn settings(&self) -> Result<Settings, InvalidCircuitBreaker> {
+        if !is_name(&self.name) {
             return Err(InvalidCircuitBreaker::Name);
         }
-        let failure_rate = parts(self.failure_rate);
-        if !(self.failure_rate <= 1.0 && failure_rate > 0) {
-            return Err(InvalidCircuitBreaker::FailureRate(self.failure_rate));
+        let failure_rate = self
+            .trip
+            .failure_rate
+            .map(|rate| share(rate).ok_or(InvalidCircuitBreaker::FailureRate(rate)));
+        let slow_rate = self.trip.slow.map(|(rate, threshold)| {
+            let is_long = (SLOW_MIN..=WAIT_MAX).contains(&threshold);
+            let invalid = InvalidCircuitBreaker::Slow {
+                share: rate,
+                threshold,
+            };
+            share(rate).filter(|_| is_long).ok_or(invalid)
+        });
+        let consecutive = self.trip.consecutive;
+        if consecutive.is_some_and(|failures| !(1..=CONSECUTIVE_MAX).contains(&failures)) {
+            return Err(InvalidCircuitBreaker::Consecutive(
+                consecutive.unwrap_or_default(),
+            ));
         }
-        if !(WINDOW_MIN..=WINDOW_MAX).contains(&self.window) {
-            return Err(InvalidCircuitBreaker::Window(self.window));
-        }
-        if self.min_calls == 0 {
-            return Err(InvalidCircuitBreaker::MinCalls);
-        }
+        let cancel = match self.cancel {
+            CancelPolicy::RateThreshold(rate) => {
+                Cancel::Share(share(rate).ok_or(InvalidCircuitBreaker::CancelShare(rate))?)
+            }
+            CancelPolicy::Ignore => Cancel::Ignore,
+            CancelPolicy::AsFailure => Cancel::Failure,
+        };
+        let window = self.length()?;
         if self.open_for.is_zero() || self.open_for > self.open_max || self.open_max > WAIT_MAX {
             return Err(InvalidCircuitBreaker::OpenWait {
                 base: self.open_for,
@@ -169,28 +240,45 @@ impl CircuitBreakerBuilder {
             return Err(InvalidCircuitBreaker::HalfOpenMaxWait(half_open_max_wait));
         }
         Ok(Settings {
-            failure_rate,
+            failure_rate: failure_rate.transpose()?.unwrap_or(0),
+            slow_rate: slow_rate.transpose()?.unwrap_or(0),
+            slow_ns: self.trip.slow.map_or(0, |(_, threshold)| nanos(threshold)),
+            consecutive: consecutive.map_or(0, u64::from),
             min_calls: self.min_calls.into(),
-            bucket_ns: nanos(self.window) / BUCKETS,
+            window,
+            cancel,
             open_for_ns: nanos(self.open_for),
             open_max_ns: nanos(self.open_max),
             jitter: parts(self.jitter),
             half_open_permits: self.half_open_permits,
             half_open_max_wait_ns: nanos(half_open_max_wait),
+            ramp: self.ramp.slope().ok_or(InvalidCircuitBreaker::Ramp)?,
         })
     }
-}
 
-/// A share in ten-thousandths; NaN and what is below zero give 0.
-fn parts(share: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        reason = "float casts saturate, and the callers check the range"
-    )]
-    let parts = (share * PARTS as f64).round() as u64;
-    parts
+    fn length(&self) -> Result<Length, InvalidCircuitBreaker> {
+        if self.min_calls == 0 {
+            return Err(InvalidCircuitBreaker::MinCalls);
+        }
+        match self.window {
+            Span::Time(window) if !(WINDOW_MIN..=WINDOW_MAX).contains(&window) => {
+                Err(InvalidCircuitBreaker::Window(window))
+            }
+            Span::Time(window) => Ok(Length::Time {
+                bucket_ns: nanos(window) / BUCKETS,
+            }),
+            Span::Calls(calls) if !(1..=CALLS_MAX).contains(&calls.into()) => {
+                Err(InvalidCircuitBreaker::WindowCalls(calls))
+            }
+            Span::Calls(calls) if calls < self.min_calls => {
+                Err(InvalidCircuitBreaker::MinCallsAboveWindow {
+                    min_calls: self.min_calls,
+                    window: calls,
+                })
+            }
+            Span::Calls(calls) => Ok(Length::Calls(calls.into())),
+        }
+    }
 }
 
 /// Nanoseconds of a duration that was checked to be at most a day.
@@ -198,7 +286,8 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-const NAME_LEN_MAX: usize = 128;
+const SLOW_MIN: Duration = Duration::from_millis(1);
+const CONSECUTIVE_MAX: u32 = 10_000;
 const WINDOW_MIN: Duration = Duration::from_millis(100);
 const WINDOW_MAX: Duration = Duration::from_secs(600);
 const WAIT_MAX: Duration = Duration::from_secs(86_400);

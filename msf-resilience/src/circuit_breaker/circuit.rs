@@ -5,24 +5,31 @@
 //! circuit, and by failures that carry a `Retry-After`.
 
 use super::{
-    machine::{Admission, Machine, Outcome, Phase, Transition, probing_wait},
-    settings::Settings,
+    cause::Cause,
+    machine::{Admission, Change, Machine, Outcome, Phase, probing_wait},
+    ring::{Entry, Ring},
+    runs::Runs,
+    settings::{CALLS, Cancel, Hot, Length, PARTS, RUNS, SLOW, Settings, TIME},
     state::State,
     sync::{AtomicU64, Mutex, Ordering},
-    window::{Kind, Window, tick},
+    window::{Figures, Window},
 };
 
 #[derive(Debug)]
-pub(super) struct Circuit {
-    settings: Settings,
+pub(super) struct Circuit<const STRIPES: usize> {
     /// The generation above [`MODE_BITS`] bits of mode.
     word: AtomicU64,
-    /// The end of the open wait or of the half-open period; 0 when closed.
+    /// The end of the open wait, of the half-open period or of the ramp; otherwise 0.
     ///
     /// Who reads the two while they change may hold words of different changes. It is then let in by nobody
     /// but the machine, and refused only by a circuit that was not closed while it looked.
     until: AtomicU64,
-    window: Window,
+    hot: Hot,
+    runs: Runs,
+    window: Window<STRIPES>,
+    ring: Ring,
+    /// The tenth of a ramp above [`FLOOR_BITS`] bits of how many calls it let in beyond its share.
+    floor: AtomicU64,
     machine: Mutex<Machine>,
 }
 
@@ -30,43 +37,122 @@ pub(super) struct Circuit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Completion {
     /// It counted.
-    Taken(Option<Transition>),
+    Taken(Option<Change>),
     /// The state it belongs to is over; it had no effect.
     Stale,
+    /// The breaker is disabled.
+    Uncounted,
 }
 
-impl Circuit {
+impl<const STRIPES: usize> Circuit<STRIPES> {
     pub(super) fn new(settings: Settings, rng: fastrand::Rng) -> Self {
+        let hot = Hot::default();
+        hot.set(&settings);
         Self {
-            settings,
             word: AtomicU64::new(CLOSED),
             until: AtomicU64::new(0),
+            hot,
+            runs: Runs::new(),
             window: Window::new(),
+            ring: Ring::new(),
+            floor: AtomicU64::new(0),
             machine: Mutex::new(Machine::new(settings, rng)),
         }
     }
 
+    /// Serves another breaker from here on. Returns its first generation, above every earlier one.
+    pub(super) fn begin(&self, settings: Settings, rng: fastrand::Rng) -> u64 {
+        self.with_machine(|machine| {
+            self.hot.set(&settings);
+            machine.begin(settings, rng);
+            machine.generation()
+        })
+    }
+
+    /// Goes on with other numbers and the same state and counts; a window of another kind starts empty.
+    pub(super) fn reconfigure(&self, settings: Settings, now: u64) {
+        self.with_machine(|machine| {
+            let old = machine.settings().window;
+            machine.set(settings);
+            self.hot.set(&settings);
+            match (old, settings.window) {
+                (Length::Time { bucket_ns: old }, Length::Time { bucket_ns }) => {
+                    if old != bucket_ns {
+                        self.window.rescale(now, old, bucket_ns);
+                    }
+                }
+                (Length::Calls(_), Length::Calls(_)) => {}
+                _ => machine.forget(),
+            }
+            self.window.unsettle();
+            self.ring.unsettle();
+        });
+    }
+
     /// Lets a call in or not. Asks for the time only if the circuit is not closed.
     #[inline]
-    pub(super) fn admit(&self, now: impl FnOnce() -> u64) -> (Admission, Option<Transition>) {
+    pub(super) fn admit(&self, now: impl FnOnce() -> u64) -> (Admission, Option<Change>) {
         let word = self.word.load(Ordering::Acquire);
         if word & MODE_MASK == CLOSED {
             let generation = word >> MODE_BITS;
             return (Admission::Admitted { generation }, None);
         }
-        self.admit_slowly(word, now())
+        self.admit_slowly(word, now)
     }
 
     #[cold]
-    fn admit_slowly(&self, word: u64, now: u64) -> (Admission, Option<Transition>) {
-        if let Some(wait_ns) = self.refusal(word, now) {
-            return (Admission::Rejected { wait_ns }, None);
+    fn admit_slowly(&self, word: u64, now: impl FnOnce() -> u64) -> (Admission, Option<Change>) {
+        let generation = word >> MODE_BITS;
+        if matches!(word & MODE_MASK, DISABLED | METRICS_ONLY) {
+            return (Admission::Admitted { generation }, None);
+        }
+        let now = now();
+        if let Some((cause, wait_ns)) = self.refusal(word, now) {
+            return (Admission::Rejected { cause, wait_ns }, None);
+        }
+        if word & MODE_MASK == RAMP {
+            let until = self.until.load(Ordering::Acquire);
+            if now < until {
+                return (self.admit_to_ramp(generation, until - now), None);
+            }
         }
         self.with_machine(|machine| machine.admit(now))
     }
 
-    /// For how long a call would be refused now, as far as can be seen without the lock.
-    pub(super) fn refuses_for(&self, now: impl FnOnce() -> u64) -> Option<u64> {
+    fn admit_to_ramp(&self, generation: u64, left_ns: u64) -> Admission {
+        let ramp = self.hot.ramp();
+        let is_lucky = fastrand::u64(..PARTS) < ramp.share(left_ns);
+        if is_lucky || self.is_below_floor(generation, left_ns, ramp.total_ns()) {
+            Admission::Admitted { generation }
+        } else {
+            Admission::Rejected {
+                cause: Cause::Ramp,
+                wait_ns: left_ns.min(RAMP_WAIT_NS),
+            }
+        }
+    }
+
+    /// Takes one of the calls that each tenth of a ramp lets in whatever its share is.
+    fn is_below_floor(&self, generation: u64, left_ns: u64, total_ns: u64) -> bool {
+        let tenth = left_ns.saturating_mul(10) / total_ns.max(1);
+        let tenth = generation.wrapping_mul(16).wrapping_add(tenth & 15) << FLOOR_BITS;
+        let permits = self.hot.half_open_permits.load(Ordering::Relaxed);
+        let taken = self
+            .floor
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| {
+                if seen & !FLOOR_MASK == tenth {
+                    (seen & FLOOR_MASK < permits).then_some(seen + 1)
+                } else {
+                    Some(tenth | 1)
+                }
+            });
+        taken.is_ok()
+    }
+
+    /// For how long a call would be refused now, and why, as far as can be seen without the lock.
+    ///
+    /// A ramp refuses nobody before the call is made.
+    pub(super) fn refuses_for(&self, now: impl FnOnce() -> u64) -> Option<(Cause, u64)> {
         let word = self.word.load(Ordering::Acquire);
         if word & MODE_MASK == CLOSED {
             None
@@ -75,51 +161,204 @@ impl Circuit {
         }
     }
 
-    /// Takes the result of a call that was let in with this generation.
-    pub(super) fn complete(&self, generation: u64, outcome: Outcome, now: u64) -> Completion {
-        let word = self.word.load(Ordering::Acquire);
-        if word >> MODE_BITS != generation {
-            return Completion::Stale;
-        }
-        if word & MODE_MASK != CLOSED {
-            return match self.with_machine(|machine| machine.finish(generation, outcome, now)) {
-                (true, transition) => Completion::Taken(transition),
-                (false, _) => Completion::Stale,
-            };
-        }
-        let kind = match outcome {
-            Outcome::Ignored => return Completion::Taken(None),
-            Outcome::Success => Kind::Success,
-            Outcome::Cancelled => Kind::Cancelled,
-            Outcome::Failure { not_before } => {
-                if let Some(not_before) = not_before {
-                    self.with_machine(|machine| machine.note(generation, not_before));
-                }
-                Kind::Failure
-            }
+    /// Whether calls must be timed.
+    #[inline]
+    pub(super) fn is_timing(&self) -> bool {
+        self.hot.flags() & SLOW != 0
+    }
+
+    /// From how many nanoseconds on a call is slow.
+    pub(super) fn slow_ns(&self) -> u64 {
+        self.hot.slow_ns.load(Ordering::Relaxed)
+    }
+
+    /// Takes a success that was not slow, the usual result: in a window of time it reads the clock, otherwise not
+    /// even that.
+    #[inline]
+    pub(super) fn succeed(&self, generation: u64, now: impl Fn() -> u64) -> Completion {
+        let flags = self.hot.flags();
+        // The tick before the word: as the word still shows this period, the tick is not of a later one.
+        let tick = if flags & TIME == 0 {
+            0
+        } else {
+            self.window.tick(now(), &self.hot)
         };
-        let tick = tick(now, generation, &self.settings);
-        let is_tripped = self.window.record(kind, tick, &self.settings);
+        if self.word.load(Ordering::Acquire) != generation << MODE_BITS {
+            return self.complete(generation, Outcome::Success, false, now());
+        }
+        let is_tripped = self.count_success(flags, tick, generation);
         Completion::Taken(if is_tripped {
-            self.with_machine(|machine| machine.trip(generation, now))
+            self.trip(generation, now())
         } else {
             None
         })
     }
 
-    /// The state, after a half-open period that is over its limit was ended.
-    pub(super) fn state(&self, now: u64) -> (State, Option<Transition>) {
-        self.with_machine(|machine| {
-            let transition = machine.settle(now);
-            (machine.state(), transition)
+    /// Takes the result of a call that was let in with this generation.
+    #[cold]
+    pub(super) fn complete(
+        &self,
+        generation: u64,
+        outcome: Outcome,
+        is_slow: bool,
+        now: u64,
+    ) -> Completion {
+        let flags = self.hot.flags();
+        let tick = if flags & TIME == 0 {
+            0
+        } else {
+            self.window.tick(now, &self.hot)
+        };
+        let word = self.word.load(Ordering::Acquire);
+        if word >> MODE_BITS != generation {
+            return Completion::Stale;
+        }
+        let outcome = match (outcome, self.hot.cancel()) {
+            (Outcome::Cancelled, Cancel::Failure) => Outcome::Failure { not_before: None },
+            (Outcome::Cancelled, Cancel::Ignore) => Outcome::Ignored,
+            _ => outcome,
+        };
+        match word & MODE_MASK {
+            CLOSED | RAMP | METRICS_ONLY => {}
+            DISABLED => return Completion::Uncounted,
+            _ => {
+                let outcome = match outcome {
+                    Outcome::Success if is_slow => Outcome::Failure { not_before: None },
+                    outcome => outcome,
+                };
+                return match self.with_machine(|machine| machine.finish(generation, outcome, now)) {
+                    (true, change) => Completion::Taken(change),
+                    (false, _) => Completion::Stale,
+                };
+            }
+        }
+        if let Outcome::Failure {
+            not_before: Some(not_before),
+        } = outcome
+        {
+            self.with_machine(|machine| machine.note(generation, not_before));
+        }
+        let is_tripped = match outcome {
+            Outcome::Success if !is_slow => self.count_success(flags, tick, generation),
+            Outcome::Ignored => false,
+            Outcome::Cancelled => self.count_cancelled(flags, tick, generation),
+            Outcome::Success | Outcome::Failure { .. } => {
+                let has_failed = outcome != Outcome::Success;
+                self.count_bad(has_failed, is_slow, flags, tick, generation)
+            }
+        };
+        Completion::Taken(if is_tripped && word & MODE_MASK != METRICS_ONLY {
+            self.trip(generation, now)
+        } else {
+            None
         })
     }
 
-    fn refusal(&self, word: u64, now: u64) -> Option<u64> {
+    #[inline]
+    fn count_success(&self, flags: u64, tick: u64, generation: u64) -> bool {
+        if flags & RUNS != 0 {
+            self.runs.succeed(generation);
+        }
+        if flags & TIME != 0 {
+            return self.window.succeed(tick, &self.hot);
+        }
+        flags & CALLS != 0 && self.ring.record(Entry::SUCCESS, generation, &self.hot)
+    }
+
+    fn count_bad(
+        &self,
+        has_failed: bool,
+        is_slow: bool,
+        flags: u64,
+        tick: u64,
+        generation: u64,
+    ) -> bool {
+        let has_run = flags & RUNS != 0 && {
+            if has_failed {
+                self.runs.fail(generation) >= self.hot.consecutive.load(Ordering::Relaxed)
+            } else {
+                self.runs.succeed(generation);
+                false
+            }
+        };
+        let is_bad = if flags & TIME != 0 {
+            self.window.note(has_failed, is_slow, tick, &self.hot)
+        } else if flags & CALLS != 0 {
+            let entry = Entry {
+                has_failed,
+                is_slow,
+                is_cancelled: false,
+            };
+            self.ring.record(entry, generation, &self.hot)
+        } else {
+            false
+        };
+        has_run || is_bad
+    }
+
+    fn count_cancelled(&self, flags: u64, tick: u64, generation: u64) -> bool {
+        let Cancel::Share(share) = self.hot.cancel() else {
+            return false;
+        };
+        if flags & TIME != 0 {
+            self.window.cancel(share, tick, &self.hot)
+        } else if flags & CALLS != 0 {
+            self.ring.cancel(share, generation, &self.hot)
+        } else {
+            self.runs.cancel(generation) >= self.hot.consecutive.load(Ordering::Relaxed)
+        }
+    }
+
+    #[cold]
+    fn trip(&self, generation: u64, now: u64) -> Option<Change> {
+        self.with_machine(|machine| machine.trip(generation, now))
+    }
+
+    /// The state, after what is over its time was ended.
+    pub(super) fn state(&self, now: u64) -> (State, Option<Change>) {
+        self.with_machine(|machine| {
+            let change = machine.settle(now);
+            (machine.state(), change)
+        })
+    }
+
+    /// Whether it is closed with all of the load: nothing but counts would be lost with it.
+    pub(super) fn is_resting(&self, now: u64) -> bool {
+        match self.word.load(Ordering::Acquire) & MODE_MASK {
+            CLOSED => true,
+            RAMP => now >= self.until.load(Ordering::Acquire),
+            _ => false,
+        }
+    }
+
+    /// What the window holds, failures in a row among it.
+    pub(super) fn figures(&self, now: u64) -> (Figures, u64) {
+        let generation = self.word.load(Ordering::Acquire) >> MODE_BITS;
+        let flags = self.hot.flags();
+        let figures = if flags & TIME != 0 {
+            self.window.figures(now, &self.hot)
+        } else if flags & CALLS != 0 {
+            self.ring.figures(generation, &self.hot)
+        } else {
+            Figures::default()
+        };
+        (figures, self.runs.failed(generation))
+    }
+
+    /// Changes the machine as its operator asks.
+    pub(super) fn order<T>(&self, order: impl FnOnce(&mut Machine) -> T) -> T {
+        self.with_machine(order)
+    }
+
+    fn refusal(&self, word: u64, now: u64) -> Option<(Cause, u64)> {
         let until = self.until.load(Ordering::Acquire);
+        let open_for_ns = self.hot.open_for_ns.load(Ordering::Relaxed);
         match word & MODE_MASK {
-            OPEN if now < until => Some(until - now),
-            FULL if now < until => Some(probing_wait(until, now, &self.settings)),
+            OPEN if now < until => Some((Cause::Open, until - now)),
+            FULL if now < until => {
+                Some((Cause::HalfOpenFull, probing_wait(until, now, open_for_ns)))
+            }
+            FORCED => Some((Cause::Forced, open_for_ns)),
             _ => None,
         }
     }
@@ -130,23 +369,35 @@ impl Circuit {
             .machine
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = machine.generation();
         let result = change(&mut machine);
+        let generation = machine.generation();
+        let permits = machine.settings().half_open_permits;
         let (mode, until) = match machine.phase() {
             Phase::Closed => (CLOSED, 0),
+            Phase::Ramp { until } => (RAMP, until),
             Phase::Open { until } => (OPEN, until),
-            Phase::HalfOpen(trial) if trial.taken < self.settings.half_open_permits => {
-                (PROBING, trial.until)
-            }
+            Phase::HalfOpen(trial) if trial.taken < permits => (PROBING, trial.until),
             Phase::HalfOpen(trial) => (FULL, trial.until),
+            Phase::ForcedOpen => (FORCED, 0),
+            Phase::Disabled => (DISABLED, 0),
+            Phase::MetricsOnly => (METRICS_ONLY, 0),
         };
+        if generation != before && matches!(mode, CLOSED | RAMP | METRICS_ONLY) {
+            // The old period ends before the window begins anew: a record that sees the new tick sees that it is late.
+            // Whoever comes between the two stores waits for the lock.
+            let word = (generation << MODE_BITS) | PROBING;
+            self.word.store(word, Ordering::Release);
+            self.window.restart();
+        }
         self.until.store(until, Ordering::Release);
-        let word = (machine.generation() << MODE_BITS) | mode;
+        let word = (generation << MODE_BITS) | mode;
         self.word.store(word, Ordering::Release);
         result
     }
 }
 
-const MODE_BITS: u32 = 2;
+const MODE_BITS: u32 = 3;
 const MODE_MASK: u64 = (1 << MODE_BITS) - 1;
 const CLOSED: u64 = 0;
 const OPEN: u64 = 1;
@@ -154,3 +405,13 @@ const OPEN: u64 = 1;
 const PROBING: u64 = 2;
 /// Half-open with every permit taken.
 const FULL: u64 = 3;
+const FORCED: u64 = 4;
+const DISABLED: u64 = 5;
+const METRICS_ONLY: u64 = 6;
+/// Closed, with the load coming back.
+const RAMP: u64 = 7;
+
+const FLOOR_BITS: u32 = 16;
+const FLOOR_MASK: u64 = (1 << FLOOR_BITS) - 1;
+/// What a call that a ramp refused is asked to wait at most: by then the share has grown.
+const RAMP_WAIT_NS: u64 = 1_000_000_000;

@@ -53,6 +53,17 @@ impl<F, C> ResponseFuture<F, C> {
         }
     }
 
+    /// A call that no circuit watches.
+    pub(super) const fn unwatched(inner: F, classify: C) -> Self {
+        Self {
+            state: State::Calling {
+                inner,
+                permit: None,
+                classify,
+            },
+        }
+    }
+
     pub(super) const fn refused(refusal: CircuitOpen) -> Self {
         Self {
             state: State::Refused {

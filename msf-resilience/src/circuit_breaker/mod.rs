@@ -40,24 +40,32 @@
 //!
 //! | knob | default | why |
 //! |---|---|---|
-//! | `failure_rate` | 0.5 | below it, more calls succeed than fail: refusing all of them would do harm |
+//! | `trip` | half of the calls failed | below it, more calls succeed than fail: refusing all of them would do harm |
 //! | `window` | 10 s in 10 buckets | long enough for the minimum at 2 calls/s, short enough to react before people do |
 //! | `min_calls` | 20 | two failures of three say nothing yet |
+//! | `cancel` | all of the calls | see [Cancel safety](#cancel-safety) |
 //! | `open_for` | 5 s, doubling | about what a restart takes; a longer outage is probed less often |
 //! | `open_max` | 60 s | a recovered callee is found within a minute; also the most that `Retry-After` can ask for |
 //! | `jitter` | 0.2 | an open wait is up to a fifth shorter, so that many callers do not probe together |
 //! | `half_open_permits` | 5 | one lucky or unlucky probe decides nothing |
 //! | `half_open_max_wait` | 30 s, or `open_for` if longer | probes that hang must not keep the circuit half-open for ever |
+//! | `ramp` | a tenth to all in 10 s | what has just recovered is not felled by all of the load at once |
 //!
-//! **Closed.** The counts are exact: all calls that ended in the current bucket and the nine before it. The circuit
-//! opens at the call that makes at least `min_calls` of which at least `failure_rate` failed.
+//! **Closed.** The counts are exact: all calls that ended in the current bucket and the nine before it, or the last calls
+//! ([`window_calls`](CircuitBreakerBuilder::window_calls)). The circuit opens at the call that makes at least `min_calls` of which at least the share of
+//! a [`Trip`] failed or were slow, or at the last of so many failures in a row.
 //!
 //! **Open.** Calls are refused until the wait is over. It doubles with every opening and starts over once the circuit
-//! has closed. A failure's `Retry-After` is the least wait, minus the time passed since, within `open_max`.
+//! has closed and its ramp is over. A failure's `Retry-After` is the least wait, minus the time passed since, within `open_max`.
 //!
 //! **Half-open.** At most `half_open_permits` calls pass; their failure rate decides, as soon as the missing ones cannot
 //! change it. When `half_open_max_wait` is over, probes without a result count as failed; if there is no result and
-//! none is awaited, the period starts again.
+//! none is awaited, the period starts again. Both are seen to when somebody calls or looks; there is no task behind it.
+//!
+//! **Ramp.** Once closed, a growing share of the calls passes at first ([`Ramp`]).
+//!
+//! **Held by an operator**: [forced open](CircuitBreaker::force_open), [disabled](CircuitBreaker::disable) or
+//! [only counting](CircuitBreaker::metrics_only), until [released](CircuitBreaker::release). Nothing else ends these states.
 //!
 //! **Ignored** calls ([`Verdict::Ignore`](msf_core::classify::Verdict::Ignore), such as a 429) leave no trace and give a probe's permit back.
 //!
@@ -68,7 +76,7 @@
 //! A permit, or the future of a layer, that is dropped counts as *cancelled*: a probe's permit becomes free.
 //! Cancelled calls are no evidence beside others, but if every call of the window was cancelled, `min_calls` or
 //! more of them, the circuit opens: nobody waits long enough for this callee. In the half-open state the same
-//! holds for as many cancelled probes as there are permits, when the period ends.
+//! holds for as many cancelled probes as there are permits, when the period ends. [`CancelPolicy`] has the other choices.
 //!
 //! # Ordering
 //!
@@ -77,43 +85,79 @@
 //! [`CircuitBreakerService`]. Retries belong *outside*: each attempt counts, and a refusal is not worth repeating. The state lives in the
 //! [`CircuitBreaker`], so all clones of a service and all services of a layer share it: one breaker per callee.
 //!
+//! # Keys
+//!
+//! [`KeyedCircuitBreaker`] has a circuit for each host, tenant or shard.
+//!
 //! # Metrics
 //!
-//! `msf_breaker_state`, `msf_breaker_calls_total`, `msf_breaker_rejected_total` and `msf_breaker_transitions_total`, if
-//! [`metrics`](CircuitBreakerBuilder::metrics) is given. Transitions are logged: an opening at `WARN`, the others at `INFO`.
+//! `msf_breaker_state`, `msf_breaker_calls_total`, `msf_breaker_rejected_total`, `msf_breaker_transitions_total`, and
+//! `msf_breaker_keys` of a keyed one, if [`metrics`](CircuitBreakerBuilder::metrics) is given. Transitions are logged: an opening and
+//! an operator's order at `WARN`, the others at `INFO`. [`subscribe`](CircuitBreaker::subscribe) tells them to code, and
+//! [`policies`](crate::policies) lists every breaker.
 //!
 //! # Cost
 //!
-//! Admission in the closed state is one atomic load (and the reference count of the `'static` permit); recording is one clock read
-//! and one compare-and-swap. No lock, no allocation. The mutex inside is taken at transitions, by probes, and by failures
-//! that carry `Retry-After`.
+//! Admission in the closed state is one atomic load. A success is one read of a coarse clock and one compare-and-swap of a
+//! word that belongs to the thread's stripe; with [`Trip::consecutive`] alone it is neither. No lock, no allocation, no
+//! reference count, and no word that two threads write to. The window is summed at failures, and at the first successes of a
+//! bucket while failures are in it. The mutex inside is taken at transitions, by probes, and by failures
+//! that carry `Retry-After`. [Timed](Trip::slow) calls read a clock twice; [`window_calls`](CircuitBreakerBuilder::window_calls) has a word that all
+//! threads write to.
 
 mod answering;
 mod breaker;
 mod builder;
+mod cancel;
+mod cause;
 mod circuit;
 mod error;
 mod future;
+mod keyed;
 mod layer;
 mod machine;
 pub(crate) mod metrics;
 mod permit;
+mod ramp;
+mod ring;
+mod runs;
 mod service;
 mod settings;
+mod shared;
+mod slope;
+mod slot;
+mod snapshot;
 mod state;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod transition;
+mod trip;
 mod window;
 
 pub use self::{
     answering::{AnsweringCircuitBreakerLayer, AnsweringCircuitBreakerService, AnsweringFuture},
     breaker::CircuitBreaker,
     builder::CircuitBreakerBuilder,
+    cancel::CancelPolicy,
+    cause::Cause,
     error::{CircuitOpen, Error, InvalidCircuitBreaker},
     future::ResponseFuture,
+    keyed::{
+        AnsweringKeyedCircuitBreakerLayer, AnsweringKeyedCircuitBreakerService,
+        KeyedCircuitBreaker, KeyedCircuitBreakerBuilder, KeyedCircuitBreakerLayer,
+        KeyedCircuitBreakerService,
+    },
     layer::CircuitBreakerLayer,
     permit::Permit,
+    ramp::Ramp,
     service::CircuitBreakerService,
+    snapshot::Snapshot,
     state::State,
+    transition::Transition,
+    trip::Trip,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/resilience/circuit-breaker.md")]
+struct Guide;

@@ -1,14 +1,11 @@
 //! The service with a typed error.
 
-use std::{
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::task::{Context, Poll, ready};
 
 use msf_core::classify::Classify;
 use tower_service::Service;
 
-use super::{breaker::CircuitBreaker, error::Error, future::ResponseFuture};
+use super::{breaker::CircuitBreaker, cause::Cause, error::Error, future::ResponseFuture};
 
 /// A service behind a breaker. Made by [`CircuitBreakerLayer`](super::CircuitBreakerLayer).
 ///
@@ -105,8 +102,8 @@ where
         if self.readiness == Readiness::Breaker {
             // The open wait may have ended since. The service inside was not asked, so it may not be called.
             self.readiness = Readiness::Unknown;
-            let wait = self.breaker.refuses_for().unwrap_or(Duration::ZERO);
-            return ResponseFuture::refused(self.breaker.refuse(wait));
+            let refusal = self.breaker.refuses_for().unwrap_or((Cause::Open, 0));
+            return ResponseFuture::refused(self.breaker.refuse(refusal));
         }
         match self.breaker.try_acquire() {
             Ok(permit) => {

@@ -4,3 +4,5 @@ pub(super) use std::sync::{
     Mutex,
     atomic::{AtomicU64, Ordering},
 };
+
+pub(super) use crate::stripe::own as own_stripe;

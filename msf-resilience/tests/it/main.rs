@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod allocations;
+mod bulkhead;
 mod cancellation;
 mod contract;
 mod interleavings;
+mod limit_interleavings;
+mod permits;
 mod retry;
+mod shared_limit;
 mod stacks;

@@ -7,7 +7,8 @@ use super::{
     super::{
         circuit::Circuit,
         machine::{Admission, Outcome},
-        settings::Settings,
+        settings::{Cancel, Length, Settings},
+        slope::Slope,
     },
     model::Model,
 };
@@ -17,8 +18,10 @@ enum Step {
     Wait(u64),
     Call,
     /// Ends one of the calls under way.
-    End(prop::sample::Index, Outcome),
+    End(prop::sample::Index, Outcome, bool),
     Look,
+    /// Other numbers, but for the window.
+    Set(Settings),
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
@@ -35,45 +38,69 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (0_u64..60).prop_map(Step::Wait),
         8 => Just(Step::Call),
-        8 => (any::<prop::sample::Index>(), outcome()).prop_map(|(at, outcome)| Step::End(at, outcome)),
+        8 => (any::<prop::sample::Index>(), outcome(), prop::bool::weighted(0.2))
+            .prop_map(|(at, outcome, is_slow)| Step::End(at, outcome, is_slow)),
         1 => Just(Step::Look),
+        1 => small_settings().prop_map(Step::Set),
+    ]
+}
+
+/// No rule, or one that takes a share of the calls.
+fn rate() -> impl Strategy<Value = u64> {
+    prop_oneof![1 => Just(0_u64), 3 => 1_u64..=10_000]
+}
+
+fn window() -> impl Strategy<Value = Length> {
+    prop_oneof![
+        (1_u64..15).prop_map(|bucket_ns| Length::Time { bucket_ns }),
+        (1_u64..30).prop_map(Length::Calls),
+    ]
+}
+
+fn cancel() -> impl Strategy<Value = Cancel> {
+    prop_oneof![
+        (1_u64..=10_000).prop_map(Cancel::Share),
+        Just(Cancel::Share(10_000)),
+        Just(Cancel::Ignore),
+        Just(Cancel::Failure),
     ]
 }
 
 fn small_settings() -> impl Strategy<Value = Settings> {
-    (
-        1_u64..=10_000,
-        1_u64..8,
-        1_u64..15,
-        1_u64..40,
-        1_u32..6,
-        1_u64..90,
+    let trip = (rate(), rate(), prop_oneof![Just(0_u64), 1_u64..6]);
+    let waits = (1_u64..40, 1_u32..6, 1_u64..90);
+    (trip, 1_u64..8, window(), cancel(), waits).prop_map(
+        |((failure_rate, slow_rate, consecutive), min_calls, window, cancel, waits)| {
+            let (open_for_ns, half_open_permits, half_open_max_wait_ns) = waits;
+            let has_rule = failure_rate + slow_rate + consecutive > 0;
+            Settings {
+                failure_rate,
+                slow_rate,
+                slow_ns: 0,
+                consecutive: if has_rule { consecutive } else { 3 },
+                min_calls,
+                window,
+                cancel,
+                open_for_ns,
+                open_max_ns: open_for_ns * 5,
+                jitter: 0,
+                half_open_permits,
+                half_open_max_wait_ns,
+                ramp: Slope::NONE,
+            }
+        },
     )
-        .prop_map(
-            |(failure_rate, min_calls, bucket_ns, open_for_ns, half_open_permits, max_wait)| {
-                Settings {
-                    failure_rate,
-                    min_calls,
-                    bucket_ns,
-                    open_for_ns,
-                    open_max_ns: open_for_ns * 5,
-                    jitter: 0,
-                    half_open_permits,
-                    half_open_max_wait_ns: max_wait,
-                }
-            },
-        )
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn the_circuit_decides_as_the_model(
         settings in small_settings(),
         steps in prop::collection::vec(step(), 0..400),
     ) {
-        let circuit = Circuit::new(settings, Rng::with_seed(1));
+        let circuit = Circuit::<2>::new(settings, Rng::with_seed(1));
         let mut model = Model::new(settings);
         let mut under_way = Vec::new();
         let mut now = 0;
@@ -84,10 +111,10 @@ proptest! {
                     (Admission::Admitted { generation }, Ok(ticket)) => {
                         under_way.push((generation, ticket));
                     }
-                    (Admission::Rejected { wait_ns }, Err(wait)) => prop_assert_eq!(wait_ns, wait),
+                    (Admission::Rejected { wait_ns, .. }, Err(wait)) => prop_assert_eq!(wait_ns, wait),
                     (actual, expected) => prop_assert!(false, "{actual:?} instead of {expected:?}"),
                 },
-                Step::End(at, outcome) if !under_way.is_empty() => {
+                Step::End(at, outcome, is_slow) if !under_way.is_empty() => {
                     let (generation, ticket) = under_way.swap_remove(at.index(under_way.len()));
                     let outcome = match outcome {
                         Outcome::Failure { not_before } => Outcome::Failure {
@@ -95,10 +122,27 @@ proptest! {
                         },
                         other => other,
                     };
-                    circuit.complete(generation, outcome, now);
-                    model.complete(ticket, outcome, now);
+                    // The path of a usual success.
+                    if outcome == Outcome::Success && !is_slow {
+                        circuit.succeed(generation, || now);
+                    } else {
+                        circuit.complete(generation, outcome, is_slow, now);
+                    }
+                    model.complete(ticket, outcome, is_slow, now);
                 }
                 Step::End(..) => {}
+                Step::Set(changed) => {
+                    // What a rule counts from is not defined for the time before it was a rule.
+                    let set = Settings {
+                        window: settings.window,
+                        failure_rate: if settings.failure_rate == 0 { 0 } else { changed.failure_rate.max(1) },
+                        slow_rate: if settings.slow_rate == 0 { 0 } else { changed.slow_rate.max(1) },
+                        consecutive: if settings.consecutive == 0 { 0 } else { changed.consecutive.max(1) },
+                        ..changed
+                    };
+                    circuit.reconfigure(set, now);
+                    model.set(set);
+                }
                 Step::Look => prop_assert_eq!(circuit.state(now).0, model.state(now)),
             }
         }

@@ -91,7 +91,7 @@ async fn metrics_tell_calls_refusals_transitions_and_the_state() {
         r#"msf_breaker_calls_total{breaker="payment",outcome="ignored"} 1"#,
         r#"msf_breaker_calls_total{breaker="payment",outcome="cancelled"} 1"#,
         r#"msf_breaker_calls_total{breaker="payment",outcome="stale"} 1"#,
-        r#"msf_breaker_rejected_total{breaker="payment"} 1"#,
+        r#"msf_breaker_rejected_total{breaker="payment",cause="open"} 1"#,
         r#"msf_breaker_state{breaker="payment",state="closed"} 0"#,
         r#"msf_breaker_state{breaker="payment",state="half_open"} 1"#,
         r#"msf_breaker_transitions_total{breaker="payment",from="closed",to="open"} 1"#,

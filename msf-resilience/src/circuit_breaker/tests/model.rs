@@ -1,13 +1,17 @@
 //! The breaker's rules once more, as plainly as possible: a list of calls, and no thought for speed.
 
-use super::super::{machine::Outcome, settings::Settings, state::State};
+use super::super::{
+    machine::Outcome,
+    settings::{Cancel, Length, Settings},
+    state::State,
+};
 
 #[derive(Debug)]
 pub(super) struct Model {
     settings: Settings,
     state: State,
-    /// Of the closed state: when each call ended, and how.
-    ended: Vec<(u64, Outcome)>,
+    /// Of the closed state: when each call ended, how, and whether it was slow.
+    ended: Vec<(u64, Outcome, bool)>,
     until: u64,
     probes: Vec<Probe>,
     cancelled: u32,
@@ -45,6 +49,11 @@ impl Model {
         }
     }
 
+    /// Other numbers, with a window of the same length.
+    pub(super) fn set(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     pub(super) fn state(&mut self, now: u64) -> State {
         self.end_half_open(now);
         self.state
@@ -60,7 +69,7 @@ impl Model {
             self.change(State::HalfOpen, now + self.settings.half_open_max_wait_ns);
         }
         if self.state == State::HalfOpen {
-            if self.probes.len() == self.settings.half_open_permits as usize {
+            if self.probes.len() >= self.settings.half_open_permits as usize {
                 return Err((self.until - now).min(self.settings.open_for_ns));
             }
             self.probes.push(Probe::Running);
@@ -68,10 +77,15 @@ impl Model {
         Ok(Ticket { era: self.era })
     }
 
-    pub(super) fn complete(&mut self, ticket: Ticket, outcome: Outcome, now: u64) {
+    pub(super) fn complete(&mut self, ticket: Ticket, outcome: Outcome, is_slow: bool, now: u64) {
         if ticket.era != self.era {
             return;
         }
+        let outcome = match (outcome, self.settings.cancel) {
+            (Outcome::Cancelled, Cancel::Ignore) => Outcome::Ignored,
+            (Outcome::Cancelled, Cancel::Failure) => Outcome::Failure { not_before: None },
+            _ => outcome,
+        };
         if let Outcome::Failure {
             not_before: Some(at),
         } = outcome
@@ -79,41 +93,90 @@ impl Model {
             self.not_before = self.not_before.max(at);
         }
         match self.state {
-            State::Closed => self.count(outcome, now),
+            State::Closed => self.count(outcome, is_slow, now),
+            State::HalfOpen if is_slow && outcome == Outcome::Success => {
+                self.judge(Outcome::Failure { not_before: None }, now);
+            }
             State::HalfOpen => self.judge(outcome, now),
-            State::Open => unreachable!("nothing is let in while open"),
+            _ => unreachable!("nothing is let in while open"),
         }
     }
 
-    fn count(&mut self, outcome: Outcome, now: u64) {
+    fn count(&mut self, outcome: Outcome, is_slow: bool, now: u64) {
         if outcome == Outcome::Ignored {
             return;
         }
-        self.ended.push((now, outcome));
-        let bucket = |at: u64| at / self.settings.bucket_ns;
-        let recent = self
-            .ended
-            .iter()
-            .filter(|(at, _)| bucket(*at) + 10 > bucket(now));
-        let (mut succeeded, mut failed, mut cancelled) = (0, 0, 0);
-        for (_, outcome) in recent {
-            match outcome {
-                Outcome::Success => succeeded += 1,
-                Outcome::Failure { .. } => failed += 1,
-                Outcome::Cancelled => cancelled += 1,
-                Outcome::Ignored => {}
+        self.ended.push((now, outcome, is_slow));
+        let has_rates = self.settings.failure_rate > 0 || self.settings.slow_rate > 0;
+        let is_out = if outcome == Outcome::Cancelled {
+            if has_rates {
+                self.is_given_up(now)
+            } else {
+                self.cancelled_in_a_row() >= self.settings.consecutive
             }
-        }
-        let total = succeeded + failed;
-        let is_failing = outcome != Outcome::Cancelled
-            && failed > 0
-            && total >= self.settings.min_calls
-            && self.is_too_many(failed, total);
-        let is_given_up =
-            outcome == Outcome::Cancelled && total == 0 && cancelled >= self.settings.min_calls;
-        if is_failing || is_given_up {
+        } else {
+            self.has_run() || has_rates && self.is_failing(now)
+        };
+        if is_out {
             self.open(now);
         }
+    }
+
+    fn recent(&self, now: u64) -> Vec<(Outcome, bool)> {
+        let calls = self.ended.iter().rev().copied();
+        match self.settings.window {
+            Length::Time { bucket_ns } => calls
+                .filter(|(at, ..)| at / bucket_ns + 10 > now / bucket_ns)
+                .map(|(_, outcome, is_slow)| (outcome, is_slow))
+                .collect(),
+            Length::Calls(number) => calls
+                .map(|(_, outcome, is_slow)| (outcome, is_slow))
+                .take(usize::try_from(number).expect("a small window"))
+                .collect(),
+        }
+    }
+
+    fn is_failing(&self, now: u64) -> bool {
+        let recent = self.recent(now);
+        let judged = recent
+            .iter()
+            .filter(|(outcome, _)| *outcome != Outcome::Cancelled);
+        let total = judged.clone().count() as u64;
+        let failed = judged
+            .clone()
+            .filter(|(outcome, _)| *outcome != Outcome::Success);
+        let failed = failed.count() as u64;
+        let slow = judged.filter(|(_, is_slow)| *is_slow).count() as u64;
+        let reaches = |part, rate| part > 0 && rate > 0 && part * 10_000 >= rate * total;
+        total >= self.settings.min_calls
+            && (reaches(failed, self.settings.failure_rate)
+                || reaches(slow, self.settings.slow_rate))
+    }
+
+    fn is_given_up(&self, now: u64) -> bool {
+        let Cancel::Share(share) = self.settings.cancel else {
+            return false;
+        };
+        let recent = self.recent(now);
+        let cancelled = recent
+            .iter()
+            .filter(|(outcome, _)| *outcome == Outcome::Cancelled);
+        recent.len() as u64 >= self.settings.min_calls
+            && cancelled.count() as u64 * 10_000 >= share * recent.len() as u64
+    }
+
+    fn has_run(&self) -> bool {
+        let ended = self.ended.iter().rev();
+        let judged = ended.filter(|(_, outcome, _)| *outcome != Outcome::Cancelled);
+        let run = judged.take_while(|(_, outcome, _)| *outcome != Outcome::Success);
+        self.settings.consecutive > 0 && run.count() as u64 >= self.settings.consecutive
+    }
+
+    fn cancelled_in_a_row(&self) -> u64 {
+        let ended = self.ended.iter().rev();
+        ended
+            .take_while(|(_, outcome, _)| *outcome == Outcome::Cancelled)
+            .count() as u64
     }
 
     fn judge(&mut self, outcome: Outcome, now: u64) {
@@ -136,7 +199,7 @@ impl Model {
         let (passed, failed) = (count(Probe::Passed), count(Probe::Failed));
         if self.is_too_many(failed, permits) {
             self.open(now);
-        } else if !self.is_too_many(permits - passed, permits) {
+        } else if !self.is_too_many(permits.saturating_sub(passed), permits) {
             self.close();
         }
     }
@@ -159,7 +222,11 @@ impl Model {
     }
 
     fn is_too_many(&self, failed: u64, total: u64) -> bool {
-        failed * 10_000 >= self.settings.failure_rate * total
+        let rate = match self.settings.failure_rate {
+            0 => 5_000,
+            rate => rate,
+        };
+        failed * 10_000 >= rate * total
     }
 
     fn open(&mut self, now: u64) {

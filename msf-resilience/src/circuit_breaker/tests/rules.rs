@@ -4,8 +4,8 @@ use fastrand::Rng;
 
 use super::{
     super::{
-        circuit::{Circuit, Completion},
-        machine::{Admission, Outcome, Transition},
+        circuit::Completion,
+        machine::{Admission, Change, Outcome},
         settings::Settings,
         state::State,
     },
@@ -13,6 +13,8 @@ use super::{
 };
 
 const FAILURE: Outcome = Outcome::Failure { not_before: None };
+
+type Circuit = super::super::circuit::Circuit<2>;
 
 fn circuit(settings: Settings) -> Circuit {
     Circuit::new(settings, Rng::with_seed(7))
@@ -28,7 +30,7 @@ fn admit(circuit: &Circuit, now: u64) -> Option<u64> {
 fn wait(circuit: &Circuit, now: u64) -> u64 {
     match circuit.admit(|| now).0 {
         Admission::Admitted { .. } => panic!("was let in"),
-        Admission::Rejected { wait_ns } => wait_ns,
+        Admission::Rejected { wait_ns, .. } => wait_ns,
     }
 }
 
@@ -40,7 +42,7 @@ fn state(circuit: &Circuit, now: u64) -> State {
 fn calls(circuit: &Circuit, number: u32, outcome: Outcome, now: u64) {
     for _ in 0..number {
         let generation = admit(circuit, now).expect("a call is let in");
-        circuit.complete(generation, outcome, now);
+        circuit.complete(generation, outcome, false, now);
     }
 }
 
@@ -248,10 +250,11 @@ fn a_look_at_the_state_ends_the_half_open_period_as_well() {
     let circuit = opened(settings());
     admit(&circuit, 5 * SECOND).expect("a probe");
     assert_eq!(state(&circuit, 35 * SECOND - 1), State::HalfOpen);
-    let opened = Transition {
+    let opened = Change {
         from: State::HalfOpen,
         to: State::Open,
         wait_ns: 10 * SECOND,
+        generation: 3,
     };
     assert_eq!(circuit.state(35 * SECOND), (State::Open, Some(opened)));
 }
@@ -297,7 +300,7 @@ fn a_result_from_before_a_transition_has_no_effect() {
         .zip([hint, Outcome::Success, FAILURE].repeat(3))
     {
         assert_eq!(
-            circuit.complete(generation, outcome, now),
+            circuit.complete(generation, outcome, false, now),
             Completion::Stale
         );
     }
@@ -309,7 +312,7 @@ fn a_result_from_before_a_transition_has_no_effect() {
     let second = admit(&circuit, later).expect("a probe of the second period");
     assert_ne!(probe, second);
     assert_eq!(
-        circuit.complete(probe, Outcome::Success, later),
+        circuit.complete(probe, Outcome::Success, false, later),
         Completion::Stale
     );
 
@@ -318,7 +321,7 @@ fn a_result_from_before_a_transition_has_no_effect() {
     assert_eq!(state(&circuit, later), State::Closed);
     for generation in [early[0], probe, second] {
         for _ in 0..40 {
-            let completion = circuit.complete(generation, FAILURE, later);
+            let completion = circuit.complete(generation, FAILURE, false, later);
             assert_eq!(completion, Completion::Stale);
         }
     }

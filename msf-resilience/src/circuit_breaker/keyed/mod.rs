@@ -1,0 +1,18 @@
+//! A circuit for each key: a host, a tenant, a shard.
+
+mod answering;
+mod breaker;
+mod builder;
+mod layer;
+mod service;
+mod shard;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    answering::{AnsweringKeyedCircuitBreakerLayer, AnsweringKeyedCircuitBreakerService},
+    breaker::KeyedCircuitBreaker,
+    builder::KeyedCircuitBreakerBuilder,
+    layer::KeyedCircuitBreakerLayer,
+    service::KeyedCircuitBreakerService,
+};
