@@ -24,6 +24,8 @@ pub enum Kind {
     Adaptive,
     /// A budget that retries and hedges share.
     Budget,
+    /// [`retry`](crate::retry).
+    Retry,
     /// `hedge`.
     Hedge,
     /// `coalesce`.
@@ -43,6 +45,7 @@ impl Kind {
             Self::LoadShed => "load_shed",
             Self::Adaptive => "adaptive",
             Self::Budget => "budget",
+            Self::Retry => "retry",
             Self::Hedge => "hedge",
             Self::Coalesce => "coalesce",
             Self::Fault => "fault",
