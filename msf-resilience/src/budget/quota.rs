@@ -30,8 +30,9 @@ impl Quota {
     pub(super) fn reset(&self, capacity: u32, transient_cost: u32, throttled_cost: u32) {
         self.set_numbers(capacity, transient_cost, throttled_cost);
         let generation = self.generation().wrapping_add(1);
+        // No plain store: calls of the former owner may still change the word, and this comes after all of them.
         self.word
-            .store(pack(generation, capacity), Ordering::Release);
+            .swap(pack(generation, capacity), Ordering::AcqRel);
     }
 
     /// New numbers; the tokens stay, within the capacity.
