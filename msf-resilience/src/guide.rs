@@ -12,5 +12,8 @@ macro_rules! pages {
 pages! {
     adaptive = "adaptive.md";
     bulkhead = "bulkhead.md";
+    deadline = "deadline.md";
     load_shed = "load-shed.md";
+    retry = "retry.md";
+    timeout = "timeout.md";
 }

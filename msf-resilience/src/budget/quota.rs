@@ -31,8 +31,7 @@ impl Quota {
         self.set_numbers(capacity, transient_cost, throttled_cost);
         let generation = self.generation().wrapping_add(1);
         // No plain store: calls of the former owner may still change the word, and this comes after all of them.
-        self.word
-            .swap(pack(generation, capacity), Ordering::AcqRel);
+        self.word.swap(pack(generation, capacity), Ordering::AcqRel);
     }
 
     /// New numbers; the tokens stay, within the capacity.

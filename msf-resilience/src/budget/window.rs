@@ -116,7 +116,9 @@ impl Window {
         words
             .map(|word| word.load(Ordering::Relaxed))
             // A deposit may be of a thread that read the clock later than this one.
-            .filter(|word| (tick.saturating_sub(BUCKETS - 1)..=tick).contains(&(word >> COUNT_BITS)))
+            .filter(|word| {
+                (tick.saturating_sub(BUCKETS - 1)..=tick).contains(&(word >> COUNT_BITS))
+            })
             .map(|word| word & COUNT_MAX)
             .sum()
     }

@@ -67,7 +67,3 @@ pub use self::{
     layer::DeadlineLayer,
     service::DeadlineService,
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/resilience/deadline.md")]
-mod guide {}

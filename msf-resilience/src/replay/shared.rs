@@ -144,7 +144,7 @@ where
 {
     pub(super) fn poll_frame(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut state = self.shared.lock();
         if self.next < state.front {

@@ -118,9 +118,11 @@ impl Call {
                     (None, Some(deposit)) => deposit.succeeded(),
                     (None, None) => {}
                 }
-            } else if outcome.hint.refused {
+            } else if outcome.hint.refused
+                && let Some(withdrawal) = withdrawal
+            {
                 // It did not reach the callee.
-                withdrawal.map(Withdrawal::give_back);
+                withdrawal.give_back();
             }
             return Err(GiveUp::Final);
         };

@@ -222,7 +222,10 @@ impl Policy for Shared {
         let waits = self.core.waits();
         let snapshot = Snapshot::new(Kind::Retry, &self.core.name)
             .with("max_attempts", self.core.max_attempts().into())
-            .with("retry_after_max_seconds", waits.retry_after_max.as_secs_f64());
+            .with(
+                "retry_after_max_seconds",
+                waits.retry_after_max.as_secs_f64(),
+            );
         match &self.budget {
             #[expect(clippy::cast_precision_loss, reason = "figures for people")]
             Some(budget) => snapshot.with("budget_available", budget.available() as f64),

@@ -60,7 +60,3 @@ pub use self::{
     layer::{Limit, NoDeadline, RequestDeadline, TimeoutLayer},
     service::TimeoutService,
 };
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/guide/resilience/timeout.md")]
-mod guide {}
