@@ -282,6 +282,33 @@ async fn a_reader_that_is_woken_and_does_not_come_holds_up_nobody() {
 }
 
 #[test]
+fn a_frame_that_was_there_before_anybody_was_woken_wakes_the_others() {
+    /// Has nothing at first, then a frame, and wakes nobody: its waker comes later.
+    struct Late(bool);
+    impl Body for Late {
+        type Data = Bytes;
+        type Error = BoxError;
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            if std::mem::replace(&mut self.0, true) {
+                Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
+            } else {
+                Poll::Pending
+            }
+        }
+    }
+    let (first, kept) = ReplayBody::keep(Late(false), 64);
+    let mut first = task::spawn(first);
+    let mut second = task::spawn(kept.unwrap().again().unwrap());
+    assert_pending!(first.enter(|cx, body| body.poll_frame(cx)));
+    assert_ready!(second.enter(|cx, body| body.poll_frame(cx)));
+    assert!(first.is_woken());
+    assert!(!second.is_woken());
+}
+
+#[test]
 fn a_reader_that_is_asked_by_ever_new_tasks_is_remembered_once() {
     let (_sender, receiver) = tokio::sync::mpsc::channel(1);
     let (mut first, _kept) = ReplayBody::keep(Channel(receiver), 64);
