@@ -51,10 +51,17 @@ impl Attempt {
     /// A first attempt that remembers, together with those made from it by [`next`](Self::next), its hosts.
     #[must_use]
     pub fn tracked() -> Self {
-        Self {
-            log: Some(Arc::default()),
-            ..Self::first()
-        }
+        Self::first().tracking()
+    }
+
+    /// This attempt, its hosts remembered from now on.
+    pub(crate) fn tracking(mut self) -> Self {
+        self.log.get_or_insert_default();
+        self
+    }
+
+    pub(crate) const fn is_tracked(&self) -> bool {
+        self.log.is_some()
     }
 
     /// The attempt that a request is.

@@ -4,6 +4,11 @@
 //! It holds a [`Late`] instead: a place that is never freed and the number of its owner, both copied. Who has
 //! something to report [finds](Late::find) the value there, under a lock.
 //!
+//! This is not [`slot`](crate::slot), which is for counts: a slot is plain atomics that any call may write to at any time, and it
+//! has its next owner at once or when the last call has ended, which costs each call a count. What is found here are names,
+//! metrics and knobs, which only few calls ask for; they cannot change under a reader, so they are behind a lock, and nobody
+//! knows when the last call has ended, so they stay for a while instead.
+//!
 //! The value stays in its place when its owner is gone, since calls may outlive the last handle of their policy:
 //! `service.oneshot(..)` drops the service as soon as it was called. A place has its next owner only after
 //! [`QUARANTINE`] others were given up; a call that lasts longer than that finds nothing.

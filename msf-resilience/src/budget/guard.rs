@@ -1,6 +1,8 @@
 //! What calls hold of a budget while they run.
 
-use super::{in_flight::InFlight, quota::Quota};
+use std::sync::Arc;
+
+use super::{in_flight::InFlight, quota::Quota, slots, window::Window};
 
 /// A call that has been counted; made by [`Budget::deposit`](super::Budget::deposit).
 ///
@@ -16,12 +18,26 @@ pub struct Deposit {
 /// The right to make one additional call; made by [`Budget::try_withdraw`](super::Budget::try_withdraw).
 ///
 /// Keep it until that call has ended: for a [concurrency](super::Rule::concurrency) budget it is in flight until it is
-/// dropped. What was taken from another budget stays taken, also when the call is never made.
+/// dropped. What was taken from another budget stays taken, unless it is [given back](Self::give_back).
 #[derive(Debug)]
 #[must_use = "the additional call counts as ended when the withdrawal is dropped"]
 pub struct Withdrawal {
-    hold: Hold,
-    cost: u32,
+    taken: Taken,
+}
+
+/// What a withdrawal took.
+#[derive(Debug)]
+pub(super) enum Taken {
+    Window {
+        window: Arc<Window>,
+        tick: u64,
+    },
+    InFlight(&'static InFlight),
+    Quota {
+        quota: &'static Quota,
+        generation: u32,
+        cost: u32,
+    },
 }
 
 #[derive(Debug)]
@@ -57,29 +73,62 @@ impl Deposit {
 impl Drop for Deposit {
     #[inline]
     fn drop(&mut self) {
-        if let Hold::InFlight(in_flight) = self.hold {
-            in_flight.end();
+        if let Hold::InFlight(in_flight) = self.hold
+            && in_flight.end()
+        {
+            slots::IN_FLIGHT.give_back(in_flight);
         }
     }
 }
 
 impl Withdrawal {
-    pub(super) const fn new(hold: Hold, cost: u32) -> Self {
-        Self { hold, cost }
+    pub(super) const fn new(taken: Taken) -> Self {
+        Self { taken }
     }
 
     /// The additional call succeeded: a [quota](super::Rule::quota) gets its tokens back.
     pub fn succeeded(self) {
-        if let Hold::Quota { quota, generation } = self.hold {
-            quota.give(generation, self.cost);
+        if let Taken::Quota {
+            quota,
+            generation,
+            cost,
+        } = self.taken
+        {
+            quota.give(generation, cost);
+        }
+    }
+
+    /// The additional call was not made after all, or was refused before it reached the callee: the budget is as if it
+    /// had not been asked.
+    ///
+    /// ```
+    /// use msf_resilience::budget::{Budget, Rule};
+    ///
+    /// let budget = Budget::builder("payment").rule(Rule::quota(14, 14, 5)).build()?;
+    /// budget.try_withdraw().expect("14 tokens").give_back();
+    /// assert_eq!(budget.available(), 1);
+    /// # Ok::<(), msf_resilience::budget::InvalidBudget>(())
+    /// ```
+    pub fn give_back(self) {
+        match &self.taken {
+            Taken::Window { window, tick } => window.give_back(*tick),
+            // By its end.
+            Taken::InFlight(_) => {}
+            Taken::Quota {
+                quota,
+                generation,
+                cost,
+            } => quota.give(*generation, *cost),
         }
     }
 }
 
 impl Drop for Withdrawal {
     fn drop(&mut self) {
-        if let Hold::InFlight(in_flight) = self.hold {
-            in_flight.end_additional();
+        if let Taken::InFlight(in_flight) = self.taken
+            && in_flight.end_additional()
+        {
+            slots::IN_FLIGHT.give_back(in_flight);
         }
     }
 }

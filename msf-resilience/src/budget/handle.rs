@@ -15,11 +15,12 @@ use super::{
     builder::BudgetBuilder,
     class::Class,
     error::{BudgetExhausted, InvalidBudget},
-    guard::{Deposit, Hold, Withdrawal},
-    in_flight::{self, InFlight},
+    guard::{Deposit, Hold, Taken, Withdrawal},
+    in_flight::InFlight,
     metrics::BudgetMetrics,
-    quota::{self, Quota},
-    rule::{Rule, parts},
+    quota::Quota,
+    rule::{self, Rule, parts},
+    slots,
     window::{Allowance, BUCKETS, Window},
 };
 use crate::{
@@ -68,7 +69,7 @@ struct Shared {
 
 enum Counts {
     Deposits {
-        window: Box<Window>,
+        window: Arc<Window>,
         epoch: Epoch,
         /// Length of one bucket of the window; never 0.
         bucket_ns: u64,
@@ -293,13 +294,13 @@ impl Counts {
                 min_per_second,
                 ttl,
             } => Self::Deposits {
-                window: Box::new(Window::new(allowance(ratio, min_per_second, ttl))),
+                window: Arc::new(Window::new(allowance(ratio, min_per_second, ttl))),
                 epoch: Epoch::new(),
                 bucket_ns: u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX) / BUCKETS,
             },
             Rule::Concurrency { ratio, min } => {
-                Self::Concurrency(in_flight::POOL.take(InFlight::default, |slot| {
-                    slot.set(parts(ratio), min.into());
+                Self::Concurrency(slots::IN_FLIGHT.take(InFlight::new, |slot| {
+                    slot.open(parts(ratio), min.into());
                 }))
             }
             Rule::Quota {
@@ -307,7 +308,7 @@ impl Counts {
                 transient_cost,
                 throttled_cost,
             } => {
-                let quota = quota::POOL.take(Quota::default, |slot| {
+                let quota = slots::QUOTAS.take(Quota::new, |slot| {
                     slot.reset(capacity, transient_cost, throttled_cost);
                 });
                 let generation = quota.generation();
@@ -324,15 +325,22 @@ impl Counts {
                 bucket_ns,
             } => window
                 .withdraw(epoch.coarse_nanos() / bucket_ns)
-                .then(|| Withdrawal::new(Hold::Nothing, 0)),
+                .map(|tick| {
+                    let window = Arc::clone(window);
+                    Withdrawal::new(Taken::Window { window, tick })
+                }),
             Self::Concurrency(in_flight) => in_flight
                 .begin_additional()
-                .then(|| Withdrawal::new(Hold::InFlight(in_flight.slot()), 0)),
+                .then(|| Withdrawal::new(Taken::InFlight(in_flight.slot()))),
             Self::Quota { quota, generation } => {
                 let (generation, cost) = (*generation, quota.cost(class));
                 quota.take(generation, cost).then(|| {
                     let quota = quota.slot();
-                    Withdrawal::new(Hold::Quota { quota, generation }, cost)
+                    Withdrawal::new(Taken::Quota {
+                        quota,
+                        generation,
+                        cost,
+                    })
                 })
             }
         }
@@ -376,9 +384,8 @@ impl Policy for Shared {
 }
 
 fn allowance(ratio: f64, min_per_second: u32, ttl: Duration) -> Allowance {
-    let reserve_ms = ttl.as_millis() * u128::from(min_per_second);
     Allowance {
         ratio: parts(ratio),
-        reserve: u64::try_from(reserve_ms / 1000).unwrap_or(u64::MAX),
+        reserve: rule::reserve(min_per_second, ttl),
     }
 }

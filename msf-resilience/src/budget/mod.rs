@@ -26,14 +26,14 @@
 //! # Exactness
 //!
 //! Ratios are counted in ten-thousandths. *Deposits*: the withdrawals of a window, which is the current tenth of the ttl and the nine
-//! before it, are never more than its reserve and the ratio of its deposits. *Concurrency*: at the moment of a withdrawal, those in
-//! flight are at most the share of the calls that are seen in flight. *Quota*: tokens are neither lost nor made. Any number of
-//! threads changes none of this.
+//! before it, are never more than its reserve and the ratio of its deposits. *Concurrency*: after a withdrawal, those in
+//! flight are at most the share of the calls that were in flight at a moment while it was asked for. *Quota*: tokens are neither
+//! lost nor made. Any number of threads changes none of this.
 //!
 //! # Cancel safety
 //!
-//! Dropping a [`Deposit`] or a [`Withdrawal`] ends it. What a dropped additional call has taken from a budget of deposits or tokens stays
-//! taken.
+//! Dropping a [`Deposit`] or a [`Withdrawal`] ends it. What an additional call that was made has taken from a budget of deposits or
+//! tokens stays taken when it is dropped; what one takes that is never made can be [given back](Withdrawal::give_back).
 //!
 //! # Metrics
 //!
@@ -48,6 +48,8 @@ mod in_flight;
 pub(crate) mod metrics;
 mod quota;
 mod rule;
+mod slots;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod window;

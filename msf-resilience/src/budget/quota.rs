@@ -1,16 +1,15 @@
 //! Tokens by class of failure.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
-use super::class::Class;
-use crate::slot::{Pool, Recycle};
-
-pub(super) static POOL: Pool<Quota> = Pool::new();
+use super::{
+    class::Class,
+    sync::{AtomicU32, AtomicU64, Ordering},
+};
 
 /// A slot that calls point to. Its generation makes what a former owner's calls give back have no effect.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Quota {
-    /// The generation in the upper half, the tokens in the lower.
+    /// The generation in the upper half, the tokens in the lower. They may be above a capacity that was lowered
+    /// meanwhile, so who reads them takes the lower of the two.
     word: AtomicU64,
     capacity: AtomicU32,
     transient_cost: AtomicU32,
@@ -18,17 +17,27 @@ pub(super) struct Quota {
 }
 
 impl Quota {
+    pub(super) fn new() -> Self {
+        Self {
+            word: AtomicU64::new(0),
+            capacity: AtomicU32::new(0),
+            transient_cost: AtomicU32::new(0),
+            throttled_cost: AtomicU32::new(0),
+        }
+    }
+
     /// Sets a slot up for a new owner, full.
     pub(super) fn reset(&self, capacity: u32, transient_cost: u32, throttled_cost: u32) {
         self.set_numbers(capacity, transient_cost, throttled_cost);
         let generation = self.generation().wrapping_add(1);
-        self.word
-            .store(pack(generation, capacity), Ordering::Release);
+        // No plain store: calls of the former owner may still change the word, and this comes after all of them.
+        self.word.swap(pack(generation, capacity), Ordering::AcqRel);
     }
 
     /// New numbers; the tokens stay, within the capacity.
     pub(super) fn set(&self, capacity: u32, transient_cost: u32, throttled_cost: u32) {
         self.set_numbers(capacity, transient_cost, throttled_cost);
+        // Those above it are gone, also when it is raised again.
         self.change(self.generation(), |tokens| {
             (tokens > capacity).then_some(capacity)
         });
@@ -46,7 +55,9 @@ impl Quota {
     }
 
     pub(super) fn take(&self, generation: u32, cost: u32) -> bool {
-        self.change(generation, |tokens| tokens.checked_sub(cost))
+        self.change(generation, |tokens| {
+            tokens.min(self.capacity()).checked_sub(cost)
+        })
     }
 
     /// A full quota is only read, so calls that succeed in good times write nothing.
@@ -59,7 +70,8 @@ impl Quota {
     }
 
     pub(super) fn tokens(&self) -> u32 {
-        unpack(self.word.load(Ordering::Acquire)).1
+        let (_, tokens) = unpack(self.word.load(Ordering::Acquire));
+        tokens.min(self.capacity())
     }
 
     pub(super) fn capacity(&self) -> u32 {
@@ -90,12 +102,6 @@ impl Quota {
         self.capacity.store(capacity, Ordering::Relaxed);
         self.transient_cost.store(transient_cost, Ordering::Relaxed);
         self.throttled_cost.store(throttled_cost, Ordering::Relaxed);
-    }
-}
-
-impl Recycle for Quota {
-    fn retire(&self) -> bool {
-        true
     }
 }
 

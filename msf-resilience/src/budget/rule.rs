@@ -26,7 +26,7 @@ pub enum Rule {
         /// Additional calls per call of the last `ttl`, 0 to 10.
         #[serde(default = "default_ratio")]
         ratio: f64,
-        /// Additional calls per second that are always allowed, on average over `ttl`.
+        /// Additional calls per second that are always allowed, on average over `ttl` and rounded down to whole calls.
         #[serde(default = "default_min_per_second")]
         min_per_second: u32,
         /// How long a call, and an additional call, counts: 100 ms to 10 min.
@@ -95,19 +95,21 @@ impl Rule {
                 min_per_second,
                 ttl,
             } => {
-                check_ratio(ratio, min_per_second)?;
+                check_ratio(ratio)?;
                 if min_per_second > MIN_MAX {
                     return Err(InvalidBudget::Min(min_per_second));
                 }
                 if !(TTL_MIN..=TTL_MAX).contains(&ttl) {
                     return Err(InvalidBudget::Ttl(ttl));
                 }
+                check_something(ratio, reserve(min_per_second, ttl))?;
             }
             Self::Concurrency { ratio, min } => {
-                check_ratio(ratio, min)?;
+                check_ratio(ratio)?;
                 if min > MIN_MAX {
                     return Err(InvalidBudget::Min(min));
                 }
+                check_something(ratio, min.into())?;
             }
             Self::Quota {
                 capacity,
@@ -147,11 +149,21 @@ pub(super) fn parts(ratio: f64) -> u64 {
     parts
 }
 
-fn check_ratio(ratio: f64, min: u32) -> Result<(), InvalidBudget> {
+/// The whole additional calls that a rate allows in a time.
+pub(super) fn reserve(per_second: u32, ttl: Duration) -> u64 {
+    let thousandths = ttl.as_millis() * u128::from(per_second);
+    u64::try_from(thousandths / 1000).unwrap_or(u64::MAX)
+}
+
+fn check_ratio(ratio: f64) -> Result<(), InvalidBudget> {
     if !(0.0..=RATIO_MAX).contains(&ratio) {
         return Err(InvalidBudget::Ratio(ratio));
     }
-    if parts(ratio) == 0 && min == 0 {
+    Ok(())
+}
+
+fn check_something(ratio: f64, always: u64) -> Result<(), InvalidBudget> {
+    if parts(ratio) == 0 && always == 0 {
         return Err(InvalidBudget::Nothing);
     }
     Ok(())

@@ -78,16 +78,25 @@ impl Window {
         }
     }
 
-    /// Whether one more withdrawal fits into the window that ends with this tick; if so it is counted.
-    pub(super) fn withdraw(&self, tick: u64) -> bool {
+    /// Whether one more withdrawal fits into the window that ends with this tick; if so, the tick at which it is counted.
+    pub(super) fn withdraw(&self, tick: u64) -> Option<u64> {
         let mut withdrawals = self.lock();
         let tick = withdrawals.advance(tick);
         let allowed = withdrawals.allowance.of(self.deposited(tick));
         if withdrawals.sum(tick) >= allowed {
-            return false;
+            return None;
         }
         withdrawals.buckets[(tick % BUCKETS) as usize].1 += 1;
-        true
+        Some(tick)
+    }
+
+    /// Takes back a withdrawal that was counted at this tick, unless it has left the window.
+    pub(super) fn give_back(&self, tick: u64) {
+        let mut withdrawals = self.lock();
+        let (at, count) = &mut withdrawals.buckets[(tick % BUCKETS) as usize];
+        if *at == tick {
+            *count = count.saturating_sub(1);
+        }
     }
 
     /// How many withdrawals would be allowed now.
@@ -106,7 +115,10 @@ impl Window {
         let words = self.deposits.iter().flat_map(|stripe| &stripe.0);
         words
             .map(|word| word.load(Ordering::Relaxed))
-            .filter(|word| (word >> COUNT_BITS) + BUCKETS > tick)
+            // A deposit may be of a thread that read the clock later than this one.
+            .filter(|word| {
+                (tick.saturating_sub(BUCKETS - 1)..=tick).contains(&(word >> COUNT_BITS))
+            })
             .map(|word| word & COUNT_MAX)
             .sum()
     }

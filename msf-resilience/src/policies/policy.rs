@@ -24,6 +24,8 @@ pub enum Kind {
     Adaptive,
     /// [`budget`](crate::budget) of retries and hedges.
     Budget,
+    /// [`retry`](crate::retry).
+    Retry,
     /// [`hedge`](crate::hedge).
     Hedge,
     /// [`coalesce`](crate::coalesce).
@@ -45,6 +47,7 @@ impl Kind {
             Self::LoadShed => "load_shed",
             Self::Adaptive => "adaptive",
             Self::Budget => "budget",
+            Self::Retry => "retry",
             Self::Hedge => "hedge",
             Self::Coalesce => "coalesce",
             Self::Fault => "fault",

@@ -8,7 +8,7 @@
 //! | empty | nothing | none |
 //! | whole in memory, within the limit | its `Bytes` | a reference, no copy |
 //! | longer than the limit, as its size says | nothing: it goes out once, as it is | none |
-//! | any other | what has been read of it, as it was read, up to the limit | one allocation, a lock per frame |
+//! | any other | what has been read of it, up to the limit and 1024 frames | a copy of frames below 16 KiB, two locks per frame |
 //!
 //! A body that turns out to be too long while it is sent is sent nonetheless; only [`again`](Kept::again) is over then.
 //!
@@ -31,15 +31,17 @@
 //! # Streaming
 //!
 //! Nothing is read ahead: a frame is read from the body when a reader asks for it, and the next reader finds it. Any number of
-//! readers may be under way at the same time, as with hedged requests; a reader that was left in the middle holds up
-//! nobody. Trailers are kept as well.
+//! readers may be under way at the same time, as with hedged requests; a reader that was left in the middle, or is woken
+//! and does not come, holds up nobody. Trailers are kept as well.
+//!
+//! Small frames are copied: as slices they could keep buffers alive that are many times the limit.
 //!
 //! The one exception: a body whose exact size is known and within the limit is asked once for its first frame when it
 //! is split, to see whether it is in memory.
 //!
 //! # Cancel safety
 //!
-//! Reading is; dropping a reader wakes the others that wait for the frame it was waiting for.
+//! Reading is; a frame that a dropped reader waited for wakes all others that wait for it.
 
 mod body;
 mod error;

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
 
 use bytes::Bytes;
@@ -16,7 +16,14 @@ use super::{body::as_bytes, error::Lost};
 /// The body, and what was read of it.
 pub(super) struct Shared<B> {
     state: Mutex<State<B>>,
+    waiting: Arc<Waiting>,
+    /// Wakes all who wait. A body wakes only who polled it last, and that one may not come.
+    waker: Waker,
 }
+
+/// Who waits for the next frame of the body, each once. Never locked while the body is polled: it may wake then.
+#[derive(Default)]
+struct Waiting(Mutex<Vec<(usize, Waker)>>);
 
 struct State<B> {
     /// None once it has ended or failed.
@@ -30,36 +37,35 @@ struct State<B> {
     /// How many more bytes may be kept.
     room: usize,
     is_lost: bool,
-    /// Who waits for the next frame of the body.
-    waiting: Vec<Waker>,
+    /// How many readers there were.
+    readers: usize,
 }
 
 #[derive(Clone)]
 enum Piece {
     Data(Bytes),
-    Trailers(HeaderMap),
+    Trailers(Box<HeaderMap>),
 }
 
 /// One reading of the body, from its beginning.
 pub(super) struct Reader<B> {
     shared: Arc<Shared<B>>,
+    number: usize,
     /// The number of the next frame.
     next: usize,
 }
 
 impl<B: Body> Shared<B> {
     pub(super) fn new(body: B, limit: usize) -> Self {
-        Self {
-            state: Mutex::new(State {
-                rest: Some(body),
-                failure: None,
-                frames: Vec::new(),
-                front: 0,
-                room: limit,
-                is_lost: false,
-                waiting: Vec::new(),
-            }),
-        }
+        Self::with(State {
+            rest: Some(body),
+            failure: None,
+            frames: Vec::new(),
+            front: 0,
+            room: limit,
+            is_lost: false,
+            readers: 0,
+        })
     }
 
     /// A body whose first frame was read already.
@@ -77,16 +83,23 @@ impl<B: Body> Shared<B> {
 
     /// A body that failed at its first frame.
     pub(super) fn failed(error: BoxError) -> Self {
+        Self::with(State {
+            rest: None,
+            failure: Some(error),
+            frames: Vec::new(),
+            front: 0,
+            room: 0,
+            is_lost: true,
+            readers: 0,
+        })
+    }
+
+    fn with(state: State<B>) -> Self {
+        let waiting = Arc::new(Waiting::default());
         Self {
-            state: Mutex::new(State {
-                rest: None,
-                failure: Some(error),
-                frames: Vec::new(),
-                front: 0,
-                room: 0,
-                is_lost: true,
-                waiting: Vec::new(),
-            }),
+            state: Mutex::new(state),
+            waker: Waker::from(Arc::clone(&waiting)),
+            waiting,
         }
     }
 }
@@ -101,14 +114,20 @@ impl<B> Reader<B> {
     pub(super) fn first(shared: Shared<B>) -> Self {
         Self {
             shared: Arc::new(shared),
+            number: 0,
             next: 0,
         }
     }
 
     pub(super) fn again(shared: &Arc<Shared<B>>) -> Option<Self> {
-        let is_lost = shared.lock().is_lost;
-        (!is_lost).then(|| Self {
+        let mut state = shared.lock();
+        if state.is_lost {
+            return None;
+        }
+        state.readers += 1;
+        Some(Self {
             shared: Arc::clone(shared),
+            number: state.readers,
             next: 0,
         })
     }
@@ -125,7 +144,7 @@ where
 {
     pub(super) fn poll_frame(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut state = self.shared.lock();
         if self.next < state.front {
@@ -144,12 +163,11 @@ where
             self.next = usize::MAX;
             return Poll::Ready(failure.map(Err));
         };
-        let polled = Pin::new(rest).poll_frame(cx);
+        // Before the body is asked, which may wake at once.
+        self.shared.waiting.add(self.number, cx.waker());
+        let polled = Pin::new(rest).poll_frame(&mut Context::from_waker(&self.shared.waker));
         let answer = match polled {
-            Poll::Pending => {
-                state.wait(cx.waker());
-                return Poll::Pending;
-            }
+            Poll::Pending => return Poll::Pending,
             Poll::Ready(Some(Ok(frame))) => {
                 let frame = as_bytes(frame);
                 state.keep(&frame);
@@ -170,12 +188,10 @@ where
                 None
             }
         };
-        let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        let others = waiting.into_iter();
-        others
-            .filter(|other| !other.will_wake(cx.waker()))
-            .for_each(Waker::wake);
+        // What was there may have been there before anybody was woken for it.
+        self.shared.waiting.remove(self.number);
+        self.shared.waiting.wake_all();
         Poll::Ready(answer)
     }
 
@@ -189,6 +205,11 @@ where
 
     pub(super) fn size_hint(&self) -> SizeHint {
         let state = self.shared.lock();
+        let is_cut = self.next < state.front && state.frames.get(self.next).is_none();
+        if is_cut || state.failure.is_some() {
+            // It ends with an error: a length, above all 0, would be a lie.
+            return SizeHint::default();
+        }
         let rest = state.rest.as_ref();
         let mut hint = rest.map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
         let kept = state.frames.iter().skip(self.next);
@@ -204,9 +225,7 @@ where
 
 impl<B> Drop for Reader<B> {
     fn drop(&mut self) {
-        // The body wakes only who polled it last. If that was this reader, the others must ask for themselves.
-        let waiting = std::mem::take(&mut self.shared.lock().waiting);
-        waiting.into_iter().for_each(Waker::wake);
+        self.shared.waiting.remove(self.number);
     }
 }
 
@@ -224,18 +243,49 @@ impl<B> State<B> {
             return self.lose();
         }
         self.room -= len;
-        self.frames.push(piece);
+        self.frames.push(piece.compact());
     }
 
     fn lose(&mut self) {
         self.is_lost = true;
         self.frames = Vec::new();
     }
+}
 
-    fn wait(&mut self, waker: &Waker) {
-        if self.waiting.iter().all(|other| !other.will_wake(waker)) {
-            self.waiting.push(waker.clone());
+impl Waiting {
+    fn add(&self, reader: usize, waker: &Waker) {
+        let mut waiting = self.lock();
+        match waiting.iter_mut().find(|(number, _)| *number == reader) {
+            Some((_, before)) => before.clone_from(waker),
+            None => waiting.push((reader, waker.clone())),
         }
+    }
+
+    fn remove(&self, reader: usize) {
+        let mut waiting = self.lock();
+        let place = waiting.iter().position(|(number, _)| *number == reader);
+        let removed = place.map(|place| waiting.swap_remove(place));
+        drop(waiting);
+        drop(removed);
+    }
+
+    fn wake_all(&self) {
+        let woken = std::mem::take(&mut *self.lock());
+        woken.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(usize, Waker)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        self.wake_all();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_all();
     }
 }
 
@@ -243,7 +293,7 @@ impl Piece {
     fn of(frame: &Frame<Bytes>) -> Option<Self> {
         match (frame.data_ref(), frame.trailers_ref()) {
             (Some(data), _) => Some(Self::Data(data.clone())),
-            (None, Some(trailers)) => Some(Self::Trailers(trailers.clone())),
+            (None, Some(trailers)) => Some(Self::Trailers(Box::new(trailers.clone()))),
             (None, None) => None,
         }
     }
@@ -251,7 +301,17 @@ impl Piece {
     fn into_frame(self) -> Frame<Bytes> {
         match self {
             Self::Data(data) => Frame::data(data),
-            Self::Trailers(trailers) => Frame::trailers(trailers),
+            Self::Trailers(trailers) => Frame::trailers(*trailers),
+        }
+    }
+
+    /// A small slice may be all that is left of a large buffer, which it would keep alive.
+    fn compact(self) -> Self {
+        match self {
+            Self::Data(data) if data.len() < COPY_BELOW => {
+                Self::Data(Bytes::copy_from_slice(&data))
+            }
+            large => large,
         }
     }
 
@@ -276,3 +336,6 @@ impl Piece {
 
 /// A body in tiny frames may not take more memory for the frames than for its bytes.
 const FRAMES_MAX: usize = 1024;
+
+/// As long as the frames of HTTP/2 are by default: so the default limit is at most four slices of buffers of others.
+const COPY_BELOW: usize = 16 * 1024;

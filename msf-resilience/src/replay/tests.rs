@@ -2,8 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -15,7 +15,7 @@ use msf_core::{BoxError, testing::allocations};
 use proptest::prelude::*;
 use tokio_test::{assert_pending, assert_ready, task};
 
-use super::{Kept, Lost, ReplayBody};
+use super::{Lost, ReplayBody};
 
 /// What a body does when it is polled, one after the other.
 #[derive(Clone, Debug)]
@@ -237,29 +237,127 @@ async fn a_reader_left_behind_is_told_that_the_rest_is_lost() {
     assert!(read(&mut behind, 1).await.unwrap_err().is::<Lost>());
 }
 
-#[test]
-fn dropping_the_reader_that_waits_wakes_the_others() {
-    /// A body that remembers only the last waker, as bodies do, and never has anything.
-    #[derive(Default)]
-    struct Silent;
-    impl Body for Silent {
-        type Data = Bytes;
-        type Error = Infallible;
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _cx: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            Poll::Pending
-        }
-    }
-    let (first, kept) = ReplayBody::keep(Silent, 64);
-    let kept: Kept<Silent> = kept.unwrap();
+#[tokio::test]
+async fn the_others_are_woken_though_the_reader_that_asked_last_is_gone() {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let (first, kept) = ReplayBody::keep(Channel(receiver), 64);
     let mut first = task::spawn(first);
-    let mut second = task::spawn(kept.again().unwrap());
+    let mut second = task::spawn(kept.unwrap().again().unwrap());
     assert_pending!(first.enter(|cx, body| body.poll_frame(cx)));
     assert_pending!(second.enter(|cx, body| body.poll_frame(cx)));
     drop(second);
+    sender.send(Bytes::from_static(b"a")).await.unwrap();
     assert!(first.is_woken());
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_to_its_end_does_not_look_empty() {
+    // A client that takes 0 for the length would send a request without a body.
+    let mut script = Script::new([Step::Fail]);
+    script.hint = SizeHint::with_exact(3);
+    let (first, _) = ReplayBody::keep(script, 64);
+    assert_eq!(first.size_hint().exact(), None);
+
+    let steps = [data("ab"), data("cd"), data("efghij")];
+    let (mut first, kept) = ReplayBody::keep(Script::new(steps), 6);
+    let behind = kept.unwrap().again().unwrap();
+    read(&mut first, usize::MAX).await.unwrap();
+    assert!(!behind.is_end_stream());
+    assert_eq!(behind.size_hint().exact(), None);
+}
+
+#[tokio::test]
+async fn a_reader_that_is_woken_and_does_not_come_holds_up_nobody() {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let (first, kept) = ReplayBody::keep(Channel(receiver), 64);
+    let mut first = task::spawn(first);
+    let mut stalled = task::spawn(kept.unwrap().again().unwrap());
+    assert_pending!(first.enter(|cx, body| body.poll_frame(cx)));
+    assert_pending!(stalled.enter(|cx, body| body.poll_frame(cx)));
+    sender.send(Bytes::from_static(b"a")).await.unwrap();
+    assert!(first.is_woken());
+    assert_ready!(first.enter(|cx, body| body.poll_frame(cx)));
+    drop(sender);
+    assert_ready!(stalled.enter(|cx, body| body.poll_frame(cx)));
+}
+
+#[test]
+fn a_frame_that_was_there_before_anybody_was_woken_wakes_the_others() {
+    /// Has nothing at first, then a frame, and wakes nobody: its waker comes later.
+    struct Late(bool);
+    impl Body for Late {
+        type Data = Bytes;
+        type Error = BoxError;
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            if std::mem::replace(&mut self.0, true) {
+                Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
+            } else {
+                Poll::Pending
+            }
+        }
+    }
+    let (first, kept) = ReplayBody::keep(Late(false), 64);
+    let mut first = task::spawn(first);
+    let mut second = task::spawn(kept.unwrap().again().unwrap());
+    assert_pending!(first.enter(|cx, body| body.poll_frame(cx)));
+    assert_ready!(second.enter(|cx, body| body.poll_frame(cx)));
+    assert!(first.is_woken());
+    assert!(!second.is_woken());
+}
+
+#[test]
+fn a_reader_that_is_asked_by_ever_new_tasks_is_remembered_once() {
+    let (_sender, receiver) = tokio::sync::mpsc::channel(1);
+    let (mut first, _kept) = ReplayBody::keep(Channel(receiver), 64);
+    let mut last = None;
+    for _ in 0..100 {
+        let waker = Arc::new(Asleep);
+        let task = Waker::from(Arc::clone(&waker));
+        let cx = &mut Context::from_waker(&task);
+        assert_pending!(Pin::new(&mut first).poll_frame(cx));
+        drop(task);
+        // All but the last task were left, and nobody keeps their wakers.
+        if let Some(before) = last.replace(waker) {
+            assert_eq!(Arc::strong_count(&before), 1);
+        }
+    }
+}
+
+/// Frames that somebody else sends.
+struct Channel(tokio::sync::mpsc::Receiver<Bytes>);
+
+impl Body for Channel {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let next = self.0.poll_recv(cx);
+        next.map(|data| data.map(|data| Ok(Frame::data(data))))
+    }
+}
+
+struct Asleep;
+
+impl std::task::Wake for Asleep {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[tokio::test]
+async fn a_small_frame_of_a_large_buffer_does_not_keep_the_buffer() {
+    let buffer = Bytes::from(vec![7; 1 << 20]);
+    let steps = (0..4).map(|n| Step::Data(buffer.slice(n..n + 1)));
+    let (mut first, kept) = ReplayBody::keep(Script::new(steps), 64);
+    read(&mut first, usize::MAX).await.unwrap();
+    drop(first);
+    assert!(buffer.is_unique(), "only the test has the buffer");
+    let again = kept.unwrap().again().unwrap().collect().await.unwrap();
+    assert_eq!(again.to_bytes(), [7; 4][..]);
 }
 
 #[tokio::test]

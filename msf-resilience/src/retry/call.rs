@@ -12,11 +12,12 @@ use super::{
     decision::{GiveUp, Pace, retryable},
     policy::Core,
 };
-use crate::budget::{BudgetExhausted, Deposit, WeakBudget, Withdrawal};
+use crate::budget::{BudgetExhausted, Class, Deposit, WeakBudget, Withdrawal};
 
 /// One call under a [`RetryPolicy`](super::RetryPolicy), made by [`begin`](super::RetryPolicy::begin); its first attempt is under way.
 ///
-/// Keep it until the call has ended: what it holds of the budget ends with it.
+/// Keep it until the call has ended: what it holds of the budget ends with it. An attempt that [`after`](Self::after)
+/// has allowed is charged, whether it is made or not.
 #[must_use = "a call says after each attempt what to do"]
 pub struct Call {
     policy: Arc<Core>,
@@ -24,6 +25,8 @@ pub struct Call {
     pace: Option<Pace>,
     deposit: Option<Deposit>,
     withdrawal: Option<Withdrawal>,
+    /// The failure before an attempt that is allowed and not yet made.
+    allowed: Option<Class>,
     refusal: Option<BudgetExhausted>,
 }
 
@@ -35,6 +38,7 @@ impl Call {
             pace: None,
             deposit: Some(deposit),
             withdrawal: None,
+            allowed: None,
             refusal: None,
         }
     }
@@ -49,11 +53,32 @@ impl Call {
         outcome: &Classification,
         deadline: Option<Deadline>,
     ) -> Result<Duration, GiveUp> {
+        let wait = self.allow(outcome, deadline)?;
+        self.begin_attempt();
+        Ok(wait)
+    }
+
+    /// As [`after`](Self::after), but the next attempt is under way only after [`begin_attempt`](Self::begin_attempt):
+    /// until then it is neither counted nor, if the call is dropped, charged.
+    pub(super) fn allow(
+        &mut self,
+        outcome: &Classification,
+        deadline: Option<Deadline>,
+    ) -> Result<Duration, GiveUp> {
         let decision = self.decide(outcome, deadline);
         if let (Some(metrics), Err(reason)) = (&self.policy.metrics, &decision) {
             metrics.count_give_up(*reason);
         }
         decision
+    }
+
+    pub(super) fn begin_attempt(&mut self) {
+        if let Some(class) = self.allowed.take() {
+            self.attempts += 1;
+            if let Some(metrics) = &self.policy.metrics {
+                metrics.count_retry(class);
+            }
+        }
     }
 
     /// How many attempts there were, the one under way included.
@@ -93,6 +118,11 @@ impl Call {
                     (None, Some(deposit)) => deposit.succeeded(),
                     (None, None) => {}
                 }
+            } else if outcome.hint.refused
+                && let Some(withdrawal) = withdrawal
+            {
+                // It did not reach the callee.
+                withdrawal.give_back();
             }
             return Err(GiveUp::Final);
         };
@@ -112,11 +142,18 @@ impl Call {
                 return Err(GiveUp::Budget);
             }
         }
-        if let Some(metrics) = &self.policy.metrics {
-            metrics.count_retry(class);
-        }
-        self.attempts += 1;
+        self.allowed = Some(class);
         Ok(wait)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.allowed.is_some()
+            && let Some(withdrawal) = self.withdrawal.take()
+        {
+            withdrawal.give_back();
+        }
     }
 }
 

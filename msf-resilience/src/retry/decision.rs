@@ -91,9 +91,12 @@ impl Pace {
             Class::Throttled => self.throttled.next_delay(),
         };
         let wait = floor.saturating_add(delay);
-        if left.is_some_and(|left| wait >= left) {
+        if left.is_some_and(|left| wait.saturating_add(LEFT_MIN) >= left) {
             return Err(GiveUp::Deadline);
         }
         Ok(wait)
     }
 }
+
+/// tokio's timers are up to a millisecond late, and an attempt with less than that to go is not worth its charge.
+const LEFT_MIN: Duration = Duration::from_millis(1);

@@ -151,6 +151,7 @@ where
             }
             let request = repeat.next.take();
             let request = request.expect("a wait begins with the request that follows it");
+            retrying.call.begin_attempt();
             this.attempt.set(Some(repeat.service.call(request)));
         }
     }
@@ -193,7 +194,7 @@ where
         call.not_repeatable();
         return Err(GiveUp::NotRepeatable);
     };
-    let wait = call.after(seen, deadline)?;
+    let wait = call.allow(seen, deadline)?;
     repeat.next = Some(next);
     retrying.sleep = Some(Box::pin(sleep(wait)));
     Ok(())

@@ -1,11 +1,12 @@
 //! What a retry policy exports.
 
-use std::sync::{Mutex, PoisonError};
-
 use msf_core::metrics::{Counter, MetricInfo, Metrics, MetricsError, Spec};
 
 use super::decision::GiveUp;
-use crate::{budget::Class, stripe::Tally};
+use crate::{
+    budget::Class,
+    stripe::{Exported, Tally},
+};
 
 static ATTEMPTS: Spec<Counter, 1> = Spec::counter(
     "msf_retry_attempts_total",
@@ -32,7 +33,7 @@ pub(crate) static CATALOGUE: [MetricInfo; 3] = [ATTEMPTS.info(), GIVE_UPS.info()
 pub(super) struct RetryMetrics {
     /// First attempts: every call adds one, so it is counted in stripes and exported at a scrape.
     pub(super) calls: Tally,
-    exported: Mutex<u64>,
+    first: Exported,
     attempts: Counter,
     transient: Counter,
     throttled: Counter,
@@ -43,10 +44,11 @@ impl RetryMetrics {
     pub(super) fn register(metrics: &Metrics, name: &str) -> Result<Self, MetricsError> {
         let retries = RETRIES.register(metrics)?;
         let give_ups = GIVE_UPS.register(metrics)?;
+        let attempts = ATTEMPTS.register(metrics)?.with([name]);
         Ok(Self {
             calls: Tally::default(),
-            exported: Mutex::new(0),
-            attempts: ATTEMPTS.register(metrics)?.with([name]),
+            first: Exported::since(attempts.clone(), 0),
+            attempts,
             transient: retries.with([name, "transient"]),
             throttled: retries.with([name, "throttled"]),
             give_ups: [
@@ -61,10 +63,7 @@ impl RetryMetrics {
     }
 
     pub(super) fn export(&self) {
-        let mut exported = self.exported.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = self.calls.sum();
-        self.attempts.inc_by(calls.wrapping_sub(*exported));
-        *exported = calls;
+        self.first.show(self.calls.sum());
     }
 
     pub(super) fn count_retry(&self, class: Class) {

@@ -4,11 +4,11 @@
 //!
 //! | it retries | unless |
 //! |---|---|
-//! | what [`Classify`](msf_core::classify::Classify) calls a failure, or throttled | a layer between refused it (`hint.refused`): neither repeated nor charged |
-//! | requests that may be made twice: idempotent methods (RFC 9110 section 9.2.2) and those with an `Idempotency-Key` | [`methods`](RetryPolicyBuilder::methods) or [`retry_if`](RetryLayer::retry_if) say otherwise |
+//! | what [`Classify`](msf_core::classify::Classify) calls a failure, or throttled | a layer between refused it (`hint.refused`): neither repeated nor charged, also when it was a retry |
+//! | requests that may be made twice: idempotent methods (RFC 9110 section 9.2.2) and those with one `Idempotency-Key` | [`methods`](RetryPolicyBuilder::methods) or [`retry_if`](RetryLayer::retry_if) say otherwise |
 //! | bodies up to 64 KiB | they are longer: the request goes out once |
 //! | at most twice | the [budget](crate::budget) is used up |
-//! | after a wait | the request's [`Deadline`](msf_core::deadline::Deadline) would pass meanwhile: the last answer is given at once |
+//! | after a wait | the request's [`Deadline`](msf_core::deadline::Deadline) would pass meanwhile, or in the millisecond after: the last answer is given at once |
 //!
 //! ```
 //! use std::{convert::Infallible, sync::atomic::{AtomicU32, Ordering}};
@@ -65,7 +65,8 @@
 //!
 //! # Cancel safety
 //!
-//! Dropping the future drops the attempt or the wait, and ends what it holds of the budget.
+//! Dropping the future drops the attempt or the wait, and ends what it holds of the budget. A retry that is dropped during
+//! its wait was never made: it is not charged, and not counted as an attempt.
 //!
 //! # Metrics
 //!

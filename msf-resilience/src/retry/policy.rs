@@ -17,6 +17,7 @@ use super::{
 use crate::{
     budget::{Budget, Deposit, WeakBudget},
     late::{Found, Late, Pool},
+    policies::{self, Kind, Policy, Snapshot},
 };
 
 static POOL: Pool<Core> = Pool::new();
@@ -110,6 +111,7 @@ impl RetryPolicy {
             owns_budget,
             core,
         });
+        policies::register(&shared);
         if let Some(metrics) = metrics {
             metrics.on_scrape_of(&shared, |shared| {
                 if let Some(metrics) = &shared.core.metrics {
@@ -213,6 +215,27 @@ impl Shared {
     #[inline]
     pub(super) const fn late(&self) -> Late<Core> {
         self.core.late()
+    }
+}
+
+impl Policy for Shared {
+    fn snapshot(&self) -> Snapshot {
+        let waits = self.core.waits();
+        let snapshot = Snapshot::new(Kind::Retry, &self.core.name)
+            .with("max_attempts", self.core.max_attempts().into())
+            .with(
+                "retry_after_max_seconds",
+                waits.retry_after_max.as_secs_f64(),
+            );
+        match &self.budget {
+            #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+            Some(budget) => snapshot.with("budget_available", budget.available() as f64),
+            None => snapshot,
+        }
+    }
+
+    fn is(&self, kind: Kind, name: &str) -> bool {
+        kind == Kind::Retry && *self.core.name == *name
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which requests may be made twice.
 
-use http::{HeaderName, Request};
+use http::{HeaderMap, HeaderName, Method, Request};
 
 use super::methods::Methods;
 
@@ -17,6 +17,9 @@ pub trait Repeatable<Req> {
 }
 
 /// HTTP requests whose method is one of the policy's, or that have an `Idempotency-Key`.
+///
+/// A key is one header with something in it, with or without quotes: an empty one, or several, do not tell one request from
+/// another. A `CONNECT` has none, since what goes through the tunnel can not be sent again.
 ///
 /// ```
 /// use http::Request;
@@ -40,7 +43,8 @@ pub struct Always;
 impl<B> Repeatable<Request<B>> for Idempotent {
     #[inline]
     fn is_repeatable(&self, request: &Request<B>, methods: Methods) -> bool {
-        methods.contains(request.method()) || request.headers().contains_key(IDEMPOTENCY_KEY)
+        methods.contains(request.method())
+            || request.method() != Method::CONNECT && has_key(request.headers())
     }
 }
 
@@ -58,6 +62,16 @@ where
     fn is_repeatable(&self, request: &Req, _methods: Methods) -> bool {
         self(request)
     }
+}
+
+fn has_key(headers: &HeaderMap) -> bool {
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).into_iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return false;
+    };
+    key.as_bytes()
+        .iter()
+        .any(|byte| !matches!(byte, b' ' | b'\t' | b'"'))
 }
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

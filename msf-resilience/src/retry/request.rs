@@ -102,8 +102,12 @@ where
         mut request: Request<B>,
         terms: Terms,
     ) -> (Self::Request, Option<KeptRequest<B>>) {
-        if terms.track_hosts && request.extensions().get::<Attempt>().is_none() {
-            request.extensions_mut().insert(Attempt::tracked());
+        if terms.track_hosts {
+            // A retry outside may have marked it, without asking for hosts.
+            let attempt = Attempt::of(request.extensions());
+            if !attempt.is_tracked() {
+                request.extensions_mut().insert(attempt.tracking());
+            }
         }
         let (parts, body) = request.into_parts();
         let (body, kept) = ReplayBody::keep(body, terms.body_limit);

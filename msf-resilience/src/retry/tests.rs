@@ -32,6 +32,7 @@ use crate::{
     Attempt, Through,
     budget::{Budget, Rule},
     circuit_breaker::{self, CircuitBreaker, CircuitBreakerLayer},
+    policies::{self, Kind},
     replay::ReplayBody,
     timeout::{self, TimeoutLayer},
 };
@@ -194,15 +195,49 @@ async fn only_requests_that_may_be_made_twice_are() {
             1,
             "{method}"
         );
-        assert_eq!(
-            calls(&policy, method.parse().unwrap(), true).await,
-            2,
-            "{method}"
-        );
+        let keyed = calls(&policy, method.parse().unwrap(), true).await;
+        // What goes through a tunnel has no key.
+        let expected = if method == "CONNECT" { 1 } else { 2 };
+        assert_eq!(keyed, expected, "{method}");
     }
     let posts = builder().methods([Method::POST]).build().unwrap();
     assert_eq!(calls(&posts, Method::POST, false).await, 2);
     assert_eq!(calls(&posts, Method::GET, false).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idempotency_key_that_names_nothing_does_not_count() {
+    for (keys, expected) in [
+        (&["4711"][..], 2),
+        (&["\"4711\""], 2),
+        (&[""], 1),
+        (&["  "], 1),
+        (&["\"\""], 1),
+        (&["1", "2"], 1),
+    ] {
+        let callee = Callee::statuses([500]);
+        let request = keys.iter().fold(Request::post("/"), |request, key| {
+            request.header("idempotency-key", *key)
+        });
+        let policy = builder().build().unwrap();
+        call(&policy, &callee, request.body(Full::default()).unwrap()).await;
+        assert_eq!(callee.calls(), expected, "{keys:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_is_an_answer_and_is_passed_on() {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Upgraded(u8);
+    let mut switching = answer(101);
+    switching.extensions_mut().insert(Upgraded(7));
+    let callee = Callee::new([answer(502), switching]);
+    let request = Request::get("/").header("upgrade", "websocket");
+    let service = RetryLayer::new(builder().build().unwrap()).layer(callee.service());
+    let request = request.body(Full::default()).unwrap();
+    let response = service.oneshot(request).await.unwrap();
+    assert_eq!((response.status().as_u16(), callee.calls()), (101, 2));
+    assert_eq!(response.extensions().get(), Some(&Upgraded(7)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -273,7 +308,8 @@ async fn a_retry_after_above_the_cap_ends_the_retries() {
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_past_the_deadline() {
     let policy = builder().build().unwrap();
-    for (left, calls) in [(50, 1), (51, 2), (151, 3)] {
+    // A timer may be a millisecond late, and who has less than one left cannot use it.
+    for (left, calls) in [(50, 1), (51, 1), (52, 2), (151, 2), (152, 3)] {
         let callee = Callee::statuses([500, 500, 500]);
         let mut request = get();
         request.extensions_mut().insert(Deadline::after(left * MS));
@@ -434,7 +470,10 @@ async fn an_attempt_that_timed_out_is_retried_and_one_cut_by_the_deadline_is_not
 async fn hosts_are_remembered_if_asked_for() {
     let policy = builder().track_hosts(true).build().unwrap();
     let callee = Callee::statuses([500, 500]);
-    call(&policy, &callee, get()).await;
+    let mut marked = get();
+    // By a retry outside that does not ask for hosts.
+    marked.extensions_mut().insert(Attempt::first());
+    call(&policy, &callee, marked).await;
     let seen = callee.seen.lock().unwrap();
     let tried: Vec<Vec<&str>> = seen
         .iter()
@@ -498,8 +537,68 @@ async fn a_dropped_retry_leaves_the_budget_and_counts_nothing_twice() {
     drop(other);
     assert_eq!(callee.calls(), 1);
     let text = metrics.render();
-    assert!(text.contains(r#"msf_retry_retries_total{class="transient",retry="callee"} 1"#));
+    assert!(text.contains(r#"msf_retry_retries_total{class="transient",retry="callee"} 0"#));
     assert!(!text.contains(r#"reason="attempts",retry="callee"} 1"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_dropped_before_it_is_made_is_neither_charged_nor_counted() {
+    for rule in [
+        Rule::deposits(0.0, 1, Duration::from_secs(1)),
+        Rule::concurrency(0.0, 1),
+        Rule::quota(14, 14, 14),
+    ] {
+        let metrics = Metrics::new();
+        let policy = builder().budget_rule(rule).metrics(&metrics);
+        let policy = policy.build().unwrap();
+        let budget = policy.budget().unwrap().clone();
+        let callee = Callee::statuses([500, 500]);
+        let service = RetryLayer::new(policy).layer(callee.service());
+        let mut future = task::spawn(service.clone().call(get()));
+        assert_pending!(future.poll());
+        assert_eq!(budget.available(), 0, "{rule:?}: the retry waits");
+        drop(future);
+        assert_eq!(budget.available(), 1, "{rule:?}");
+        let attempts = r#"msf_retry_attempts_total{retry="callee"} 1"#;
+        assert!(metrics.render().contains(attempts), "{}", metrics.render());
+
+        // One that was made stays charged, unless it goes well or is over.
+        let mut future = task::spawn(service.clone().oneshot(get()));
+        assert_pending!(future.poll());
+        tokio::time::advance(60 * MS).await;
+        assert!(future.poll().is_ready());
+        drop(future);
+        assert_eq!(callee.calls(), 3, "{rule:?}");
+        let is_charged = matches!(rule, Rule::Deposits { .. });
+        assert_eq!(budget.available(), u64::from(!is_charged), "{rule:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_a_layer_inside_refuses_is_not_charged() {
+    for rule in [
+        Rule::deposits(0.0, 1, Duration::from_secs(1)),
+        Rule::concurrency(0.0, 1),
+        Rule::quota(14, 14, 14),
+    ] {
+        let refusal = Problem::new(Code::BreakerOpen).into_response();
+        let callee = Callee::new([answer(500), refusal]);
+        let policy = builder().budget_rule(rule).build().unwrap();
+        assert_eq!(call(&policy, &callee, get()).await, 503);
+        assert_eq!(policy.budget().unwrap().available(), 1, "{rule:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_is_listed() {
+    let policy = RetryPolicy::builder("listed-retry").build().unwrap();
+    let of_it = || {
+        let mut listed = policies::snapshots().into_iter();
+        listed.find(|seen| seen.kind() == Kind::Retry && seen.name() == "listed-retry")
+    };
+    assert_eq!(of_it().unwrap().figure("max_attempts"), Some(3.0));
+    drop(policy);
+    assert!(of_it().is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod allocations;
+mod budget_interleavings;
 mod bulkhead;
 mod cancellation;
 mod contract;

@@ -251,6 +251,12 @@ fn a_bad_rule_is_named() {
     }
     assert_eq!(error(Rule::concurrency(0.0, 0)), InvalidBudget::Nothing);
     assert_eq!(error(Rule::deposits(0.0, 0, TTL)), InvalidBudget::Nothing);
+    let short = Duration::from_millis(199);
+    assert_eq!(
+        error(Rule::deposits(0.0, 5, short)),
+        InvalidBudget::Nothing,
+        "5 per second are less than one in that time"
+    );
     assert_eq!(
         error(Rule::deposits(0.2, u32::MAX, TTL)),
         InvalidBudget::Min(u32::MAX)
