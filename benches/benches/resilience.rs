@@ -19,7 +19,7 @@ use msf_benches::rounds::{Candidate, measure, median};
 use msf_core::{BoxError, classify::Classification, clock, metrics::Metrics, testing::allocations};
 use msf_resilience::{
     circuit_breaker::{CircuitBreaker, CircuitBreakerLayer},
-    rate_limit::{Quota, RateLimitLayer, RateLimiter},
+    rate_limit::{DirectLimiter, Quota, RateLimitLayer, RateLimiter},
 };
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -27,6 +27,8 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 /// So large that nothing is refused while a table is made.
 const PLENTY: u32 = 1_000_000_000;
 const KEYS: u64 = 1_000;
+/// A prime, so that the string keys are not asked for in the order of their addresses.
+const STRIDE: usize = 7_919;
 /// The default of `max_keys`.
 const FULL: u64 = 65_536;
 
@@ -104,6 +106,15 @@ fn limits() -> Result<Vec<Candidate<'static>>, BoxError> {
     let theirs = governed(PLENTY)?;
     let theirs_spent = governor::RateLimiter::dashmap(governor::Quota::per_hour(NonZeroU32::MIN));
     let direct = governor::RateLimiter::direct(governor::Quota::per_second(nonzero(PLENTY)?));
+    let everybody = DirectLimiter::builder(Quota::per_second(PLENTY)).build_direct()?;
+    // A burst of an hour: the arrival time runs ahead of the clock.
+    let ahead = Quota::per_second(1_000_000).burst(u32::MAX);
+    let ahead = DirectLimiter::builder(ahead).build_direct()?;
+    let texts = texts();
+    let by_text = RateLimiter::builder(Quota::per_second(PLENTY)).build()?;
+    let (their_texts, mut e, mut f) = (texts.clone(), 0, 0);
+    let theirs_by_text =
+        governor::RateLimiter::dashmap(governor::Quota::per_second(nonzero(PLENTY)?));
     let mut keys = Keys::default();
     let (mut a, mut b, mut c, mut d) = (keys, keys, keys, keys);
     Ok(vec![
@@ -129,6 +140,20 @@ fn limits() -> Result<Vec<Candidate<'static>>, BoxError> {
         Candidate::new("msf, new key, others active", move || {
             active_key += 1;
             drop(black_box(active.check(&active_key)));
+        }),
+        Candidate::new("msf, 10000 string keys", move || {
+            e = (e + STRIDE) % texts.len();
+            drop(black_box(by_text.check(&texts[e])));
+        }),
+        Candidate::new("governor, 10000 string keys", move || {
+            f = (f + STRIDE) % their_texts.len();
+            drop(black_box(theirs_by_text.check_key(&their_texts[f])));
+        }),
+        Candidate::new("msf without keys", move || {
+            drop(black_box(everybody.check()));
+        }),
+        Candidate::new("msf without keys, ahead", move || {
+            drop(black_box(ahead.check()));
         }),
         Candidate::new("governor without keys", move || {
             drop(black_box(direct.check()));
@@ -170,7 +195,14 @@ fn contended(rounds: u32, operations: u32) -> Result<(), BoxError> {
     let lock = Mutex::new(0_u64);
     let ours = limiter(PLENTY)?;
     let theirs = governed(PLENTY)?;
-    let rows: [(&str, &(dyn Fn(u64) + Sync)); 6] = [
+    let everybody = DirectLimiter::builder(Quota::per_second(PLENTY)).build_direct()?;
+    let direct = governor::RateLimiter::direct(governor::Quota::per_second(nonzero(PLENTY)?));
+    let texts = texts();
+    let by_text = RateLimiter::builder(Quota::per_second(PLENTY)).build()?;
+    let theirs_by_text =
+        governor::RateLimiter::dashmap(governor::Quota::per_second(nonzero(PLENTY)?));
+    let text = |n: u64| &texts[usize::try_from(n).unwrap_or(0) * STRIDE % texts.len()];
+    let rows: [(&str, &(dyn Fn(u64) + Sync)); 10] = [
         ("one std::sync::Mutex", &|_| {
             if let Ok(mut count) = lock.lock() {
                 *count += 1;
@@ -182,6 +214,18 @@ fn contended(rounds: u32, operations: u32) -> Result<(), BoxError> {
         ("msf limit, one key", &|_| drop(black_box(ours.check(&0)))),
         ("governor keyed, one key", &|_| {
             drop(black_box(theirs.check_key(&0)));
+        }),
+        ("msf limit without keys", &|_| {
+            drop(black_box(everybody.check()));
+        }),
+        ("governor without keys", &|_| {
+            drop(black_box(direct.check()));
+        }),
+        ("msf limit, 10000 string keys", &|n| {
+            drop(black_box(by_text.check(text(n))));
+        }),
+        ("governor, 10000 string keys", &|n| {
+            drop(black_box(theirs_by_text.check_key(text(n))));
         }),
         ("msf limit, 1000 keys", &|n| {
             drop(black_box(ours.check(&(n % KEYS))));
@@ -234,6 +278,10 @@ fn opened() -> Result<CircuitBreaker, BoxError> {
         .build()?;
     call(&breaker, &Classification::FAILURE);
     Ok(breaker)
+}
+
+fn texts() -> Vec<String> {
+    (0..10_000).map(|n| format!("tenant-{n:05}")).collect()
 }
 
 fn limiter(per_second: u32) -> Result<RateLimiter<u64>, BoxError> {

@@ -35,6 +35,13 @@ pub fn now() -> Instant {
 ///
 /// In such a build every reading comes from tokio, so that nothing is older than the paused clock says.
 const CAN_PAUSE: bool = {
+    struct Absent;
+    const fn pause() -> Absent {
+        Absent
+    }
+    // So that neither is unused when tokio's function hides them.
+    const _: fn() -> Absent = pause;
+
     trait Answer {
         const IS_TOKIO: bool;
     }
@@ -44,23 +51,13 @@ const CAN_PAUSE: bool = {
     impl Answer for Absent {
         const IS_TOKIO: bool = false;
     }
-    #[allow(dead_code, reason = "shadowed with `test-util`")]
-    struct Absent;
-    // tokio's function of this name, where there is one, shadows it: a glob import in a block goes before
-    // the names around the block.
-    #[allow(dead_code, reason = "shadowed with `test-util`")]
-    const fn pause() -> Absent {
-        Absent
-    }
     const fn is_tokio<A: Answer>(_: fn() -> A) -> bool {
         A::IS_TOKIO
     }
     {
-        #[allow(
-            unused_imports,
-            reason = "empty of what is looked for without `test-util`"
-        )]
+        // A glob import in a block goes before the names around the block: where tokio has `pause`, it is tokio's.
         use tokio::time::*;
+        const _: Option<Sleep> = None;
         is_tokio(pause)
     }
 };
@@ -186,7 +183,9 @@ mod coarse {
     pub(super) fn monotonic_nanos() -> u64 {
         let time = clock_gettime(ClockId::MonotonicCoarse);
         // Monotonic time is not negative, and fits for 584 years.
-        time.tv_sec.cast_unsigned() * 1_000_000_000 + u64::from(time.tv_nsec.cast_unsigned() as u32)
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+        seconds * 1_000_000_000 + nanos
     }
 }
 
@@ -245,6 +244,50 @@ impl WallClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_build_knows_that_its_clock_can_be_paused() {
+        // The tests of this crate are built with `test-util`.
+        const { assert!(CAN_PAUSE) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paused_epoch_stands_still() {
+        let epoch = Epoch::new();
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(epoch.nanos(), 3_000_000_000);
+        assert_eq!(epoch.coarse_nanos(), 3_000_000_000);
+        assert_eq!(epoch.instant(3_000_000_000), now());
+    }
+
+    #[test]
+    fn what_was_before_the_epoch_is_its_beginning() {
+        let before = now();
+        let epoch = Epoch {
+            start: before + Duration::from_secs(1),
+            coarse_start: u64::MAX,
+        };
+        assert_eq!(epoch.nanos_at(before), 0);
+        assert_eq!(epoch.instant(u64::MAX), epoch.instant(u64::MAX));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_kernels_tick_follows_the_clock_and_never_goes_back() {
+        // Both count from the same moment, so neither waits for the other: the tick is behind a reading taken
+        // after it, and not behind one taken before it by more than a tick (10 ms at 100 Hz).
+        let (ticks, start) = (coarse::monotonic_nanos(), now());
+        let mut last = ticks;
+        while last == ticks {
+            last = coarse::monotonic_nanos();
+            assert!(last >= ticks);
+        }
+        let passed = u128::from(last - ticks);
+        assert!(
+            passed <= start.elapsed().as_nanos() + 10_000_000,
+            "{passed}"
+        );
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_pinned_clock_moves_with_the_paused_one() {

@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{circuit_breaker, rate_limit};
+use crate::{adaptive, bulkhead, circuit_breaker, load_shed, rate_limit};
 
 /// Every metric that msf-resilience can register, sorted by name.
 ///
@@ -12,6 +12,10 @@ use crate::{circuit_breaker, rate_limit};
 /// assert!(rows.is_sorted_by(|a, b| a.name < b.name));
 /// ```
 pub fn catalogue() -> impl Iterator<Item = &'static MetricInfo> {
-    let breaker = circuit_breaker::metrics::CATALOGUE.iter();
-    breaker.chain(&rate_limit::metrics::CATALOGUE)
+    let adaptive = adaptive::metrics::CATALOGUE.iter();
+    adaptive
+        .chain(&circuit_breaker::metrics::CATALOGUE)
+        .chain(&bulkhead::metrics::CATALOGUE)
+        .chain(&load_shed::metrics::CATALOGUE)
+        .chain(&rate_limit::metrics::CATALOGUE)
 }

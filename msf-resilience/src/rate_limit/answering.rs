@@ -93,7 +93,7 @@ impl<S, K, F, Req, B> Service<Req> for AnsweringRateLimitService<S, K, F>
 where
     S: Service<Req, Response = Response<B>>,
     F: Fn(&Req) -> Option<K>,
-    K: Clone + Eq + Hash,
+    K: Hash,
     B: From<Bytes>,
 {
     type Response = Response<B>;

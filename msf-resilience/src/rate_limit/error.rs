@@ -29,6 +29,15 @@ pub enum InvalidRateLimiter {
     /// The period is zero or longer than a day.
     #[error("the period of a rate limit must be more than zero and at most a day, not {0:?}")]
     Period(Duration),
+    /// The burst takes too long to come back.
+    #[error("the burst of a rate limit must come back within 366 days; one of {0} does not")]
+    Burst(u32),
+    /// No limit, or more than a limiter can decide at once.
+    #[error("a rate limiter has 1 to {max} limits, not {0}", max = super::limits::LIMITS_MAX)]
+    Limits(usize),
+    /// Two limits of one limiter have this name.
+    #[error("two limits of one rate limiter are named `{0}`")]
+    SameName(Box<str>),
     /// No key could ever be remembered, or more than a limiter can number.
     #[error("a rate limit must remember 1 to 16777216 keys, not {0}")]
     MaxKeys(usize),

@@ -1,31 +1,30 @@
-//! The handle: keys in shards, each behind a lock of its own.
+//! The handle of a limit per key.
 
 use std::{
     fmt,
-    hash::{BuildHasher, Hash, RandomState},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    hash::{BuildHasher, Hash},
+    sync::Arc,
+    time::Duration,
 };
 
-use msf_core::{clock, metrics::Metrics};
-use tokio::time::Instant;
+use foldhash::quality::RandomState;
 
 use super::{
     builder::RateLimiterBuilder,
-    decision::{Allowed, Limited},
+    core::Core,
+    decision::{Allowed, Limited, Peeked, Refused},
+    entry::NOBODY,
     error::InvalidRateLimiter,
-    metrics::LimiterMetrics,
-    policy::Policy,
-    quota::{Decision, Quota},
-    shard::Shard,
+    level::Address,
+    limits::Limits,
+    quota::Quota,
+    reservation::Reservation,
 };
 
-/// A rate limit per key. Clones share it.
+/// A rate limit per key, or several. Clones share it.
 ///
-/// The [module documentation](super) has the rules and the layers; a limit for everyone together has
-/// the key `()`.
+/// The [module documentation](super) has the rules and the layers; a limit for everyone together is a
+/// [`DirectLimiter`](super::DirectLimiter).
 ///
 /// ```
 /// use msf_resilience::rate_limit::{Quota, RateLimiter};
@@ -38,20 +37,14 @@ use super::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RateLimiter<K> {
-    shared: Arc<Shared<K>>,
+    core: Arc<Core>,
+    /// For the identity of a key and for its place: see [`Address`].
+    hashers: [RandomState; 2],
+    own: Option<Own<K>>,
 }
 
-struct Shared<K> {
-    policy: Arc<Policy>,
-    epoch: Instant,
-    hasher: RandomState,
-    /// A power of two of them.
-    shards: Box<[Mutex<Shard<K>>]>,
-    /// Keys in all shards, and places taken for keys about to be added.
-    keys: AtomicUsize,
-    max_keys: usize,
-    metrics: Option<LimiterMetrics>,
-}
+/// The limits of a key that has its own.
+pub(super) type Own<K> = Arc<dyn Fn(&K) -> Option<Limits> + Send + Sync>;
 
 impl<K> RateLimiter<K> {
     /// Begins a limiter.
@@ -59,178 +52,177 @@ impl<K> RateLimiter<K> {
         RateLimiterBuilder::new(quota)
     }
 
-    /// The quota.
-    #[must_use]
-    pub fn quota(&self) -> &Quota {
-        self.shared.policy.quota()
+    pub(super) fn new(core: Arc<Core>, own: Option<Own<K>>) -> Self {
+        Self {
+            core,
+            hashers: [RandomState::default(), RandomState::default()],
+            own,
+        }
     }
 
-    /// The name.
+    /// The quota of the first limit.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        self.limits().quotas()[0]
+    }
+
+    /// The quotas of all limits.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.core.limits()
+    }
+
+    /// The name of the first limit, which is the limiter's.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.shared.policy.name()
+        self.core.label().name(0)
     }
 
     /// How many keys are remembered now, idle ones included.
     #[must_use]
     pub fn keys(&self) -> usize {
-        self.shared.keys.load(Ordering::Relaxed)
+        self.core.keys()
+    }
+
+    /// Replaces the quota of a limiter with one limit; see [`set_limits`](Self::set_limits).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRateLimiter`] as for the builder; the old quota stays.
+    pub fn set_quota(&self, quota: Quota) -> Result<(), InvalidRateLimiter> {
+        self.core.set_limits(&quota.into())
+    }
+
+    /// Replaces the quotas, one for each limit, for every check from now on.
+    ///
+    /// What a key owes is kept as a time: who has to wait for another second still has to. But nobody owes more than
+    /// the whole burst of the new quota and its queue.
+    ///
+    /// ```
+    /// use msf_resilience::rate_limit::{Quota, RateLimiter};
+    ///
+    /// let limiter = RateLimiter::builder(Quota::per_hour(1)).build()?;
+    /// limiter.check(&"ada")?;
+    /// assert!(limiter.check(&"ada").is_err());
+    ///
+    /// limiter.set_quota(Quota::per_hour(4).burst(8))?;
+    /// assert_eq!(limiter.check(&"ada")?.remaining(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRateLimiter`] as for the builder, or for another number of limits than it has; the old quotas stay.
+    pub fn set_limits(&self, limits: impl Into<Limits>) -> Result<(), InvalidRateLimiter> {
+        self.core.set_limits(&limits.into())
     }
 }
 
-impl<K: Clone + Eq + Hash + Send + 'static> RateLimiter<K> {
-    pub(super) fn new(
-        policy: Policy,
-        max_keys: usize,
-        metrics: Option<&Metrics>,
-    ) -> Result<Self, InvalidRateLimiter> {
-        let handles = metrics
-            .map(|metrics| LimiterMetrics::register(metrics, policy.name()))
-            .transpose()?;
-        let shards = (max_keys / KEYS_PER_SHARD_MIN)
-            .clamp(1, SHARDS_MAX)
-            .next_power_of_two();
-        let shared = Arc::new(Shared {
-            policy: Arc::new(policy),
-            epoch: clock::now(),
-            hasher: RandomState::new(),
-            shards: (0..shards).map(|_| Mutex::new(Shard::new())).collect(),
-            keys: AtomicUsize::new(0),
-            max_keys,
-            metrics: handles,
-        });
-        if let Some(metrics) = metrics {
-            metrics.on_scrape_of(&shared, |shared| {
-                if let Some(metrics) = &shared.metrics {
-                    metrics.show(shared.keys.load(Ordering::Relaxed));
-                }
-            });
-        }
-        Ok(Self { shared })
-    }
-}
-
-impl<K: Clone + Eq + Hash> RateLimiter<K> {
+impl<K: Hash> RateLimiter<K> {
     /// Counts one request of a key, or refuses it.
     ///
-    /// A refused request costs nothing. It allocates only for a key it does not remember.
+    /// A refused request costs nothing. It allocates nothing, unless the table of keys has to grow.
     ///
     /// # Errors
     ///
     /// [`Limited`] when the key has used up its quota.
+    #[inline]
     pub fn check(&self, key: &K) -> Result<Allowed, Limited> {
-        let shared = &*self.shared;
-        let decision = shared.decide(key);
-        let policy = Arc::clone(&shared.policy);
-        match decision {
-            Decision::Allowed { ahead, .. } => {
-                if let Some(metrics) = &shared.metrics {
-                    metrics.allowed.inc();
-                }
-                Ok(Allowed::new(policy, ahead))
-            }
-            Decision::Limited { ahead } => {
-                if let Some(metrics) = &shared.metrics {
-                    metrics.limited.inc();
-                }
-                Err(Limited::new(policy, ahead))
-            }
-        }
-    }
-}
-
-impl<K: Clone + Eq + Hash> Shared<K> {
-    fn decide(&self, key: &K) -> Decision {
-        let gcra = self.policy.gcra();
-        let elapsed = clock::now().saturating_duration_since(self.epoch);
-        let now = gcra.at(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
-        let hash = self.hasher.hash_one(key);
-        let mut shard = self.lock(self.home(hash));
-        if let Some(arrival) = shard.arrival_mut(hash, key) {
-            let decision = gcra.decide(*arrival, now);
-            if let Decision::Allowed { arrival: next, .. } = decision {
-                *arrival = next;
-            }
-            return decision;
-        }
-        self.first_sight(shard, hash, key, now)
+        self.core
+            .check(self.address(key), self.own(key), 1)
+            .map_err(Refused::of_one)
     }
 
-    /// Remembers a key, in the place of another if there is no room.
+    /// Counts a request that costs as much as `cost` others, or refuses it. A cost of 0 counts nothing.
     ///
-    /// An idle key goes first, wherever it is: forgetting it changes nothing. Only when every shard was seen
-    /// without one does a key of the same shard go that still owes time, the one that owes least.
-    #[cold]
-    fn first_sight<'a>(
-        &'a self,
-        mut shard: MutexGuard<'a, Shard<K>>,
-        hash: u64,
+    /// # Errors
+    ///
+    /// [`Refused::Limited`] when the key has not so much left, [`Refused::TooCostly`] when it never will.
+    #[inline]
+    pub fn check_n(&self, key: &K, cost: u32) -> Result<Allowed, Refused> {
+        self.core.check(self.address(key), self.own(key), cost)
+    }
+
+    /// How the key stands, without counting anything or remembering the key.
+    #[must_use]
+    pub fn peek(&self, key: &K) -> Peeked {
+        self.core.peek(self.address(key), self.own(key))
+    }
+
+    /// Gives back what a request has cost, as when it came to nothing; no further than to a whole burst.
+    pub fn refund(&self, key: &K, cost: u32) {
+        self.core.refund(self.address(key), self.own(key), cost);
+    }
+
+    /// Counts a request and says when it may be made, if that is within `max_wait`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Limited`] when it would have to wait longer, [`Refused::QueueFull`] when
+    /// [`max_queue`](RateLimiterBuilder::max_queue) requests wait already, [`Refused::TooCostly`] when no wait would help.
+    /// Nothing is counted then.
+    pub fn reserve(&self, key: &K, cost: u32, max_wait: Duration) -> Result<Reservation, Refused> {
+        let (address, own) = (self.address(key), self.own(key));
+        let queued = self.core.queue(address, own, cost, max_wait)?;
+        Ok(Reservation::new(&self.core, address, own, cost, &queued))
+    }
+
+    /// Waits for its turn, for `max_wait` at the longest, and counts one request.
+    ///
+    /// Those who wait for a key go in the order in which they first polled this future. Who would have to wait too
+    /// long is refused at once, not at the end of the wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`reserve`](Self::reserve).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops its [`Reservation`], which gives its place back if it was the last.
+    pub async fn acquire(&self, key: &K, max_wait: Duration) -> Result<Allowed, Refused> {
+        self.acquire_n(key, 1, max_wait).await
+    }
+
+    /// Like [`acquire`](Self::acquire), for a request that costs more.
+    ///
+    /// # Errors
+    ///
+    /// As [`reserve`](Self::reserve).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`acquire`](Self::acquire).
+    pub async fn acquire_n(
+        &self,
         key: &K,
-        now: u128,
-    ) -> Decision {
-        let is_idle = |arrival: u128| arrival <= now;
-        if !self.take_place() && !shard.forget_earliest(is_idle) {
-            // One lock at a time, so that two threads never wait for each other.
-            drop(shard);
-            let home = self.home(hash);
-            let others = || (1..self.shards.len()).map(|step| (home + step) % self.shards.len());
-            let found = others().any(|other| self.lock(other).forget_earliest(is_idle));
-            if !found {
-                let forget = |place| self.lock(place).forget_earliest(|_| true);
-                if std::iter::once(home).chain(others()).any(forget) {
-                    if let Some(metrics) = &self.metrics {
-                        metrics.forgotten.inc();
-                    }
-                } else {
-                    // Every key is just being moved by another thread: go above the bound by one.
-                    self.keys.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-            shard = self.lock(home);
-        }
-        let gcra = self.policy.gcra();
-        if let Some(arrival) = shard.arrival_mut(hash, key) {
-            // Another thread was faster while the shard was unlocked; the place is not needed.
-            self.keys.fetch_sub(1, Ordering::Relaxed);
-            let decision = gcra.decide(*arrival, now);
-            if let Decision::Allowed { arrival: next, .. } = decision {
-                *arrival = next;
-            }
-            return decision;
-        }
-        let decision = gcra.decide(0, now);
-        if let Decision::Allowed { arrival, .. } = decision {
-            shard.insert(hash, key.clone(), arrival);
-        }
-        decision
+        cost: u32,
+        max_wait: Duration,
+    ) -> Result<Allowed, Refused> {
+        Ok(self.reserve(key, cost, max_wait)?.ready().await)
     }
 
-    fn take_place(&self) -> bool {
-        self.keys
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |keys| {
-                (keys < self.max_keys).then_some(keys + 1)
-            })
-            .is_ok()
+    #[inline]
+    fn address(&self, key: &K) -> Address {
+        let [id, place] = &self.hashers;
+        let id = id.hash_one(key);
+        Address {
+            id: if id == NOBODY { 1 } else { id },
+            place: place.hash_one(key),
+        }
     }
 
-    fn home(&self, hash: u64) -> usize {
-        // Not the bits by which the table inside chooses: those are the lowest and the highest.
-        let bits = (hash >> 32) as usize;
-        bits & (self.shards.len() - 1)
-    }
-
-    fn lock(&self, place: usize) -> MutexGuard<'_, Shard<K>> {
-        // A key's `Eq` or `Clone` may panic, but never in the middle of a change.
-        self.shards[place]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    #[inline]
+    fn own(&self, key: &K) -> Option<Limits> {
+        self.own.as_ref().and_then(|own| own(key))
     }
 }
 
 impl<K> Clone for RateLimiter<K> {
     fn clone(&self) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
+            core: Arc::clone(&self.core),
+            hashers: self.hashers.clone(),
+            own: self.own.clone(),
         }
     }
 }
@@ -239,13 +231,8 @@ impl<K> fmt::Debug for RateLimiter<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RateLimiter")
             .field("name", &self.name())
-            .field("quota", self.quota())
+            .field("quotas", &self.limits().quotas())
             .field("keys", &self.keys())
             .finish_non_exhaustive()
     }
 }
-
-/// More shards than this gain nothing on machines of up to some 64 cores.
-const SHARDS_MAX: usize = 64;
-/// Below it a shard of its own costs more memory than it saves waiting.
-const KEYS_PER_SHARD_MIN: usize = 256;

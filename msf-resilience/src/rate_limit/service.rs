@@ -41,7 +41,7 @@ impl<S, K, F> RateLimitService<S, K, F> {
     pub(super) fn check<Req>(&self, request: &Req) -> Result<Option<Allowed>, Limited>
     where
         F: Fn(&Req) -> Option<K>,
-        K: Clone + Eq + Hash,
+        K: Hash,
     {
         (self.key)(request)
             .map(|key| self.limiter.check(&key))
@@ -53,7 +53,7 @@ impl<S, K, F, Req> Service<Req> for RateLimitService<S, K, F>
 where
     S: Service<Req>,
     F: Fn(&Req) -> Option<K>,
-    K: Clone + Eq + Hash,
+    K: Hash,
 {
     type Response = S::Response;
     type Error = Error<S::Error>;

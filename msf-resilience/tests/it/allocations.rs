@@ -8,7 +8,7 @@ use msf_resilience::{
     circuit_breaker::{
         CircuitBreaker, CircuitBreakerLayer, KeyedCircuitBreaker, KeyedCircuitBreakerLayer, Trip,
     },
-    rate_limit::{Quota, RateLimitLayer, RateLimiter},
+    rate_limit::{DirectLimiter, Quota, RateLimitLayer, RateLimiter},
 };
 use tokio_test::block_on;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -65,6 +65,33 @@ fn a_check_of_a_known_key_allocates_nothing() {
 
     let spent = RateLimiter::builder(Quota::per_hour(1)).build().unwrap();
     assert_eq!(count(|| drop(spent.check(&"spent"))), 0);
+}
+
+#[test]
+fn a_check_allocates_nothing_for_a_new_key_for_several_limits_or_without_keys() {
+    let quota = Quota::per_second(1_000_000);
+    let limiter = RateLimiter::builder(quota).limit("hour", Quota::per_hour(1_000_000));
+    let limiter = limiter.build().unwrap();
+    let mut key = 0_u32;
+    // Fewer than the table's first level has room for.
+    let new = allocations(|| {
+        (0..50).for_each(|_| {
+            key += 1;
+            drop(limiter.check(&key));
+        });
+    });
+    assert_eq!(new.count, 0);
+    assert_eq!(count(|| drop(limiter.check_n(&1, 2))), 0);
+    assert_eq!(count(|| drop(limiter.peek(&1))), 0);
+    assert_eq!(count(|| limiter.refund(&1, 1)), 0);
+    let wait = std::time::Duration::from_secs(1);
+    assert_eq!(count(|| drop(limiter.reserve(&1, 1, wait))), 0);
+
+    let direct = DirectLimiter::builder(quota).build_direct().unwrap();
+    assert_eq!(count(|| drop(direct.check())), 0);
+    let several = DirectLimiter::builder(quota).limit("hour", Quota::per_hour(1));
+    let several = several.build_direct().unwrap();
+    assert_eq!(count(|| drop(several.check())), 0);
 }
 
 #[test]

@@ -232,3 +232,17 @@ async fn circuits_by_key_never_call_a_service_that_is_not_ready() {
     assert_eq!(breakers.breaker(&5).state(), State::Open);
     assert_eq!(probe.violations(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_service_of_a_limit_layer_shares_one_quota() {
+    let limiter = RateLimiter::builder(Quota::per_hour(3)).build().unwrap();
+    let layer = RateLimitLayer::new(limiter.clone(), |_: &u16| Some(()));
+    let inner = || tower::service_fn(|status: u16| ready(Ok::<_, Infallible>(status)));
+    let service = layer.layer(inner());
+    assert!(service.clone().oneshot(200).await.is_ok());
+    assert!(service.clone().oneshot(200).await.is_ok());
+    assert!(layer.clone().layer(inner()).oneshot(200).await.is_ok());
+    assert!(layer.layer(inner()).oneshot(200).await.is_err());
+    assert!(service.oneshot(200).await.is_err());
+    assert!(limiter.check(&()).is_err());
+}

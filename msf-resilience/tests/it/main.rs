@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod allocations;
+mod bulkhead;
 mod cancellation;
 mod contract;
 mod interleavings;
+mod limit_interleavings;
+mod permits;
+mod shared_limit;
 mod stacks;

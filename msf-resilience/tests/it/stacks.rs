@@ -78,7 +78,7 @@ async fn a_router_limits_each_user_and_nobody_without_a_key() {
     let limited = call(&app, "/good", Some("ada")).await;
     assert_eq!(limited.status(), 429);
     assert_eq!(limited.header("retry-after"), Some("30"));
-    assert_eq!(limited.header("ratelimit"), Some(r#""users";r=0;t=60"#));
+    assert_eq!(limited.header("ratelimit"), Some(r#""users";r=0;t=30"#));
     assert_problem!(limited, Code::RateLimited);
 
     assert_eq!(call(&app, "/good", Some("grace")).await.status(), 200);

@@ -42,9 +42,9 @@ async fn a_full_limiter_forgets_the_key_that_owes_least() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_key_goes_first_whichever_shard_it_is_in() {
+async fn an_idle_key_goes_first_wherever_it_is() {
     let metrics = Metrics::new();
-    // Large enough for several shards.
+    // Large enough for several levels.
     let limiter = RateLimiter::builder(Quota::per_hour(1))
         .max_keys(1_024)
         .metrics(&metrics)
@@ -141,10 +141,23 @@ fn what_cannot_work_is_refused() {
             InvalidRateLimiter::Period(Duration::ZERO),
         ),
         (Quota::per(1, day * 2), InvalidRateLimiter::Period(day * 2)),
+        (
+            Quota::per(1, day).burst(367),
+            InvalidRateLimiter::Burst(367),
+        ),
     ] {
         let error = RateLimiter::<u8>::builder(quota).build().unwrap_err();
         assert_eq!(error, expected);
     }
+    let same = builder().name("a").limit("a", Quota::per_second(1));
+    assert_eq!(
+        same.build().unwrap_err(),
+        InvalidRateLimiter::SameName("a".into())
+    );
+    let five = (0..4).fold(builder(), |builder, n| {
+        builder.limit(format!("l{n}"), Quota::per_second(1))
+    });
+    assert_eq!(five.build().unwrap_err(), InvalidRateLimiter::Limits(5));
     let most = Quota::per(u32::MAX, day);
     assert!(RateLimiter::<u8>::builder(most).build().is_ok());
 }
