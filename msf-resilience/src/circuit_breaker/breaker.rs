@@ -62,6 +62,12 @@ impl CircuitBreaker {
         self.shared.try_acquire()
     }
 
+    /// A permit, if the circuit is closed: then nobody is refused.
+    #[inline]
+    pub(super) fn acquire_closed(&self) -> Option<Permit> {
+        self.shared.acquire_closed()
+    }
+
     /// The state now.
     ///
     /// An open circuit whose wait is over stays open until a call probes it.

@@ -44,6 +44,17 @@ pub(super) enum Completion {
     Uncounted,
 }
 
+/// What became of a success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Success {
+    /// It counted, and that is all.
+    Counted,
+    /// It counted, and the rates say that the circuit must open.
+    Trips,
+    /// It is not of the present closed period: it is to be judged like any other result.
+    Elsewhere,
+}
+
 impl<const STRIPES: usize> Circuit<STRIPES> {
     pub(super) fn new(settings: Settings, rng: fastrand::Rng) -> Self {
         let hot = Hot::default();
@@ -170,10 +181,18 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
         self.hot.slow_ns.load(Ordering::Relaxed)
     }
 
-    /// Takes a success that was not slow, the usual result: in a window of time it reads the clock, otherwise not
-    /// even that. `None` if it was counted and that is all.
+    /// Takes a success if it does not change anything: failures in a row are all that is counted, and there are none.
     #[inline]
-    pub(super) fn succeed(&self, generation: u64, now: impl Fn() -> u64) -> Option<Completion> {
+    pub(super) fn succeed_in_row(&self, generation: u64) -> bool {
+        self.hot.flags() == RUNS
+            && self.word.load(Ordering::Acquire) == generation << MODE_BITS
+            && self.runs.are_none()
+    }
+
+    /// Takes a success that was not slow, the usual result: in a window of time it reads the clock, otherwise not
+    /// even that.
+    #[inline]
+    pub(super) fn succeed(&self, generation: u64, now: impl Fn() -> u64) -> Success {
         let flags = self.hot.flags();
         // The tick before the word: as the word still shows this period, the tick is not of a later one.
         let tick = if flags & TIME == 0 {
@@ -182,12 +201,23 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
             self.window.tick(now(), &self.hot)
         };
         if self.word.load(Ordering::Acquire) != generation << MODE_BITS {
-            return Some(self.complete(generation, Outcome::Success, false, now()));
+            return Success::Elsewhere;
         }
         if self.count_success(flags, tick, generation) {
-            return Some(Completion::Taken(self.trip(generation, now())));
+            Success::Trips
+        } else {
+            Success::Counted
         }
-        None
+    }
+
+    /// Does what a success asks for beyond being counted.
+    #[cold]
+    pub(super) fn follow(&self, success: Success, generation: u64, now: u64) -> Completion {
+        match success {
+            Success::Counted => Completion::Taken(None),
+            Success::Trips => self.trip(generation, now),
+            Success::Elsewhere => self.complete(generation, Outcome::Success, false, now),
+        }
     }
 
     /// Takes the result of a call that was let in with this generation.
@@ -243,11 +273,11 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
                 self.count_bad(has_failed, is_slow, flags, tick, generation)
             }
         };
-        Completion::Taken(if is_tripped && word & MODE_MASK != METRICS_ONLY {
+        if is_tripped && word & MODE_MASK != METRICS_ONLY {
             self.trip(generation, now)
         } else {
-            None
-        })
+            Completion::Taken(None)
+        }
     }
 
     #[inline]
@@ -305,9 +335,10 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
         }
     }
 
+    /// Opens the circuit because of a call that counted in this closed period, if it still lasts.
     #[cold]
-    fn trip(&self, generation: u64, now: u64) -> Option<Change> {
-        self.with_machine(|machine| machine.trip(generation, now))
+    fn trip(&self, generation: u64, now: u64) -> Completion {
+        Completion::Taken(self.with_machine(|machine| machine.trip(generation, now)))
     }
 
     /// The state, after what is over its time was ended.

@@ -128,6 +128,11 @@ impl<K: Hash + Eq + Clone + fmt::Debug + Send + 'static> KeyedCircuitBreaker<K> 
         self.keyed.with(key, |circuit| circuit.try_acquire())
     }
 
+    /// A permit of no circuit, for a call without a key.
+    pub(super) fn unwatched(&self) -> Permit {
+        Permit::unwatched(self.keyed.rest.slot.slot())
+    }
+
     /// The circuit of this key, to look at it or force it. It is not forgotten while the handle lives.
     #[must_use]
     pub fn breaker(&self, key: &K) -> CircuitBreaker {

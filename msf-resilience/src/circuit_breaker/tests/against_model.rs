@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{
     super::{
-        circuit::Circuit,
+        circuit::{Circuit, Success},
         machine::{Admission, Outcome},
         settings::{Cancel, Length, Settings},
         slope::Slope,
@@ -124,7 +124,10 @@ proptest! {
                     };
                     // The path of a usual success.
                     if outcome == Outcome::Success && !is_slow {
-                        circuit.succeed(generation, || now);
+                        let is_usual = circuit.succeed_in_row(generation);
+                        let success = circuit.succeed(generation, || now);
+                        prop_assert!(!is_usual || success == Success::Counted);
+                        circuit.follow(success, generation, now);
                     } else {
                         circuit.complete(generation, outcome, is_slow, now);
                     }
