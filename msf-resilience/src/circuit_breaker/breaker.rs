@@ -51,7 +51,7 @@ impl CircuitBreaker {
 
     /// Asks to make one call.
     ///
-    /// In the closed state it is one atomic load, without lock or allocation, and without clock unless calls are
+    /// In the closed state it is two atomic loads, without lock or allocation, and without clock unless calls are
     /// timed.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::{
     machine::{Admission, Change, Machine, Outcome, Phase, probing_wait},
     ring::{Entry, Ring},
     runs::Runs,
-    settings::{CALLS, Cancel, Hot, Length, PARTS, RUNS, SLOW, Settings, TIME},
+    settings::{CALLS, CANCELLED_SLOW, Cancel, Hot, Length, PARTS, RUNS, SLOW, Settings, TIME},
     state::State,
     sync::{AtomicU64, Mutex, Ordering},
     window::{Figures, Window},
@@ -239,8 +239,11 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
         if word >> MODE_BITS != generation {
             return Completion::Stale;
         }
+        let is_slow = is_slow && (outcome != Outcome::Cancelled || flags & CANCELLED_SLOW != 0);
         let outcome = match (outcome, self.hot.cancel()) {
             (Outcome::Cancelled, Cancel::Failure) => Outcome::Failure { not_before: None },
+            // A slow call that has not failed, though nobody knows how it would have ended.
+            (Outcome::Cancelled, _) if is_slow => Outcome::Success,
             (Outcome::Cancelled, Cancel::Ignore) => Outcome::Ignored,
             _ => outcome,
         };
@@ -301,7 +304,7 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
     ) -> bool {
         let has_run = flags & RUNS != 0 && {
             if has_failed {
-                self.runs.fail(generation) >= self.hot.consecutive.load(Ordering::Relaxed)
+                self.hot.is_run(self.runs.fail(generation))
             } else {
                 self.runs.succeed(generation);
                 false
@@ -331,7 +334,7 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
         } else if flags & CALLS != 0 {
             self.ring.cancel(share, generation, &self.hot)
         } else {
-            self.runs.cancel(generation) >= self.hot.consecutive.load(Ordering::Relaxed)
+            self.hot.is_run(self.runs.cancel(generation))
         }
     }
 
@@ -350,10 +353,10 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
     }
 
     /// Whether it is closed with all of the load: nothing but counts would be lost with it.
-    pub(super) fn is_resting(&self, now: u64) -> bool {
+    pub(super) fn is_resting(&self, now: impl FnOnce() -> u64) -> bool {
         match self.word.load(Ordering::Acquire) & MODE_MASK {
             CLOSED => true,
-            RAMP => now >= self.until.load(Ordering::Acquire),
+            RAMP => now() >= self.until.load(Ordering::Acquire),
             _ => false,
         }
     }

@@ -122,7 +122,7 @@ impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         if self.generation != DONE {
-            self.slot.cancel(self.generation);
+            self.slot.cancel(self.generation, self.started);
         }
     }
 }

@@ -141,7 +141,7 @@ impl Slot {
         classification: &Classification,
         now: u64,
     ) {
-        let is_slow = started != 0 && now.saturating_sub(started) >= self.circuit.slow_ns();
+        let is_slow = self.is_slow(started, now);
         let outcome = match classification.verdict {
             Verdict::Success if !is_slow => return self.count_success(generation, || now),
             Verdict::Success => Outcome::Success,
@@ -158,8 +158,19 @@ impl Slot {
     /// Takes a call that nobody waits for any more.
     #[cold]
     #[inline(never)]
-    pub(super) fn cancel(&self, generation: u64) {
-        self.complete_slowly(generation, Outcome::Cancelled, false, self.epoch.nanos());
+    pub(super) fn cancel(&self, generation: u64, started: u64) {
+        let now = self.epoch.nanos();
+        self.complete_slowly(
+            generation,
+            Outcome::Cancelled,
+            self.is_slow(started, now),
+            now,
+        );
+    }
+
+    /// Whether a call that began at `started`, if that is not 0, was slow by now.
+    fn is_slow(&self, started: u64, now: u64) -> bool {
+        started != 0 && now.saturating_sub(started) >= self.circuit.slow_ns()
     }
 
     #[cold]
