@@ -153,6 +153,7 @@ impl<F, Res, Err> Classify<Res, Err> for F
 where
     F: Fn(Result<&Res, &Err>) -> Classification,
 {
+    #[inline]
     fn classify(&self, outcome: Result<&Res, &Err>) -> Classification {
         self(outcome)
     }
@@ -182,22 +183,30 @@ impl Http {
         }
     }
 
+    #[cold]
+    fn classify_problem<B>(&self, response: &Response<B>) -> Classification {
+        match response.extensions().get::<Code>() {
+            Some(code) if code.is_refusal() => Classification::IGNORE
+                .retry_after(self.retry_after(response.headers()))
+                .refused(true),
+            // Of this process: a caller that gives little time must not make its callee look ill.
+            Some(Code::DeadlineExceeded) => Classification::IGNORE,
+            _ => self.classify_head(response.status(), response.headers()),
+        }
+    }
+
     fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
         parse_retry_after(headers.get(header::RETRY_AFTER)?, self.clock.now())
     }
 }
 
 impl<B, Err> Classify<Response<B>, Err> for Http {
+    #[inline]
     fn classify(&self, outcome: Result<&Response<B>, &Err>) -> Classification {
         match outcome {
-            Ok(response) => match response.extensions().get::<Code>() {
-                Some(code) if code.is_refusal() => Classification::IGNORE
-                    .retry_after(self.retry_after(response.headers()))
-                    .refused(true),
-                // Of this process: a caller that gives little time must not make its callee look ill.
-                Some(Code::DeadlineExceeded) => Classification::IGNORE,
-                _ => self.classify_head(response.status(), response.headers()),
-            },
+            // Every refusal has the status of an error, so what has none need not be searched for one.
+            Ok(response) if response.status().as_u16() < 400 => Classification::SUCCESS,
+            Ok(response) => self.classify_problem(response),
             Err(_) => Classification::FAILURE,
         }
     }

@@ -73,6 +73,7 @@ pin_project! {
 }
 
 impl<F, C> AnsweringFuture<F, C> {
+    #[inline]
     pub(super) const fn new(typed: ResponseFuture<F, C>) -> Self {
         Self { typed }
     }
@@ -117,10 +118,12 @@ where
     type Error = S::Error;
     type Future = AnsweringFuture<S::Future, C>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.typed.poll_inner_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         AnsweringFuture::new(self.typed.call(request))
     }
@@ -134,6 +137,7 @@ where
 {
     type Output = Result<Response<B>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(self.project().typed.poll(cx)) {
             Ok(response) => Ok(response),

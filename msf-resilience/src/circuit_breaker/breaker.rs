@@ -51,7 +51,7 @@ impl CircuitBreaker {
 
     /// Asks to make one call.
     ///
-    /// In the closed state it is one atomic load, without lock or allocation, and without clock unless calls are
+    /// In the closed state it is two atomic loads, without lock or allocation, and without clock unless calls are
     /// timed.
     ///
     /// # Errors
@@ -60,6 +60,12 @@ impl CircuitBreaker {
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit, CircuitOpen> {
         self.shared.try_acquire()
+    }
+
+    /// A permit, if the circuit is closed: then nobody is refused.
+    #[inline]
+    pub(super) fn acquire_closed(&self) -> Option<Permit> {
+        self.shared.acquire_closed()
     }
 
     /// The state now.

@@ -39,6 +39,7 @@ pub struct CircuitBreakerBuilder {
     window: Span,
     min_calls: u32,
     cancel: CancelPolicy,
+    counts_cancelled_slow: bool,
     open_for: Duration,
     open_max: Duration,
     jitter: f64,
@@ -63,6 +64,7 @@ impl CircuitBreakerBuilder {
             window: Span::Time(Duration::from_secs(10)),
             min_calls: 20,
             cancel: CancelPolicy::RateThreshold(1.0),
+            counts_cancelled_slow: false,
             open_for: Duration::from_secs(5),
             open_max: Duration::from_secs(60),
             jitter: 0.2,
@@ -117,6 +119,35 @@ impl CircuitBreakerBuilder {
     /// What calls say that nobody waited for. Default: they open the circuit if every call of the window was one.
     pub const fn cancel(mut self, policy: CancelPolicy) -> Self {
         self.cancel = policy;
+        self
+    }
+
+    /// Whether a cancelled call counts as slow if it had lasted as long as [`Trip::slow`] asks for; in the half-open
+    /// state it is then a failed probe. Default: no, only the [policy](Self::cancel) matters. Without that rule it
+    /// changes nothing.
+    ///
+    /// For callers that hedge or time out around the breaker: they cancel just the calls that are slow.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use msf_core::classify::Classification;
+    /// use msf_resilience::circuit_breaker::{CircuitBreaker, State, Trip};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let trip = Trip::slow(0.5, Duration::from_millis(200));
+    /// let breaker = CircuitBreaker::builder("geo").trip(trip).min_calls(2).count_cancelled_slow(true).build()?;
+    /// let given_up = breaker.try_acquire()?;
+    /// breaker.try_acquire()?.complete(&Classification::SUCCESS);
+    ///
+    /// tokio::time::advance(Duration::from_millis(200)).await;
+    /// drop(given_up);
+    /// assert_eq!(breaker.state(), State::Open);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn count_cancelled_slow(mut self, counts: bool) -> Self {
+        self.counts_cancelled_slow = counts;
         self
     }
 
@@ -261,6 +292,7 @@ impl CircuitBreakerBuilder {
             min_calls: self.min_calls.into(),
             window,
             cancel,
+            counts_cancelled_slow: self.counts_cancelled_slow,
             open_for_ns: nanos(self.open_for),
             open_max_ns: nanos(self.open_max),
             jitter: parts(self.jitter),

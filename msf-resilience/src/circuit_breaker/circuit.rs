@@ -9,7 +9,7 @@ use super::{
     machine::{Admission, Change, Machine, Outcome, Phase, probing_wait},
     ring::{Entry, Ring},
     runs::Runs,
-    settings::{CALLS, Cancel, Hot, Length, PARTS, RUNS, SLOW, Settings, TIME},
+    settings::{CALLS, CANCELLED_SLOW, Cancel, Hot, Length, PARTS, RUNS, SLOW, Settings, TIME},
     state::State,
     sync::{AtomicU64, Mutex, Ordering},
     window::{Figures, Window},
@@ -42,6 +42,17 @@ pub(super) enum Completion {
     Stale,
     /// The breaker is disabled.
     Uncounted,
+}
+
+/// What became of a success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Success {
+    /// It counted, and that is all.
+    Counted,
+    /// It counted, and the rates say that the circuit must open.
+    Trips,
+    /// It is not of the present closed period: it is to be judged like any other result.
+    Elsewhere,
 }
 
 impl<const STRIPES: usize> Circuit<STRIPES> {
@@ -171,10 +182,18 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
         self.hot.slow_ns.load(Ordering::Relaxed)
     }
 
-    /// Takes a success that was not slow, the usual result: in a window of time it reads the clock, otherwise not
-    /// even that. `None` if it was counted and that is all.
+    /// Takes a success if it does not change anything: failures in a row are all that is counted, and there are none.
     #[inline]
-    pub(super) fn succeed(&self, generation: u64, now: impl Fn() -> u64) -> Option<Completion> {
+    pub(super) fn succeed_in_row(&self, generation: u64) -> bool {
+        self.hot.flags() == RUNS
+            && self.word.load(Ordering::Acquire) == generation << MODE_BITS
+            && self.runs.are_none()
+    }
+
+    /// Takes a success that was not slow, the usual result: in a window of time it reads the clock, otherwise not
+    /// even that.
+    #[inline]
+    pub(super) fn succeed(&self, generation: u64, now: impl Fn() -> u64) -> Success {
         let flags = self.hot.flags();
         // The tick before the word: as the word still shows this period, the tick is not of a later one.
         let tick = if flags & TIME == 0 {
@@ -183,12 +202,23 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
             self.window.tick(now(), &self.hot)
         };
         if self.word.load(Ordering::Acquire) != generation << MODE_BITS {
-            return Some(self.complete(generation, Outcome::Success, false, now()));
+            return Success::Elsewhere;
         }
         if self.count_success(flags, tick, generation) {
-            return Some(Completion::Taken(self.trip(generation, now())));
+            Success::Trips
+        } else {
+            Success::Counted
         }
-        None
+    }
+
+    /// Does what a success asks for beyond being counted.
+    #[cold]
+    pub(super) fn follow(&self, success: Success, generation: u64, now: u64) -> Completion {
+        match success {
+            Success::Counted => Completion::Taken(None),
+            Success::Trips => self.trip(generation, now),
+            Success::Elsewhere => self.complete(generation, Outcome::Success, false, now),
+        }
     }
 
     /// Takes the result of a call that was let in with this generation.
@@ -210,8 +240,11 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
         if word >> MODE_BITS != generation {
             return Completion::Stale;
         }
+        let is_slow = is_slow && (outcome != Outcome::Cancelled || flags & CANCELLED_SLOW != 0);
         let outcome = match (outcome, self.hot.cancel()) {
             (Outcome::Cancelled, Cancel::Failure) => Outcome::Failure { not_before: None },
+            // A slow call that has not failed, though nobody knows how it would have ended.
+            (Outcome::Cancelled, _) if is_slow => Outcome::Success,
             (Outcome::Cancelled, Cancel::Ignore) => Outcome::Ignored,
             _ => outcome,
         };
@@ -244,11 +277,11 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
                 self.count_bad(has_failed, is_slow, flags, tick, generation)
             }
         };
-        Completion::Taken(if is_tripped && word & MODE_MASK != METRICS_ONLY {
+        if is_tripped && word & MODE_MASK != METRICS_ONLY {
             self.trip(generation, now)
         } else {
-            None
-        })
+            Completion::Taken(None)
+        }
     }
 
     #[inline]
@@ -272,7 +305,7 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
     ) -> bool {
         let has_run = flags & RUNS != 0 && {
             if has_failed {
-                self.runs.fail(generation) >= self.hot.consecutive.load(Ordering::Relaxed)
+                self.hot.is_run(self.runs.fail(generation))
             } else {
                 self.runs.succeed(generation);
                 false
@@ -302,13 +335,14 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
         } else if flags & CALLS != 0 {
             self.ring.cancel(share, generation, &self.hot)
         } else {
-            self.runs.cancel(generation) >= self.hot.consecutive.load(Ordering::Relaxed)
+            self.hot.is_run(self.runs.cancel(generation))
         }
     }
 
+    /// Opens the circuit because of a call that counted in this closed period, if it still lasts.
     #[cold]
-    fn trip(&self, generation: u64, now: u64) -> Option<Change> {
-        self.with_machine(|machine| machine.trip(generation, now))
+    fn trip(&self, generation: u64, now: u64) -> Completion {
+        Completion::Taken(self.with_machine(|machine| machine.trip(generation, now)))
     }
 
     /// The state, after what is over its time was ended.
@@ -320,10 +354,10 @@ impl<const STRIPES: usize> Circuit<STRIPES> {
     }
 
     /// Whether it is closed with all of the load: nothing but counts would be lost with it.
-    pub(super) fn is_resting(&self, now: u64) -> bool {
+    pub(super) fn is_resting(&self, now: impl FnOnce() -> u64) -> bool {
         match self.word.load(Ordering::Acquire) & MODE_MASK {
             CLOSED => true,
-            RAMP => now >= self.until.load(Ordering::Acquire),
+            RAMP => now() >= self.until.load(Ordering::Acquire),
             _ => false,
         }
     }

@@ -33,7 +33,7 @@ pin_project! {
         Calling {
             #[pin]
             inner: F,
-            permit: Option<Permit>,
+            permit: Permit,
             classify: C,
         },
         Refused {
@@ -48,23 +48,13 @@ impl<F, C> ResponseFuture<F, C> {
         Self {
             state: State::Calling {
                 inner,
-                permit: Some(permit),
+                permit,
                 classify,
             },
         }
     }
 
-    /// A call that no circuit watches.
-    pub(super) const fn unwatched(inner: F, classify: C) -> Self {
-        Self {
-            state: State::Calling {
-                inner,
-                permit: None,
-                classify,
-            },
-        }
-    }
-
+    #[inline]
     pub(super) const fn refused(refusal: CircuitOpen) -> Self {
         Self {
             state: State::Refused {
@@ -90,17 +80,17 @@ where
                 classify,
             } => {
                 let outcome = ready!(inner.poll(cx));
-                if let Some(permit) = permit.take() {
-                    permit.complete(&classify.classify(outcome.as_ref()));
-                }
+                permit.end_with(&classify.classify(outcome.as_ref()));
                 Poll::Ready(outcome.map_err(Error::Inner))
             }
-            StateProjection::Refused { refusal } => {
-                let refusal = refusal
-                    .take()
-                    .expect("a future is not polled after its end");
-                Poll::Ready(Err(Error::Open(refusal)))
-            }
+            StateProjection::Refused { refusal } => Poll::Ready(Err(Error::Open(taken(refusal)))),
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn taken(refusal: &mut Option<CircuitOpen>) -> CircuitOpen {
+    let refusal = refusal.take();
+    refusal.expect("a future is not polled after its end")
 }

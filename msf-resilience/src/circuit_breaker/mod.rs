@@ -76,7 +76,8 @@
 //! A permit, or the future of a layer, that is dropped counts as *cancelled*: a probe's permit becomes free.
 //! Cancelled calls are no evidence beside others, but if every call of the window was cancelled, `min_calls` or
 //! more of them, the circuit opens: nobody waits long enough for this callee. In the half-open state the same
-//! holds for as many cancelled probes as there are permits, when the period ends. [`CancelPolicy`] has the other choices.
+//! holds for as many cancelled probes as there are permits, when the period ends. [`CancelPolicy`] has the other choices, and
+//! [`count_cancelled_slow`](CircuitBreakerBuilder::count_cancelled_slow) makes slow calls of those that were given up late.
 //!
 //! # Ordering
 //!
@@ -98,7 +99,7 @@
 //!
 //! # Cost
 //!
-//! Admission in the closed state is one atomic load. A success is one read of a coarse clock and one compare-and-swap of a
+//! Admission in the closed state is two atomic loads. A success is one read of a coarse clock and one compare-and-swap of a
 //! word that belongs to the thread's stripe; with [`Trip::consecutive`] alone it is neither. No lock, no allocation, no
 //! reference count, and no word that two threads write to. The window is summed at failures, and at the first successes of a
 //! bucket while failures are in it. The mutex inside is taken at transitions, by probes, and by failures

@@ -5,7 +5,7 @@ use std::fmt;
 use msf_core::classify::{Classification, Verdict};
 use tokio::time::Instant;
 
-use super::{machine::Outcome, slot::Slot};
+use super::slot::Slot;
 
 /// The right to make one call, given by [`CircuitBreaker::try_acquire`](super::CircuitBreaker::try_acquire).
 ///
@@ -47,18 +47,38 @@ impl Permit {
         }
     }
 
+    /// That of a call which no circuit watches.
+    #[inline]
+    pub(super) const fn unwatched(slot: &'static Slot) -> Self {
+        Self {
+            slot,
+            generation: DONE,
+            started: 0,
+        }
+    }
+
     /// Says what the call came to.
     ///
     /// [`Verdict::Ignore`] leaves no trace in the counts and gives a probe's permit back. The
     /// `Retry-After` of a failure becomes the least open wait, within the breaker's longest one.
     #[inline]
     pub fn complete(mut self, classification: &Classification) {
-        let slot = self.slot;
-        if classification.verdict == Verdict::Success && self.started == 0 {
-            let generation = self.end();
-            slot.succeed(generation, || slot.coarse());
+        self.end_with(classification);
+    }
+
+    /// As [`complete`](Self::complete), where the permit is. What is called after it has no effect.
+    #[inline]
+    pub(super) fn end_with(&mut self, classification: &Classification) {
+        // By value from here on, so that neither permit nor classification need be in memory when this is inlined.
+        let (slot, generation, started) = (self.slot, self.end(), self.started);
+        if generation == DONE {
+            return;
+        }
+        if classification.verdict == Verdict::Success && started == 0 {
+            slot.succeed(generation);
         } else {
-            self.complete_now(classification);
+            let classification = *classification;
+            end_slowly(slot, generation, started, &classification);
         }
     }
 
@@ -75,47 +95,9 @@ impl Permit {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn complete_at(mut self, classification: &Classification, now: Instant) {
-        let slot = self.slot;
+        let (slot, generation) = (self.slot, self.end());
         let now = slot.epoch.nanos_at(now);
-        if classification.verdict == Verdict::Success && self.started == 0 {
-            let generation = self.end();
-            slot.succeed(generation, || now);
-        } else {
-            self.complete_slowly(classification, now);
-        }
-    }
-
-    #[inline(never)]
-    fn complete_now(&mut self, classification: &Classification) {
-        self.complete_slowly(classification, self.slot.epoch.nanos());
-    }
-
-    fn complete_slowly(&mut self, classification: &Classification, now: u64) {
-        let outcome = match classification.verdict {
-            Verdict::Success => Outcome::Success,
-            Verdict::Ignore => Outcome::Ignored,
-            Verdict::Failure => Outcome::Failure {
-                not_before: classification.hint.retry_after.map(|wait| {
-                    now.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX))
-                }),
-            },
-        };
-        let is_slow =
-            self.started != 0 && now.saturating_sub(self.started) >= self.slot.circuit.slow_ns();
-        let generation = self.end();
-        if outcome == Outcome::Success && !is_slow {
-            self.slot.succeed(generation, || now);
-        } else {
-            self.slot.complete(generation, outcome, is_slow, now);
-        }
-    }
-
-    #[cold]
-    fn cancel(&mut self) {
-        let generation = self.end();
-        let now = self.slot.epoch.nanos();
-        self.slot
-            .complete(generation, Outcome::Cancelled, false, now);
+        slot.complete(generation, self.started, classification, now);
     }
 
     #[inline]
@@ -124,11 +106,23 @@ impl Permit {
     }
 }
 
+/// Ends a call that was timed, or did not succeed.
+#[inline(never)]
+fn end_slowly(slot: &Slot, generation: u64, started: u64, classification: &Classification) {
+    let now = if classification.verdict == Verdict::Success {
+        // As exact as the begin.
+        slot.timing()
+    } else {
+        slot.epoch.nanos()
+    };
+    slot.complete(generation, started, classification, now);
+}
+
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         if self.generation != DONE {
-            self.cancel();
+            self.slot.cancel(self.generation, self.started);
         }
     }
 }

@@ -11,12 +11,24 @@ impl Runs {
         Self(AtomicU64::new(0))
     }
 
+    /// Whether nothing is counted, in whatever period.
+    #[inline]
+    pub(super) fn are_none(&self) -> bool {
+        self.0.load(Ordering::SeqCst) & COUNTS == 0
+    }
+
     #[inline]
     pub(super) fn succeed(&self, generation: u64) {
         let seen = self.0.load(Ordering::SeqCst);
         if seen & COUNTS != 0 && seen >> PERIOD_SHIFT == period(generation) {
-            self.change(generation, |_, _| (0, 0));
+            self.reset(generation);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reset(&self, generation: u64) {
+        self.change(generation, |_, _| (0, 0));
     }
 
     /// The failures in a row with this one.

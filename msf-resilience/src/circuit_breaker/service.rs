@@ -64,14 +64,45 @@ impl<S, C> CircuitBreakerService<S, C> {
         let answer = ready!(self.inner.poll_ready(cx));
         match &answer {
             Ok(()) => self.readiness = Readiness::Inner,
-            // No call will follow, so the attempt ends here, as the outcome of a call of its own.
-            Err(error) => {
-                if let Ok(permit) = self.breaker.try_acquire() {
-                    permit.complete(&self.classify.classify(Err(error)));
-                }
-            }
+            Err(error) => self.count_unready(error),
         }
         Poll::Ready(answer)
+    }
+
+    /// No call will follow, so the attempt ends here, as the outcome of a call of its own.
+    #[cold]
+    fn count_unready<Res, E>(&self, error: &E)
+    where
+        C: Classify<Res, E>,
+    {
+        if let Ok(permit) = self.breaker.try_acquire() {
+            permit.complete(&self.classify.classify(Err(error)));
+        }
+    }
+
+    /// A call that meets a circuit which is not simply closed.
+    #[cold]
+    #[inline(never)]
+    fn call_slowly<Req>(&mut self, request: Req) -> ResponseFuture<S::Future, C>
+    where
+        S: Service<Req>,
+        C: Clone,
+    {
+        if self.readiness == Readiness::Breaker {
+            // The open wait may have ended since. The service inside was not asked, so it may not be called.
+            self.readiness = Readiness::Unknown;
+            let refusal = self.breaker.refuses_for().unwrap_or((Cause::Open, 0));
+            return ResponseFuture::refused(self.breaker.refuse(refusal));
+        }
+        match self.breaker.try_acquire() {
+            Ok(permit) => {
+                self.readiness = Readiness::Unknown;
+                let future = self.inner.call(request);
+                ResponseFuture::calling(future, permit, self.classify.clone())
+            }
+            // The service inside stays ready for the next call.
+            Err(refusal) => ResponseFuture::refused(refusal),
+        }
     }
 }
 
@@ -102,20 +133,13 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        if self.readiness == Readiness::Breaker {
-            // The open wait may have ended since. The service inside was not asked, so it may not be called.
+        if self.readiness != Readiness::Breaker
+            && let Some(permit) = self.breaker.acquire_closed()
+        {
             self.readiness = Readiness::Unknown;
-            let refusal = self.breaker.refuses_for().unwrap_or((Cause::Open, 0));
-            return ResponseFuture::refused(self.breaker.refuse(refusal));
+            let future = self.inner.call(request);
+            return ResponseFuture::calling(future, permit, self.classify.clone());
         }
-        match self.breaker.try_acquire() {
-            Ok(permit) => {
-                self.readiness = Readiness::Unknown;
-                let future = self.inner.call(request);
-                ResponseFuture::calling(future, permit, self.classify.clone())
-            }
-            // The service inside stays ready for the next call.
-            Err(refusal) => ResponseFuture::refused(refusal),
-        }
+        self.call_slowly(request)
     }
 }

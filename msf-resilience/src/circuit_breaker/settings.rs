@@ -18,6 +18,8 @@ pub(super) struct Settings {
     pub(super) min_calls: u64,
     pub(super) window: Length,
     pub(super) cancel: Cancel,
+    /// Whether a cancelled call that was slow by then counts as slow.
+    pub(super) counts_cancelled_slow: bool,
     /// The first open wait; never 0.
     pub(super) open_for_ns: u64,
     pub(super) open_max_ns: u64,
@@ -68,6 +70,9 @@ impl Settings {
         }
         if self.slow_rate > 0 {
             flags |= SLOW;
+            if self.counts_cancelled_slow {
+                flags |= CANCELLED_SLOW;
+            }
         }
         flags
     }
@@ -109,7 +114,7 @@ pub(super) struct Hot {
     pub(super) bucket_ns: AtomicU64,
     failure_rate: AtomicU64,
     slow_rate: AtomicU64,
-    pub(super) consecutive: AtomicU64,
+    consecutive: AtomicU64,
     pub(super) min_calls: AtomicU64,
     pub(super) calls: AtomicU64,
     /// Above [`PARTS`]: [`Cancel::Ignore`].
@@ -166,6 +171,13 @@ impl Hot {
         )
     }
 
+    /// Whether so many failures in a row are enough. Without the rule none are: a call may still count them while the
+    /// rule is taken away.
+    pub(super) fn is_run(&self, failures: u64) -> bool {
+        let enough = self.consecutive.load(Relaxed);
+        enough > 0 && failures >= enough
+    }
+
     pub(super) fn cancel(&self) -> Cancel {
         match self.cancel.load(Relaxed) {
             share if share <= PARTS => Cancel::Share(share),
@@ -191,3 +203,22 @@ pub(super) const CALLS: u64 = 2;
 pub(super) const RUNS: u64 = 4;
 /// Calls are timed.
 pub(super) const SLOW: u64 = 8;
+/// Calls that are cancelled when they are slow already count as slow.
+pub(super) const CANCELLED_SLOW: u64 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_is_taken_away_opens_nothing() {
+        let hot = Hot::default();
+        assert!(!hot.is_run(0));
+        assert!(
+            !hot.is_run(1),
+            "a call that still counts runs meets no number"
+        );
+        hot.consecutive.store(2, Relaxed);
+        assert!(!hot.is_run(1) && hot.is_run(2));
+    }
+}

@@ -91,14 +91,21 @@ impl Shared {
 
     #[inline]
     pub(super) fn try_acquire(&self) -> Result<Permit, CircuitOpen> {
-        let slot = self.slot.slot();
-        match slot.circuit.closed() {
-            Some(generation) => Ok(Permit::new(slot, generation)),
+        match self.acquire_closed() {
+            Some(permit) => Ok(permit),
             None => self.try_acquire_slowly(),
         }
     }
 
+    #[inline]
+    pub(super) fn acquire_closed(&self) -> Option<Permit> {
+        let slot = self.slot.slot();
+        let generation = slot.circuit.closed()?;
+        Some(Permit::new(slot, generation))
+    }
+
     #[cold]
+    #[inline(never)]
     fn try_acquire_slowly(&self) -> Result<Permit, CircuitOpen> {
         let slot = self.slot.slot();
         let (admission, change) = slot.circuit.admit(|| slot.epoch.nanos());
@@ -121,7 +128,7 @@ impl Shared {
         CircuitOpen::new(Arc::clone(&self.name), Duration::from_nanos(wait_ns), cause)
     }
 
-    #[inline]
+    #[cold]
     pub(super) fn refuses_for(&self) -> Option<(Cause, u64)> {
         let slot = &self.slot;
         slot.circuit.refuses_for(|| slot.epoch.nanos())

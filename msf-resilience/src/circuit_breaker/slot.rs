@@ -8,11 +8,14 @@ use std::{
     time::Duration,
 };
 
-use msf_core::clock::Epoch;
+use msf_core::{
+    classify::{Classification, Verdict},
+    clock::Epoch,
+};
 
 use super::{
     cause::Cause,
-    circuit::{Circuit, Completion},
+    circuit::{Circuit, Completion, Success},
     machine::{Change, Outcome},
     settings::Settings,
     shared::Shared,
@@ -81,13 +84,13 @@ impl Slot {
         Weak::clone(&owner)
     }
 
-    /// The time, for a success that is sorted into a bucket.
-    #[inline]
+    /// The time, for what is sorted into a bucket.
     pub(super) fn coarse(&self) -> u64 {
         self.epoch.coarse_nanos()
     }
 
     /// When a call begins or ends that is timed: as exact as the threshold asks for.
+    #[inline(never)]
     pub(super) fn timing(&self) -> u64 {
         if self.circuit.slow_ns() >= COARSE_FROM_NS {
             self.epoch.coarse_nanos()
@@ -96,17 +99,83 @@ impl Slot {
         }
     }
 
+    /// Takes the success of a call that was not timed.
+    ///
+    /// Inlined is what reads two or three words and no more. The rest is a call, so that the future around this stays
+    /// small enough to be inlined itself.
     #[inline]
-    pub(super) fn succeed(&self, generation: u64, now: impl Fn() -> u64) {
-        match self.circuit.succeed(generation, now) {
-            None if self.counts.is_exported.load(Relaxed) == 0 => {}
-            None => self.counts.succeeded.add(1),
-            Some(completion) => self.finish(completion, generation, Outcome::Success),
+    pub(super) fn succeed(&self, generation: u64) {
+        let is_counted =
+            self.counts.is_exported.load(Relaxed) == 0 && self.circuit.succeed_in_row(generation);
+        if !is_counted {
+            self.succeed_now(generation);
+        }
+    }
+
+    #[inline(never)]
+    fn succeed_now(&self, generation: u64) {
+        self.count_success(generation, || self.coarse());
+    }
+
+    #[inline]
+    fn count_success(&self, generation: u64, now: impl Fn() -> u64) {
+        match self.circuit.succeed(generation, &now) {
+            Success::Counted if self.counts.is_exported.load(Relaxed) == 0 => {}
+            Success::Counted => self.counts.succeeded.add(1),
+            rare => self.succeed_slowly(rare, generation, now()),
         }
     }
 
     #[cold]
-    pub(super) fn complete(&self, generation: u64, outcome: Outcome, is_slow: bool, now: u64) {
+    #[inline(never)]
+    fn succeed_slowly(&self, success: Success, generation: u64, now: u64) {
+        let completion = self.circuit.follow(success, generation, now);
+        self.finish(completion, generation, Outcome::Success);
+    }
+
+    /// Takes what a call came to that began at `started`, if that is not 0, and ended `now`.
+    pub(super) fn complete(
+        &self,
+        generation: u64,
+        started: u64,
+        classification: &Classification,
+        now: u64,
+    ) {
+        let is_slow = self.is_slow(started, now);
+        let outcome = match classification.verdict {
+            Verdict::Success if !is_slow => return self.count_success(generation, || now),
+            Verdict::Success => Outcome::Success,
+            Verdict::Ignore => Outcome::Ignored,
+            Verdict::Failure => Outcome::Failure {
+                not_before: classification.hint.retry_after.map(|wait| {
+                    now.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX))
+                }),
+            },
+        };
+        self.complete_slowly(generation, outcome, is_slow, now);
+    }
+
+    /// Takes a call that nobody waits for any more.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn cancel(&self, generation: u64, started: u64) {
+        let now = self.epoch.nanos();
+        self.complete_slowly(
+            generation,
+            Outcome::Cancelled,
+            self.is_slow(started, now),
+            now,
+        );
+    }
+
+    /// Whether a call that began at `started`, if that is not 0, was slow by now.
+    fn is_slow(&self, started: u64, now: u64) -> bool {
+        started != 0 && now.saturating_sub(started) >= self.circuit.slow_ns()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn complete_slowly(&self, generation: u64, outcome: Outcome, is_slow: bool, now: u64) {
         let completion = self.circuit.complete(generation, outcome, is_slow, now);
         self.finish(completion, generation, outcome);
     }

@@ -106,6 +106,7 @@ impl<const STRIPES: usize> Window<STRIPES> {
     }
 
     #[cold]
+    #[inline(never)]
     fn turn(&self, now_ns: u64, bucket_ns: u64) -> u64 {
         self.with_turn(|ends, tick| {
             if now_ns < ends {
@@ -229,6 +230,21 @@ impl Row {
     #[inline]
     fn add(&self, tick: u64) {
         let word = &self.0[(tick % BUCKETS) as usize];
+        let seen = word.load(Ordering::SeqCst);
+        let is_usual = seen >> COUNT_BITS == tick && seen & COUNT_MAX != COUNT_MAX;
+        let (success, failure) = (Ordering::SeqCst, Ordering::SeqCst);
+        if !is_usual
+            || word
+                .compare_exchange(seen, seen + 1, success, failure)
+                .is_err()
+        {
+            Self::add_to(word, tick);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_to(word: &AtomicU64, tick: u64) {
         let mut seen = word.load(Ordering::SeqCst);
         loop {
             let next = match (seen >> COUNT_BITS).cmp(&tick) {

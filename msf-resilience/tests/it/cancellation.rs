@@ -10,7 +10,9 @@ use std::{
 
 use http::{Request, Response};
 use msf_core::{classify::Classification, metrics::Metrics};
-use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, State};
+use msf_resilience::circuit_breaker::{
+    CircuitBreaker, CircuitBreakerLayer, KeyedCircuitBreaker, KeyedCircuitBreakerLayer, State,
+};
 use tokio::time::advance;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -93,4 +95,39 @@ async fn a_timeout_around_the_breaker_looks_like_cancellation_and_opens_it_when_
         assert!(timed.is_err());
     }
     assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_a_key_that_is_dropped_counts_once_and_makes_room_for_the_next_probe() {
+    let metrics = Metrics::new();
+    let breakers = KeyedCircuitBreaker::builder("slow")
+        .each(|each| each.min_calls(1).half_open_permits(1))
+        .metrics(&metrics)
+        .build()
+        .unwrap();
+    let key = |request: &Request<u8>| (*request.body() > 0).then(|| *request.body());
+    let inner = service_fn(|_request: Request<u8>| pending::<Answer>());
+    let mut service = KeyedCircuitBreakerLayer::new(breakers.clone(), key).layer(inner);
+    let failed = breakers.try_acquire(&1).unwrap();
+    failed.complete(&Classification::FAILURE);
+    advance(Duration::from_secs(5)).await;
+
+    // Without a key there is nothing to count.
+    let unwatched = service.ready().await.unwrap().call(Request::new(0));
+    poll_and_drop(unwatched, 1).await;
+    for (polls, so_far) in [(0, 1), (1, 2), (2, 3)] {
+        let probe = service.ready().await.unwrap().call(Request::new(1));
+        assert!(
+            breakers.try_acquire(&1).is_err(),
+            "the only permit is taken"
+        );
+        poll_and_drop(probe, polls).await;
+        let line =
+            format!(r#"msf_breaker_calls_total{{breaker="slow",outcome="cancelled"}} {so_far}"#);
+        let text = metrics.render();
+        assert!(text.lines().any(|text| text == line), "{line}: {text}");
+    }
+    let probe = breakers.try_acquire(&1).unwrap();
+    probe.complete(&Classification::SUCCESS);
+    assert_eq!(breakers.breaker(&1).state(), State::Closed);
 }

@@ -75,6 +75,7 @@ const SETTINGS: Settings = Settings {
     min_calls: 2,
     window: Length::Time { bucket_ns: 10 },
     cancel: Cancel::Share(10_000),
+    counts_cancelled_slow: false,
     open_for_ns: 100,
     open_max_ns: 100,
     jitter: 0,

@@ -69,10 +69,12 @@ where
     type Error = S::Error;
     type Future = AnsweringFuture<S::Future, C>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.0.poll_inner_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         AnsweringFuture::new(self.0.call(request))
     }

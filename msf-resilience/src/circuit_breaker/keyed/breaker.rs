@@ -31,7 +31,7 @@ use crate::{
 /// A circuit for each key, made when it is first asked for. Clones share them.
 ///
 /// There are at most [`max_keys`](KeyedCircuitBreakerBuilder::max_keys). A key that was not used for a while is forgotten, and when there
-/// is no room the one unused for the longest time; but only if its circuit is closed, its ramp is over and nobody has a
+/// is no room the eighth of them that was unused for the longest time; but only if its circuit is closed, its ramp is over and nobody has a
 /// handle of it. So many keys cannot make an open circuit forgotten. Keys for which no room can be made share one
 /// circuit.
 ///
@@ -125,7 +125,16 @@ impl<K: Hash + Eq + Clone + fmt::Debug + Send + 'static> KeyedCircuitBreaker<K> 
     ///
     /// [`CircuitOpen`] when the call must not be made.
     pub fn try_acquire(&self, key: &K) -> Result<Permit, CircuitOpen> {
-        self.keyed.with(key, |circuit| circuit.try_acquire())
+        let found = self.keyed.with(key, |circuit| {
+            circuit.acquire_closed().ok_or_else(|| Arc::clone(circuit))
+        });
+        // A change of state is told to log and watchers after the lock was left: they may ask for another key.
+        found.or_else(|circuit| circuit.try_acquire())
+    }
+
+    /// A permit of no circuit, for a call without a key.
+    pub(super) fn unwatched(&self) -> Permit {
+        Permit::unwatched(self.keyed.rest.slot.slot())
     }
 
     /// The circuit of this key, to look at it or force it. It is not forgotten while the handle lives.

@@ -39,6 +39,7 @@ impl<S, K, F, C> KeyedCircuitBreakerService<S, K, F, C> {
         }
     }
 
+    #[inline]
     pub(super) fn poll_inner_ready<Req>(
         &mut self,
         cx: &mut Context<'_>,
@@ -61,15 +62,18 @@ where
     type Error = Error<S::Error>;
     type Future = ResponseFuture<S::Future, C>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.poll_inner_ready(cx).map_err(Error::Inner)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let Some(key) = (self.key)(&request) else {
-            return ResponseFuture::unwatched(self.inner.call(request), self.classify.clone());
+        let permit = match (self.key)(&request) {
+            Some(key) => self.breaker.try_acquire(&key),
+            None => Ok(self.breaker.unwatched()),
         };
-        match self.breaker.try_acquire(&key) {
+        match permit {
             Ok(permit) => {
                 let future = self.inner.call(request);
                 ResponseFuture::calling(future, permit, self.classify.clone())

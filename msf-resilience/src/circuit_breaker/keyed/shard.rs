@@ -10,6 +10,8 @@ pub(super) struct Shard<K> {
     entries: HashTable<Entry<K>>,
     /// When idle keys were last looked for.
     swept: u64,
+    /// Until when nobody looks for room again, after there was none.
+    full_until: u64,
 }
 
 struct Entry<K> {
@@ -23,7 +25,7 @@ impl<K> Entry<K> {
     /// Whether nothing is lost with it but the counts of a healthy circuit: closed, and nobody has a handle.
     fn is_resting(&self) -> bool {
         let slot = &self.shared.slot;
-        Arc::strong_count(&self.shared) == 1 && slot.circuit.is_resting(slot.coarse())
+        Arc::strong_count(&self.shared) == 1 && slot.circuit.is_resting(|| slot.coarse())
     }
 }
 
@@ -32,6 +34,7 @@ impl<K: Eq + Clone> Shard<K> {
         Self {
             entries: HashTable::new(),
             swept: 0,
+            full_until: 0,
         }
     }
 
@@ -45,11 +48,18 @@ impl<K: Eq + Clone> Shard<K> {
     /// Makes room for one more key, if it can; forgets idle ones on the way.
     pub(super) fn make_room(&mut self, room: usize, idle_ns: u64, now: u64) -> bool {
         let is_full = self.entries.len() >= room;
+        if is_full && now < self.full_until {
+            return false;
+        }
         if is_full || now.saturating_sub(self.swept) >= idle_ns / 4 {
             self.swept = now;
             self.forget_idle(idle_ns, now);
         }
-        self.entries.len() < room || self.forget_oldest()
+        let has_room = self.entries.len() < room || self.forget_oldest();
+        if !has_room {
+            self.full_until = now.saturating_add(LOOK_AGAIN_NS);
+        }
+        has_room
     }
 
     pub(super) fn forget_idle(&mut self, idle_ns: u64, now: u64) {
@@ -57,21 +67,28 @@ impl<K: Eq + Clone> Shard<K> {
             .retain(|entry| now.saturating_sub(entry.used) < idle_ns || !entry.is_resting());
     }
 
-    /// Forgets the resting key that was used the longest ago.
+    /// Forgets the eighth of the resting keys that was used the longest ago: one at a time would be a look at all of them
+    /// for every new key of a flood.
     fn forget_oldest(&mut self) -> bool {
         let resting = self.entries.iter().filter(|entry| entry.is_resting());
-        let Some((hash, used)) = resting
-            .min_by_key(|entry| entry.used)
-            .map(|entry| (entry.hash, entry.used))
-        else {
+        let mut used: Vec<_> = resting.map(|entry| entry.used).collect();
+        if used.is_empty() {
             return false;
-        };
-        let oldest =
-            |entry: &Entry<K>| entry.hash == hash && entry.used == used && entry.is_resting();
-        self.entries
-            .find_entry(hash, oldest)
-            .map(|entry| drop(entry.remove()))
-            .is_ok()
+        }
+        let at = used.len() / 8;
+        let (older, last, _) = used.select_nth_unstable(at);
+        let last = *last;
+        // Of those used at one time, no more than it takes.
+        let mut ties = 1 + older.iter().filter(|used| **used == last).count();
+        self.entries.retain(|entry| {
+            let is_old = entry.used < last || (entry.used == last && ties > 0);
+            let is_kept = !is_old || !entry.is_resting();
+            if !is_kept && entry.used == last {
+                ties -= 1;
+            }
+            is_kept
+        });
+        true
     }
 
     pub(super) fn insert(&mut self, key: K, hash: u64, now: u64, shared: Arc<Shared>) {
@@ -88,3 +105,6 @@ impl<K: Eq + Clone> Shard<K> {
         self.entries.iter().map(|entry| &entry.shared)
     }
 }
+
+/// For how long keys are sent to the shared circuit without another look at all of a shard.
+const LOOK_AGAIN_NS: u64 = 100_000_000;

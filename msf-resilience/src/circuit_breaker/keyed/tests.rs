@@ -50,6 +50,67 @@ async fn a_flood_of_keys_forgets_no_open_circuit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_keys_unused_for_the_longest_time_are_forgotten_first() {
+    let breakers = builder().max_keys(16).build().unwrap();
+    for key in 0..16 {
+        call(&breakers, key, &Seen::SUCCESS);
+        advance(Duration::from_millis(1)).await;
+    }
+    call(&breakers, 0, &Seen::SUCCESS);
+    call(&breakers, 16, &Seen::SUCCESS);
+    assert_eq!(breakers.keys(), 14, "an eighth went, and one came");
+    let counted = |key| breakers.breaker(&key).snapshot().succeeded;
+    assert_eq!(counted(0), 2);
+    assert!((4..17).all(|key| counted(key) == 1));
+    assert_eq!(counted(1), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_is_looked_for_again_after_a_while() {
+    let breakers = builder().max_keys(1).build().unwrap();
+    call(&breakers, 1, &Seen::FAILURE);
+    call(&breakers, 2, &Seen::SUCCESS);
+    let first = breakers.breaker(&1);
+    first.force_open();
+    first.release();
+    drop(first);
+    call(&breakers, 2, &Seen::SUCCESS);
+    advance(Duration::from_millis(100)).await;
+    call(&breakers, 2, &Seen::SUCCESS);
+    assert_eq!(breakers.breaker(&2).name(), "hosts[2]");
+}
+
+/// Asks the breaker for another key whenever something is logged.
+struct Curious(KeyedCircuitBreaker<u32>);
+
+impl tracing::Subscriber for Curious {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {
+        assert_eq!(self.0.keys(), 1);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_state_is_told_outside_of_the_lock_of_the_keys() {
+    let breakers = builder().build().unwrap();
+    call(&breakers, 1, &Seen::FAILURE);
+    advance(5 * SECOND).await;
+    tracing::subscriber::with_default(Curious(breakers.clone()), || {
+        // Half-open: it would never return.
+        call(&breakers, 1, &Seen::SUCCESS);
+    });
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_without_room_share_a_circuit() {
     let breakers = builder().max_keys(3).build().unwrap();
     for key in 0..3 {

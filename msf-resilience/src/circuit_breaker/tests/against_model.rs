@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{
     super::{
-        circuit::Circuit,
+        circuit::{Circuit, Success},
         machine::{Admission, Outcome},
         settings::{Cancel, Length, Settings},
         slope::Slope,
@@ -69,8 +69,10 @@ fn cancel() -> impl Strategy<Value = Cancel> {
 fn small_settings() -> impl Strategy<Value = Settings> {
     let trip = (rate(), rate(), prop_oneof![Just(0_u64), 1_u64..6]);
     let waits = (1_u64..40, 1_u32..6, 1_u64..90);
-    (trip, 1_u64..8, window(), cancel(), waits).prop_map(
-        |((failure_rate, slow_rate, consecutive), min_calls, window, cancel, waits)| {
+    let cancelled = (cancel(), any::<bool>());
+    (trip, 1_u64..8, window(), cancelled, waits).prop_map(
+        |(trip, min_calls, window, (cancel, counts_cancelled_slow), waits)| {
+            let (failure_rate, slow_rate, consecutive) = trip;
             let (open_for_ns, half_open_permits, half_open_max_wait_ns) = waits;
             let has_rule = failure_rate + slow_rate + consecutive > 0;
             Settings {
@@ -81,6 +83,7 @@ fn small_settings() -> impl Strategy<Value = Settings> {
                 min_calls,
                 window,
                 cancel,
+                counts_cancelled_slow,
                 open_for_ns,
                 open_max_ns: open_for_ns * 5,
                 jitter: 0,
@@ -124,7 +127,10 @@ proptest! {
                     };
                     // The path of a usual success.
                     if outcome == Outcome::Success && !is_slow {
-                        circuit.succeed(generation, || now);
+                        let is_usual = circuit.succeed_in_row(generation);
+                        let success = circuit.succeed(generation, || now);
+                        prop_assert!(!is_usual || success == Success::Counted);
+                        circuit.follow(success, generation, now);
                     } else {
                         circuit.complete(generation, outcome, is_slow, now);
                     }

@@ -27,6 +27,7 @@ fn settings() -> Settings {
         cancel: Cancel::Share(10_000),
         open_for_ns: 5 * SECOND,
         open_max_ns: 60 * SECOND,
+        counts_cancelled_slow: false,
         jitter: 0,
         half_open_permits: 5,
         half_open_max_wait_ns: 30 * SECOND,

@@ -81,9 +81,12 @@ impl Model {
         if ticket.era != self.era {
             return;
         }
+        let counts_cancelled = self.settings.counts_cancelled_slow && self.settings.slow_rate > 0;
+        let is_slow = is_slow && (outcome != Outcome::Cancelled || counts_cancelled);
         let outcome = match (outcome, self.settings.cancel) {
-            (Outcome::Cancelled, Cancel::Ignore) => Outcome::Ignored,
             (Outcome::Cancelled, Cancel::Failure) => Outcome::Failure { not_before: None },
+            (Outcome::Cancelled, _) if is_slow => Outcome::Success,
+            (Outcome::Cancelled, Cancel::Ignore) => Outcome::Ignored,
             _ => outcome,
         };
         if let Outcome::Failure {
