@@ -79,12 +79,8 @@ impl Entry {
                     other => Err(other),
                 }
             } else {
-                self.word.compare_exchange_weak(
-                    word,
-                    changed,
-                    Ordering::AcqRel,
-                    Ordering::Acquire,
-                )
+                self.word
+                    .compare_exchange_weak(word, changed, Ordering::AcqRel, Ordering::Acquire)
             };
             match swapped {
                 Ok(_) => return Update::Done(done),

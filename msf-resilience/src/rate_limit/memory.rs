@@ -5,12 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use super::{
-    gcra::Ticks,
-    level::Address,
-    limits::LIMITS_MAX,
-    table::Table,
-};
+use super::{gcra::Ticks, level::Address, limits::LIMITS_MAX, table::Table};
 use crate::stripe::Padded;
 
 #[derive(Debug)]
