@@ -100,10 +100,12 @@ where
     type Error = S::Error;
     type Future = AnsweringFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.typed.inner_mut().poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         match self.typed.check(&request) {
             Ok(allowed) => AnsweringFuture {
@@ -125,6 +127,7 @@ where
 {
     type Output = Result<Response<B>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         Poll::Ready(match ready!(this.typed.poll(cx)) {

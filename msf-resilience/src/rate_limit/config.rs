@@ -29,7 +29,7 @@ use super::{
 pub struct Config {
     /// The limits, all of which a request must pass: 1 to 4.
     pub limits: Vec<QuotaConfig>,
-    /// How many keys are remembered.
+    /// How many keys are remembered. It is read when the limiter is built: a table that is in use keeps its bound.
     pub max_keys: usize,
 }
 

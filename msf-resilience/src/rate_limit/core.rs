@@ -129,20 +129,37 @@ impl Core {
         cost: u32,
     ) -> Result<Allowed, Refused> {
         if own.is_none() && self.settings.len() == 1 {
-            let limit = self.settings.first();
-            return self.check_against(address, &[limit], cost);
+            return self.check_one(address, &self.settings.first(), cost);
         }
         let terms = self.terms(own);
-        self.check_against(address, terms.as_slice(), cost)
+        self.check_all(address, terms.as_slice(), cost)
     }
 
+    /// The common case in one piece: nothing in it is written that is not asked for.
     #[inline]
-    fn check_against(
-        &self,
-        address: Address,
-        terms: &[Limit],
-        cost: u32,
-    ) -> Result<Allowed, Refused> {
+    fn check_one(&self, address: Address, limit: &Limit, cost: u32) -> Result<Allowed, Refused> {
+        if cost > limit.quota.burst_size() {
+            return Err(self.too_costly(0, limit, cost).into());
+        }
+        let now = self.now();
+        let (is_allowed, ahead) = self.memory.update(address, now, |times| {
+            let (is_allowed, ahead) = limit.gcra.charge(times[0], now, cost);
+            times[0] = limits::settled(limit, times[0], now);
+            if is_allowed {
+                times[0] = now + ahead;
+            }
+            (is_allowed, ahead)
+        });
+        let seen = Seen::one(self.label, limit, ahead);
+        if is_allowed {
+            self.count_allowed();
+            Ok(Allowed::new(seen))
+        } else {
+            Err(self.limited(seen, cost).into())
+        }
+    }
+
+    fn check_all(&self, address: Address, terms: &[Limit], cost: u32) -> Result<Allowed, Refused> {
         self.check_cost(terms, cost)?;
         let now = self.now();
         let mut ahead = [0; LIMITS_MAX];
@@ -153,14 +170,30 @@ impl Core {
         });
         let seen = Seen::new(self.label, terms, &ahead[..terms.len()]);
         if is_allowed {
-            if self.is_counting {
-                self.allowed.add(1);
-            }
+            self.count_allowed();
             Ok(Allowed::new(seen))
         } else {
-            self.limited.add(1);
-            Err(Limited::new(seen, cost).into())
+            Err(self.limited(seen, cost).into())
         }
+    }
+
+    #[inline]
+    fn count_allowed(&self) {
+        if self.is_counting {
+            self.allowed.add(1);
+        }
+    }
+
+    #[inline]
+    fn limited(&self, seen: Seen, cost: u32) -> Limited {
+        self.limited.add(1);
+        Limited::new(seen, cost)
+    }
+
+    #[cold]
+    fn too_costly(&self, place: usize, limit: &Limit, cost: u32) -> TooCostly {
+        self.limited.add(1);
+        TooCostly::new(self.label.name(place), cost, limit.quota.burst_size())
     }
 
     pub(super) fn peek(&self, address: Address, own: Option<Limits>) -> Peeked {
@@ -207,9 +240,7 @@ impl Core {
         let seen = Seen::new(self.label, terms, &ahead[..terms.len()]);
         match queued {
             Ok(wait) => {
-                if self.is_counting {
-                    self.allowed.add(1);
-                }
+                self.count_allowed();
                 let ready_ns = (now + wait).div_ceil(TICKS_PER_NANOSECOND);
                 Ok(Queued {
                     ready_at: self.epoch.instant(ready_ns),
@@ -218,8 +249,7 @@ impl Core {
                 })
             }
             Err(full) => {
-                self.limited.add(1);
-                let limited = Limited::new(seen, cost);
+                let limited = self.limited(seen, cost);
                 Err(match full {
                     Full::Wait => limited.into(),
                     Full::Queue => Refused::QueueFull(limited),
@@ -273,16 +303,13 @@ impl Core {
         Terms { limits, len }
     }
 
-    #[inline]
     fn check_cost(&self, terms: &[Limit], cost: u32) -> Result<(), TooCostly> {
-        for (place, limit) in terms.iter().enumerate() {
-            let burst = limit.quota.burst_size();
-            if cost > burst {
-                self.limited.add(1);
-                return Err(TooCostly::new(self.label.name(place), cost, burst));
-            }
-        }
-        Ok(())
+        let above = terms
+            .iter()
+            .position(|limit| cost > limit.quota.burst_size());
+        above.map_or(Ok(()), |place| {
+            Err(self.too_costly(place, &terms[place], cost))
+        })
     }
 
     #[inline]
@@ -327,7 +354,6 @@ impl policies::Policy for Core {
     }
 }
 
-#[inline]
 fn write_ahead(ahead: &mut [Ticks; LIMITS_MAX], terms: &[Limit], times: &[Ticks], now: Ticks) {
     for ((ahead, limit), time) in ahead.iter_mut().zip(terms).zip(times) {
         *ahead = limit.gcra.ahead(*time, now);

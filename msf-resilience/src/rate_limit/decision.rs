@@ -124,6 +124,7 @@ pub enum Refused {
 
 impl Refused {
     /// A request that costs 1 is within every burst, and does not wait.
+    #[inline]
     pub(super) fn of_one(self) -> Limited {
         match self {
             Self::Limited(limited) | Self::QueueFull(limited) => limited,
@@ -133,6 +134,7 @@ impl Refused {
 }
 
 impl Allowed {
+    #[inline]
     pub(super) const fn new(seen: Seen) -> Self {
         Self { seen }
     }
@@ -191,6 +193,7 @@ impl Allowed {
 }
 
 impl Peeked {
+    #[inline]
     pub(super) const fn new(seen: Seen) -> Self {
         Self { seen }
     }
@@ -228,6 +231,7 @@ impl Peeked {
 }
 
 impl Limited {
+    #[inline]
     pub(super) const fn new(seen: Seen, cost: u32) -> Self {
         Self { seen, cost }
     }

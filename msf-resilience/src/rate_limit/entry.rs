@@ -1,28 +1,35 @@
 //! A key's place in the table: two atomics, and the rules by which threads share them.
 //!
-//! `until` is the key's arrival time, or the latest of several. Whoever charges a key moves it on by compare-and-swap.
-//! Whoever wants the place for another key, or for work that takes several steps, *claims* it first: the time
-//! becomes [`CLAIMED`], which nobody can swap but the claimer. So a charge and a claim can never both succeed.
+//! One word holds the key's arrival time, or the latest of several, under a mask that is the key's own. So a word says
+//! whose it is: whoever swaps it knows that it was the key's own time, though the place may pass to another key, or
+//! back to none, at any moment before and after. Two keys have the same word with a probability of 1 in 2^63.
+//!
+//! Whoever wants the place for another key, or for work that takes several steps, *claims* it first: the
+//! word becomes [`CLAIMED`], which nobody swaps but the claimer. So a charge and a claim can never both succeed, and a charge
+//! that has succeeded is seen by whoever claims the place next.
 
 use super::sync::{AtomicU64, Ordering};
 
 /// No key has this identity.
 pub(super) const NOBODY: u64 = 0;
 
-/// A time that is never reached.
+/// Nobody's word.
+const VACANT: u64 = 0;
+
+/// A time that is never reached, under a mask that never has its highest bit.
 const CLAIMED: u64 = u64::MAX;
 
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     id: AtomicU64,
-    until: AtomicU64,
+    word: AtomicU64,
 }
 
 /// What [`Entry::update`] came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Update<T> {
     Done(T),
-    /// The place belongs, or will belong, to another key.
+    /// The place belongs, or will belong, to another key. Nothing was changed.
     Gone,
 }
 
@@ -32,67 +39,79 @@ impl Entry {
         self.id.load(Ordering::Acquire)
     }
 
-    /// When the key is idle; `None` while someone has claimed the place.
-    #[inline]
-    pub(super) fn until(&self) -> Option<u64> {
-        let until = self.until.load(Ordering::Acquire);
-        (until != CLAIMED).then_some(until)
+    /// Who has the place and when they are idle; `None` while someone has claimed it.
+    pub(super) fn owner(&self) -> Option<(u64, u64)> {
+        let mut word = self.word.load(Ordering::Acquire);
+        loop {
+            match word {
+                VACANT => return Some((NOBODY, 0)),
+                CLAIMED => return None,
+                _ => {}
+            }
+            // Between two equal words the place has not changed hands, so the identity is that of the word.
+            let id = self.id();
+            let again = self.word.load(Ordering::Acquire);
+            if again == word {
+                return Some((id, word ^ mask(id)));
+            }
+            word = again;
+        }
     }
 
-    /// Changes the time of the key `id`; `change` runs again if another thread was faster.
+    /// Changes the time of the key `id`; `change` runs again if another thread was faster, and may see any time before
+    /// its last run.
     #[inline]
     pub(super) fn update<T>(&self, id: u64, change: &mut impl FnMut(&mut u64) -> T) -> Update<T> {
-        // The time first: if the place changed hands after it was read, the identity shows it or the swap fails.
-        let mut seen = self.until.load(Ordering::Acquire);
+        let mask = mask(id);
+        let mut word = self.word.load(Ordering::Acquire);
         loop {
-            if seen == CLAIMED || self.id() != id {
+            // The identity after the word: if the word is another's, the place has changed hands since and the swap
+            // fails.
+            if word == CLAIMED || word == VACANT || self.id() != id {
                 return Update::Gone;
             }
-            let mut until = seen;
+            let mut until = word ^ mask;
             let done = change(&mut until);
-            if until == seen {
-                return Update::Done(done);
-            }
-            let swapped =
-                self.until
-                    .compare_exchange_weak(seen, until, Ordering::AcqRel, Ordering::Acquire);
-            match swapped {
-                Ok(_) if self.id() == id => return Update::Done(done),
-                Ok(_) => {
-                    // The place changed hands and the new key came to exactly the time of the old one. Its own time
-                    // is put back, unless it was charged since: then it has paid once for another.
-                    let _ = self.until.compare_exchange(
-                        until,
-                        seen,
-                        Ordering::AcqRel,
-                        Ordering::Relaxed,
-                    );
-                    return Update::Gone;
+            let changed = until ^ mask;
+            let swapped = if changed == word {
+                match self.word.load(Ordering::Acquire) {
+                    again if again == word => Ok(word),
+                    other => Err(other),
                 }
-                Err(other) => seen = other,
+            } else {
+                self.word
+                    .compare_exchange_weak(word, changed, Ordering::AcqRel, Ordering::Acquire)
+            };
+            match swapped {
+                Ok(_) => return Update::Done(done),
+                Err(other) => word = other,
             }
         }
     }
 
-    /// Takes the place if it holds `id` and its time is still `until`. Then nobody else changes it before
+    /// Takes the place if it belongs to `id`, idle at `until`. Then nobody else changes it before
     /// [`release`](Self::release).
     pub(super) fn claim(&self, id: u64, until: u64) -> bool {
-        let swapped =
-            self.until
-                .compare_exchange(until, CLAIMED, Ordering::AcqRel, Ordering::Relaxed);
-        if swapped.is_err() {
-            return false;
-        }
-        if self.id() == id {
-            return true;
-        }
-        self.until.store(until, Ordering::Release);
-        false
+        let word = until ^ mask(id);
+        self.word
+            .compare_exchange(word, CLAIMED, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Gives a claimed place to `id`, idle at `until`.
     pub(super) fn release(&self, id: u64, until: u64) {
         self.id.store(id, Ordering::Release);
-        self.until.store(until, Ordering::Release);
+        self.word.store(until ^ mask(id), Ordering::Release);
     }
+
+    /// Gives a claimed place to nobody.
+    pub(super) fn vacate(&self) {
+        self.release(NOBODY, 0);
+    }
+}
+
+/// Without the highest bit, as times are for 22 years.
+#[inline]
+const fn mask(id: u64) -> u64 {
+    id >> 1
 }

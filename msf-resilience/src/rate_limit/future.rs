@@ -37,6 +37,7 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
+    #[inline]
     pub(super) const fn calling(inner: F) -> Self {
         Self {
             state: State::Calling { inner },
@@ -58,6 +59,7 @@ where
 {
     type Output = Result<Res, Error<E>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Calling { inner } => inner.poll(cx).map_err(Error::Inner),

@@ -68,6 +68,18 @@ impl Gcra {
         ahead + self.distance * cost as u64 <= self.capacity
     }
 
+    /// Whether a request has room, and what the key owes then.
+    #[inline]
+    pub(super) fn charge(&self, tat: Ticks, now: Ticks, cost: u32) -> (bool, Ticks) {
+        let ahead = self.ahead(tat, now);
+        let charged = ahead + self.distance * u64::from(cost);
+        if charged <= self.capacity {
+            (true, charged)
+        } else {
+            (false, ahead)
+        }
+    }
+
     /// How many requests more are allowed at once.
     pub(super) fn remaining(&self, ahead: Ticks) -> u32 {
         let requests = self.capacity.saturating_sub(ahead) / self.distance;

@@ -73,12 +73,12 @@ impl Level {
             .find(|&index| self.entry(index).id() == address.id)?;
         let entry = self.entry(found);
         loop {
-            let until = entry.until()?;
-            if entry.claim(address.id, until) {
-                return Some((found, until));
-            }
-            if entry.id() != address.id {
+            let (id, until) = entry.owner()?;
+            if id != address.id {
                 return None;
+            }
+            if entry.claim(id, until) {
+                return Some((found, until));
             }
         }
     }
@@ -99,9 +99,9 @@ impl Level {
             let mut free = 0;
             let mut first_free = None;
             for index in places(bucket) {
-                let entry = self.entry(index);
-                let id = entry.id();
-                let Some(until) = entry.until() else { continue };
+                let Some((id, until)) = self.entry(index).owner() else {
+                    continue;
+                };
                 if id == NOBODY || until <= now {
                     free += 1;
                     first_free.get_or_insert((index, id, until));
@@ -152,7 +152,7 @@ impl Level {
 
     /// Makes a claimed entry empty.
     pub(super) fn clear(&self, index: Index) {
-        self.entry(index).release(NOBODY, 0);
+        self.entry(index).vacate();
     }
 
     fn stored(&self, index: Index) -> &[AtomicU64] {

@@ -141,8 +141,13 @@ pub(super) enum Full {
 #[inline]
 pub(super) fn settle(limits: &[Limit], tats: &mut [Ticks], now: Ticks) {
     for (limit, tat) in limits.iter().zip(tats) {
-        *tat = (*tat).min(now + limit.gcra.capacity + limit.gcra.queue);
+        *tat = settled(limit, *tat, now);
     }
+}
+
+#[inline]
+pub(super) fn settled(limit: &Limit, tat: Ticks, now: Ticks) -> Ticks {
+    tat.min(now + limit.gcra.capacity + limit.gcra.queue)
 }
 
 #[inline]

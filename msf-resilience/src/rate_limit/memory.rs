@@ -1,20 +1,17 @@
 //! Where arrival times are kept: one for everybody, several for everybody, or a table of keys.
 
-use std::sync::{Mutex, PoisonError};
-
-use super::{
-    entry::{Entry, Update},
-    gcra::Ticks,
-    level::Address,
-    limits::LIMITS_MAX,
-    table::Table,
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
+
+use super::{gcra::Ticks, level::Address, limits::LIMITS_MAX, table::Table};
 use crate::stripe::Padded;
 
 #[derive(Debug)]
 pub(super) enum Memory {
     /// One limit without keys: a compare-and-swap.
-    One(Padded<Entry>),
+    One(Padded<AtomicU64>),
     /// Several limits without keys.
     Several(Mutex<[Ticks; LIMITS_MAX]>, usize),
     Keyed(Box<Table>),
@@ -42,15 +39,7 @@ impl Memory {
         mut change: impl FnMut(&mut [Ticks]) -> T,
     ) -> T {
         match self {
-            Self::One(entry) => loop {
-                // The one entry belongs to everybody, whose address is all zeros.
-                let updated = entry
-                    .0
-                    .update(address.id, &mut |time| change(std::slice::from_mut(time)));
-                if let Update::Done(done) = updated {
-                    return done;
-                }
-            },
+            Self::One(time) => update_one(&time.0, change),
             Self::Several(times, limits) => {
                 let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
                 change(&mut times[..*limits])
@@ -77,6 +66,22 @@ impl Memory {
         match self {
             Self::One(_) | Self::Several(..) => 0,
             Self::Keyed(table) => table.forgotten(),
+        }
+    }
+}
+
+#[inline]
+fn update_one<T>(time: &AtomicU64, mut change: impl FnMut(&mut [Ticks]) -> T) -> T {
+    let mut seen = time.load(Ordering::Acquire);
+    loop {
+        let mut next = seen;
+        let done = change(std::slice::from_mut(&mut next));
+        if next == seen {
+            return done;
+        }
+        match time.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return done,
+            Err(other) => seen = other,
         }
     }
 }

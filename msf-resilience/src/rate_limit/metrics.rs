@@ -1,8 +1,8 @@
 //! What a limiter exports.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use msf_core::metrics::{Counter, Gauge, Histogram, MetricInfo, Metrics, MetricsError, Spec};
+
+use crate::stripe::Exported;
 
 static DECISIONS: Spec<Counter, 2> = Spec::counter(
     "msf_ratelimit_decisions_total",
@@ -78,21 +78,14 @@ pub(super) struct LimiterMetrics {
     keys: Gauge,
 }
 
-/// A counter that follows a count kept elsewhere.
-#[derive(Debug)]
-struct Exported {
-    counter: Counter,
-    shown: AtomicU64,
-}
-
 impl LimiterMetrics {
     pub(super) fn register(metrics: &Metrics, policy: &str) -> Result<Self, MetricsError> {
         let decisions = DECISIONS.register(metrics)?;
         let forgotten = FORGOTTEN.register(metrics)?;
         Ok(Self {
-            allowed: Exported::new(decisions.with([policy, "allowed"])),
-            limited: Exported::new(decisions.with([policy, "limited"])),
-            forgotten: Exported::new(forgotten.with([policy])),
+            allowed: Exported::since(decisions.with([policy, "allowed"]), 0),
+            limited: Exported::since(decisions.with([policy, "limited"]), 0),
+            forgotten: Exported::since(forgotten.with([policy]), 0),
             keys: KEYS.register(metrics)?.with([policy]),
         })
     }
@@ -103,20 +96,5 @@ impl LimiterMetrics {
         self.forgotten.show(forgotten);
         #[expect(clippy::cast_precision_loss, reason = "at most 2^24 keys")]
         self.keys.set(keys as f64);
-    }
-}
-
-impl Exported {
-    fn new(counter: Counter) -> Self {
-        Self {
-            counter,
-            shown: AtomicU64::new(0),
-        }
-    }
-
-    /// Two scrapes at once never add the same difference twice.
-    fn show(&self, total: u64) {
-        let shown = self.shown.fetch_max(total, Ordering::Relaxed);
-        self.counter.inc_by(total.saturating_sub(shown));
     }
 }

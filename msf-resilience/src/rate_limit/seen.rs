@@ -80,37 +80,58 @@ impl Standing {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
     label: &'static Label,
-    counts: [Count; LIMITS_MAX],
-    len: usize,
+    counts: Counts,
+}
+
+/// One is by far the most common, and so not carried in the space of four.
+#[derive(Clone, Copy, Debug)]
+enum Counts {
+    One(Count),
+    /// How many of them, in the space beside the tag.
+    Several([Count; LIMITS_MAX], u8),
 }
 
 impl Seen {
     #[inline]
-    pub(super) fn new(label: &'static Label, limits: &[Limit], ahead: &[Ticks]) -> Self {
-        const NOTHING: Count = Count {
-            quota: Quota::raw(1, 1, 1),
-            ahead: 0,
+    pub(super) const fn one(label: &'static Label, limit: &Limit, ahead: Ticks) -> Self {
+        let count = Count {
+            quota: limit.quota,
+            ahead,
         };
-        let mut counts = [NOTHING; LIMITS_MAX];
-        for ((count, limit), ahead) in counts.iter_mut().zip(limits).zip(ahead) {
-            *count = Count {
-                quota: limit.quota,
-                ahead: *ahead,
-            };
-        }
         Self {
             label,
-            counts,
-            len: limits.len(),
+            counts: Counts::One(count),
         }
     }
 
+    pub(super) fn new(label: &'static Label, limits: &[Limit], ahead: &[Ticks]) -> Self {
+        let count = |place: usize| Count {
+            quota: limits[place].quota,
+            ahead: ahead[place],
+        };
+        let len = limits.len();
+        let counts = if len == 1 {
+            Counts::One(count(0))
+        } else {
+            let counts = std::array::from_fn(|place| count(place % len));
+            Counts::Several(counts, u8::try_from(len).expect("at most four limits"))
+        };
+        Self { label, counts }
+    }
+
     pub(super) fn standings(&self) -> impl ExactSizeIterator<Item = Standing> + use<> {
-        let Self { label, counts, len } = *self;
+        let Self { label, counts } = *self;
+        let len = match counts {
+            Counts::One(_) => 1,
+            Counts::Several(_, len) => usize::from(len),
+        };
         (0..len).map(move |place| Standing {
             label,
             place,
-            count: counts[place],
+            count: match counts {
+                Counts::One(count) => count,
+                Counts::Several(counts, _) => counts[place],
+            },
         })
     }
 

@@ -33,11 +33,13 @@ impl<S, K, F> RateLimitService<S, K, F> {
         }
     }
 
+    #[inline]
     pub(super) const fn inner_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
     /// Nothing for a request without a key.
+    #[inline]
     pub(super) fn check<Req>(&self, request: &Req) -> Result<Option<Allowed>, Limited>
     where
         F: Fn(&Req) -> Option<K>,
@@ -59,10 +61,12 @@ where
     type Error = Error<S::Error>;
     type Future = ResponseFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Error::Inner)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         match self.check(&request) {
             Ok(_) => ResponseFuture::calling(self.inner.call(request)),

@@ -264,9 +264,7 @@ fn level_keys(
     places: impl Iterator<Item = Index>,
 ) -> impl Iterator<Item = (Index, u64, u64)> {
     places.filter_map(|index| {
-        let entry = level.entry(index);
-        let id = entry.id();
-        let until = entry.until()?;
+        let (id, until) = level.entry(index).owner()?;
         (id != NOBODY).then_some((index, id, until))
     })
 }

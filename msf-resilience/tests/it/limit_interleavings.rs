@@ -33,7 +33,7 @@ fn no_charge_of_two_threads_is_lost() {
         let thread = thread::spawn(move || charge(&other));
         assert_eq!(charge(&entry), Update::Done(()));
         assert_eq!(thread.join().unwrap(), Update::Done(()));
-        assert_eq!(entry.until(), Some(20));
+        assert_eq!(entry.owner(), Some((7, 20)));
     });
 }
 
@@ -55,7 +55,7 @@ fn a_key_is_charged_or_given_away_but_never_both() {
             let is_given = thread.join().unwrap();
             assert_eq!(charged == Update::Gone, is_given);
             let expected = if is_given { (9, until) } else { (7, 15) };
-            assert_eq!((entry.id(), entry.until()), (expected.0, Some(expected.1)));
+            assert_eq!(entry.owner(), Some(expected));
         });
     }
 }
@@ -77,5 +77,73 @@ fn one_of_two_claims_wins() {
         let theirs = thread.join().unwrap();
         assert!(mine != theirs);
         assert_eq!(entry.id(), if mine { 9 } else { 8 });
+    });
+}
+
+/// The table moves a key to another place, as it does when it grows; a charge that came too late waits for that.
+#[test]
+fn a_charge_counts_once_while_its_key_moves() {
+    loom::model(|| {
+        let places = Arc::new((entry(), Entry::default()));
+        let others = Arc::clone(&places);
+        let thread = thread::spawn(move || {
+            let (old, new) = &*others;
+            let until = loop {
+                let (id, until) = old.owner().expect("only this thread claims it");
+                assert_eq!(id, 7);
+                if old.claim(id, until) {
+                    break until;
+                }
+            };
+            assert!(new.claim(NOBODY, 0));
+            new.release(7, until);
+            old.vacate();
+        });
+        let (old, new) = &*places;
+        let charged = charge(old);
+        thread.join().unwrap();
+        if charged == Update::Gone {
+            assert_eq!(charge(new), Update::Done(()));
+        }
+        assert_eq!(old.owner(), Some((NOBODY, 0)));
+        assert_eq!(new.owner(), Some((7, 15)));
+    });
+}
+
+/// What passes a place on, twice.
+fn pass_on(entry: &Entry) {
+    assert!(entry.claim(7, 10));
+    entry.release(9, 20);
+    assert!(entry.claim(9, 20));
+    entry.vacate();
+}
+
+#[test]
+fn nobody_is_judged_by_the_time_of_another() {
+    loom::model(|| {
+        let entry = entry();
+        let other = Arc::clone(&entry);
+        let thread = thread::spawn(move || pass_on(&other));
+        let judged = entry.update(7, &mut |until| *until);
+        assert!(
+            matches!(judged, Update::Done(10) | Update::Gone),
+            "{judged:?}"
+        );
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn an_owner_is_seen_with_its_own_time() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let entry = entry();
+        let other = Arc::clone(&entry);
+        let thread = thread::spawn(move || pass_on(&other));
+        let owner = entry.owner();
+        let known = [None, Some((7, 10)), Some((9, 20)), Some((NOBODY, 0))];
+        assert!(known.contains(&owner), "{owner:?}");
+        thread.join().unwrap();
     });
 }

@@ -20,11 +20,11 @@ fn a_claimed_place_cannot_be_charged_and_a_charged_one_cannot_be_claimed_as_it_w
     assert!(!entry.claim(8, 15));
     assert!(entry.claim(7, 15));
     assert_eq!(entry.update(7, &mut charge), Update::Gone);
-    assert_eq!(entry.until(), None);
+    assert_eq!(entry.owner(), None);
     entry.release(9, 20);
     assert_eq!(entry.update(7, &mut charge), Update::Gone);
     assert_eq!(entry.update(9, &mut charge), Update::Done(()));
-    assert_eq!(entry.until(), Some(25));
+    assert_eq!(entry.owner(), Some((9, 25)));
 }
 
 fn address(key: u64) -> Address {
