@@ -381,7 +381,7 @@ async fn the_delay_follows_the_callee_after_the_window_was_changed() {
         for _ in 0..20 {
             call(10).await;
         }
-        policy.reconfigure(&new(after)).unwrap();
+        policy.reconfigure(new(after)).unwrap();
         call(10).await;
         let delay = policy.delay();
         assert!(
