@@ -87,7 +87,8 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
 
     table.heading("hedge, the first attempt answers at once");
     let policy = HedgePolicy::builder("after").after(SECOND).build()?;
-    let layer = HedgeLayer::new(policy, |request: &u64| Some(*request)).classify(crate::breakers::judge);
+    let layer =
+        HedgeLayer::new(policy, |request: &u64| Some(*request)).classify(crate::breakers::judge);
     service(
         table,
         bare.at_once,
@@ -97,7 +98,8 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     let policy = HedgePolicy::builder("quantile")
         .after_quantile(0.9)
         .build()?;
-    let layer = HedgeLayer::new(policy, |request: &u64| Some(*request)).classify(crate::breakers::judge);
+    let layer =
+        HedgeLayer::new(policy, |request: &u64| Some(*request)).classify(crate::breakers::judge);
     service(
         table,
         bare.at_once,

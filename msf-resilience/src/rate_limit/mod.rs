@@ -71,7 +71,9 @@
 //!
 //! The limiter keeps the key's hash and not the key: 64 bits under a random seed, found at a place that 64 bits under
 //! another seed name. Two keys that agree in both would share a limit: for a new key among 65 536 others
-//! that is less likely than 1 in 10^14, and nobody who does not know the seeds can look for such keys.
+//! that is less likely than 1 in 10^14. The seeds are random for every limiter and leave it in no answer, so a caller cannot
+//! compute such keys; but the hash (foldhash, in its quality variant) is made for speed and not proved against an
+//! attacker who can measure it. Where strangers name keys of their own, [`key::HashedHeader`] hashes them by SipHash first.
 //!
 //! # The queue
 //!
