@@ -120,27 +120,42 @@ impl Core {
         Ok(())
     }
 
+    /// Charges a request that costs 1, or refuses it.
+    #[inline]
+    pub(super) fn check(&self, address: Address, own: Option<Limits>) -> Result<Allowed, Limited> {
+        if own.is_none() && self.settings.len() == 1 {
+            return self.check_one(address, &self.settings.first(), 1);
+        }
+        self.check_terms(address, own, 1).map_err(Refused::of_one)
+    }
+
     /// Charges a request, or refuses it.
     #[inline]
-    pub(super) fn check(
+    pub(super) fn check_n(
         &self,
         address: Address,
         own: Option<Limits>,
         cost: u32,
     ) -> Result<Allowed, Refused> {
         if own.is_none() && self.settings.len() == 1 {
-            return self.check_one(address, &self.settings.first(), cost);
+            let limit = self.settings.first();
+            if cost > limit.quota.burst_size() {
+                return Err(self.too_costly(0, &limit, cost).into());
+            }
+            return self.check_one(address, &limit, cost);
         }
-        let terms = self.terms(own);
-        self.check_all(address, terms.as_slice(), cost)
+        self.check_terms(address, own, cost)
     }
 
-    /// The common case in one piece: nothing in it is written that is not asked for.
+    /// The common case in one piece: the result is written once and where it belongs. Results are larger than what is
+    /// decided, and to move one costs more than the decision.
     #[inline]
-    fn check_one(&self, address: Address, limit: &Limit, cost: u32) -> Result<Allowed, Refused> {
-        if cost > limit.quota.burst_size() {
-            return Err(self.too_costly(0, limit, cost).into());
-        }
+    fn check_one<E: From<Limited>>(
+        &self,
+        address: Address,
+        limit: &Limit,
+        cost: u32,
+    ) -> Result<Allowed, E> {
         let now = self.now();
         let (is_allowed, ahead) = self.memory.update(address, now, |times| {
             let (is_allowed, ahead) = limit.gcra.charge(times[0], now, cost);
@@ -150,13 +165,29 @@ impl Core {
             }
             (is_allowed, ahead)
         });
-        let seen = Seen::one(self.label, limit, ahead);
         if is_allowed {
             self.count_allowed();
-            Ok(Allowed::new(seen))
+            Ok(Allowed::new(Seen::one(self.label, limit, ahead)))
         } else {
-            Err(self.limited(seen, cost).into())
+            Err(self.limited_by(limit, ahead, cost).into())
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn limited_by(&self, limit: &Limit, ahead: Ticks, cost: u32) -> Limited {
+        self.limited(Seen::one(self.label, limit, ahead), cost)
+    }
+
+    #[inline(never)]
+    fn check_terms(
+        &self,
+        address: Address,
+        own: Option<Limits>,
+        cost: u32,
+    ) -> Result<Allowed, Refused> {
+        let terms = self.terms(own);
+        self.check_all(address, terms.as_slice(), cost)
     }
 
     fn check_all(&self, address: Address, terms: &[Limit], cost: u32) -> Result<Allowed, Refused> {

@@ -70,7 +70,7 @@ impl DirectLimiter {
     /// [`Limited`] when the quota is used up.
     #[inline]
     pub fn check(&self) -> Result<Allowed, Limited> {
-        self.core.check(EVERYBODY, None, 1).map_err(Refused::of_one)
+        self.core.check(EVERYBODY, None)
     }
 
     /// Counts a request that costs as much as `cost` others, or refuses it. A cost of 0 counts nothing.
@@ -80,7 +80,7 @@ impl DirectLimiter {
     /// [`Refused::Limited`] when there is not so much left, [`Refused::TooCostly`] when there never will be.
     #[inline]
     pub fn check_n(&self, cost: u32) -> Result<Allowed, Refused> {
-        self.core.check(EVERYBODY, None, cost)
+        self.core.check_n(EVERYBODY, None, cost)
     }
 
     /// How the limit stands, without counting anything.

@@ -128,9 +128,7 @@ impl<K: Hash> RateLimiter<K> {
     /// [`Limited`] when the key has used up its quota.
     #[inline]
     pub fn check(&self, key: &K) -> Result<Allowed, Limited> {
-        self.core
-            .check(self.address(key), self.own(key), 1)
-            .map_err(Refused::of_one)
+        self.core.check(self.address(key), self.own(key))
     }
 
     /// Counts a request that costs as much as `cost` others, or refuses it. A cost of 0 counts nothing.
@@ -140,7 +138,7 @@ impl<K: Hash> RateLimiter<K> {
     /// [`Refused::Limited`] when the key has not so much left, [`Refused::TooCostly`] when it never will.
     #[inline]
     pub fn check_n(&self, key: &K, cost: u32) -> Result<Allowed, Refused> {
-        self.core.check(self.address(key), self.own(key), cost)
+        self.core.check_n(self.address(key), self.own(key), cost)
     }
 
     /// How the key stands, without counting anything or remembering the key.
