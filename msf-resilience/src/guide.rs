@@ -5,7 +5,10 @@
 
 macro_rules! pages {
     ($($page:ident = $path:literal;)+) => {
-        $(#[doc = include_str!(concat!("../../docs/guide/resilience/", $path))] mod $page {})+
+        $(
+            #[doc = include_str!(concat!("../../docs/guide/resilience/", $path))]
+            mod $page {}
+        )+
     };
 }
 
@@ -21,7 +24,11 @@ pages! {
     index = "README.md";
     load_shed = "load-shed.md";
     rate_limit = "rate-limit.md";
-    rate_limit_redis = "rate-limit-redis.md";
     retry = "retry.md";
     timeout = "timeout.md";
+}
+
+#[cfg(feature = "redis")]
+pages! {
+    rate_limit_redis = "rate-limit-redis.md";
 }
