@@ -69,6 +69,10 @@ pub(crate) struct Admission {
 }
 
 /// What comes after the steps that need no waiting.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made and taken apart once per request, where a box would cost more than moving it"
+)]
 pub(crate) enum Next {
     Refuse(Response<Bytes>),
     /// The token has to be verified first.

@@ -37,8 +37,8 @@ use crate::{
 };
 
 const WINDOW: Duration = Duration::from_secs(10);
-const CALLS: usize = 100;
-const IN_A_ROW: usize = 5;
+const CALLS: u32 = 100;
+const IN_A_ROW: u32 = 5;
 
 pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     time_window(table, bare)?;
@@ -96,8 +96,8 @@ fn time_window(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         .failure_rate_threshold(0.5)
         .sliding_window_type(SlidingWindowType::TimeBased)
         .sliding_window_duration(WINDOW)
-        .sliding_window_size(CALLS)
-        .minimum_number_of_calls(CALLS)
+        .sliding_window_size(CALLS as usize)
+        .minimum_number_of_calls(CALLS as usize)
         .build()?;
     // It keeps a record of every call of the window and looks at all of them in each call. With this bound, a thousand
     // or two are there when the table is made.
@@ -108,8 +108,7 @@ fn time_window(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         layer.layer(Answers),
     )
     .at_most(10);
-    let policy =
-        success_rate_over_time_window(0.5, CALLS as u32, WINDOW, backoff::constant(SECOND));
+    let policy = success_rate_over_time_window(0.5, CALLS, WINDOW, backoff::constant(SECOND));
     service(table, bare.at_once, "failsafe", Failsafe::new(policy));
     Ok(())
 }
@@ -117,15 +116,15 @@ fn time_window(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
 fn count_window(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     table.heading("circuit breaker, half of the last 100 calls");
     let breaker = CircuitBreaker::builder("calls")
-        .window_calls(CALLS as u32)
+        .window_calls(CALLS)
         .build()?;
     let layer = CircuitBreakerLayer::new(breaker).classify(judge);
     service(table, bare.at_once, "msf", layer.layer(Answers));
     let layer = TowerResilience::builder()
         .failure_rate_threshold(0.5)
         .sliding_window_type(SlidingWindowType::CountBased)
-        .sliding_window_size(CALLS)
-        .minimum_number_of_calls(CALLS)
+        .sliding_window_size(CALLS as usize)
+        .minimum_number_of_calls(CALLS as usize)
         .build()?;
     service(
         table,
@@ -135,13 +134,13 @@ fn count_window(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     );
     let breaker = Recloser::custom()
         .error_rate(0.5)
-        .closed_len(CALLS)
+        .closed_len(CALLS as usize)
         .build()
         .into();
     service(table, bare.at_once, "recloser", Reclosed(Answers, breaker));
     let breaker = BreakerBuilder::<DefaultPolicy, Failed>::new()
         .failure_threshold(0.5)
-        .min_throughput(CALLS as u64)
+        .min_throughput(CALLS.into())
         .build();
     service(
         table,
@@ -155,12 +154,12 @@ fn count_window(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
 fn consecutive(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     table.heading("circuit breaker, five failures in a row");
     let breaker = CircuitBreaker::builder("row")
-        .trip(Trip::consecutive(IN_A_ROW as u32))
+        .trip(Trip::consecutive(IN_A_ROW))
         .build()?;
     let layer = CircuitBreakerLayer::new(breaker).classify(judge);
     service(table, bare.at_once, "msf", layer.layer(Answers)).target(5.0, 10.0);
     let layer = TowerResilience::builder()
-        .consecutive_failures(IN_A_ROW)
+        .consecutive_failures(IN_A_ROW as usize)
         .build()?;
     service(
         table,
@@ -168,7 +167,7 @@ fn consecutive(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         "tower-resilience",
         layer.layer(Answers),
     );
-    let policy = consecutive_failures(IN_A_ROW as u32, backoff::constant(SECOND));
+    let policy = consecutive_failures(IN_A_ROW, backoff::constant(SECOND));
     service(table, bare.at_once, "failsafe", Failsafe::new(policy));
     Ok(())
 }
@@ -193,7 +192,7 @@ fn seatbelt_layer() -> BreakerLayer<u64, Result<u64, Failed>, Set, Set> {
         })
         .rejected_input_error(|_, _| Failed)
         .failure_threshold(0.5)
-        .min_throughput(CALLS as u32)
+        .min_throughput(CALLS)
         .sampling_duration(WINDOW)
 }
 

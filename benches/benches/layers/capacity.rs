@@ -22,13 +22,11 @@ use crate::{
     table::Table,
 };
 
-const ROOM: usize = 1_000;
+const ROOM: u32 = 1_000;
 
 pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
     table.heading("bulkhead");
-    let bulkhead = Bulkhead::builder("room")
-        .max_concurrent(ROOM as u32)
-        .build()?;
+    let bulkhead = Bulkhead::builder("room").max_concurrent(ROOM).build()?;
     let layer = BulkheadLayer::new(bulkhead.clone());
     service(table, bare.at_once, "msf, reject", layer.layer(Answers)).target(15.0, 60.0);
     service(
@@ -44,7 +42,7 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         }
     });
     let layer = TowerResilienceBulkhead::builder()
-        .max_concurrent_calls(ROOM)
+        .max_concurrent_calls(ROOM as usize)
         .reject_when_full()
         .build()?;
     service(
@@ -53,7 +51,7 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         "tower-resilience, reject",
         layer.layer(Answers),
     );
-    let layer = ConcurrencyLimitLayer::new(ROOM);
+    let layer = ConcurrencyLimitLayer::new(ROOM as usize);
     service(
         table,
         bare.at_once,
@@ -61,7 +59,7 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         layer.layer(Answers),
     );
     table.heading("load shed");
-    let shed = LoadShed::builder("shed").signal(bulkhead.clone()).build()?;
+    let shed = LoadShed::builder("shed").signal(bulkhead).build()?;
     let layer = LoadShedLayer::new(shed, |_: &u64| Priority::DEFAULT);
     service(
         table,
@@ -95,8 +93,8 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         service(table, bare.at_once, name, layer.layer(Answers));
     }
     let aimd = Aimd::builder()
-        .initial_limit(ROOM)
-        .max_limit(ROOM)
+        .initial_limit(ROOM as usize)
+        .max_limit(ROOM as usize)
         .latency_threshold(Duration::from_secs(1))
         .build()?;
     let layer = AdaptiveLimiterLayer::new(aimd);
@@ -107,8 +105,8 @@ pub(crate) fn rows(table: &mut Table, bare: Bare) -> Result<(), BoxError> {
         layer.layer(Answers),
     );
     let vegas = Vegas::builder()
-        .initial_limit(ROOM)
-        .max_limit(ROOM)
+        .initial_limit(ROOM as usize)
+        .max_limit(ROOM as usize)
         .build()?;
     let layer = AdaptiveLimiterLayer::new(vegas);
     service(

@@ -166,6 +166,10 @@ impl KeyExtractor for Header {
 }
 
 /// A row for a service of HTTP. Each thread has its requests beforehand, and gets them back.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "as the other kinds of rows take theirs"
+)]
 fn http<S>(table: &mut Table, name: &'static str, base: Option<Base>, service: S)
 where
     S: Service<Request<()>, Response = http::Response<Body>> + Clone + Send + 'static,
