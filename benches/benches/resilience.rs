@@ -1,28 +1,20 @@
-//! What a breaker and a limit cost per call: `cargo bench -p msf-benches --bench resilience`.
+//! What a breaker and a limit cost when all is not well: `cargo bench -p msf-benches --bench resilience`.
 //!
-//! The tables are medians of rounds taken in turns, so the figures of one table can be compared with
-//! each other. governor stands beside our limit with the same quota and the same keys; it reads the TSC, we read tokio's
-//! clock, so that tests can pause it: "the clock alone" is what that costs. The last table divides the wall time of
-//! two threads by the calls of one of them.
+//! Failures, cancelled calls, refusals, and a limiter that is full; the success path is in the bench `layers`. The tables
+//! are medians of rounds taken in turns, so the figures of one table can be compared with each other. governor stands beside
+//! our limit with the same quota and the same keys; it reads the TSC, we read tokio's clock, so that tests can pause
+//! it: "the clock alone" is what that costs.
 
 #![expect(clippy::print_stdout, reason = "it prints tables")]
 
-use std::{
-    convert::Infallible,
-    hint::black_box,
-    num::NonZeroU32,
-    sync::{Barrier, Mutex},
-};
+use std::{hint::black_box, num::NonZeroU32, sync::Mutex};
 
-use http::{Request, Response};
 use msf_benches::rounds::{Candidate, measure, median};
 use msf_core::{BoxError, classify::Classification, clock, metrics::Metrics, testing::allocations};
 use msf_resilience::{
     circuit_breaker::{CircuitBreaker, CircuitBreakerLayer},
     rate_limit::{DirectLimiter, Quota, RateLimitLayer, RateLimiter},
 };
-use tokio::time::Instant;
-use tower::{Layer, Service, ServiceExt, service_fn};
 
 /// So large that nothing is refused while a table is made.
 const PLENTY: u32 = 1_000_000_000;
@@ -39,16 +31,12 @@ fn main() -> Result<(), BoxError> {
     } else {
         (1_001, 1_000)
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
 
     println!("circuit breaker, one call");
     print(&mut breakers()?, rounds, operations);
     println!("rate limit, one check");
     print(&mut limits()?, rounds, operations);
-    println!("layers around a service that answers at once");
-    print(&mut layers(&runtime)?, rounds, operations);
-    println!("two threads at once, wall ns per call of one of them");
-    contended(rounds.min(201), operations * 10)
+    Ok(())
 }
 
 fn breakers() -> Result<Vec<Candidate<'static>>, BoxError> {
@@ -161,108 +149,6 @@ fn limits() -> Result<Vec<Candidate<'static>>, BoxError> {
     ])
 }
 
-fn layers(runtime: &tokio::runtime::Runtime) -> Result<Vec<Candidate<'_>>, BoxError> {
-    let breaker = CircuitBreaker::builder("layer").build()?;
-    let limit = limiter(PLENTY)?;
-    let key = |_: &Request<()>| Some(7);
-    Ok(vec![
-        candidate(runtime, "bare service", bare()),
-        candidate(
-            runtime,
-            "circuit breaker",
-            CircuitBreakerLayer::new(breaker.clone()).layer(bare()),
-        ),
-        candidate(
-            runtime,
-            "circuit breaker, answering",
-            CircuitBreakerLayer::answering(breaker).layer(bare()),
-        ),
-        candidate(
-            runtime,
-            "rate limit",
-            RateLimitLayer::new(limit.clone(), key).layer(bare()),
-        ),
-        candidate(
-            runtime,
-            "rate limit, answering",
-            RateLimitLayer::answering(limit, key).layer(bare()),
-        ),
-    ])
-}
-
-fn contended(rounds: u32, operations: u32) -> Result<(), BoxError> {
-    let breaker = CircuitBreaker::builder("shared").build()?;
-    let lock = Mutex::new(0_u64);
-    let ours = limiter(PLENTY)?;
-    let theirs = governed(PLENTY)?;
-    let everybody = DirectLimiter::builder(Quota::per_second(PLENTY)).build_direct()?;
-    let direct = governor::RateLimiter::direct(governor::Quota::per_second(nonzero(PLENTY)?));
-    let texts = texts();
-    let by_text = RateLimiter::builder(Quota::per_second(PLENTY)).build()?;
-    let theirs_by_text =
-        governor::RateLimiter::dashmap(governor::Quota::per_second(nonzero(PLENTY)?));
-    let text = |n: u64| &texts[usize::try_from(n).unwrap_or(0) * STRIDE % texts.len()];
-    let rows: [(&str, &(dyn Fn(u64) + Sync)); 10] = [
-        ("one std::sync::Mutex", &|_| {
-            if let Ok(mut count) = lock.lock() {
-                *count += 1;
-            }
-        }),
-        ("breaker, acquire + success", &|_| {
-            call(&breaker, &Classification::SUCCESS);
-        }),
-        ("msf limit, one key", &|_| drop(black_box(ours.check(&0)))),
-        ("governor keyed, one key", &|_| {
-            drop(black_box(theirs.check_key(&0)));
-        }),
-        ("msf limit without keys", &|_| {
-            drop(black_box(everybody.check()));
-        }),
-        ("governor without keys", &|_| {
-            drop(black_box(direct.check()));
-        }),
-        ("msf limit, 10000 string keys", &|n| {
-            drop(black_box(by_text.check(text(n))));
-        }),
-        ("governor, 10000 string keys", &|n| {
-            drop(black_box(theirs_by_text.check_key(text(n))));
-        }),
-        ("msf limit, 1000 keys", &|n| {
-            drop(black_box(ours.check(&(n % KEYS))));
-        }),
-        ("governor keyed, 1000 keys", &|n| {
-            drop(black_box(theirs.check_key(&(n % KEYS))));
-        }),
-    ];
-    let mut times = vec![Vec::new(); rows.len()];
-    for _ in 0..rounds {
-        for ((_, run), times) in rows.iter().zip(&mut times) {
-            times.push(two_threads(*run, operations));
-        }
-    }
-    for ((name, _), times) in rows.iter().zip(&mut times) {
-        println!("  {name:<32}{:>10.1}", median(times));
-    }
-    Ok(())
-}
-
-fn two_threads(run: &(dyn Fn(u64) + Sync), operations: u32) -> f64 {
-    let barrier = Barrier::new(2);
-    let work = |offset: u64| {
-        barrier.wait();
-        let start = Instant::now();
-        for n in 0..u64::from(operations) {
-            run(n + offset);
-        }
-        start.elapsed().as_nanos() as f64 / f64::from(operations)
-    };
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| work(KEYS / 2));
-        let mine = work(0);
-        other.join().map_or(mine, |other| mine.max(other))
-    })
-}
-
 fn call(breaker: &CircuitBreaker, classification: &Classification) {
     if let Ok(permit) = breaker.try_acquire() {
         permit.complete(black_box(classification));
@@ -319,29 +205,6 @@ impl Keys {
         self.0 = self.0.wrapping_add(617);
         self.0 % KEYS
     }
-}
-
-fn bare()
--> impl Service<Request<()>, Response = Response<bytes::Bytes>, Error = Infallible, Future: Send> + Clone
-{
-    service_fn(|_request: Request<()>| async { Ok(Response::new(bytes::Bytes::new())) })
-}
-
-fn candidate<'a, S, E>(
-    runtime: &'a tokio::runtime::Runtime,
-    name: &'static str,
-    mut service: S,
-) -> Candidate<'a>
-where
-    S: Service<Request<()>, Response = Response<bytes::Bytes>, Error = E> + 'a,
-{
-    Candidate::new(name, move || {
-        runtime.block_on(async {
-            if let Ok(ready) = service.ready().await {
-                drop(black_box(ready.call(Request::new(())).await));
-            }
-        });
-    })
 }
 
 fn print(candidates: &mut [Candidate<'_>], rounds: u32, operations: u32) {

@@ -43,7 +43,7 @@ fn main() -> Result<(), BoxError> {
         }
     } else {
         Effort {
-            rounds: 61,
+            rounds: 31,
             round: Duration::from_millis(1),
         }
     };
