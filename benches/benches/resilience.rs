@@ -9,11 +9,11 @@
 
 use std::{hint::black_box, num::NonZeroU32, sync::Mutex};
 
-use msf_benches::rounds::{Candidate, measure, median};
+use msf_benches::rounds::{Candidate, measure};
 use msf_core::{BoxError, classify::Classification, clock, metrics::Metrics, testing::allocations};
 use msf_resilience::{
-    circuit_breaker::{CircuitBreaker, CircuitBreakerLayer},
-    rate_limit::{DirectLimiter, Quota, RateLimitLayer, RateLimiter},
+    circuit_breaker::CircuitBreaker,
+    rate_limit::{DirectLimiter, Quota, RateLimiter},
 };
 
 /// So large that nothing is refused while a table is made.
