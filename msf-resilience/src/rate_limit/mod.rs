@@ -60,8 +60,8 @@
 //!
 //! # Bounded keys
 //!
-//! A limiter remembers [`DEFAULT_MAX_KEYS`] keys unless told otherwise; its memory grows with the keys that are active. Idle
-//! keys are swept when a new key needs their room: forgetting a key whose burst is whole again changes
+//! A limiter remembers [`DEFAULT_MAX_KEYS`] keys unless told otherwise; its memory grows with the keys it has seen, up to
+//! that number. Then idle keys are swept when a new key needs their room: forgetting a key whose burst is whole again changes
 //! nothing. **Only when all keys are active** does a key go that still owes time: of those near the new key the one that
 //! owes least. It gets back what it
 //! had used, so a caller with more keys than `max_keys` can exceed its limit; `msf_ratelimit_forgotten_total` counts

@@ -133,7 +133,7 @@ impl Table {
     }
 
     fn add(&self, address: Address, times: &[Ticks], now: Ticks) {
-        let top = self.grow(now);
+        let top = self.grow();
         if !self.take_place() {
             self.sweep(now);
             if !self.take_place() {
@@ -235,16 +235,16 @@ impl Table {
         self.next_idle.fetch_min(next_idle, Ordering::Relaxed);
     }
 
-    /// The highest level, after adding one if the keys that owe something need it.
-    fn grow(&self, now: Ticks) -> &Level {
+    /// The highest level, after adding one if the keys need it.
+    ///
+    /// Idle keys are a reason, too: those that come back would otherwise push each other out of a table that is
+    /// too small, each time under a lock.
+    fn grow(&self) -> &Level {
         let top = self.top.load(Ordering::Acquire);
         let room = self.room(top);
         if self.keys() >= room && room < self.max_keys {
-            self.sweep(now);
-            if self.keys() >= room / 4 * 3 {
-                self.level(top + 1);
-                self.top.fetch_max(top + 1, Ordering::AcqRel);
-            }
+            self.level(top + 1);
+            self.top.fetch_max(top + 1, Ordering::AcqRel);
         }
         self.level(self.top.load(Ordering::Acquire))
     }
