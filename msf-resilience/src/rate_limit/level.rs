@@ -88,12 +88,14 @@ impl Level {
         self.homes(address).flat_map(places)
     }
 
-    /// A place for a new key: a free one, or else that of the key that owes least. With what is there now.
+    /// A place for a new key: a free one, or else that of an idle key, or else of the key that owes least. With what is
+    /// there now. An idle key may come back soon, so it keeps its place while there are free ones.
     ///
     /// In its first home unless that is more than half full; then in the emptier of both, so that hardly
     /// any bucket is ever full.
     pub(super) fn vacancy(&self, address: Address, now: u64) -> Option<(Index, u64, u64)> {
         let mut best: Option<(usize, Index, u64, u64)> = None;
+        let mut idle: Option<(Index, u64, u64)> = None;
         let mut least: Option<(Index, u64, u64)> = None;
         for bucket in self.homes(address) {
             let mut free = 0;
@@ -102,9 +104,11 @@ impl Level {
                 let Some((id, until)) = self.entry(index).owner() else {
                     continue;
                 };
-                if id == NOBODY || until <= now {
+                if id == NOBODY {
                     free += 1;
                     first_free.get_or_insert((index, id, until));
+                } else if until <= now {
+                    idle.get_or_insert((index, id, until));
                 } else if least.is_none_or(|(_, _, other)| until < other) {
                     least = Some((index, id, until));
                 }
@@ -119,6 +123,7 @@ impl Level {
             }
         }
         best.map(|(_, index, id, until)| (index, id, until))
+            .or(idle)
             .or(least)
     }
 
