@@ -80,6 +80,17 @@ impl<L> Answering<L> {
     pub(crate) fn map<M>(self, change: impl FnOnce(L) -> M) -> Answering<M> {
         Answering::new(change(self.layer))
     }
+
+    pub(crate) fn try_map<M, E>(
+        self,
+        change: impl FnOnce(L) -> Result<M, E>,
+    ) -> Result<Answering<M>, E> {
+        change(self.layer).map(Answering::new)
+    }
+
+    pub(crate) const fn typed(&self) -> &L {
+        &self.layer
+    }
 }
 
 impl<S, L: Layer<S>> Layer<S> for Answering<L> {
@@ -106,12 +117,14 @@ where
     type Error = <S::Error as LayerError>::Inner;
     type Future = AnsweringFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         // The layers refuse in `call` only, so an error here is the inner service's.
         let answer = ready!(self.typed.poll_ready(cx));
         Poll::Ready(answer.or_else(|error| error.into_problem().map(|_| ())))
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         AnsweringFuture {
             typed: self.typed.call(request),
@@ -127,6 +140,7 @@ where
 {
     type Output = Result<Response<B>, E::Inner>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = ready!(self.project().typed.poll(cx));
         Poll::Ready(outcome.or_else(|error| error.into_problem().map(Problem::into_response)))

@@ -8,12 +8,12 @@ use crate::{
     adaptive::{AdaptiveLayer, AdaptiveLimit},
     answering::Answering,
     bulkhead::{Bulkhead, BulkheadLayer},
-    circuit_breaker::{AnsweringCircuitBreakerLayer, CircuitBreaker, CircuitBreakerLayer},
+    circuit_breaker::{CircuitBreaker, CircuitBreakerLayer},
     hedge::{self, HedgeLayer, HedgePolicy},
     load_shed::{LoadShed, LoadShedLayer},
     rate_limit::{AnsweringRateLimitLayer, RateLimitLayer, RateLimiter},
-    retry::{AnsweringRetryLayer, RetryLayer, RetryPolicy},
-    timeout::{AnsweringTimeoutLayer, TimeoutLayer},
+    retry::{RetryLayer, RetryPolicy},
+    timeout::{RequestDeadline, TimeoutLayer},
 };
 
 /// The layers of this crate as methods of [`ServiceBuilder`].
@@ -50,7 +50,7 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed {
     fn answering_circuit_breaker(
         self,
         breaker: CircuitBreaker,
-    ) -> ServiceBuilder<Stack<AnsweringCircuitBreakerLayer, L>>;
+    ) -> ServiceBuilder<Stack<Answering<CircuitBreakerLayer>, L>>;
 
     /// Adds [`RateLimitLayer::new`].
     fn limit_rate<K, F>(
@@ -105,7 +105,7 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed {
     fn answering_attempt_timeout(
         self,
         after: Duration,
-    ) -> ServiceBuilder<Stack<AnsweringTimeoutLayer, L>>;
+    ) -> ServiceBuilder<Stack<Answering<TimeoutLayer<RequestDeadline>>, L>>;
 
     /// Adds [`RetryLayer::new`].
     fn retry_within(self, policy: RetryPolicy) -> ServiceBuilder<Stack<RetryLayer, L>>;
@@ -114,7 +114,7 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed {
     fn answering_retry_within(
         self,
         policy: RetryPolicy,
-    ) -> ServiceBuilder<Stack<AnsweringRetryLayer, L>>;
+    ) -> ServiceBuilder<Stack<Answering<RetryLayer>, L>>;
 
     /// Adds [`HedgeLayer::answering`].
     fn hedge_within(
@@ -134,7 +134,7 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
     fn answering_circuit_breaker(
         self,
         breaker: CircuitBreaker,
-    ) -> ServiceBuilder<Stack<AnsweringCircuitBreakerLayer, L>> {
+    ) -> ServiceBuilder<Stack<Answering<CircuitBreakerLayer>, L>> {
         self.layer(CircuitBreakerLayer::answering(breaker))
     }
 
@@ -199,7 +199,7 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
     fn answering_attempt_timeout(
         self,
         after: Duration,
-    ) -> ServiceBuilder<Stack<AnsweringTimeoutLayer, L>> {
+    ) -> ServiceBuilder<Stack<Answering<TimeoutLayer<RequestDeadline>>, L>> {
         self.layer(TimeoutLayer::answering(after))
     }
 
@@ -210,7 +210,7 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
     fn answering_retry_within(
         self,
         policy: RetryPolicy,
-    ) -> ServiceBuilder<Stack<AnsweringRetryLayer, L>> {
+    ) -> ServiceBuilder<Stack<Answering<RetryLayer>, L>> {
         self.layer(RetryLayer::answering(policy))
     }
 

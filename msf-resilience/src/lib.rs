@@ -26,6 +26,7 @@ mod permits;
 pub mod pipeline;
 pub mod policies;
 pub mod rate_limit;
+mod refusal;
 pub mod replay;
 pub mod retry;
 mod slot;

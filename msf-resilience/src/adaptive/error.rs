@@ -3,17 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use msf_core::{
-    classify::Classification,
     metrics::MetricsError,
     problem::{Code, Problem},
 };
 
 use super::limits::InvalidLimit;
-use crate::{
-    LayerError,
-    answering::Refused,
-    bulkhead::{in_whole_seconds, retry_after},
-};
+use crate::refusal::{in_whole_seconds, refuses_with, retry_after};
 
 /// As many calls are in flight as the callee can use: the call was not made.
 ///
@@ -92,27 +87,7 @@ pub enum Error<E> {
     Inner(E),
 }
 
-impl<E> LayerError for Error<E> {
-    type Inner = E;
-
-    fn inner(&self) -> Result<&E, Classification> {
-        match self {
-            Self::Inner(error) => Ok(error),
-            Self::Limited(refusal) => Err(Classification::IGNORE
-                .retry_after(Some(refusal.retry_after))
-                .refused(true)),
-        }
-    }
-}
-
-impl<E> Refused for Error<E> {
-    fn into_problem(self) -> Result<Problem, E> {
-        match self {
-            Self::Limited(refusal) => Ok(refusal.into()),
-            Self::Inner(error) => Err(error),
-        }
-    }
-}
+refuses_with!(Limited);
 
 /// A limit that could not work as it was asked to.
 ///

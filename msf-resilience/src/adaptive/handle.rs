@@ -15,7 +15,7 @@ use super::{
     permit::{POOL, Permit, Slot},
 };
 use crate::{
-    bulkhead::check_limit,
+    permits::ordered_limit,
     policies::{self, Control, ControlError, Kind, Policy},
     slot::Owner,
     stripe::Tally,
@@ -230,14 +230,7 @@ impl Policy for Shared {
     }
 
     fn control(&self, control: Control) -> Result<(), ControlError> {
-        let Control::SetLimit(limit) = control else {
-            return Err(ControlError::Unsupported(control));
-        };
-        check_limit(limit).map_err(|limit| {
-            let text = format!("a limit must be from 1 to 1000000, not {limit}");
-            ControlError::Invalid(text.into())
-        })?;
-        self.slot.restart(limit);
+        self.slot.restart(ordered_limit(control)?);
         Ok(())
     }
 

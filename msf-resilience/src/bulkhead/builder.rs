@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use msf_core::metrics::Metrics;
 
 use super::{error::InvalidBulkhead, handle::Bulkhead};
-use crate::name;
+use crate::{name, permits::check_limit};
 
 /// How many calls a bulkhead lets through at once unless told otherwise.
 pub const DEFAULT_MAX_CONCURRENT: u32 = 25;
@@ -117,13 +117,4 @@ impl BulkheadBuilder {
     }
 }
 
-/// Gives a number back that is no limit of concurrency.
-pub(crate) const fn check_limit(limit: u32) -> Result<(), u32> {
-    if limit == 0 || limit > LIMIT_MAX {
-        return Err(limit);
-    }
-    Ok(())
-}
-
-const LIMIT_MAX: u32 = 1_000_000;
 const WAIT_MAX: Duration = Duration::from_secs(3600);

@@ -3,12 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use msf_core::{
-    classify::Classification,
     metrics::MetricsError,
     problem::{Code, Problem},
 };
 
-use crate::{LayerError, answering::Refused};
+use crate::refusal::{in_whole_seconds, refuses_with, retry_after};
 
 /// No permit was free: the call was not made.
 ///
@@ -86,23 +85,6 @@ impl BulkheadFull {
     }
 }
 
-/// Once to twice `base`, at random.
-pub(crate) fn retry_after(base: Duration) -> Duration {
-    base.mul_f64(1.0 + fastrand::f64())
-}
-
-/// A wait in whole seconds, which is all that a header can say, up or down at random: rounded one way, 1 to 2 s would be
-/// 2 s for everybody.
-pub(crate) fn in_whole_seconds(wait: Duration) -> Duration {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a few hours at most"
-    )]
-    let seconds = (wait.as_secs_f64() + fastrand::f64()) as u64;
-    Duration::from_secs(seconds.max(1))
-}
-
 impl From<BulkheadFull> for Problem {
     fn from(error: BulkheadFull) -> Self {
         Self::new(Code::BulkheadFull)
@@ -128,27 +110,7 @@ pub enum Error<E> {
     Inner(E),
 }
 
-impl<E> LayerError for Error<E> {
-    type Inner = E;
-
-    fn inner(&self) -> Result<&E, Classification> {
-        match self {
-            Self::Inner(error) => Ok(error),
-            Self::Full(refusal) => Err(Classification::IGNORE
-                .retry_after(Some(refusal.retry_after))
-                .refused(true)),
-        }
-    }
-}
-
-impl<E> Refused for Error<E> {
-    fn into_problem(self) -> Result<Problem, E> {
-        match self {
-            Self::Full(refusal) => Ok(refusal.into()),
-            Self::Inner(error) => Err(error),
-        }
-    }
-}
+refuses_with!(Full);
 
 /// A bulkhead that could not work as it was asked to.
 ///

@@ -12,14 +12,14 @@ use std::{
 use msf_core::metrics::{Metrics, MetricsError};
 
 use super::{
-    builder::{BulkheadBuilder, Settings, check_limit},
+    builder::{BulkheadBuilder, Settings},
     error::{BulkheadFull, Cause, InvalidBulkhead},
     metrics::BulkheadMetrics,
     permit::{POOL, Permit, Slot},
     waiting::Acquire,
 };
 use crate::{
-    permits::Gate,
+    permits::{Gate, check_limit, ordered_limit},
     policies::{self, Control, ControlError, Kind, Policy},
     slot::Owner,
     stripe::Tally,
@@ -291,13 +291,7 @@ impl Policy for Shared {
     }
 
     fn control(&self, control: Control) -> Result<(), ControlError> {
-        let Control::SetLimit(limit) = control else {
-            return Err(ControlError::Unsupported(control));
-        };
-        check_limit(limit).map_err(|limit| {
-            ControlError::Invalid(InvalidBulkhead::MaxConcurrent(limit).to_string().into())
-        })?;
-        self.slot.gate.set_limit(limit);
+        self.slot.gate.set_limit(ordered_limit(control)?);
         Ok(())
     }
 

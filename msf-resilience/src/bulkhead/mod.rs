@@ -86,7 +86,3 @@ pub use self::{
     service::BulkheadService,
     waiting::{Acquire, WaitingFuture},
 };
-pub(crate) use self::{
-    builder::check_limit,
-    error::{in_whole_seconds, retry_after},
-};

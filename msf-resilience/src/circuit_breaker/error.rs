@@ -3,13 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use msf_core::{
-    classify::Classification,
     metrics::MetricsError,
     problem::{Code, Problem},
 };
 
 use super::cause::Cause;
-use crate::LayerError;
+use crate::refusal::refuses_with;
 
 /// The breaker refused: the call was not made. The [`cause`](Self::cause) says why.
 ///
@@ -176,15 +175,4 @@ pub enum InvalidCircuitBreaker {
     Metrics(#[from] MetricsError),
 }
 
-impl<E> LayerError for Error<E> {
-    type Inner = E;
-
-    fn inner(&self) -> Result<&E, Classification> {
-        match self {
-            Self::Inner(error) => Ok(error),
-            Self::Open(refusal) => Err(Classification::IGNORE
-                .retry_after(Some(refusal.retry_after))
-                .refused(true)),
-        }
-    }
-}
+refuses_with!(Open);

@@ -3,10 +3,8 @@
 use msf_core::classify::Http;
 use tower_layer::Layer;
 
-use super::{
-    answering::AnsweringCircuitBreakerLayer, breaker::CircuitBreaker,
-    service::CircuitBreakerService,
-};
+use super::{breaker::CircuitBreaker, service::CircuitBreakerService};
+use crate::answering::Answering;
 
 /// Puts a breaker before a service; a refused call gives [`Error::Open`](super::Error::Open).
 ///
@@ -49,8 +47,38 @@ impl CircuitBreakerLayer {
     }
 
     /// A layer that answers a refused call with problem+json instead of an error.
-    pub fn answering(breaker: CircuitBreaker) -> AnsweringCircuitBreakerLayer {
-        AnsweringCircuitBreakerLayer::new(breaker)
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, routing::get};
+    /// use http::{Request, StatusCode};
+    /// use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerLayer};
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let breaker = CircuitBreaker::builder("reports").min_calls(1).build()?;
+    /// let app: Router = Router::new()
+    ///     .route("/", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))
+    ///     .layer(CircuitBreakerLayer::answering(breaker));
+    ///
+    /// let failed = app.clone().oneshot(Request::new(Body::empty())).await?;
+    /// assert_eq!(failed.status(), 500);
+    ///
+    /// let refused = app.oneshot(Request::new(Body::empty())).await?;
+    /// assert_eq!(refused.status(), 503);
+    /// assert!(refused.headers().contains_key("retry-after"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn answering(breaker: CircuitBreaker) -> Answering<Self> {
+        Answering::new(Self::new(breaker))
+    }
+}
+
+impl<C> Answering<CircuitBreakerLayer<C>> {
+    /// See [`CircuitBreakerLayer::classify`].
+    pub fn classify<D>(self, classify: D) -> Answering<CircuitBreakerLayer<D>> {
+        self.map(|layer| layer.classify(classify))
     }
 }
 

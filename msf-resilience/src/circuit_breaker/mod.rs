@@ -106,7 +106,6 @@
 //! that carry `Retry-After`. [Timed](Trip::slow) calls read a clock twice; [`window_calls`](CircuitBreakerBuilder::window_calls) has a word that all
 //! threads write to.
 
-mod answering;
 mod breaker;
 mod builder;
 mod cancel;
@@ -138,7 +137,6 @@ mod trip;
 mod window;
 
 pub use self::{
-    answering::{AnsweringCircuitBreakerLayer, AnsweringCircuitBreakerService, AnsweringFuture},
     breaker::CircuitBreaker,
     builder::CircuitBreakerBuilder,
     cancel::CancelPolicy,
@@ -147,7 +145,6 @@ pub use self::{
     error::{CircuitOpen, Error, InvalidCircuitBreaker},
     future::ResponseFuture,
     keyed::{
-        AnsweringKeyedCircuitBreakerLayer, AnsweringKeyedCircuitBreakerService,
         KeyedCircuitBreaker, KeyedCircuitBreakerBuilder, KeyedCircuitBreakerLayer,
         KeyedCircuitBreakerService,
     },

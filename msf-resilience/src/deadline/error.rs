@@ -1,8 +1,12 @@
 //! The error of the typed layer.
 
-use msf_core::{classify::Classification, deadline::DeadlineExceeded};
+use msf_core::{
+    classify::Classification,
+    deadline::DeadlineExceeded,
+    problem::{Code, Problem},
+};
 
-use crate::LayerError;
+use crate::{LayerError, answering::Refused};
 
 /// The error of the typed layer: the deadline passed, or the service inside failed.
 ///
@@ -35,6 +39,15 @@ impl<E> LayerError for Error<E> {
         match self {
             Self::Inner(error) => Ok(error),
             Self::Exceeded(_) => Err(Classification::IGNORE),
+        }
+    }
+}
+
+impl<E> Refused for Error<E> {
+    fn into_problem(self) -> Result<Problem, E> {
+        match self {
+            Self::Exceeded(_) => Ok(Problem::new(Code::DeadlineExceeded)),
+            Self::Inner(error) => Err(error),
         }
     }
 }

@@ -6,11 +6,11 @@ use msf_core::metrics::{Metrics, MetricsError};
 use tower_layer::Layer;
 
 use super::{
-    answering::AnsweringDeadlineLayer,
     metrics::DeadlineMetrics,
     service::DeadlineService,
     settings::{Knobs, Settings},
 };
+use crate::answering::Answering;
 
 /// Reads, enforces and passes on the deadlines of HTTP requests; gives [`Error::Exceeded`](super::Error::Exceeded).
 ///
@@ -35,8 +35,27 @@ impl DeadlineLayer {
     }
 
     /// A layer that answers with problem+json, status 504, instead of an error.
-    pub fn answering() -> AnsweringDeadlineLayer {
-        AnsweringDeadlineLayer::new(Self::new())
+    ///
+    /// ```
+    /// use std::{future::pending, time::Duration};
+    /// use axum::{Router, body::Body, routing::get};
+    /// use http::Request;
+    /// use msf_resilience::deadline::DeadlineLayer;
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let app: Router = Router::new()
+    ///     .route("/", get(pending::<()>))
+    ///     .layer(DeadlineLayer::answering().max(Duration::from_secs(30)));
+    ///
+    /// let request = Request::builder().header("grpc-timeout", "250m").body(Body::empty())?;
+    /// assert_eq!(app.oneshot(request).await?.status(), 504);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn answering() -> Answering<Self> {
+        Answering::new(Self::new())
     }
 
     /// The time of requests that bring no deadline. Default: none, they have all the time.
@@ -94,6 +113,37 @@ impl DeadlineLayer {
 impl Default for DeadlineLayer {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl Answering<DeadlineLayer> {
+    /// See [`DeadlineLayer::default_timeout`].
+    pub fn default_timeout(self, left: Duration) -> Self {
+        self.map(|layer| layer.default_timeout(left))
+    }
+
+    /// See [`DeadlineLayer::max`].
+    pub fn max(self, left: Duration) -> Self {
+        self.map(|layer| layer.max(left))
+    }
+
+    /// See [`DeadlineLayer::inject`].
+    pub fn inject(self, margin: Duration) -> Self {
+        self.map(|layer| layer.inject(margin))
+    }
+
+    /// See [`DeadlineLayer::metrics`].
+    ///
+    /// # Errors
+    ///
+    /// [`MetricsError`] when they cannot be registered.
+    pub fn metrics(self, metrics: &Metrics, name: &str) -> Result<Self, MetricsError> {
+        self.try_map(|layer| layer.metrics(metrics, name))
+    }
+
+    /// See [`DeadlineLayer::reconfigure`].
+    pub fn reconfigure(&self, default_timeout: Option<Duration>, max: Option<Duration>) {
+        self.typed().reconfigure(default_timeout, max);
     }
 }
 

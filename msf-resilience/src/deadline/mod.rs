@@ -50,7 +50,6 @@
 //!
 //! `msf_deadline_exceeded_total`, if [`metrics`](DeadlineLayer::metrics) is given.
 
-mod answering;
 mod config;
 mod error;
 mod future;
@@ -62,10 +61,6 @@ mod settings;
 mod tests;
 
 pub use self::{
-    answering::{AnsweringDeadlineLayer, AnsweringDeadlineService, AnsweringFuture},
-    config::Config,
-    error::Error,
-    future::ResponseFuture,
-    layer::DeadlineLayer,
+    config::Config, error::Error, future::ResponseFuture, layer::DeadlineLayer,
     service::DeadlineService,
 };

@@ -26,10 +26,6 @@ impl<S> DeadlineService<S> {
             is_timed,
         }
     }
-
-    pub(super) const fn inner_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
 }
 
 impl<S, B> Service<Request<B>> for DeadlineService<S>

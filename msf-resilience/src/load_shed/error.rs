@@ -3,13 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use msf_core::{
-    classify::Classification,
     metrics::MetricsError,
     problem::{Code, Problem},
 };
 
 use super::priority::Priority;
-use crate::{LayerError, answering::Refused, bulkhead::in_whole_seconds};
+use crate::refusal::{in_whole_seconds, refuses_with};
 
 /// There is too much to do, and this request matters too little: it was not served.
 ///
@@ -96,27 +95,7 @@ pub enum Error<E> {
     Inner(E),
 }
 
-impl<E> LayerError for Error<E> {
-    type Inner = E;
-
-    fn inner(&self) -> Result<&E, Classification> {
-        match self {
-            Self::Inner(error) => Ok(error),
-            Self::Overloaded(refusal) => Err(Classification::IGNORE
-                .retry_after(Some(refusal.retry_after))
-                .refused(true)),
-        }
-    }
-}
-
-impl<E> Refused for Error<E> {
-    fn into_problem(self) -> Result<Problem, E> {
-        match self {
-            Self::Overloaded(refusal) => Ok(refusal.into()),
-            Self::Inner(error) => Err(error),
-        }
-    }
-}
+refuses_with!(Overloaded);
 
 /// A load shed that could not work as it was asked to.
 ///

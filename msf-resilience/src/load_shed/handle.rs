@@ -23,8 +23,8 @@ use super::{
     tracker::Tracker,
 };
 use crate::{
-    bulkhead::retry_after,
     policies::{self, Kind, Policy},
+    refusal::retry_after,
     stripe::Tally,
 };
 

@@ -11,8 +11,12 @@
 
 mod cells;
 mod gate;
+mod limit;
 mod sync;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::gate::{Gate, Place};
+pub(crate) use self::{
+    gate::{Gate, Place},
+    limit::{check_limit, ordered_limit},
+};

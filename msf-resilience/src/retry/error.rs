@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use msf_core::{backoff::InvalidBackoff, classify::Classification, metrics::MetricsError};
+use msf_core::{
+    backoff::InvalidBackoff, classify::Classification, metrics::MetricsError, problem::Problem,
+};
 
 use crate::{
     LayerError,
+    answering::Refused,
     budget::{BudgetExhausted, InvalidBudget},
 };
 
@@ -85,6 +88,15 @@ impl<E> LayerError for Error<E> {
         match self {
             Self::Inner(error) => Ok(error),
             Self::BudgetExhausted(_) => Err(Classification::IGNORE.refused(true)),
+        }
+    }
+}
+
+impl<E> Refused for Error<E> {
+    fn into_problem(self) -> Result<Problem, E> {
+        match self {
+            Self::BudgetExhausted(exhausted) => Ok(exhausted.into()),
+            Self::Inner(error) => Err(error),
         }
     }
 }

@@ -4,12 +4,12 @@ use msf_core::classify::Http;
 use tower_layer::Layer;
 
 use super::{
-    answering::AnsweringRetryLayer,
     policy::RetryPolicy,
     repeatable::{Always, Idempotent},
     request::{Cloned, HttpWith, ReplayHttp},
     service::RetryService,
 };
+use crate::answering::Answering;
 
 /// Makes failed calls of a service again.
 ///
@@ -38,8 +38,54 @@ impl RetryLayer {
 
     /// A layer for HTTP whose error is that of the service inside; a used-up budget is answered with problem+json, if the
     /// policy is to [refuse](super::Exhausted::Refuse) then.
-    pub fn answering(policy: RetryPolicy) -> AnsweringRetryLayer {
-        AnsweringRetryLayer::new(Self::new(policy))
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, routing::get};
+    /// use http::{Request, StatusCode};
+    /// use msf_resilience::{budget::Rule, retry::{Exhausted, RetryLayer, RetryPolicy}};
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = RetryPolicy::builder("reports")
+    ///     .budget_rule(Rule::concurrency(0.2, 1))
+    ///     .exhausted(Exhausted::Refuse)
+    ///     .build()?;
+    /// let budget = policy.budget().expect("its own").clone();
+    /// let app: Router = Router::new()
+    ///     .route("/", get(|| async { StatusCode::BAD_GATEWAY }))
+    ///     .layer(RetryLayer::answering(policy).map_body(Body::new));
+    ///
+    /// let failed = app.clone().oneshot(Request::new(Body::empty())).await?;
+    /// assert_eq!(failed.status(), 502);
+    ///
+    /// let _used_up = budget.try_withdraw();
+    /// let refused = app.oneshot(Request::new(Body::empty())).await?;
+    /// assert_eq!(refused.status(), 503);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn answering(policy: RetryPolicy) -> Answering<Self> {
+        Answering::new(Self::new(policy))
+    }
+}
+
+impl<C, P> Answering<RetryLayer<ReplayHttp, C, P>> {
+    /// See [`RetryLayer::map_body`].
+    pub fn map_body<F>(self, body: F) -> Answering<RetryLayer<HttpWith<F>, C, P>> {
+        self.map(|layer| layer.map_body(body))
+    }
+}
+
+impl<R, C, P> Answering<RetryLayer<R, C, P>> {
+    /// See [`RetryLayer::classify`].
+    pub fn classify<D>(self, classify: D) -> Answering<RetryLayer<R, D, P>> {
+        self.map(|layer| layer.classify(classify))
+    }
+
+    /// See [`RetryLayer::retry_if`].
+    pub fn retry_if<Q>(self, repeatable: Q) -> Answering<RetryLayer<R, C, Q>> {
+        self.map(|layer| layer.retry_if(repeatable))
     }
 }
 

@@ -77,7 +77,6 @@
 //! A call that succeeds at once clones the service inside and the request, and makes a deposit: no lock, no box. Cloning the head of a request allocates if
 //! it has headers or extensions; a request that may not be made twice, or is too long, is not cloned.
 
-mod answering;
 mod builder;
 mod call;
 mod config;
@@ -95,7 +94,6 @@ mod service;
 mod tests;
 
 pub use self::{
-    answering::{AnsweringFuture, AnsweringRetryLayer, AnsweringRetryService},
     builder::{Exhausted, RetryPolicyBuilder},
     call::Call,
     config::{Config, Spread, Waits},

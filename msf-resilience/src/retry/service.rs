@@ -44,10 +44,6 @@ impl<S, R, C, P> RetryService<S, R, C, P> {
             repeatable,
         }
     }
-
-    pub(super) const fn inner_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
 }
 
 impl<S, R, C, P, Req> Service<Req> for RetryService<S, R, C, P>

@@ -7,7 +7,7 @@ use msf_core::{
     problem::{Code, Problem},
 };
 
-use crate::LayerError;
+use crate::{LayerError, answering::Refused};
 
 /// The call did not end in time and was dropped.
 ///
@@ -108,6 +108,15 @@ impl<E> LayerError for Error<E> {
             Self::Inner(error) => Ok(error),
             Self::Elapsed(elapsed) if elapsed.is_deadline() => Err(Classification::IGNORE),
             Self::Elapsed(_) => Err(Classification::FAILURE),
+        }
+    }
+}
+
+impl<E> Refused for Error<E> {
+    fn into_problem(self) -> Result<Problem, E> {
+        match self {
+            Self::Elapsed(elapsed) => Ok(elapsed.into()),
+            Self::Inner(error) => Err(error),
         }
     }
 }

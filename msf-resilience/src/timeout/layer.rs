@@ -9,10 +9,8 @@ use msf_core::{
 };
 use tower_layer::Layer;
 
-use super::{
-    answering::AnsweringTimeoutLayer, metrics::TimeoutMetrics, service::TimeoutService,
-    settings::Settings,
-};
+use super::{metrics::TimeoutMetrics, service::TimeoutService, settings::Settings};
+use crate::answering::Answering;
 
 /// Ends calls that take too long with [`Error::Elapsed`](super::Error::Elapsed).
 ///
@@ -64,8 +62,27 @@ impl TimeoutLayer {
     }
 
     /// A timeout for HTTP that answers with problem+json, and ends with the request's deadline if that is earlier.
-    pub fn answering(after: Duration) -> AnsweringTimeoutLayer {
-        AnsweringTimeoutLayer::new(Self::new(after).until_deadline())
+    ///
+    /// ```
+    /// use std::{future::pending, time::Duration};
+    /// use axum::{Router, body::Body, routing::get};
+    /// use http::Request;
+    /// use msf_resilience::timeout::TimeoutLayer;
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let app: Router = Router::new()
+    ///     .route("/", get(pending::<()>))
+    ///     .layer(TimeoutLayer::answering(Duration::from_secs(2)));
+    ///
+    /// let response = app.oneshot(Request::new(Body::empty())).await?;
+    /// assert_eq!(response.status(), 504);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn answering(after: Duration) -> Answering<TimeoutLayer<RequestDeadline>> {
+        Answering::new(Self::new(after).until_deadline())
     }
 
     /// Ends with the [`Deadline`] in the extensions of the HTTP request, if that is earlier.
@@ -119,6 +136,22 @@ impl<L> TimeoutLayer<L> {
     /// Changes the timeout of this layer, its clones and all their services, for calls that begin from now on.
     pub fn reconfigure(&self, after: Duration) {
         self.settings.set_after(after);
+    }
+}
+
+impl Answering<TimeoutLayer<RequestDeadline>> {
+    /// See [`TimeoutLayer::metrics`].
+    ///
+    /// # Errors
+    ///
+    /// [`MetricsError`] when they cannot be registered.
+    pub fn metrics(self, metrics: &Metrics, name: &str) -> Result<Self, MetricsError> {
+        self.try_map(|layer| layer.metrics(metrics, name))
+    }
+
+    /// See [`TimeoutLayer::reconfigure`].
+    pub fn reconfigure(&self, after: Duration) {
+        self.typed().reconfigure(after);
     }
 }
 

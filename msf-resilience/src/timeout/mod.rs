@@ -43,7 +43,6 @@
 //!
 //! `msf_timeout_elapsed_total`, if [`metrics`](TimeoutLayer::metrics) is given.
 
-mod answering;
 mod error;
 mod future;
 mod layer;
@@ -54,7 +53,6 @@ mod settings;
 mod tests;
 
 pub use self::{
-    answering::{AnsweringFuture, AnsweringTimeoutLayer, AnsweringTimeoutService},
     error::{Elapsed, Error},
     future::ResponseFuture,
     layer::{Limit, NoDeadline, RequestDeadline, TimeoutLayer},

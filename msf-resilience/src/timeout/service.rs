@@ -25,10 +25,6 @@ impl<S, L> TimeoutService<S, L> {
             limit,
         }
     }
-
-    pub(super) const fn inner_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
 }
 
 impl<S, L, Req> Service<Req> for TimeoutService<S, L>

@@ -1,6 +1,6 @@
 //! Where a limit begins and how far it goes.
 
-use crate::bulkhead::check_limit;
+use crate::permits::check_limit;
 
 /// Knobs of an algorithm that make no sense.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

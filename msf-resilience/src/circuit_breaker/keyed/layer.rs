@@ -5,10 +5,8 @@ use std::fmt;
 use msf_core::classify::Http;
 use tower_layer::Layer;
 
-use super::{
-    answering::AnsweringKeyedCircuitBreakerLayer, breaker::KeyedCircuitBreaker,
-    service::KeyedCircuitBreakerService,
-};
+use super::{breaker::KeyedCircuitBreaker, service::KeyedCircuitBreakerService};
+use crate::answering::Answering;
 
 /// Puts the circuits of a [`KeyedCircuitBreaker`] before a service; a refused call gives
 /// [`Error::Open`](crate::circuit_breaker::Error::Open).
@@ -58,11 +56,15 @@ impl<K, F> KeyedCircuitBreakerLayer<K, F> {
     }
 
     /// A layer that answers a refused call with problem+json instead of an error.
-    pub fn answering(
-        breaker: KeyedCircuitBreaker<K>,
-        key: F,
-    ) -> AnsweringKeyedCircuitBreakerLayer<K, F> {
-        AnsweringKeyedCircuitBreakerLayer(Self::new(breaker, key))
+    pub fn answering(breaker: KeyedCircuitBreaker<K>, key: F) -> Answering<Self> {
+        Answering::new(Self::new(breaker, key))
+    }
+}
+
+impl<K, F, C> Answering<KeyedCircuitBreakerLayer<K, F, C>> {
+    /// See [`KeyedCircuitBreakerLayer::classify`].
+    pub fn classify<D>(self, classify: D) -> Answering<KeyedCircuitBreakerLayer<K, F, D>> {
+        self.map(|layer| layer.classify(classify))
     }
 }
 

@@ -1,6 +1,5 @@
 //! A circuit for each key: a host, a tenant, a shard.
 
-mod answering;
 mod breaker;
 mod builder;
 mod layer;
@@ -10,9 +9,6 @@ mod shard;
 mod tests;
 
 pub use self::{
-    answering::{AnsweringKeyedCircuitBreakerLayer, AnsweringKeyedCircuitBreakerService},
-    breaker::KeyedCircuitBreaker,
-    builder::KeyedCircuitBreakerBuilder,
-    layer::KeyedCircuitBreakerLayer,
-    service::KeyedCircuitBreakerService,
+    breaker::KeyedCircuitBreaker, builder::KeyedCircuitBreakerBuilder,
+    layer::KeyedCircuitBreakerLayer, service::KeyedCircuitBreakerService,
 };
