@@ -1,6 +1,6 @@
 //! What choosing an instance costs: `cargo bench -p msf-benches --bench pick`.
 //!
-//! `pick` is [`Endpoints::pick`] alone. `call` is what a call does in all: pick, record a success, drop. The
+//! `pick` is [`ServiceHandle::pick`] alone. `call` is what a call does in all: pick, record a success, drop. The
 //! row "clock" is one reading of the clock, of which a P2C pick makes one and a recorded call two; the columns
 //! "at" are the same for a caller that has read the clock anyway. Medians of rounds taken in turns.
 
@@ -17,7 +17,8 @@ use msf_core::{
     testing::allocations,
 };
 use msf_registry::{
-    Balance, Endpoints, Instance, Picked, Registrar, Registry, backend::memory::MemoryRegistry,
+    Balance, Instance, PickContext, Picked, Registrar, Registry, ServiceHandle,
+    backend::memory::MemoryRegistry,
 };
 use tokio::{runtime::Runtime, time::Instant};
 
@@ -64,16 +65,19 @@ fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-async fn endpoints(balance: Balance, instances: u16) -> Result<(Registry, Endpoints), BoxError> {
+async fn endpoints(
+    balance: Balance,
+    instances: u16,
+) -> Result<(Registry, ServiceHandle), BoxError> {
     let service = ServiceName::new("payment")?;
     let memory = MemoryRegistry::new();
     for n in 0..instances {
         let id = InstanceId::new(format!("p-{n}"))?;
         let instance = Instance::new(service.clone(), id, ([127, 0, 0, 1], 1 + n).into());
-        memory.register(&instance, Duration::from_secs(600)).await?;
+        memory.put(&instance, Duration::from_secs(600)).await?;
     }
     let registry = Registry::builder(memory).balance(balance).build()?;
-    let endpoints = registry.endpoints(&service);
+    let endpoints = registry.service(&service);
     endpoints.ready(Duration::from_secs(10)).await?;
     Ok((registry, endpoints))
 }
@@ -82,7 +86,7 @@ struct Row {
     name: &'static str,
     instances: u16,
     _registry: Registry,
-    endpoints: Endpoints,
+    endpoints: ServiceHandle,
     held: Vec<Picked>,
     pick_ns: Vec<f64>,
     pick_at_ns: Vec<f64>,
@@ -91,7 +95,12 @@ struct Row {
 }
 
 impl Row {
-    fn new(name: &'static str, instances: u16, registry: Registry, endpoints: Endpoints) -> Self {
+    fn new(
+        name: &'static str,
+        instances: u16,
+        registry: Registry,
+        endpoints: ServiceHandle,
+    ) -> Self {
         Self {
             name,
             instances,
@@ -107,12 +116,14 @@ impl Row {
 
     fn round(&mut self) {
         let (endpoints, held) = (&self.endpoints, &mut self.held);
-        self.pick_ns
-            .push(per_operation(|| held.extend(endpoints.pick().ok())));
+        self.pick_ns.push(per_operation(|| {
+            held.extend(endpoints.pick(&PickContext::new()).ok())
+        }));
         end(held);
         let now = clock::now();
-        self.pick_at_ns
-            .push(per_operation(|| held.extend(endpoints.pick_at(now).ok())));
+        self.pick_at_ns.push(per_operation(|| {
+            held.extend(endpoints.pick(&PickContext::new().at(now)).ok())
+        }));
         end(held);
         let ns = per_operation(|| self.call());
         self.call_ns.push(ns);
@@ -121,13 +132,13 @@ impl Row {
     }
 
     fn call(&self) {
-        if let Ok(mut picked) = black_box(&self.endpoints).pick() {
+        if let Ok(mut picked) = black_box(&self.endpoints).pick(&PickContext::new()) {
             picked.record(&Classification::SUCCESS);
         }
     }
 
     fn call_at(&self, now: Instant) {
-        if let Ok(mut picked) = black_box(&self.endpoints).pick_at(now) {
+        if let Ok(mut picked) = black_box(&self.endpoints).pick(&PickContext::new().at(now)) {
             picked.record_at(&Classification::SUCCESS, now);
         }
     }

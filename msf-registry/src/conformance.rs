@@ -24,7 +24,7 @@ use msf_core::{
 };
 
 use crate::{
-    backend::Backend,
+    backend::ServiceRegistry,
     model::{Change, Cursor, Instance, Renewal, Snapshot},
 };
 
@@ -33,7 +33,7 @@ use crate::{
 /// # Panics
 ///
 /// When the backend breaks a rule; the message says which.
-pub async fn run<B: Backend, F: Future<Output = B>>(make: impl Fn() -> F) {
+pub async fn run<B: ServiceRegistry, F: Future<Output = B>>(make: impl Fn() -> F) {
     an_unknown_service_has_no_instances(&make().await).await;
     a_registered_instance_is_listed_whole(&make().await).await;
     services_do_not_mix(&make().await).await;
@@ -50,19 +50,19 @@ pub async fn run<B: Backend, F: Future<Output = B>>(make: impl Fn() -> F) {
     an_invalid_instance_is_refused(&make().await).await;
 }
 
-async fn an_unknown_service_has_no_instances(backend: &impl Backend) {
+async fn an_unknown_service_has_no_instances(backend: &impl ServiceRegistry) {
     let snapshot = backend.fetch(&service("nobody")).await.unwrap();
     assert!(snapshot.instances().is_empty(), "a service out of nothing");
     assert!(backend.services().await.unwrap().is_empty());
 }
 
-async fn a_registered_instance_is_listed_whole(backend: &impl Backend) {
+async fn a_registered_instance_is_listed_whole(backend: &impl ServiceRegistry) {
     let full = instance("payment", "p-1", 81)
         .version("1.2.3")
         .weight(std::num::NonZeroU16::new(7).unwrap())
-        .health_path("/readyz?full=1")
+        .health_check("/readyz?full=1".parse().expect("it is a check"))
         .metadata("zone", "a b/c");
-    let lease = backend.register(&full, LONG).await.unwrap();
+    let lease = backend.put(&full, LONG).await.unwrap();
     assert_eq!(lease.ttl(), LONG, "another time to live than was asked for");
     let snapshot = backend.fetch(&full.service).await.unwrap();
     assert_eq!(snapshot.service(), &full.service);
@@ -74,12 +74,9 @@ async fn a_registered_instance_is_listed_whole(backend: &impl Backend) {
     assert_eq!(backend.services().await.unwrap(), [full.service]);
 }
 
-async fn services_do_not_mix(backend: &impl Backend) {
+async fn services_do_not_mix(backend: &impl ServiceRegistry) {
     for (name, id) in [("user", "u-1"), ("user-admin", "a-1"), ("use", "e-1")] {
-        backend
-            .register(&instance(name, id, 81), LONG)
-            .await
-            .unwrap();
+        backend.put(&instance(name, id, 81), LONG).await.unwrap();
     }
     let snapshot = backend.fetch(&service("user")).await.unwrap();
     assert_eq!(
@@ -90,30 +87,30 @@ async fn services_do_not_mix(backend: &impl Backend) {
     assert_eq!(backend.services().await.unwrap().len(), 3);
 }
 
-async fn the_same_id_replaces(backend: &impl Backend) {
+async fn the_same_id_replaces(backend: &impl ServiceRegistry) {
     backend
-        .register(&instance("payment", "p-1", 81), LONG)
+        .put(&instance("payment", "p-1", 81), LONG)
         .await
         .unwrap();
     backend
-        .register(&instance("payment", "p-1", 82), LONG)
+        .put(&instance("payment", "p-1", 82), LONG)
         .await
         .unwrap();
     let snapshot = backend.fetch(&service("payment")).await.unwrap();
     assert_eq!(ids(&snapshot), ["p-1"], "registering twice lists twice");
-    assert_eq!(snapshot.instances()[0].instance.addr.port(), 82);
+    assert_eq!(snapshot.instances()[0].instance.addr().port(), 82);
 }
 
-async fn only_the_last_lease_counts(backend: &impl Backend) {
+async fn only_the_last_lease_counts(backend: &impl ServiceRegistry) {
     let instance = instance("payment", "p-1", 81);
-    let old = backend.register(&instance, LONG).await.unwrap();
-    let new = backend.register(&instance, LONG).await.unwrap();
+    let old = backend.put(&instance, LONG).await.unwrap();
+    let new = backend.put(&instance, LONG).await.unwrap();
     assert_eq!(
         backend.renew(&old).await.unwrap(),
         Renewal::Gone,
         "a replaced lease lives on"
     );
-    backend.deregister(&old).await.unwrap();
+    backend.remove(&old).await.unwrap();
     let snapshot = backend.fetch(&instance.service).await.unwrap();
     assert_eq!(
         ids(&snapshot),
@@ -124,9 +121,9 @@ async fn only_the_last_lease_counts(backend: &impl Backend) {
     assert_eq!(renewed, Renewal::Renewed { ttl: LONG });
 }
 
-async fn a_renewed_lease_outlives_its_time(backend: &impl Backend) {
+async fn a_renewed_lease_outlives_its_time(backend: &impl ServiceRegistry) {
     let instance = instance("payment", "p-1", 81);
-    let lease = backend.register(&instance, SHORT).await.unwrap();
+    let lease = backend.put(&instance, SHORT).await.unwrap();
     for _ in 0..4 {
         tokio::time::sleep(SHORT / 2).await;
         let renewed = backend.renew(&lease).await.unwrap();
@@ -142,9 +139,9 @@ async fn a_renewed_lease_outlives_its_time(backend: &impl Backend) {
     );
 }
 
-async fn an_expired_lease_is_gone(backend: &impl Backend) {
+async fn an_expired_lease_is_gone(backend: &impl ServiceRegistry) {
     let instance = instance("payment", "p-1", 81);
-    let lease = backend.register(&instance, SHORT).await.unwrap();
+    let lease = backend.put(&instance, SHORT).await.unwrap();
     tokio::time::sleep(SHORT + GRACE).await;
     assert_eq!(
         backend.renew(&lease).await.unwrap(),
@@ -159,11 +156,11 @@ async fn an_expired_lease_is_gone(backend: &impl Backend) {
     assert!(backend.services().await.unwrap().is_empty());
 }
 
-async fn deregistering_twice_is_no_error(backend: &impl Backend) {
+async fn deregistering_twice_is_no_error(backend: &impl ServiceRegistry) {
     let instance = instance("payment", "p-1", 81);
-    let lease = backend.register(&instance, LONG).await.unwrap();
-    backend.deregister(&lease).await.unwrap();
-    backend.deregister(&lease).await.unwrap();
+    let lease = backend.put(&instance, LONG).await.unwrap();
+    backend.remove(&lease).await.unwrap();
+    backend.remove(&lease).await.unwrap();
     assert!(
         backend
             .fetch(&instance.service)
@@ -174,13 +171,13 @@ async fn deregistering_twice_is_no_error(backend: &impl Backend) {
     );
 }
 
-async fn a_waiter_hears_of_a_registration(backend: &impl Backend) {
+async fn a_waiter_hears_of_a_registration(backend: &impl ServiceRegistry) {
     let name = service("payment");
     let before = backend.fetch(&name).await.unwrap().cursor();
     let register = async {
         tokio::time::sleep(GRACE).await;
         backend
-            .register(&instance("payment", "p-1", 81), LONG)
+            .put(&instance("payment", "p-1", 81), LONG)
             .await
             .unwrap();
     };
@@ -188,57 +185,57 @@ async fn a_waiter_hears_of_a_registration(backend: &impl Backend) {
     assert_ne!(after.cursor(), before);
 }
 
-async fn a_waiter_hears_of_an_expiry(backend: &impl Backend) {
+async fn a_waiter_hears_of_an_expiry(backend: &impl ServiceRegistry) {
     let instance = instance("payment", "p-1", 81);
-    backend.register(&instance, SHORT).await.unwrap();
+    backend.put(&instance, SHORT).await.unwrap();
     let listed = backend.fetch(&instance.service).await.unwrap();
     assert_eq!(ids(&listed), ["p-1"]);
     until(backend, &instance.service, listed.cursor(), 0).await;
 }
 
-async fn no_change_is_missed_between_two_questions(backend: &impl Backend) {
+async fn no_change_is_missed_between_two_questions(backend: &impl ServiceRegistry) {
     let name = service("payment");
     let cursor = backend.fetch(&name).await.unwrap().cursor();
     backend
-        .register(&instance("payment", "p-1", 81), LONG)
+        .put(&instance("payment", "p-1", 81), LONG)
         .await
         .unwrap();
     backend
-        .register(&instance("payment", "p-2", 82), LONG)
+        .put(&instance("payment", "p-2", 82), LONG)
         .await
         .unwrap();
     until(backend, &name, cursor, 2).await;
 }
 
-async fn an_unknown_position_is_answered_at_once(backend: &impl Backend) {
+async fn an_unknown_position_is_answered_at_once(backend: &impl ServiceRegistry) {
     let instance = instance("payment", "p-1", 81);
-    backend.register(&instance, LONG).await.unwrap();
+    backend.put(&instance, LONG).await.unwrap();
     let now = backend.fetch(&instance.service).await.unwrap().cursor();
     let elsewhere = Cursor::new(!now.epoch(), now.revision());
     until(backend, &instance.service, elsewhere, 1).await;
 }
 
-async fn a_dropped_question_loses_nothing(backend: &impl Backend) {
+async fn a_dropped_question_loses_nothing(backend: &impl ServiceRegistry) {
     let name = service("payment");
     let cursor = backend.fetch(&name).await.unwrap().cursor();
     let dropped = tokio::time::timeout(GRACE, backend.next(&name, cursor)).await;
     drop(dropped);
     backend
-        .register(&instance("payment", "p-1", 81), LONG)
+        .put(&instance("payment", "p-1", 81), LONG)
         .await
         .unwrap();
     until(backend, &name, cursor, 1).await;
 }
 
-async fn an_invalid_instance_is_refused(backend: &impl Backend) {
-    let refused = backend.register(&instance("payment", "p-1", 0), LONG).await;
+async fn an_invalid_instance_is_refused(backend: &impl ServiceRegistry) {
+    let refused = backend.put(&instance("payment", "p-1", 0), LONG).await;
     let error = refused.expect_err("an instance on port 0 was taken");
     assert!(error.is_permanent(), "{error:?} asks to be tried again");
 }
 
 /// Asks until so many are listed.
 async fn until(
-    backend: &impl Backend,
+    backend: &impl ServiceRegistry,
     service: &ServiceName,
     mut cursor: Cursor,
     count: usize,

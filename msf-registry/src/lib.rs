@@ -6,7 +6,6 @@ pub mod balance;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod drive;
-mod endpoints;
 mod error;
 #[cfg(feature = "health")]
 pub mod health;
@@ -15,17 +14,19 @@ pub mod model;
 mod registry;
 #[cfg(feature = "http")]
 pub mod server;
+mod service;
 #[cfg(feature = "http")]
 mod wire;
 
 pub use self::{
-    backend::{Backend, Discovery, Registrar},
+    backend::{Discovery, Registrar, ServiceRegistry},
     balance::Balance,
-    endpoints::{Endpoints, NoEndpoints, NoEndpointsReason, Picked},
     error::RegistryError,
     metrics::catalogue,
     model::{
-        Change, Cursor, Health, Instance, InvalidInstance, Lease, Member, Renewal, Scheme, Snapshot,
+        Authority, Change, Cursor, Endpoint, Health, HealthCheck, Instance, InvalidEndpoint,
+        InvalidHealthCheck, InvalidInstance, Lease, Member, Renewal, Scheme, Snapshot, Status,
     },
     registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder},
+    service::{NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };

@@ -8,7 +8,7 @@ use msf_core::{
     name::ServiceName,
 };
 
-use crate::{balance::Balance, endpoints::State, model::Health};
+use crate::{balance::Balance, model::Health, service::State};
 
 /// Every metric that this crate can register, sorted by name.
 #[must_use]

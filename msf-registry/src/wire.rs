@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use msf_core::name::ServiceName;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Cursor, Health, Instance, Member, Snapshot};
+use crate::model::{Authority, Cursor, Health, Instance, Member, Snapshot};
 
 /// The answer to a registration.
 #[derive(Debug, Serialize, Deserialize)]
@@ -113,7 +113,16 @@ impl StateIn {
         members.sort_by(|a, b| a.instance.id.cmp(&b.instance.id));
         members.dedup_by(|a, b| a.instance.id == b.instance.id);
         let cursor = Cursor::new(self.epoch, self.revision);
-        Snapshot::new(self.service, cursor, self.authoritative, members)
+        Snapshot::new(
+            self.service,
+            cursor,
+            if self.authoritative {
+                Authority::Complete
+            } else {
+                Authority::Partial
+            },
+            members,
+        )
     }
 }
 

@@ -125,7 +125,7 @@ async fn gateway(kind: &str, addr: SocketAddr, service: SocketAddr) -> Result<()
         .route(Route::prefix("/api/orders").to("service").public())
         .build()?;
     registry
-        .endpoints(&name)
+        .service(&name)
         .ready(Duration::from_secs(5))
         .await?;
     if kind == "bare" {

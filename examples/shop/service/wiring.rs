@@ -69,7 +69,7 @@ async fn gateway(settings: &ServiceSettings, began: Instant) -> Result<Service, 
     // The door is open when there is something behind it.
     for kind in [Kind::User, Kind::Inventory, Kind::Payment, Kind::Order] {
         let service = ServiceName::new(kind.name())?;
-        registry.endpoints(&service).ready(START_MAX).await?;
+        registry.service(&service).ready(START_MAX).await?;
     }
     let note = running
         .operations_addr()
@@ -116,7 +116,7 @@ async fn register(
     let service = ServiceName::new(settings.slot.kind.name())?;
     let instance = Instance::new(service, settings.slot.instance.clone(), addr)
         .version(env!("CARGO_PKG_VERSION"))
-        .health_path("/readyz");
+        .health_check("/readyz".parse().expect("it is a path"));
     let registration = registry.register(instance);
     timeout(START_MAX, registration.registered()).await??;
     Ok(registration)

@@ -220,7 +220,7 @@ async fn send(
     request: Request<Body>,
     progress: &mut Progress,
 ) -> Result<crate::transport::TransportResponse, Failed> {
-    if picked.instance().scheme != Scheme::Http {
+    if picked.instance().first_endpoint().scheme != Scheme::Http {
         return Err(Failed {
             error: TransportError::InvalidRequest {
                 reason: "the instance speaks TLS, which this client does not",

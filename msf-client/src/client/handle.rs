@@ -137,7 +137,7 @@ impl Client {
         }
         let breaker = (setup.breaker)(breaker).build()?;
         let metrics = ServiceMetrics::new(families.as_ref(), &name);
-        let endpoints = setup.registry.endpoints(&name);
+        let endpoints = setup.registry.service(&name);
         let bearer = setup.bearer.clone();
         Ok(Target::new(
             name,

@@ -13,7 +13,7 @@ use msf_core::{
     body::Body,
     name::{InstanceId, ServiceName},
 };
-use msf_registry::{Endpoints, NoEndpoints, NoEndpointsReason, Picked};
+use msf_registry::{NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle};
 use msf_resilience::circuit_breaker::CircuitBreaker;
 use tower_service::Service;
 
@@ -69,7 +69,7 @@ pub struct ServiceClient {
 pub(super) struct Target {
     name: ServiceName,
     pub(super) host: HeaderValue,
-    endpoints: Endpoints,
+    instances: ServiceHandle,
     pub(super) breaker: CircuitBreaker,
     pub(super) metrics: ServiceMetrics,
     pub(super) settings: Settings,
@@ -104,8 +104,8 @@ impl ServiceClient {
 
     /// Its instances.
     #[must_use]
-    pub fn endpoints(&self) -> &Endpoints {
-        &self.target.endpoints
+    pub fn instances(&self) -> &ServiceHandle {
+        &self.target.instances
     }
 
     /// Its breaker.
@@ -184,7 +184,7 @@ impl Service<Request<Body>> for ServiceClient {
 impl Target {
     pub(super) fn new(
         name: ServiceName,
-        endpoints: Endpoints,
+        instances: ServiceHandle,
         breaker: CircuitBreaker,
         metrics: ServiceMetrics,
         settings: Settings,
@@ -194,7 +194,7 @@ impl Target {
         Self {
             name,
             host,
-            endpoints,
+            instances,
             breaker,
             metrics,
             settings,
@@ -226,19 +226,21 @@ impl Target {
         tried: &[InstanceId],
         limit: &Limit,
     ) -> Result<Picked, NoEndpoints> {
-        let pick = || match tried {
-            // The call has just begun, so its own reading of the clock is good enough.
-            [] => self.endpoints.pick_at(limit.started),
-            tried => self.endpoints.pick_excluding(tried),
+        let context = PickContext::new().tried(tried);
+        // An attempt that is the first has just begun, so the call's reading of the clock is good enough.
+        let context = if tried.is_empty() {
+            context.at(limit.started)
+        } else {
+            context
         };
-        match pick() {
+        match self.instances.pick(&context) {
             Err(none) if none.reason == NoEndpointsReason::NotYetKnown => {
                 let wait = limit
                     .deadline
                     .remaining()
                     .min(self.settings.resolve_timeout);
-                self.endpoints.ready(wait).await?;
-                self.endpoints.pick()
+                self.instances.ready(wait).await?;
+                self.instances.pick(&PickContext::new().tried(tried))
             }
             picked => picked,
         }

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use msf_core::{health::Status, name::ServiceName};
-use msf_registry::{Endpoints, Health, Registry};
+use msf_registry::{Health, Registry, ServiceHandle};
 use serde::Serialize;
 use tokio::time;
 
@@ -18,9 +18,9 @@ use tokio::time;
 pub(crate) struct Services {
     registry: Registry,
     /// Those that routes lead to; watched anyway, so that asking costs nothing.
-    routed: BTreeMap<ServiceName, Endpoints>,
+    routed: BTreeMap<ServiceName, ServiceHandle>,
     /// Others that the operations listener was asked for; kept, since a watch knows nothing at first.
-    others: Mutex<BTreeMap<ServiceName, Endpoints>>,
+    others: Mutex<BTreeMap<ServiceName, ServiceHandle>>,
 }
 
 #[derive(Serialize)]
@@ -51,7 +51,7 @@ impl Services {
         let routed = routed
             .into_iter()
             .map(|service| {
-                let endpoints = registry.endpoints(&service);
+                let endpoints = registry.service(&service);
                 (service, endpoints)
             })
             .collect();
@@ -78,7 +78,7 @@ impl Services {
             others.retain(|service, _| known.contains(service));
             for service in known.into_iter().take(OTHERS_MAX) {
                 if !self.routed.contains_key(&service) {
-                    let endpoints = self.registry.endpoints(&service);
+                    let endpoints = self.registry.service(&service);
                     others.entry(service).or_insert(endpoints);
                 }
             }
@@ -92,7 +92,7 @@ impl Services {
 
 fn answer(
     status: Status,
-    routed: &BTreeMap<ServiceName, Endpoints>,
+    routed: &BTreeMap<ServiceName, ServiceHandle>,
     more: BTreeMap<ServiceName, Count>,
 ) -> Response<Bytes> {
     let mut services = counts(routed);
@@ -118,8 +118,8 @@ fn answer(
     response
 }
 
-fn counts(services: &BTreeMap<ServiceName, Endpoints>) -> BTreeMap<ServiceName, Count> {
-    let count = |(service, endpoints): (&ServiceName, &Endpoints)| {
+fn counts(services: &BTreeMap<ServiceName, ServiceHandle>) -> BTreeMap<ServiceName, Count> {
+    let count = |(service, endpoints): (&ServiceName, &ServiceHandle)| {
         let snapshot = endpoints.snapshot();
         let states = snapshot.instances().iter().map(|member| member.health);
         (service.clone(), Count::of(states))

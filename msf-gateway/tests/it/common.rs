@@ -85,7 +85,7 @@ impl System {
     pub(crate) async fn build(&self, builder: GatewayBuilder) -> Gateway {
         let gateway = builder.verifier(self.verifier()).build().unwrap();
         for service in self.registry.services().await.unwrap() {
-            let endpoints = self.registry.endpoints(&service);
+            let endpoints = self.registry.service(&service);
             endpoints.ready(PATIENCE).await.unwrap();
         }
         gateway

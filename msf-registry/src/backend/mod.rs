@@ -30,13 +30,13 @@ pub trait Registrar: Send + Sync + 'static {
     /// # Cancel safety
     ///
     /// Dropped, the registration may or may not have happened; what happened expires.
-    async fn register(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError>;
+    async fn put(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError>;
 
     /// Prolongs a lease by its time to live.
     async fn renew(&self, lease: &Lease) -> Result<Renewal, RegistryError>;
 
     /// Ends a lease. One that is gone already is no error.
-    async fn deregister(&self, lease: &Lease) -> Result<(), RegistryError>;
+    async fn remove(&self, lease: &Lease) -> Result<(), RegistryError>;
 }
 
 /// The side of a registry that callers use.
@@ -70,6 +70,6 @@ pub trait Discovery: Send + Sync + 'static {
     message = "`{Self}` is not a whole registry",
     note = "a backend implements both `Registrar` and `Discovery`"
 )]
-pub trait Backend: Registrar + Discovery {}
+pub trait ServiceRegistry: Registrar + Discovery {}
 
-impl<B: Registrar + Discovery> Backend for B {}
+impl<R: Registrar + Discovery> ServiceRegistry for R {}

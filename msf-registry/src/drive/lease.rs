@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    backend::Backend,
+    backend::ServiceRegistry,
     error::RegistryError,
     metrics::Renewals,
     model::{Instance, Lease, Renewal},
@@ -17,7 +17,7 @@ use crate::{
 
 /// Registers, renews, registers again when the registry has forgotten, and deregisters at the end.
 pub(crate) struct LeaseDriver {
-    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) backend: Arc<dyn ServiceRegistry>,
     pub(crate) instance: Instance,
     pub(crate) ttl: Duration,
     pub(crate) standing: watch::Sender<Standing>,
@@ -56,14 +56,14 @@ impl LeaseDriver {
     async fn register(&mut self) -> Option<Lease> {
         let mut delays = backoff(self.ttl).map(Backoff::delays).ok()?;
         loop {
-            match limited(self.ttl, self.backend.register(&self.instance, self.ttl)).await {
+            match limited(self.ttl, self.backend.put(&self.instance, self.ttl)).await {
                 Ok(lease) => {
                     self.renewals.registered.inc();
                     self.standing.send_replace(Standing::Registered);
                     tracing::info!(
                         service = %self.instance.service,
                         instance = %self.instance.id,
-                        addr = %self.instance.addr,
+                        addr = %self.instance.addr(),
                         "registered"
                     );
                     return Some(lease);
@@ -121,7 +121,7 @@ impl LeaseDriver {
     }
 
     async fn deregister(&self, lease: &Lease) -> Result<(), RegistryError> {
-        let ended = limited(self.ttl, self.backend.deregister(lease)).await;
+        let ended = limited(self.ttl, self.backend.remove(lease)).await;
         tracing::info!(
             service = %self.instance.service,
             instance = %self.instance.id,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use msf_core::name::InstanceId;
 use tokio::time::Instant;
 
-use crate::model::{Cursor, Member, Snapshot};
+use crate::model::{Authority, Cursor, Member, Snapshot};
 
 /// Decides which snapshots callers get to see.
 #[derive(Debug)]
@@ -95,7 +95,12 @@ fn merged(ours: &Snapshot, theirs: &Snapshot) -> Snapshot {
         .map(|member| (&member.instance.id, member))
         .collect();
     let members: Vec<Member> = by_id.into_values().cloned().collect();
-    Snapshot::new(theirs.service().clone(), theirs.cursor(), false, members)
+    Snapshot::new(
+        theirs.service().clone(),
+        theirs.cursor(),
+        Authority::Partial,
+        members,
+    )
 }
 
 #[cfg(test)]
@@ -123,7 +128,11 @@ mod tests {
         Snapshot::new(
             service,
             Cursor::new(cursor.0, cursor.1),
-            is_authoritative,
+            if is_authoritative {
+                Authority::Complete
+            } else {
+                Authority::Partial
+            },
             members,
         )
     }

@@ -10,15 +10,15 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::track::Track;
 use crate::{
-    backend::Backend,
-    endpoints::State,
+    backend::ServiceRegistry,
     error::RegistryError,
     model::{Change, Snapshot},
+    service::State,
 };
 
 /// Asks the registry for ever and publishes what it says.
 pub(crate) struct WatchDriver {
-    backend: Arc<dyn Backend>,
+    backend: Arc<dyn ServiceRegistry>,
     state: Arc<State>,
     track: Track,
     delays: Delays,
@@ -27,7 +27,7 @@ pub(crate) struct WatchDriver {
 
 impl WatchDriver {
     pub(crate) fn new(
-        backend: Arc<dyn Backend>,
+        backend: Arc<dyn ServiceRegistry>,
         state: Arc<State>,
         empty_hold: Duration,
         backoff: Backoff,
@@ -126,7 +126,7 @@ impl WatchDriver {
 }
 
 async fn ask(
-    backend: &dyn Backend,
+    backend: &dyn ServiceRegistry,
     state: &State,
     cursor: Option<crate::model::Cursor>,
 ) -> Result<Change, RegistryError> {

@@ -230,7 +230,7 @@ impl Run {
         &self,
         instance: &Arc<Instance>,
     ) -> impl Future<Output = Result<(), ProbeFailed>> + Send + use<> {
-        let is_allowed = self.only.as_ref().is_none_or(|only| only(instance.addr));
+        let is_allowed = self.only.as_ref().is_none_or(|only| only(instance.addr()));
         let (probe, instance, limit) =
             (Arc::clone(&self.probe), Arc::clone(instance), self.timeout);
         async move {

@@ -1,7 +1,7 @@
 //! Active health checks: somebody asks each instance whether it works, beside the registry.
 //!
 //! A lease says that a process renews; it takes a whole time to live to notice that one does not. A
-//! [`HealthChecker`] asks the [health path](crate::Instance::health_path) of every instance over HTTP, so a
+//! [`HealthChecker`] asks the [health check](crate::HealthCheck) of every instance over HTTP, so a
 //! process that was killed is found after `fall × interval` and one that hangs or is not ready as
 //! well. It marks instances in the registry's memory; callers see that in their next snapshot.
 //!

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use msf_core::BoxError;
 use reqwest::Client;
 
-use crate::model::Instance;
+use crate::model::{HealthCheck, Instance};
 
 /// Finds out whether an instance works.
 ///
@@ -80,8 +80,10 @@ impl HttpProbe {
 #[async_trait]
 impl Probe for HttpProbe {
     async fn probe(&self, instance: &Instance) -> Result<(), ProbeFailed> {
-        let path = instance.health_path.as_deref().unwrap_or("/");
-        let url = format!("http://{}{path}", instance.addr);
+        let Some(HealthCheck::Http { at, path }) = &instance.health_check else {
+            return Err(ProbeFailed::new("it asks for another kind of check"));
+        };
+        let url = format!("http://{}{path}", at.unwrap_or_else(|| instance.addr()));
         let response = self
             .client
             .get(url)

@@ -59,7 +59,7 @@ impl Schedule {
     ) {
         let mut present = BTreeSet::new();
         for target in targets {
-            if target.instance.health_path.is_none() {
+            if target.instance.health_check.is_none() {
                 continue;
             }
             let key = Key {
@@ -144,7 +144,7 @@ mod tests {
         let service = ServiceName::new("payment").unwrap();
         let id = InstanceId::new(id).unwrap();
         let mut instance = Instance::new(service, id, ([127, 0, 0, 1], 80).into());
-        instance.health_path = path.map(ToOwned::to_owned);
+        instance.health_check = path.map(|path| path.parse().unwrap());
         Target {
             instance: Arc::new(instance),
             token,

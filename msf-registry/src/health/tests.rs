@@ -68,7 +68,7 @@ impl Probe for Told {
             .answers
             .lock()
             .unwrap()
-            .get(&instance.addr.port())
+            .get(&instance.addr().port())
             .copied();
         sleep(Duration::from_millis(10)).await;
         match answer.unwrap_or(Answer::Passes) {
@@ -86,7 +86,8 @@ fn payment() -> ServiceName {
 
 fn instance(port: u16) -> Instance {
     let id = InstanceId::new(format!("p-{port:05}")).unwrap();
-    Instance::new(payment(), id, ([127, 0, 0, 1], port).into()).health_path("/readyz")
+    Instance::new(payment(), id, ([127, 0, 0, 1], port).into())
+        .health_check("/readyz".parse().expect("it is a check"))
 }
 
 fn health(memory: &MemoryRegistry) -> Vec<Health> {
@@ -152,7 +153,7 @@ async fn without_a_health_path_nobody_is_asked() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
     let _checks = checker(&memory, &told).start().unwrap();
     let mut unchecked = instance(1);
-    unchecked.health_path = None;
+    unchecked.health_check = None;
     memory.register_now(&unchecked, TTL).unwrap();
     sleep(INTERVAL * 5).await;
     assert_eq!(health(&memory), [Health::Unknown]);

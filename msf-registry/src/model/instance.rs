@@ -5,6 +5,12 @@ use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU16};
 use msf_core::name::{InstanceId, ServiceName};
 use serde::{Deserialize, Serialize};
 
+use super::{
+    endpoint::{Endpoint, InvalidEndpoint, Scheme},
+    health_check::{HealthCheck, InvalidHealthCheck},
+    status::Status,
+};
+
 /// One running copy of a service: who it is and where it listens.
 ///
 /// In JSON, members that this version does not know are ignored, so that a newer service can register
@@ -18,78 +24,65 @@ use serde::{Deserialize, Serialize};
 /// let id = InstanceId::random(&payment);
 /// let instance = Instance::new(payment, id, "127.0.0.1:8080".parse()?)
 ///     .version("1.4.2")
-///     .metadata("zone", "a")
-///     .health_path("/readyz");
-/// assert!(instance.check().is_ok());
+///     .zone("a")
+///     .health_check("/readyz".parse()?);
+/// assert!(instance.validate().is_ok());
 ///
-/// let newer = r#"{"service":"payment","id":"p-1","addr":"127.0.0.1:8080","from_the_future":1}"#;
+/// let newer = r#"{"service":"payment","id":"p-1","endpoints":["http://127.0.0.1:8080"],"from_the_future":1}"#;
 /// let read: Instance = serde_json::from_str(newer)?;
 /// assert_eq!(read.weight.get(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(try_from = "Raw", into = "Raw")]
 #[non_exhaustive]
 pub struct Instance {
     /// The service that it is an instance of.
     pub service: ServiceName,
     /// Its identity within the service.
     pub id: InstanceId,
-    /// How it is spoken to.
-    #[serde(skip_serializing_if = "Scheme::is_default")]
-    pub scheme: Scheme,
-    /// Where it listens.
-    pub addr: SocketAddr,
+    /// Where it is called.
+    endpoint: Endpoint,
+    /// Where it listens besides.
+    others: Vec<Endpoint>,
     /// Which version runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The zone that it runs in: callers of the same zone prefer it.
+    pub zone: Option<String>,
     /// Its share of the calls, relative to the other instances.
     pub weight: NonZeroU16,
-    /// The path that active health checks ask.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub health_path: Option<String>,
-    /// Free text for people and dashboards.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    /// Which instances are called first: those with a higher number only when too few with a lower one work.
+    pub priority: u8,
+    /// What it says about itself.
+    pub status: Status,
+    /// How somebody finds out whether it works; it is not checked if absent.
+    pub health_check: Option<HealthCheck>,
+    /// Free text for people, dashboards and subsets.
     pub metadata: BTreeMap<String, String>,
-}
-
-/// How an instance is spoken to.
-///
-/// ```
-/// use msf_registry::Scheme;
-///
-/// assert_eq!(Scheme::default().as_str(), "http");
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Scheme {
-    /// Plain HTTP.
-    #[default]
-    Http,
-    /// HTTP over TLS.
-    Https,
 }
 
 /// An instance that no registry should take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidInstance {
-    /// Nobody can connect to port 0.
-    #[error("port 0 is not an address to connect to")]
-    NoPort,
-    /// Nobody can connect to an unspecified address.
-    #[error("an unspecified address (0.0.0.0, ::) is one to listen on, not one to connect to")]
-    Unspecified,
-    /// Not an absolute path in visible ASCII of at most 256 bytes.
-    #[error(
-        "the health path must begin with one '/' and be at most {HEALTH_PATH_LEN_MAX} bytes of \
-         visible ASCII without '#'"
-    )]
-    HealthPath,
+    /// It listens nowhere.
+    #[error("an instance needs at least one endpoint")]
+    NoEndpoint,
+    /// It listens at too many addresses.
+    #[error("an instance has at most {ENDPOINTS_MAX} endpoints")]
+    ServiceHandle,
+    /// An endpoint that nobody could call.
+    #[error(transparent)]
+    Endpoint(#[from] InvalidEndpoint),
+    /// A check that nobody could make.
+    #[error(transparent)]
+    HealthCheck(#[from] InvalidHealthCheck),
     /// The version is too long.
-    #[error("the version must be at most {VERSION_LEN_MAX} bytes")]
+    #[error("the version must be at most {WORD_LEN_MAX} bytes")]
     Version,
+    /// The zone is empty or too long.
+    #[error("the zone must be 1 to {WORD_LEN_MAX} bytes")]
+    Zone,
     /// Too many metadata, or one that is too long.
     #[error(
         "metadata must be at most {METADATA_MAX} entries, keys of 1 to {METADATA_KEY_LEN_MAX} bytes \
@@ -99,19 +92,42 @@ pub enum InvalidInstance {
 }
 
 impl Instance {
-    /// An instance of weight 1 that speaks plain HTTP and has no health path.
+    /// An instance of weight 1 and priority 0 that speaks plain HTTP, is up and is not checked.
     #[must_use]
     pub const fn new(service: ServiceName, id: InstanceId, addr: SocketAddr) -> Self {
+        Self::at(service, id, Endpoint::new(Scheme::Http, addr))
+    }
+
+    /// An instance of weight 1 and priority 0 that is up and is not checked.
+    #[must_use]
+    pub const fn at(service: ServiceName, id: InstanceId, endpoint: Endpoint) -> Self {
         Self {
             service,
             id,
-            scheme: Scheme::Http,
-            addr,
+            endpoint,
+            others: Vec::new(),
             version: None,
+            zone: None,
             weight: NonZeroU16::MIN,
-            health_path: None,
+            priority: 0,
+            status: Status::Up,
+            health_check: None,
             metadata: BTreeMap::new(),
         }
+    }
+
+    /// Adds an address that it listens at besides; at most 8 in all. Callers use the first one.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.others.push(endpoint);
+        self
+    }
+
+    /// Moves it: where it is called from now on.
+    #[must_use]
+    pub const fn moved_to(mut self, addr: SocketAddr) -> Self {
+        self.endpoint.addr = addr;
+        self
     }
 
     /// Says which version runs, for people and dashboards; at most 64 bytes.
@@ -121,10 +137,17 @@ impl Instance {
         self
     }
 
-    /// Says how it is spoken to.
+    /// Says in which zone it runs; 1 to 64 bytes.
+    #[must_use]
+    pub fn zone(mut self, zone: impl Into<String>) -> Self {
+        self.zone = Some(zone.into());
+        self
+    }
+
+    /// Says how it is spoken to at its first endpoint.
     #[must_use]
     pub const fn scheme(mut self, scheme: Scheme) -> Self {
-        self.scheme = scheme;
+        self.endpoint.scheme = scheme;
         self
     }
 
@@ -135,11 +158,24 @@ impl Instance {
         self
     }
 
-    /// Names the path that active health checks ask, such as `/readyz`. Without one, the instance is not
-    /// checked.
+    /// Sets its priority: 0, the highest, unless set.
     #[must_use]
-    pub fn health_path(mut self, path: impl Into<String>) -> Self {
-        self.health_path = Some(path.into());
+    pub const fn priority(mut self, priority: u8) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Sets what it says about itself; [`Status::Up`] unless set.
+    #[must_use]
+    pub const fn status(mut self, status: Status) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Says how it is checked. Without, it is not checked.
+    #[must_use]
+    pub fn health_check(mut self, check: HealthCheck) -> Self {
+        self.health_check = Some(check);
         self
     }
 
@@ -150,27 +186,48 @@ impl Instance {
         self
     }
 
+    /// Where it is called.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.endpoint.addr
+    }
+
+    /// Where it listens; where it is called comes first.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> {
+        std::iter::once(self.endpoint).chain(self.others.iter().copied())
+    }
+
+    /// Where it is called and how it is spoken to there.
+    #[must_use]
+    pub const fn first_endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
     /// Whether a registry should take it; registries ask before they do.
     ///
     /// # Errors
     ///
     /// [`InvalidInstance`] with the first rule that is broken.
-    pub fn check(&self) -> Result<(), InvalidInstance> {
-        if self.addr.port() == 0 {
-            return Err(InvalidInstance::NoPort);
+    pub fn validate(&self) -> Result<(), InvalidInstance> {
+        if self.others.len() >= ENDPOINTS_MAX {
+            return Err(InvalidInstance::ServiceHandle);
         }
-        if self.addr.ip().is_unspecified() {
-            return Err(InvalidInstance::Unspecified);
+        for endpoint in self.endpoints() {
+            endpoint.validate()?;
         }
-        if self.health_path.as_deref().is_some_and(is_bad_path) {
-            return Err(InvalidInstance::HealthPath);
+        if let Some(check) = &self.health_check {
+            check.validate()?;
+        }
+        let is_long = |word: &String| word.len() > WORD_LEN_MAX;
+        if self.version.as_ref().is_some_and(is_long) {
+            return Err(InvalidInstance::Version);
         }
         if self
-            .version
+            .zone
             .as_ref()
-            .is_some_and(|v| v.len() > VERSION_LEN_MAX)
+            .is_some_and(|zone| zone.is_empty() || is_long(zone))
         {
-            return Err(InvalidInstance::Version);
+            return Err(InvalidInstance::Zone);
         }
         let is_bad = |(key, value): (&String, &String)| {
             key.is_empty()
@@ -184,57 +241,65 @@ impl Instance {
     }
 }
 
-impl Scheme {
-    /// The scheme as a URL spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde calls it with a reference"
-    )]
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// The members of an instance in JSON, before its rules are checked.
-#[derive(Deserialize)]
-struct Unchecked {
+#[derive(Serialize, Deserialize)]
+struct Raw {
     service: ServiceName,
     id: InstanceId,
-    #[serde(default)]
-    scheme: Scheme,
-    addr: SocketAddr,
+    endpoints: Vec<Endpoint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
     #[serde(default = "one")]
     weight: NonZeroU16,
-    health_path: Option<String>,
     #[serde(default)]
+    priority: u8,
+    #[serde(default, skip_serializing_if = "Status::is_default")]
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health_check: Option<HealthCheck>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     metadata: BTreeMap<String, String>,
 }
 
-impl TryFrom<Unchecked> for Instance {
+impl TryFrom<Raw> for Instance {
     type Error = InvalidInstance;
 
-    fn try_from(unchecked: Unchecked) -> Result<Self, InvalidInstance> {
+    fn try_from(raw: Raw) -> Result<Self, InvalidInstance> {
+        let mut endpoints = raw.endpoints.into_iter();
         let instance = Self {
-            service: unchecked.service,
-            id: unchecked.id,
-            scheme: unchecked.scheme,
-            addr: unchecked.addr,
-            version: unchecked.version,
-            weight: unchecked.weight,
-            health_path: unchecked.health_path,
-            metadata: unchecked.metadata,
+            service: raw.service,
+            id: raw.id,
+            endpoint: endpoints.next().ok_or(InvalidInstance::NoEndpoint)?,
+            others: endpoints.collect(),
+            version: raw.version,
+            zone: raw.zone,
+            weight: raw.weight,
+            priority: raw.priority,
+            status: raw.status,
+            health_check: raw.health_check,
+            metadata: raw.metadata,
         };
-        instance.check()?;
+        instance.validate()?;
         Ok(instance)
+    }
+}
+
+impl From<Instance> for Raw {
+    fn from(instance: Instance) -> Self {
+        Self {
+            endpoints: instance.endpoints().collect(),
+            service: instance.service,
+            id: instance.id,
+            version: instance.version,
+            zone: instance.zone,
+            weight: instance.weight,
+            priority: instance.priority,
+            status: instance.status,
+            health_check: instance.health_check,
+            metadata: instance.metadata,
+        }
     }
 }
 
@@ -242,18 +307,8 @@ const fn one() -> NonZeroU16 {
     NonZeroU16::MIN
 }
 
-/// `//host` would be read as another host by a client that joins URLs; a fragment is never sent.
-fn is_bad_path(path: &str) -> bool {
-    path.len() > HEALTH_PATH_LEN_MAX
-        || !path.starts_with('/')
-        || path.starts_with("//")
-        || !path
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && b != b'#' && b != b'\\')
-}
-
-const HEALTH_PATH_LEN_MAX: usize = 256;
-const VERSION_LEN_MAX: usize = 64;
+const ENDPOINTS_MAX: usize = 8;
+const WORD_LEN_MAX: usize = 64;
 const METADATA_MAX: usize = 32;
 const METADATA_KEY_LEN_MAX: usize = 64;
 const METADATA_VALUE_LEN_MAX: usize = 256;
@@ -269,58 +324,47 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_could_call_is_refused() {
-        let mut no_port = instance();
-        no_port.addr.set_port(0);
-        assert_eq!(no_port.check(), Err(InvalidInstance::NoPort));
-        let mut anywhere = instance();
-        anywhere.addr = ([0, 0, 0, 0], 80).into();
-        assert_eq!(anywhere.check(), Err(InvalidInstance::Unspecified));
-    }
-
-    #[test]
-    fn a_health_path_stays_on_the_instance() {
-        for good in ["/", "/readyz", "/readyz?full=1"] {
-            assert_eq!(instance().health_path(good).check(), Ok(()), "{good}");
-        }
-        for bad in [
-            "",
-            "readyz",
-            "//evil/",
-            "http://evil/",
-            "/a b",
-            "/a\r\nb",
-            "/a#b",
-            "/\\evil",
-        ] {
-            let checked = instance().health_path(bad).check();
-            assert_eq!(checked, Err(InvalidInstance::HealthPath), "{bad:?}");
-        }
+    fn every_endpoint_must_be_one_to_connect_to() {
+        let nowhere = Endpoint::new(Scheme::Http, ([127, 0, 0, 1], 0).into());
+        let checked = instance().endpoint(nowhere).validate();
+        assert_eq!(checked, Err(InvalidEndpoint::NoPort.into()));
+        let many = (0..8).fold(instance(), |i, n| {
+            i.endpoint(Endpoint::new(Scheme::Tcp, ([127, 0, 0, 1], 81 + n).into()))
+        });
+        assert_eq!(many.validate(), Err(InvalidInstance::ServiceHandle));
+        let none = r#"{"service":"payment","id":"p","endpoints":[]}"#;
+        assert!(serde_json::from_str::<Instance>(none).is_err());
     }
 
     #[test]
     fn sizes_are_bounded() {
         let long = "x".repeat(257);
-        assert!(instance().version(&long).check().is_err());
-        assert!(instance().metadata("k", &long).check().is_err());
-        assert!(instance().metadata("", "v").check().is_err());
+        assert!(instance().version(&long).validate().is_err());
+        assert!(instance().zone(&long).validate().is_err());
+        assert!(instance().zone("").validate().is_err());
+        assert!(instance().metadata("k", &long).validate().is_err());
+        assert!(instance().metadata("", "v").validate().is_err());
         let many = (0..33).fold(instance(), |i, n| i.metadata(format!("k{n}"), "v"));
-        assert_eq!(many.check(), Err(InvalidInstance::Metadata));
+        assert_eq!(many.validate(), Err(InvalidInstance::Metadata));
     }
 
     #[test]
     fn json_keeps_everything_and_checks_the_rules() {
         let full = instance()
+            .endpoint("grpc://127.0.0.1:9090".parse().unwrap())
             .version("1.0")
+            .zone("a")
             .scheme(Scheme::Https)
             .weight(NonZeroU16::new(3).unwrap())
-            .health_path("/readyz")
+            .priority(2)
+            .status(Status::Draining)
+            .health_check("/readyz".parse().unwrap())
             .metadata("zone", "a");
         let json = serde_json::to_string(&full).unwrap();
         assert_eq!(serde_json::from_str::<Instance>(&json).unwrap(), full);
         let bad = json.replace("/readyz", "readyz");
         let error = serde_json::from_str::<Instance>(&bad).unwrap_err();
-        assert!(error.to_string().contains("health path"), "{error}");
+        assert!(error.to_string().contains("health check"), "{error}");
         let weightless = json.replace("\"weight\":3", "\"weight\":0");
         assert!(serde_json::from_str::<Instance>(&weightless).is_err());
     }

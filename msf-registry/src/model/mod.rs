@@ -1,11 +1,17 @@
 //! What a registry holds and says: instances, leases, snapshots.
 
+mod endpoint;
+mod health_check;
 mod instance;
 mod lease;
 mod snapshot;
+mod status;
 
 pub use self::{
-    instance::{Instance, InvalidInstance, Scheme},
+    endpoint::{Endpoint, InvalidEndpoint, Scheme},
+    health_check::{HealthCheck, InvalidHealthCheck},
+    instance::{Instance, InvalidInstance},
     lease::{Lease, Renewal},
-    snapshot::{Change, Cursor, Health, Member, Snapshot},
+    snapshot::{Authority, Change, Cursor, Health, Member, Snapshot},
+    status::Status,
 };

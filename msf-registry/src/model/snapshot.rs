@@ -5,15 +5,16 @@ use std::{fmt, sync::Arc};
 use msf_core::name::ServiceName;
 use serde::{Deserialize, Serialize};
 
-use super::Instance;
+use super::{Instance, Status};
 
 /// The instances of one service at one moment.
 ///
 /// ```
 /// use msf_core::name::ServiceName;
-/// use msf_registry::{Cursor, Snapshot};
+/// use msf_registry::{Authority, Cursor, Snapshot};
 ///
-/// let nobody = Snapshot::new(ServiceName::new("payment")?, Cursor::new(1, 7), true, []);
+/// let payment = ServiceName::new("payment")?;
+/// let nobody = Snapshot::new(payment, Cursor::new(1, 7), Authority::Complete, []);
 /// assert!(nobody.instances().is_empty());
 /// # Ok::<(), msf_core::name::InvalidName>(())
 /// ```
@@ -21,7 +22,7 @@ use super::Instance;
 pub struct Snapshot {
     service: ServiceName,
     cursor: Cursor,
-    is_authoritative: bool,
+    authority: Authority,
     instances: Arc<[Member]>,
 }
 
@@ -31,8 +32,26 @@ pub struct Snapshot {
 pub struct Member {
     /// What the instance says about itself.
     pub instance: Arc<Instance>,
-    /// What health checks say about it.
+    /// What health checks beside the registry say about it.
     pub health: Health,
+    /// What an operator says in its place.
+    pub operator_status: Option<Status>,
+}
+
+/// How far a registry vouches for a list.
+///
+/// An empty list is believed at once only when it is [`Explicit`](Self::Explicit): all instances going at
+/// once is more often a defect of the registry than the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Authority {
+    /// Instances may be missing: the registry has just started, and some have yet to renew. Callers only add.
+    Partial,
+    /// Nobody is missing, as far as the registry knows. Some may have gone because their leases ran out.
+    Complete,
+    /// Nobody is missing, and whoever has gone lately has said so, or an operator has.
+    Explicit,
 }
 
 /// What active health checks say about an instance.
@@ -83,13 +102,13 @@ impl Snapshot {
     pub fn new(
         service: ServiceName,
         cursor: Cursor,
-        is_authoritative: bool,
+        authority: Authority,
         instances: impl Into<Arc<[Member]>>,
     ) -> Self {
         Self {
             service,
             cursor,
-            is_authoritative,
+            authority,
             instances: instances.into(),
         }
     }
@@ -110,7 +129,13 @@ impl Snapshot {
     /// its instances have yet to renew.
     #[must_use]
     pub const fn is_authoritative(&self) -> bool {
-        self.is_authoritative
+        !matches!(self.authority, Authority::Partial)
+    }
+
+    /// How far the registry vouches for it.
+    #[must_use]
+    pub const fn authority(&self) -> Authority {
+        self.authority
     }
 
     /// The instances, sorted by id.
@@ -124,7 +149,24 @@ impl Member {
     /// An instance and what is known about its health.
     #[must_use]
     pub const fn new(instance: Arc<Instance>, health: Health) -> Self {
-        Self { instance, health }
+        Self {
+            instance,
+            health,
+            operator_status: None,
+        }
+    }
+
+    /// Sets what an operator says in its place.
+    #[must_use]
+    pub const fn operator_status(mut self, status: Option<Status>) -> Self {
+        self.operator_status = status;
+        self
+    }
+
+    /// What an operator says about it, else what it says itself.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.operator_status.unwrap_or(self.instance.status)
     }
 }
 

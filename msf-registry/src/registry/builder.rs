@@ -9,7 +9,7 @@ use msf_core::{
 use tokio::runtime::Handle;
 
 use super::facade::Registry;
-use crate::{backend::Backend, balance::Balance, metrics::Families};
+use crate::{backend::ServiceRegistry, balance::Balance, metrics::Families};
 
 /// Builds a [`Registry`]. Made by [`Registry::builder`].
 ///
@@ -30,7 +30,7 @@ use crate::{backend::Backend, balance::Balance, metrics::Families};
 #[derive(Clone)]
 #[must_use]
 pub struct RegistryBuilder {
-    backend: Arc<dyn Backend>,
+    backend: Arc<dyn ServiceRegistry>,
     settings: Settings,
     metrics: Option<Metrics>,
 }
@@ -61,7 +61,7 @@ pub enum InvalidRegistry {
 }
 
 impl RegistryBuilder {
-    pub(super) fn new(backend: Arc<dyn Backend>) -> Self {
+    pub(super) fn new(backend: Arc<dyn ServiceRegistry>) -> Self {
         Self {
             backend,
             settings: Settings::default(),

@@ -17,12 +17,12 @@ use super::{
     registration::Registration,
 };
 use crate::{
-    backend::Backend,
+    backend::ServiceRegistry,
     drive::{LeaseDriver, Standing, WatchDriver},
-    endpoints::{Endpoints, State, Watch},
     error::RegistryError,
     metrics::{Families, Picks, Renewals},
     model::Instance,
+    service::{ServiceHandle, State, Watch},
 };
 
 /// A registry as a process uses it: registers its own instances and finds those of others. Clones
@@ -51,7 +51,7 @@ pub struct Registry {
 }
 
 struct Shared {
-    backend: Arc<dyn Backend>,
+    backend: Arc<dyn ServiceRegistry>,
     settings: Settings,
     families: Option<Families>,
     watches: Mutex<HashMap<ServiceName, Weak<Watch>>>,
@@ -60,17 +60,17 @@ struct Shared {
 impl Registry {
     /// A registry with the usual settings and without metrics.
     #[must_use]
-    pub fn new(backend: impl Backend) -> Self {
+    pub fn new(backend: impl ServiceRegistry) -> Self {
         Self::with(Arc::new(backend), Settings::default(), None)
     }
 
     /// A registry with settings of its own.
-    pub fn builder(backend: impl Backend) -> RegistryBuilder {
+    pub fn builder(backend: impl ServiceRegistry) -> RegistryBuilder {
         RegistryBuilder::new(Arc::new(backend))
     }
 
     pub(super) fn with(
-        backend: Arc<dyn Backend>,
+        backend: Arc<dyn ServiceRegistry>,
         settings: Settings,
         families: Option<Families>,
     ) -> Self {
@@ -120,19 +120,19 @@ impl Registry {
     ///
     /// Outside a tokio runtime, unless [`RegistryBuilder::runtime`] named one.
     #[must_use]
-    pub fn endpoints(&self, service: &ServiceName) -> Endpoints {
+    pub fn service(&self, service: &ServiceName) -> ServiceHandle {
         let mut watches = self
             .shared
             .watches
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(watch) = watches.get(service).and_then(Weak::upgrade) {
-            return Endpoints::new(watch);
+            return ServiceHandle::new(watch);
         }
         watches.retain(|_, watch| watch.strong_count() > 0);
         let watch = self.watch(service);
         watches.insert(service.clone(), Arc::downgrade(&watch));
-        Endpoints::new(watch)
+        ServiceHandle::new(watch)
     }
 
     /// The services that have an instance, sorted: asks the registry each time.

@@ -20,9 +20,9 @@ use tokio::time::{sleep, timeout};
 use super::{Registration, Registry};
 use crate::{
     backend::{Discovery, Registrar, memory::MemoryRegistry},
-    endpoints::Endpoints,
     error::RegistryError,
     model::{Change, Cursor, Instance, Lease, Renewal, Snapshot},
+    service::{PickContext, ServiceHandle},
 };
 
 const TTL: Duration = Duration::from_secs(3);
@@ -114,8 +114,8 @@ impl Flaky {
 
 #[async_trait]
 impl Registrar for Flaky {
-    async fn register(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
-        let lease = self.up().await?.register(instance, ttl).await?;
+    async fn put(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
+        let lease = self.up().await?.put(instance, ttl).await?;
         Ok(match self.mode() {
             Mode::GrantsNothing => {
                 let (service, id) = (lease.service().clone(), lease.instance().clone());
@@ -129,8 +129,8 @@ impl Registrar for Flaky {
         self.up().await?.renew(lease).await
     }
 
-    async fn deregister(&self, lease: &Lease) -> Result<(), RegistryError> {
-        self.up().await?.deregister(lease).await
+    async fn remove(&self, lease: &Lease) -> Result<(), RegistryError> {
+        self.up().await?.remove(lease).await
     }
 }
 
@@ -168,7 +168,7 @@ fn listed(backend: &Flaky) -> usize {
     backend.memory().snapshot(&payment()).instances().len()
 }
 
-fn in_use(endpoints: &Endpoints) -> usize {
+fn in_use(endpoints: &ServiceHandle) -> usize {
     endpoints.snapshot().instances().len()
 }
 
@@ -305,8 +305,7 @@ async fn a_deregistration_that_is_dropped_leaves_a_lease_that_expires() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_told_and_waiting_for_it_may_be_dropped() {
     let backend = Flaky::new();
-    let mut nobody = instance(1);
-    nobody.addr.set_port(0);
+    let nobody = instance(1).moved_to(([127, 0, 0, 1], 0).into());
     let registration = registry(&backend).register(nobody);
     assert!(
         timeout(Duration::ZERO, registration.registered())
@@ -325,7 +324,7 @@ async fn a_refusal_is_told_and_waiting_for_it_may_be_dropped() {
 async fn callers_hear_of_who_comes_and_who_goes() {
     let backend = Flaky::new();
     let registry = registry(&backend);
-    let endpoints = registry.endpoints(&payment());
+    let endpoints = registry.service(&payment());
     let first = registered(&registry, 1).await;
     let second = registered(&registry, 2).await;
     sleep(Duration::from_millis(100)).await;
@@ -340,7 +339,7 @@ async fn callers_hear_of_who_comes_and_who_goes() {
 async fn one_watch_serves_all_callers_and_ends_with_the_last() {
     let backend = Flaky::new();
     let registry = registry(&backend);
-    let all: Vec<Endpoints> = (0..50).map(|_| registry.endpoints(&payment())).collect();
+    let all: Vec<ServiceHandle> = (0..50).map(|_| registry.service(&payment())).collect();
     sleep(Duration::from_millis(50)).await;
     assert!(backend.calls() <= 3, "{} questions", backend.calls());
     let last = all[0].clone();
@@ -368,12 +367,15 @@ async fn the_last_list_stays_in_use_while_the_registry_is_away() {
     let backend = Flaky::new();
     let registry = registry(&backend);
     let _registration = registered(&registry, 1).await;
-    let endpoints = registry.endpoints(&payment());
+    let endpoints = registry.service(&payment());
     endpoints.ready(TTL).await.unwrap();
     for mode in [Mode::Away, Mode::Hangs] {
         backend.set(mode);
         sleep(Duration::from_secs(3_600)).await;
-        assert_eq!(endpoints.pick().unwrap().addr(), instance(1).addr);
+        assert_eq!(
+            endpoints.pick(&PickContext::new()).unwrap().addr(),
+            instance(1).addr()
+        );
         assert!(endpoints.age().unwrap() > Duration::from_secs(3_000));
     }
     backend.set(Mode::Up);
@@ -389,7 +391,7 @@ async fn a_restart_without_memory_hides_nobody() {
     let registry = registry(&backend);
     let _stays = registered(&registry, 1).await;
     let dies = registered(&registry, 2).await;
-    let endpoints = registry.endpoints(&payment());
+    let endpoints = registry.service(&payment());
     endpoints.ready(TTL).await.unwrap();
     backend.set(Mode::Away);
     drop(dies);
@@ -419,14 +421,14 @@ async fn a_service_that_is_suddenly_empty_is_not_believed_at_once() {
     let backend = Flaky::new();
     let registry = registry(&backend);
     let registration = registered(&registry, 1).await;
-    let endpoints = registry.endpoints(&payment());
+    let endpoints = registry.service(&payment());
     endpoints.ready(TTL).await.unwrap();
     sleep(Duration::from_millis(100)).await;
     registration.deregister().await.unwrap();
     sleep(HOLD - Duration::from_secs(1)).await;
-    assert!(endpoints.pick().is_ok());
+    assert!(endpoints.pick(&PickContext::new()).is_ok());
     sleep(Duration::from_secs(2)).await;
-    assert!(endpoints.pick().is_err());
+    assert!(endpoints.pick(&PickContext::new()).is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -434,14 +436,14 @@ async fn the_hold_ends_although_the_registry_is_away() {
     let backend = Flaky::new();
     let registry = registry(&backend);
     let registration = registered(&registry, 1).await;
-    let endpoints = registry.endpoints(&payment());
+    let endpoints = registry.service(&payment());
     endpoints.ready(TTL).await.unwrap();
     sleep(Duration::from_millis(100)).await;
     registration.deregister().await.unwrap();
     sleep(Duration::from_secs(1)).await;
     backend.set(Mode::Away);
     sleep(HOLD).await;
-    assert!(endpoints.pick().is_err());
+    assert!(endpoints.pick(&PickContext::new()).is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -449,7 +451,7 @@ async fn a_lost_position_costs_another_fetch_and_no_busy_loop() {
     let backend = Flaky::new();
     let registry = registry(&backend);
     let _registration = registered(&registry, 1).await;
-    let endpoints = registry.endpoints(&payment());
+    let endpoints = registry.service(&payment());
     endpoints.ready(TTL).await.unwrap();
     backend.set(Mode::LosesCursors);
     sleep(Duration::from_secs(60)).await;
@@ -473,9 +475,9 @@ async fn what_happens_is_counted() {
         .build()
         .unwrap();
     let _registration = registered(&registry, 1).await;
-    let endpoints = registry.endpoints(&payment());
+    let endpoints = registry.service(&payment());
     endpoints.ready(TTL).await.unwrap();
-    drop(endpoints.pick().unwrap());
+    drop(endpoints.pick(&PickContext::new()).unwrap());
     sleep(TTL).await;
     backend.lose_memory(Duration::ZERO);
     sleep(TTL).await;
@@ -523,13 +525,19 @@ async fn a_hold_without_end_keeps_the_last_list_and_hears_of_the_next() {
         .build()
         .unwrap();
     let registration = registered(&registry, 1).await;
-    let endpoints = registry.endpoints(&payment());
+    let endpoints = registry.service(&payment());
     endpoints.ready(TTL).await.unwrap();
     sleep(Duration::from_millis(100)).await;
     registration.deregister().await.unwrap();
     sleep(HOLD * 100).await;
-    assert_eq!(endpoints.pick().unwrap().addr().port(), 8_001);
+    assert_eq!(
+        endpoints.pick(&PickContext::new()).unwrap().addr().port(),
+        8_001
+    );
     let _next = registered(&registry, 2).await;
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(endpoints.pick().unwrap().addr().port(), 8_002);
+    assert_eq!(
+        endpoints.pick(&PickContext::new()).unwrap().addr().port(),
+        8_002
+    );
 }

@@ -62,7 +62,10 @@ async fn a_registration_lives_and_ends_over_the_wire() {
     let lease = granted["lease"].as_str().unwrap();
 
     let state: Value = client.get("/v1/services/payment").await.json();
-    assert_eq!(state["instances"][0]["addr"], "127.0.0.1:8001");
+    assert_eq!(
+        state["instances"][0]["endpoints"][0],
+        "http://127.0.0.1:8001"
+    );
     assert_eq!(state["instances"][0]["health"], "unknown");
     assert_eq!(
         (&state["authoritative"], &state["epoch"]),
@@ -129,7 +132,7 @@ async fn nonsense_is_answered_with_the_right_problem() {
         Code::BadRequest
     );
     let mut bad = good();
-    bad["health_path"] = json!("//evil");
+    bad["health_check"] = json!("//evil");
     assert_problem!(put(&client, path, bad).await, Code::ValidationFailed);
 
     let text = Request::put(path).body(good().to_string()).unwrap();

@@ -79,7 +79,7 @@ async fn what_the_registry_says_about_a_refusal_is_kept() {
     let full = ResponseTemplate::new(503).set_body_raw(problem, "application/problem+json");
     let (_server, client) = answering(full).await;
     let error = client
-        .register(&instance(1), Duration::from_secs(1))
+        .put(&instance(1), Duration::from_secs(1))
         .await
         .unwrap_err();
     assert_eq!(error.to_string(), "the registry answered 503: full up");
@@ -90,10 +90,10 @@ async fn what_the_registry_says_about_a_refusal_is_kept() {
 async fn one_instance_that_is_not_understood_hides_no_other() {
     let state = r#"{"service":"payment","epoch":"00000000000000ff","revision":3,"authoritative":true,
         "later":{},"instances":[
-        {"service":"payment","id":"new","scheme":"quic+9","addr":"10.0.0.1:1"},
-        {"service":"user","id":"other","addr":"10.0.0.1:2"},
-        {"service":"payment","id":"b","addr":"10.0.0.1:4","health":"dreaming"},
-        {"service":"payment","id":"a","addr":"10.0.0.1:3","health":"healthy","later":1}]}"#;
+        {"service":"payment","id":"new","endpoints":["quic+9://10.0.0.1:1"]},
+        {"service":"user","id":"other","endpoints":["http://10.0.0.1:2"]},
+        {"service":"payment","id":"b","endpoints":["http://10.0.0.1:4"],"health":"dreaming"},
+        {"service":"payment","id":"a","endpoints":["http://10.0.0.1:3"],"health":"healthy","later":1}]}"#;
     let (_server, client) = answering(ResponseTemplate::new(200).set_body_string(state)).await;
     let snapshot = client.fetch(&payment()).await.unwrap();
     let ids: Vec<&str> = snapshot

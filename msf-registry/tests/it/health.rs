@@ -12,7 +12,7 @@ use std::{
 use http::{Request, Response};
 use msf_core::{classify::Classification, name::InstanceId, server::Body, testing::TestServer};
 use msf_registry::{
-    Health, Instance, Registrar, Registry,
+    Health, Instance, PickContext, Registrar, Registry,
     backend::memory::MemoryRegistry,
     health::{HealthChecker, HttpProbe, Probe},
 };
@@ -40,7 +40,8 @@ async fn answering(status: &Arc<AtomicU16>) -> TestServer {
 
 fn instance(id: &str, server: &TestServer) -> Instance {
     let id = InstanceId::new(id).expect("it is an id");
-    Instance::new(payment(), id, server.addr()).health_path("/readyz")
+    Instance::new(payment(), id, server.addr())
+        .health_check("/readyz".parse().expect("it is a check"))
 }
 
 #[tokio::test]
@@ -69,19 +70,13 @@ async fn callers_leave_an_instance_that_fails_and_come_back_to_one_that_recovers
     let (first, second) = (answering(&sick).await, answering(&well).await);
     let memory = MemoryRegistry::new();
     let ttl = Duration::from_secs(60);
-    memory
-        .register(&instance("p-1", &first), ttl)
-        .await
-        .unwrap();
-    memory
-        .register(&instance("p-2", &second), ttl)
-        .await
-        .unwrap();
+    memory.put(&instance("p-1", &first), ttl).await.unwrap();
+    memory.put(&instance("p-2", &second), ttl).await.unwrap();
     let _checks = HealthChecker::new(memory.clone())
         .interval(Duration::from_millis(50))
         .start()
         .unwrap();
-    let endpoints = Registry::new(memory).endpoints(&payment());
+    let endpoints = Registry::new(memory).service(&payment());
     let health = |health: [Health; 2]| {
         let endpoints = endpoints.clone();
         async move || {
@@ -96,13 +91,16 @@ async fn callers_leave_an_instance_that_fails_and_come_back_to_one_that_recovers
     sick.store(503, Ordering::Relaxed);
     eventually("one is not", health([Health::Unhealthy, Health::Healthy])).await;
     for _ in 0..100 {
-        let mut picked = endpoints.pick().unwrap();
+        let mut picked = endpoints.pick(&PickContext::new()).unwrap();
         assert_eq!(picked.addr(), second.addr());
         picked.record(&Classification::SUCCESS);
     }
     sick.store(200, Ordering::Relaxed);
     eventually("it is back", health(both_well)).await;
-    let calls = [endpoints.pick().unwrap(), endpoints.pick().unwrap()];
+    let calls = [
+        endpoints.pick(&PickContext::new()).unwrap(),
+        endpoints.pick(&PickContext::new()).unwrap(),
+    ];
     assert!(calls.iter().any(|picked| picked.addr() == first.addr()));
 
     // A process that is gone refuses the connection.

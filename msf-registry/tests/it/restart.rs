@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use msf_core::{clock, server::DrainPlan};
-use msf_registry::{Change, Discovery, Registry};
+use msf_registry::{Change, Discovery, PickContext, Registry};
 
 use crate::setup::{TTL, eventually, instance, listed, payment, start, start_with};
 
@@ -18,7 +18,7 @@ async fn nobody_notices_a_restart_but_the_log() {
     let second = registry.register(instance(2));
     first.registered().await.unwrap();
     second.registered().await.unwrap();
-    let endpoints = registry.endpoints(&payment());
+    let endpoints = registry.service(&payment());
     eventually("both are listed", async || {
         endpoints.snapshot().instances().len() == 2
     })
@@ -33,7 +33,7 @@ async fn nobody_notices_a_restart_but_the_log() {
             2,
             "the last list is gone"
         );
-        assert!(endpoints.pick().is_ok());
+        assert!(endpoints.pick(&PickContext::new()).is_ok());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     // One instance dies meanwhile.
@@ -54,7 +54,10 @@ async fn nobody_notices_a_restart_but_the_log() {
             && snapshot.instances().len() == 1
     })
     .await;
-    assert_eq!(endpoints.pick().unwrap().instance().id, instance(1).id);
+    assert_eq!(
+        endpoints.pick(&PickContext::new()).unwrap().instance().id,
+        instance(1).id
+    );
 
     first.deregister().await.unwrap();
     assert_eq!(listed(&server.memory).await, 0);

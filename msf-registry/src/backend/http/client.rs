@@ -69,8 +69,8 @@ impl HttpRegistry {
 
 #[async_trait]
 impl Registrar for HttpRegistry {
-    async fn register(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
-        instance.check()?;
+    async fn put(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
+        instance.validate()?;
         let body =
             serde_json::to_vec(instance).map_err(|error| RegistryError::Protocol(error.into()))?;
         let url = self.instance_url(&instance.service, &instance.id);
@@ -100,7 +100,7 @@ impl Registrar for HttpRegistry {
         Ok(Renewal::Renewed { ttl })
     }
 
-    async fn deregister(&self, lease: &Lease) -> Result<(), RegistryError> {
+    async fn remove(&self, lease: &Lease) -> Result<(), RegistryError> {
         let url = self.instance_url(lease.service(), lease.instance());
         let request = self.client.delete(url).header(LEASE_HEADER, lease.token());
         let answer = self.answer(request, self.timeout).await?;

@@ -14,9 +14,9 @@
 //! let payment = ServiceName::new("payment")?;
 //! let instance = Instance::new(payment.clone(), InstanceId::new("p-1")?, "127.0.0.1:80".parse()?);
 //!
-//! let lease = registry.register(&instance, Duration::from_secs(15)).await?;
+//! let lease = registry.put(&instance, Duration::from_secs(15)).await?;
 //! assert_eq!(registry.fetch(&payment).await?.instances().len(), 1);
-//! registry.deregister(&lease).await?;
+//! registry.remove(&lease).await?;
 //! assert!(registry.fetch(&payment).await?.instances().is_empty());
 //! # Ok(())
 //! # }

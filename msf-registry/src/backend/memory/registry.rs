@@ -203,7 +203,7 @@ impl MemoryRegistry {
         instance: &Instance,
         ttl: Duration,
     ) -> Result<Lease, RegistryError> {
-        instance.check()?;
+        instance.validate()?;
         let (min, max) = (self.shared.limits.ttl_min, self.shared.limits.ttl_max);
         if ttl < min || ttl > max {
             return Err(RegistryError::Ttl { ttl, min, max });
@@ -229,7 +229,7 @@ impl MemoryRegistry {
 
 #[async_trait]
 impl Registrar for MemoryRegistry {
-    async fn register(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
+    async fn put(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
         self.register_now(instance, ttl)
     }
 
@@ -237,7 +237,7 @@ impl Registrar for MemoryRegistry {
         Ok(self.renew_now(lease))
     }
 
-    async fn deregister(&self, lease: &Lease) -> Result<(), RegistryError> {
+    async fn remove(&self, lease: &Lease) -> Result<(), RegistryError> {
         self.deregister_now(lease);
         Ok(())
     }

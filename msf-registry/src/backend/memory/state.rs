@@ -9,7 +9,7 @@ use std::{
 use msf_core::name::{InstanceId, ServiceName};
 use tokio::time::Instant;
 
-use crate::model::{Cursor, Health, Instance, Member, Snapshot};
+use crate::model::{Authority, Cursor, Health, Instance, Member, Snapshot};
 
 /// Everything that is registered.
 ///
@@ -119,7 +119,7 @@ impl State {
         let before = service.listed.get(&instance.id);
         // The same process that registers again is as healthy as it was; another address is unproven.
         let health = before
-            .filter(|listed| listed.instance.addr == instance.addr)
+            .filter(|listed| listed.instance.addr() == instance.addr())
             .map_or(Health::Unknown, |listed| listed.health);
         let listed = Listed {
             health,
@@ -200,7 +200,7 @@ impl State {
         let cursor = self.cursor(name);
         let is_warm = self.is_warm;
         let Some(service) = self.services.get_mut(name) else {
-            return Snapshot::new(name.clone(), cursor, is_warm, []);
+            return Snapshot::new(name.clone(), cursor, authority(is_warm), []);
         };
         if let Some(snapshot) = &service.snapshot {
             return snapshot.clone();
@@ -210,7 +210,7 @@ impl State {
             .values()
             .map(|listed| Member::new(Arc::clone(&listed.instance), listed.health))
             .collect();
-        let snapshot = Snapshot::new(name.clone(), cursor, is_warm, members);
+        let snapshot = Snapshot::new(name.clone(), cursor, authority(is_warm), members);
         service.snapshot = Some(snapshot.clone());
         snapshot
     }
@@ -326,6 +326,14 @@ impl Service {
     fn touch(&mut self, revision: u64) {
         self.revision = revision;
         self.snapshot = None;
+    }
+}
+
+const fn authority(is_warm: bool) -> Authority {
+    if is_warm {
+        Authority::Complete
+    } else {
+        Authority::Partial
     }
 }
 

@@ -127,8 +127,7 @@ async fn an_instance_at_another_address_is_unproven() {
     let registry = MemoryRegistry::new();
     let lease = registry.register_now(&instance(1), TTL).unwrap();
     registry.set_health(&lease, Health::Unhealthy);
-    let mut moved = instance(1);
-    moved.addr.set_port(9);
+    let moved = instance(1).moved_to(([127, 0, 0, 1], 9).into());
     registry.register_now(&moved, TTL).unwrap();
     assert_eq!(
         registry.snapshot(&payment()).instances()[0].health,
@@ -162,7 +161,7 @@ async fn a_time_to_live_out_of_bounds_is_refused() {
         Duration::from_millis(99),
         Duration::from_secs(601),
     ] {
-        let refused = registry.register(&instance(1), ttl).await;
+        let refused = registry.put(&instance(1), ttl).await;
         assert!(matches!(refused, Err(RegistryError::Ttl { .. })), "{ttl:?}");
     }
 }

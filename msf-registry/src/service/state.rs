@@ -18,12 +18,12 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     error::{NoEndpoints, NoEndpointsReason},
     picked::Picked,
-    table::{Endpoint, Table, millis},
+    table::{Host, Table, millis},
 };
 use crate::{
     balance::{Balance, choose},
     metrics::Picks,
-    model::{Cursor, Snapshot},
+    model::{Authority, Cursor, Snapshot},
 };
 
 /// See the module.
@@ -46,7 +46,7 @@ struct Turn(AtomicUsize);
 
 impl State {
     pub(crate) fn new(service: ServiceName, balance: Balance, picks: Picks) -> Self {
-        let nobody = Snapshot::new(service.clone(), Cursor::new(0, 0), false, []);
+        let nobody = Snapshot::new(service.clone(), Cursor::new(0, 0), Authority::Partial, []);
         Self {
             table: ArcSwap::from_pointee(Table::unknown(nobody)),
             balance,
@@ -88,7 +88,7 @@ impl State {
             return self.pick(clock::now);
         }
         let table = self.table.load();
-        let is_allowed = |endpoint: &Arc<Endpoint>| !excluded.contains(&endpoint.instance.id);
+        let is_allowed = |endpoint: &Arc<Host>| !excluded.contains(&endpoint.instance.id);
         let started = match self.balance {
             Balance::PeakEwma => Some(clock::now()),
             Balance::RoundRobin => None,
@@ -204,7 +204,7 @@ fn drawn(
     table: &Table,
     now_ms: Option<u32>,
     turn: usize,
-    is_allowed: impl Fn(&Arc<Endpoint>) -> bool,
+    is_allowed: impl Fn(&Arc<Host>) -> bool,
 ) -> Option<usize> {
     let eligible = table.eligible();
     (0..REDRAWS).find_map(|n| {
@@ -228,9 +228,9 @@ fn drawn(
 
 /// The first allowed place from a place that differs from call to call.
 fn scanned(
-    eligible: &[Arc<Endpoint>],
+    eligible: &[Arc<Host>],
     turn: usize,
-    is_allowed: impl Fn(&Arc<Endpoint>) -> bool,
+    is_allowed: impl Fn(&Arc<Host>) -> bool,
 ) -> Option<usize> {
     let len = eligible.len();
     (0..len)

@@ -1,5 +1,6 @@
 //! The instances of one service as a caller uses them.
 
+mod context;
 mod error;
 mod handle;
 mod picked;
@@ -9,8 +10,9 @@ mod table;
 mod tests;
 
 pub use self::{
+    context::PickContext,
     error::{NoEndpoints, NoEndpointsReason},
-    handle::Endpoints,
+    handle::ServiceHandle,
     picked::Picked,
 };
 pub(crate) use self::{handle::Watch, state::State};

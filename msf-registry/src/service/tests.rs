@@ -13,7 +13,7 @@ use super::{NoEndpointsReason, Picked, State};
 use crate::{
     balance::Balance,
     metrics::Picks,
-    model::{Cursor, Health, Instance, Member, Snapshot},
+    model::{Authority, Cursor, Health, Instance, Member, Snapshot},
 };
 
 fn payment() -> ServiceName {
@@ -30,7 +30,7 @@ fn listed(instances: impl IntoIterator<Item = (Instance, Health)>) -> Snapshot {
         .into_iter()
         .map(|(instance, health)| Member::new(Arc::new(instance), health))
         .collect();
-    Snapshot::new(payment(), Cursor::new(1, 1), true, members)
+    Snapshot::new(payment(), Cursor::new(1, 1), Authority::Complete, members)
 }
 
 fn unknown(count: u16) -> Snapshot {
@@ -244,7 +244,7 @@ async fn what_is_known_belongs_to_id_and_address() {
     assert!(estimate().is_some(), "the same process");
     assert_eq!(state.pick(clock::now).unwrap().instance(), &relabelled);
     let mut moved = instance(0);
-    moved.addr.set_port(9_000);
+    moved = moved.moved_to(([127, 0, 0, 1], 9_000).into());
     state.publish(listed([(moved, Health::Healthy)]));
     assert!(estimate().is_none(), "another process");
 }

@@ -20,7 +20,7 @@ use crate::{
 /// What a score reads comes first, beside that count: one cache line per instance that is drawn.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct Endpoint {
+pub(crate) struct Host {
     pub(crate) cost: Cost,
     /// One over the weight: a score divides by the weight, and multiplying is quicker.
     share: f32,
@@ -35,7 +35,7 @@ pub(crate) struct Endpoint {
 pub(crate) struct Table {
     pub(crate) snapshot: Arc<Snapshot>,
     /// Those that may be picked come first.
-    pub(crate) endpoints: Box<[Arc<Endpoint>]>,
+    pub(crate) endpoints: Box<[Arc<Host>]>,
     pub(crate) eligible: usize,
     /// The order of round robin over the eligible; empty when it is that of the places.
     turns: Box<[u32]>,
@@ -59,7 +59,7 @@ impl Table {
 
     /// The table after this one.
     pub(crate) fn next(&self, snapshot: Arc<Snapshot>, balance: Balance, base: Instant) -> Self {
-        let mut known: HashMap<&InstanceId, (&Arc<Endpoint>, Health)> = HashMap::new();
+        let mut known: HashMap<&InstanceId, (&Arc<Host>, Health)> = HashMap::new();
         for endpoint in &self.endpoints {
             known.insert(&endpoint.instance.id, (endpoint, Health::Unknown));
         }
@@ -81,22 +81,22 @@ impl Table {
             members.len() - unhealthy
         };
 
-        let endpoints: Box<[Arc<Endpoint>]> = members
+        let endpoints: Box<[Arc<Host>]> = members
             .iter()
             .map(|member| {
                 let before = known
                     .get(&member.instance.id)
-                    .filter(|(endpoint, _)| endpoint.addr == member.instance.addr);
+                    .filter(|(endpoint, _)| endpoint.addr == member.instance.addr());
                 match before {
                     // It answers again: what it was like before says nothing any more.
                     Some((_, health)) if is_unhealthy(*health) && !is_unhealthy(member.health) => {
-                        Arc::new(Endpoint::new(Arc::clone(&member.instance), base))
+                        Arc::new(Host::new(Arc::clone(&member.instance), base))
                     }
                     Some((endpoint, _)) if endpoint.instance == member.instance => {
                         Arc::clone(endpoint)
                     }
                     Some((endpoint, _)) => Arc::new(endpoint.described_by(&member.instance)),
-                    None => Arc::new(Endpoint::new(Arc::clone(&member.instance), base)),
+                    None => Arc::new(Host::new(Arc::clone(&member.instance), base)),
                 }
             })
             .collect();
@@ -136,17 +136,17 @@ impl Table {
 
     /// The instances that may be picked.
     #[inline]
-    pub(crate) fn eligible(&self) -> &[Arc<Endpoint>] {
+    pub(crate) fn eligible(&self) -> &[Arc<Host>] {
         &self.endpoints[..self.eligible]
     }
 }
 
-impl Endpoint {
+impl Host {
     fn new(instance: Arc<Instance>, base: Instant) -> Self {
         Self {
             cost: Cost::unknown(),
             share: f32::from(instance.weight.get()).recip(),
-            addr: instance.addr,
+            addr: instance.addr(),
             base,
             instance,
         }
@@ -158,7 +158,7 @@ impl Endpoint {
         Self {
             cost: self.cost.copied(),
             share: f32::from(instance.weight.get()).recip(),
-            addr: instance.addr,
+            addr: instance.addr(),
             base: self.base,
             instance: Arc::clone(instance),
         }

@@ -9,12 +9,12 @@ use msf_core::{
 ///
 /// ```
 /// use msf_core::{name::ServiceName, problem::{Code, Problem}};
-/// use msf_registry::{Registry, backend::memory::MemoryRegistry};
+/// use msf_registry::{PickContext, Registry, backend::memory::MemoryRegistry};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let registry = Registry::new(MemoryRegistry::new());
-/// let nobody = registry.endpoints(&ServiceName::new("payment")?).pick().unwrap_err();
+/// let nobody = registry.service(&ServiceName::new("payment")?).pick(&PickContext::new()).unwrap_err();
 /// assert_eq!(Problem::from(nobody).code(), Code::NoHealthyEndpoint);
 /// # Ok(())
 /// # }

@@ -8,7 +8,7 @@ use msf_core::{
 };
 use tokio::time::Instant;
 
-use super::table::Endpoint;
+use super::table::Host;
 use crate::{balance::Outcome, model::Instance};
 
 /// An instance that was picked for one call, which counts as in flight until this is dropped.
@@ -22,14 +22,14 @@ use crate::{balance::Outcome, model::Instance};
 /// as abandoned: it can raise the estimate of the instance's latency but never lower it.
 #[must_use = "the call counts as ended as soon as this is dropped"]
 pub struct Picked {
-    endpoint: Arc<Endpoint>,
+    endpoint: Arc<Host>,
     /// Absent under a policy that does not look at latency, and once the outcome is recorded.
     started: Option<Instant>,
 }
 
 impl Picked {
     #[inline]
-    pub(super) fn new(endpoint: &Arc<Endpoint>, started: Option<Instant>) -> Self {
+    pub(super) fn new(endpoint: &Arc<Host>, started: Option<Instant>) -> Self {
         Self {
             endpoint: Arc::clone(endpoint),
             started,

@@ -2,18 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use msf_core::{
-    clock,
-    name::{InstanceId, ServiceName},
-    task::Task,
-};
-use tokio::{sync::watch, time::Instant};
+use msf_core::{clock, name::ServiceName, task::Task};
+use tokio::sync::watch;
 
-use super::{error::NoEndpoints, picked::Picked, state::State};
+use super::{context::PickContext, error::NoEndpoints, picked::Picked, state::State};
 use crate::model::Snapshot;
 
 /// The instances of one service, kept up to date in the background. Made by
-/// [`Registry::endpoints`](crate::Registry::endpoints).
+/// [`Registry::service`](crate::Registry::service).
 ///
 /// Clones share the state and the task that watches the registry; the last one that is dropped stops
 /// it. When the registry cannot be reached, the last known good list stays in use.
@@ -21,7 +17,7 @@ use crate::model::Snapshot;
 /// ```
 /// use std::time::Duration;
 /// use msf_core::{classify::Classification, name::{InstanceId, ServiceName}};
-/// use msf_registry::{Instance, Registry, backend::memory::MemoryRegistry};
+/// use msf_registry::{Instance, PickContext, Registry, backend::memory::MemoryRegistry};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,16 +26,16 @@ use crate::model::Snapshot;
 /// let id = InstanceId::random(&payment);
 /// let _here = registry.register(Instance::new(payment.clone(), id, "127.0.0.1:8080".parse()?));
 ///
-/// let endpoints = registry.endpoints(&payment);
+/// let endpoints = registry.service(&payment);
 /// endpoints.ready(Duration::from_secs(1)).await?;
-/// let mut picked = endpoints.pick()?;
+/// let mut picked = endpoints.pick(&PickContext::new())?;
 /// assert_eq!(picked.addr().port(), 8080);
 /// picked.record(&Classification::SUCCESS);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Endpoints {
+pub struct ServiceHandle {
     state: Arc<State>,
     /// Held, so that the list is kept current.
     _watch: Arc<Watch>,
@@ -58,7 +54,7 @@ impl Watch {
     }
 }
 
-impl Endpoints {
+impl ServiceHandle {
     pub(crate) fn new(watch: Arc<Watch>) -> Self {
         Self {
             state: Arc::clone(&watch.state),
@@ -68,55 +64,19 @@ impl Endpoints {
 
     /// The next instance by the registry's [policy](crate::Balance). Takes no lock and allocates nothing.
     ///
+    /// Instances that were [tried](PickContext::tried) are not picked again; unhealthy ones are when all others
+    /// were tried.
+    ///
     /// # Errors
     ///
-    /// [`NoEndpoints`] when the service has no instance.
+    /// [`NoEndpoints`] when there is no instance that was not tried.
     #[inline]
-    pub fn pick(&self) -> Result<Picked, NoEndpoints> {
-        self.state.pick(clock::now)
-    }
-
-    /// As [`pick`](Self::pick), for a caller that has just read the clock: reading it again is half of what a
-    /// pick costs.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use msf_core::{classify::Classification, clock, name::{InstanceId, ServiceName}};
-    /// use msf_registry::{Instance, Registry, backend::memory::MemoryRegistry};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let registry = Registry::new(MemoryRegistry::new());
-    /// # let payment = ServiceName::new("payment")?;
-    /// # let id = InstanceId::random(&payment);
-    /// # let _here = registry.register(Instance::new(payment.clone(), id, "127.0.0.1:8080".parse()?));
-    /// # let endpoints = registry.endpoints(&payment);
-    /// # endpoints.ready(Duration::from_secs(1)).await?;
-    /// let begun = clock::now(); // for the deadline, too
-    /// let mut picked = endpoints.pick_at(begun)?;
-    /// let answered = clock::now(); // for the metrics, too
-    /// picked.record_at(&Classification::SUCCESS, answered);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`NoEndpoints`] when the service has no instance.
-    #[inline]
-    pub fn pick_at(&self, now: Instant) -> Result<Picked, NoEndpoints> {
-        self.state.pick(|| now)
-    }
-
-    /// As [`pick`](Self::pick), without those that a call has tried already.
-    ///
-    /// Unhealthy instances are picked when all others are excluded.
-    ///
-    /// # Errors
-    ///
-    /// [`NoEndpoints`] when there is no other instance.
-    pub fn pick_excluding(&self, excluded: &[InstanceId]) -> Result<Picked, NoEndpoints> {
-        self.state.pick_excluding(excluded)
+    pub fn pick(&self, context: &PickContext<'_>) -> Result<Picked, NoEndpoints> {
+        if context.tried.is_empty() {
+            self.state.pick(|| context.now.unwrap_or_else(clock::now))
+        } else {
+            self.state.pick_excluding(context.tried)
+        }
     }
 
     /// Waits until there is an instance to pick, at most for `wait`.

@@ -1,0 +1,57 @@
+//! What a caller knows about one call before it picks.
+
+use msf_core::name::InstanceId;
+use tokio::time::Instant;
+
+/// What one call tells about itself when it [picks](crate::ServiceHandle::pick) an instance.
+///
+/// Nothing in it is needed. It borrows and is copied for nothing, so it is made anew for each attempt.
+///
+/// ```
+/// use msf_core::clock;
+/// use msf_registry::PickContext;
+///
+/// let begun = clock::now(); // read already, for a deadline or a metric
+/// let context = PickContext::new().at(begun).hash(0x5ee7_0f2d_u64);
+/// # let _ = context;
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PickContext<'a> {
+    pub(super) now: Option<Instant>,
+    pub(super) hash: Option<u64>,
+    pub(super) tried: &'a [InstanceId],
+}
+
+impl<'a> PickContext<'a> {
+    /// A call that tells nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            now: None,
+            hash: None,
+            tried: &[],
+        }
+    }
+
+    /// The time now, for a caller that has just read the clock: reading it again costs as much as the pick.
+    #[must_use]
+    pub const fn at(mut self, now: Instant) -> Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// The hash of what calls are kept together by: a user, a session, a cache key. Equal hashes go to the same
+    /// instance under a hashing [`Balance`](crate::Balance); the others do not look at it.
+    #[must_use]
+    pub const fn hash(mut self, hash: u64) -> Self {
+        self.hash = Some(hash);
+        self
+    }
+
+    /// The instances that earlier attempts of the call went to. Another one is picked if there is one.
+    #[must_use]
+    pub const fn tried(mut self, tried: &'a [InstanceId]) -> Self {
+        self.tried = tried;
+        self
+    }
+}
