@@ -9,7 +9,7 @@
 //! for i in $(seq 30); do curl -so /dev/null -w '%{http_code} ' localhost:8080/report; done   # 20, then 429
 //! ```
 
-use std::{error::Error, net::Ipv4Addr, time::Duration};
+use std::{error::Error, net::Ipv4Addr, process::ExitCode, time::Duration};
 
 use axum::{Json, Router, extract::Request, http::StatusCode, routing::get};
 use msf_resilience::{
@@ -33,7 +33,15 @@ async fn slow() -> &'static str {
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "a person reads it")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let argument = std::env::args().nth(1);
+    let Ok(port) = argument.as_deref().map_or(Ok(8080), str::parse::<u16>) else {
+        println!("usage: layers [PORT]; the port is 8080 unless given, any free one if 0");
+        return Ok(ExitCode::from(u8::from(
+            argument.as_deref() != Some("--help"),
+        )));
+    };
+
     let breaker = CircuitBreaker::builder("report").min_calls(4);
     let breaker = breaker.half_open_permits(2).ramp(Ramp::none());
     let breaker = breaker.open_for(Duration::from_secs(3)).build()?;
@@ -49,10 +57,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(RateLimitLayer::answering(limiter, |_: &Request| Some(())))
         .route("/policies", get(|| async { Json(policies::snapshots()) }));
 
-    let port = std::env::args()
-        .nth(1)
-        .map_or(Ok(8080), |port| port.parse())?;
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let bound = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    let listener =
+        bound.map_err(|error| format!("port {port}: {error}; give another as argument"))?;
     println!("listening on http://{}", listener.local_addr()?);
-    Ok(axum::serve(listener, app).await?)
+    axum::serve(listener, app).await?;
+    Ok(ExitCode::SUCCESS)
 }
