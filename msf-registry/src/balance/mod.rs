@@ -3,7 +3,12 @@
 //! | policy | chooses | for |
 //! |---|---|---|
 //! | [`Balance::PeakEwma`] | the better of two drawn at random, by latency × calls in flight | almost everything |
+//! | [`Balance::LeastRequest`] | the better of two drawn at random, by calls in flight | callees whose quick answers are no good sign |
 //! | [`Balance::RoundRobin`] | each in turn, by weight | calls that all cost the same |
+//! | [`Balance::Random`] | at random, by weight | very many callers, each with few calls |
+//! | [`Balance::Maglev`] | by the [hash](crate::PickContext::hash) of the call, from a table | caches and sessions |
+//! | [`Balance::RingHash`] | by the hash of the call, from a ring | as Maglev, where others use a ring too |
+//! | [`Balance::Rendezvous`] | by the hash of the call, the highest score of all | as Maglev, with few instances |
 //!
 //! # Peak EWMA
 //!
@@ -54,8 +59,18 @@ pub enum Balance {
     /// The better of two drawn at random, by latency and calls in flight.
     #[default]
     PeakEwma,
+    /// The better of two drawn at random, by calls in flight.
+    LeastRequest,
     /// Each in turn, by weight.
     RoundRobin,
+    /// One at random, by weight.
+    Random,
+    /// By the hash of the call, from a ring: few calls move when an instance comes or goes.
+    RingHash,
+    /// By the hash of the call, from a table: quicker than the ring and more even, and a few more calls move.
+    Maglev,
+    /// By the hash of the call, the instance with the highest score: exact, and it looks at every instance.
+    Rendezvous,
 }
 
 impl Balance {
@@ -64,7 +79,12 @@ impl Balance {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PeakEwma => "peak_ewma",
+            Self::LeastRequest => "least_request",
             Self::RoundRobin => "round_robin",
+            Self::Random => "random",
+            Self::RingHash => "ring_hash",
+            Self::Maglev => "maglev",
+            Self::Rendezvous => "rendezvous",
         }
     }
 }
