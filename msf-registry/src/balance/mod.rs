@@ -34,12 +34,25 @@
 //! Neither policy picks an instance that is [unhealthy](crate::Health::Unhealthy), unless all are: then
 //! the checks are more likely wrong than every instance is dead, and all are picked from ("panic mode").
 
+mod bounded;
 mod ewma;
+pub mod hash;
+mod maglev;
 mod p2c;
+mod rendezvous;
+mod ring;
 mod round_robin;
 #[cfg(test)]
 mod simulation;
+mod subset;
 
+pub use self::{
+    bounded::bound,
+    maglev::Maglev,
+    rendezvous::Rendezvous,
+    ring::{Ring, RingHash},
+    subset::Subset,
+};
 pub(crate) use self::{
     ewma::{Cost, Outcome},
     p2c::choose,
@@ -87,4 +100,15 @@ impl Balance {
             Self::Rendezvous => "rendezvous",
         }
     }
+}
+
+/// The first allowed of `hosts` places, from one on that the hash decides.
+///
+/// What is left when the walk along a ring or a table has met nobody: hardly ever, so it need not be consistent.
+#[cold]
+fn scan(hash: u64, hosts: usize, mut is_allowed: impl FnMut(usize) -> bool) -> Option<usize> {
+    let first = usize::try_from(hash % hosts.max(1) as u64).unwrap_or_default();
+    (0..hosts)
+        .map(|n| (first + n) % hosts)
+        .find(|place| is_allowed(*place))
 }
