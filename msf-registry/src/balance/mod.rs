@@ -30,15 +30,23 @@
 //! the checks are more likely wrong than every instance is dead, and all are picked from ("panic mode").
 
 mod ewma;
+mod load_balancing;
 mod p2c;
 mod round_robin;
 #[cfg(test)]
 mod simulation;
+mod slow_start;
+mod zone;
 
 pub(crate) use self::{
     ewma::{Cost, Outcome},
     p2c::choose,
     round_robin::turns,
+};
+pub use self::{
+    load_balancing::{InvalidLoadBalancing, LoadBalancing},
+    slow_start::SlowStart,
+    zone::ZoneAware,
 };
 
 /// A policy for choosing the next instance. See the [module documentation](self).
