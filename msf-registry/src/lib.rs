@@ -7,11 +7,14 @@ pub mod balance;
 pub mod conformance;
 mod drive;
 mod error;
+pub mod explain;
 #[cfg(feature = "health")]
 pub mod health;
 mod metrics;
 pub mod model;
+pub mod outlier;
 mod registry;
+pub mod routing;
 #[cfg(feature = "http")]
 pub mod server;
 mod service;
@@ -20,13 +23,15 @@ mod wire;
 
 pub use self::{
     backend::{Discovery, Registrar, ServiceRegistry},
-    balance::Balance,
+    balance::{Balance, InvalidLoadBalancing, LoadBalancing, SlowStart, ZoneAware},
     error::RegistryError,
+    explain::Explanation,
     metrics::catalogue,
     model::{
         Authority, Change, Cursor, Endpoint, Health, HealthCheck, Instance, InvalidEndpoint,
         InvalidHealthCheck, InvalidInstance, Lease, Member, Renewal, Scheme, Snapshot, Status,
     },
+    outlier::{InvalidOutliers, Outliers},
     registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder},
     service::{NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };

@@ -37,6 +37,7 @@
 mod bounded;
 mod ewma;
 pub mod hash;
+mod load_balancing;
 mod maglev;
 mod p2c;
 mod rendezvous;
@@ -44,19 +45,24 @@ mod ring;
 mod round_robin;
 #[cfg(test)]
 mod simulation;
+mod slow_start;
 mod subset;
+mod zone;
 
-pub use self::{
-    bounded::bound,
-    maglev::Maglev,
-    rendezvous::Rendezvous,
-    ring::{Ring, RingHash},
-    subset::Subset,
-};
 pub(crate) use self::{
     ewma::{Cost, Outcome},
     p2c::choose,
     round_robin::turns,
+};
+pub use self::{
+    bounded::bound,
+    load_balancing::{InvalidLoadBalancing, LoadBalancing},
+    maglev::Maglev,
+    rendezvous::Rendezvous,
+    ring::{Ring, RingHash},
+    slow_start::SlowStart,
+    subset::Subset,
+    zone::ZoneAware,
 };
 
 /// A policy for choosing the next instance. See the [module documentation](self).

@@ -5,6 +5,7 @@ mod error;
 mod handle;
 mod picked;
 mod state;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
