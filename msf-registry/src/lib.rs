@@ -7,7 +7,6 @@ pub mod balance;
 pub mod conformance;
 mod drive;
 mod error;
-#[cfg(feature = "health")]
 pub mod health;
 mod metrics;
 pub mod model;
