@@ -17,6 +17,7 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     error::{NoEndpoints, NoEndpointsReason},
+    overlay::Overlay,
     picked::Picked,
     table::{Host, Table, millis},
 };
@@ -36,6 +37,8 @@ pub(crate) struct State {
     service: ServiceName,
     base: Instant,
     confirmed: Mutex<Option<Instant>>,
+    /// Held while a table is replaced: the driver and the checks from this side both do.
+    overlay: Mutex<Overlay>,
     changed: watch::Sender<()>,
 }
 
@@ -56,6 +59,7 @@ impl State {
             service,
             base: clock::now(),
             confirmed: Mutex::new(None),
+            overlay: Mutex::default(),
             changed: watch::Sender::new(()),
         }
     }
@@ -158,6 +162,20 @@ impl State {
 
     /// Puts a snapshot in the place of the last. Only the driver calls it, so updates are in order.
     pub(crate) fn publish(&self, snapshot: Snapshot) {
+        self.overlaid(|overlay| Some(overlay.list(snapshot)));
+    }
+
+    /// Changes what checks from this side say; what they said before survives every
+    /// [`publish`](Self::publish). Whether that is news.
+    pub(crate) fn overlaid(&self, change: impl FnOnce(&mut Overlay) -> Option<Snapshot>) -> bool {
+        let mut overlay = self.overlay.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut overlay)
+            .map(|snapshot| self.replace(snapshot))
+            .is_some()
+    }
+
+    /// With the overlay held, so that replacements are in order.
+    fn replace(&self, snapshot: Snapshot) {
         let table = self.table.load_full();
         let next = table.next(Arc::new(snapshot), self.balance, self.base);
         self.table.store(Arc::new(next));
