@@ -2,6 +2,7 @@
 
 mod context;
 mod error;
+mod freshness;
 mod handle;
 #[cfg_attr(
     not(any(test, feature = "health")),
@@ -19,6 +20,7 @@ pub(crate) use self::overlay::Probed;
 pub use self::{
     context::PickContext,
     error::{NoEndpoints, NoEndpointsReason},
+    freshness::Freshness,
     handle::ServiceHandle,
     picked::Picked,
 };

@@ -17,6 +17,7 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     error::{NoEndpoints, NoEndpointsReason},
+    freshness::Freshness,
     overlay::Overlay,
     picked::Picked,
     table::{Host, Table, millis},
@@ -39,6 +40,8 @@ pub(crate) struct State {
     confirmed: Mutex<Option<Instant>>,
     /// Held while a table is replaced: the driver and the checks from this side both do.
     overlay: Mutex<Overlay>,
+    /// Whether the registry answers; only the driver writes it.
+    freshness: Mutex<Freshness>,
     changed: watch::Sender<()>,
 }
 
@@ -60,6 +63,7 @@ impl State {
             base: clock::now(),
             confirmed: Mutex::new(None),
             overlay: Mutex::default(),
+            freshness: Mutex::new(Freshness::Unknown),
             changed: watch::Sender::new(()),
         }
     }
@@ -191,6 +195,22 @@ impl State {
     pub(crate) fn age(&self, now: Instant) -> Option<Duration> {
         self.confirmed()
             .map(|confirmed| now.saturating_duration_since(confirmed))
+    }
+
+    /// How current the list is.
+    pub(crate) fn freshness(&self) -> Freshness {
+        *self
+            .freshness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how current the list is. Only the driver calls it.
+    pub(crate) fn set_freshness(&self, freshness: Freshness) {
+        *self
+            .freshness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = freshness;
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
