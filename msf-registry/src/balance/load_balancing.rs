@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Balance, RingHash, SlowStart, Subset, ZoneAware};
-use crate::outlier::{InvalidOutliers, Outliers};
+use crate::{
+    outlier::{InvalidOutliers, Outliers},
+    routing::Rules,
+};
 
 /// How calls are spread over the instances of a service.
 ///
@@ -23,7 +26,7 @@ pub struct LoadBalancing {
     pub(crate) balance: Balance,
     pub(crate) slow_start: Option<SlowStart>,
     pub(crate) zone: Option<Arc<str>>,
-    pub(crate) zone_aware: Option<ZoneAware>,
+    pub(crate) zone_aware: ZoneAware,
     pub(crate) panic_threshold: f32,
     pub(crate) overprovisioning: f32,
     pub(crate) bounded_load: Option<f32>,
@@ -57,7 +60,7 @@ pub enum InvalidLoadBalancing {
     #[error("`zone` must be 1 to 64 bytes")]
     Zone,
     /// A part of the zone awareness.
-    #[error("`zone_aware.callers` must not be all 0")]
+    #[error("`zone_aware.callers` must not all be 0")]
     ZoneAware,
     /// A part of the outlier ejection.
     #[error(transparent)]
@@ -83,7 +86,7 @@ impl LoadBalancing {
             balance,
             slow_start: Some(SlowStart::DEFAULT),
             zone: None,
-            zone_aware: None,
+            zone_aware: ZoneAware::DEFAULT,
             panic_threshold: 0.5,
             overprovisioning: 1.4,
             bounded_load: None,
@@ -113,7 +116,7 @@ impl LoadBalancing {
 
     /// Sets how much stays in the zone; without a [`zone`](Self::zone) it does nothing.
     pub fn zone_aware(mut self, zone_aware: ZoneAware) -> Self {
-        self.zone_aware = Some(zone_aware);
+        self.zone_aware = zone_aware;
         self
     }
 
@@ -161,6 +164,15 @@ impl LoadBalancing {
         self
     }
 
+    /// What [`plan`](crate::routing::plan) goes by.
+    pub(crate) fn rules(&self) -> Rules<'_> {
+        Rules {
+            overprovisioning: self.overprovisioning,
+            panic_threshold: self.panic_threshold,
+            zone: self.zone.as_deref().map(|zone| (zone, &self.zone_aware)),
+        }
+    }
+
     /// Whether it can work; a registry asks when it is built.
     ///
     /// # Errors
@@ -190,12 +202,7 @@ impl LoadBalancing {
         {
             return Err(InvalidLoadBalancing::Zone);
         }
-        if let Some(rule) = &self.zone_aware
-            && !rule.callers.is_empty()
-            && rule.callers.values().all(|n| *n == 0)
-        {
-            return Err(InvalidLoadBalancing::ZoneAware);
-        }
+        self.zone_aware.validate()?;
         if let Some(outliers) = &self.outliers {
             outliers.validate()?;
         }

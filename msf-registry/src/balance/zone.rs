@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::InvalidLoadBalancing;
+
 /// When calls stay in the caller's zone, and how many do.
 ///
 /// ```
@@ -19,14 +21,16 @@ pub struct ZoneAware {
 
 impl Default for ZoneAware {
     fn default() -> Self {
-        Self {
-            instances_min: 6,
-            callers: BTreeMap::new(),
-        }
+        Self::DEFAULT
     }
 }
 
 impl ZoneAware {
+    pub(crate) const DEFAULT: Self = Self {
+        instances_min: 6,
+        callers: BTreeMap::new(),
+    };
+
     /// How many instances there must be for zones to matter; 6 unless set. Fewer are called wherever they are:
     /// the shares of so few are too coarse.
     #[must_use]
@@ -46,5 +50,12 @@ impl ZoneAware {
             .map(|(zone, n)| (zone.into(), n))
             .collect();
         self
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), InvalidLoadBalancing> {
+        if !self.callers.is_empty() && self.callers.values().all(|n| *n == 0) {
+            return Err(InvalidLoadBalancing::ZoneAware);
+        }
+        Ok(())
     }
 }

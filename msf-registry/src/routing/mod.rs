@@ -5,7 +5,11 @@
 //! that may be called: by priority, by zone, and what is left when too few are well.
 
 mod plan;
+mod priority;
 mod routable;
+#[cfg(test)]
+mod tests;
+mod zone;
 
 pub(crate) use self::plan::{Candidate, Group, Plan, Rules, plan};
 pub(crate) use self::routable::routable;
