@@ -220,8 +220,9 @@ impl Registry {
     fn watch(&self, service: &ServiceName) -> Arc<Watch> {
         let settings = &self.shared.settings;
         let families = self.shared.families.as_ref();
-        let picks = families.map_or_else(Picks::noop, |f| f.picks(service, settings.balance));
-        let state = Arc::new(State::new(service.clone(), settings.balance, picks));
+        let balance = settings.load_balancing(service).balance;
+        let picks = families.map_or_else(Picks::noop, |f| f.picks(service, balance));
+        let state = Arc::new(State::new(service.clone(), balance, picks));
         if let Some(families) = families {
             families.observe(&state);
         }
