@@ -3,6 +3,7 @@
 
 pub mod backend;
 pub mod balance;
+mod cache;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod drive;

@@ -2,6 +2,7 @@
 
 mod builder;
 mod facade;
+mod linger;
 mod registration;
 #[cfg(test)]
 mod tests;

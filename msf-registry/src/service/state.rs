@@ -198,6 +198,11 @@ impl State {
             .map(|confirmed| now.saturating_duration_since(confirmed))
     }
 
+    /// When the registry last vouched for the list.
+    pub(crate) fn confirmed_at(&self) -> Option<Instant> {
+        *self.confirmed()
+    }
+
     /// How current the list is.
     pub(crate) fn freshness(&self) -> Freshness {
         *self
