@@ -162,7 +162,7 @@ async fn a_file_that_cannot_be_used_costs_a_warning_and_a_count() {
         let counted = r#"msf_registry_cache_errors_total{operation="read"} 1"#;
         assert!(rendered.contains(counted), "{text}\n{rendered}");
         let warning = logs
-            .find("the last list of this service cannot be read")
+            .find("the last list of this service cannot be read; it is found when the registry answers")
             .unwrap();
         assert!(
             warning
