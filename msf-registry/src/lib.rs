@@ -16,6 +16,8 @@ mod registry;
 pub mod server;
 mod service;
 #[cfg(feature = "http")]
+mod token;
+#[cfg(feature = "http")]
 mod wire;
 
 pub use self::{
@@ -30,3 +32,6 @@ pub use self::{
     registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder},
     service::{NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };
+
+#[cfg(feature = "http")]
+pub use self::token::InvalidToken;

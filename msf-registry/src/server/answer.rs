@@ -42,6 +42,9 @@ async fn whole(server: RegistryServer, request: Request<Body>) -> Response<Body>
             return answer;
         }
     };
+    if let Err(denied) = server.access.check(route.scope(), &parts.headers) {
+        return denied.into_response();
+    }
     dispatch(&server, route, &parts, body)
         .await
         .unwrap_or_else(Problem::into_response)
@@ -94,6 +97,9 @@ async fn dispatch(
                         .with_detail("the lease is gone; register again"))
                 }
             }
+        }
+        Route::RenewAll | Route::Status(..) | Route::Override(..) => {
+            Err(Problem::new(Code::NotImplemented))
         }
         Route::Deregister(service, id) => {
             memory.deregister_now(&request::lease(&parts.headers, service, id)?);

@@ -61,6 +61,7 @@
 //! [`MemoryRegistryBuilder::instances_max`]: crate::backend::memory::MemoryRegistryBuilder::instances_max
 //! [`MemoryRegistryBuilder::wait_max`]: crate::backend::memory::MemoryRegistryBuilder::wait_max
 
+mod access;
 mod answer;
 mod request;
 mod route;

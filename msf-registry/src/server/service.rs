@@ -10,12 +10,12 @@ use std::{
 };
 
 use http::{Request, Response};
-use msf_core::server::Body;
+use msf_core::{config::Secret, server::Body};
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
-use super::answer;
-use crate::backend::memory::MemoryRegistry;
+use super::{access::Access, answer};
+use crate::{backend::memory::MemoryRegistry, token::InvalidToken};
 
 /// Serves a [`MemoryRegistry`] to other processes; clones share it. See the
 /// [module documentation](super).
@@ -24,6 +24,7 @@ pub struct RegistryServer {
     pub(super) memory: MemoryRegistry,
     pub(super) watchers: Arc<Semaphore>,
     pub(super) watchers_max: usize,
+    pub(super) access: Arc<Access>,
 }
 
 /// The answer of a [`RegistryServer`], which may wait for a change.
@@ -43,6 +44,7 @@ impl RegistryServer {
             memory,
             watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
             watchers_max: WATCHERS_MAX,
+            access: Arc::default(),
         }
     }
 
@@ -54,6 +56,40 @@ impl RegistryServer {
         self.watchers = Arc::new(Semaphore::new(watchers));
         self.watchers_max = watchers;
         self
+    }
+
+    /// Takes only requests with this bearer token; everybody unless set. Each call adds another one, so
+    /// that a token can be replaced without a moment at which half of the clients are shut out.
+    ///
+    /// ```
+    /// use msf_registry::{backend::memory::MemoryRegistry, server::RegistryServer};
+    ///
+    /// let token = "0123456789abcdef0123456789abcdef".to_owned();
+    /// let server = RegistryServer::new(MemoryRegistry::new()).token(token)?;
+    /// # drop(server);
+    /// # Ok::<(), msf_registry::InvalidToken>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken`] unless it is 16 to 512 visible ASCII characters.
+    pub fn token(mut self, token: impl Into<Secret<String>>) -> Result<Self, InvalidToken> {
+        Arc::make_mut(&mut self.access).client(token.into())?;
+        Ok(self)
+    }
+
+    /// Lets whoever has this bearer token set the status of others' instances, and do everything else
+    /// besides; nobody unless set. Each call adds another one.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken`] unless it is 16 to 512 visible ASCII characters.
+    pub fn operator_token(
+        mut self,
+        token: impl Into<Secret<String>>,
+    ) -> Result<Self, InvalidToken> {
+        Arc::make_mut(&mut self.access).operator(token.into())?;
+        Ok(self)
     }
 }
 
