@@ -7,7 +7,6 @@ pub mod balance;
 pub mod conformance;
 mod drive;
 mod error;
-#[cfg(feature = "health")]
 pub mod health;
 mod metrics;
 pub mod model;
@@ -29,8 +28,8 @@ pub use self::{
         Authority, Change, Cursor, Endpoint, Health, HealthCheck, Instance, InvalidEndpoint,
         InvalidHealthCheck, InvalidInstance, Lease, Member, Renewal, Scheme, Snapshot, Status,
     },
-    registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder},
-    service::{NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
+    registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder, Standing},
+    service::{Freshness, NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };
 
 #[cfg(feature = "http")]
