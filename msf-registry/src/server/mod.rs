@@ -63,9 +63,11 @@
 
 mod access;
 mod answer;
+mod reading;
 mod request;
 mod route;
 mod service;
+mod stream;
 #[cfg(test)]
 mod tests;
 
