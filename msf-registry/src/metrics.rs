@@ -180,11 +180,39 @@ pub(crate) static CHECKS: Spec<Counter, 1> = Spec::counter(
     ["result"],
 );
 
-static CATALOGUE: [MetricInfo; 6] = [
+pub(crate) static CONFLICTS: Spec<Counter, 1> = Spec::counter(
+    "msf_registry_id_conflicts_total",
+    "Registrations of an id that a living instance elsewhere had, by outcome: displaced or refused.",
+    ["outcome"],
+);
+
+pub(crate) static EVICTIONS: Spec<Counter, 1> = Spec::counter(
+    "msf_registry_evictions_total",
+    "Instances that a registry let go, by reason: expired, refuted (by a check) or overstayed (after self-preservation).",
+    ["reason"],
+);
+
+pub(crate) static PAUSES: Spec<Counter, 0> = Spec::counter(
+    "msf_registry_pauses_total",
+    "How often the process of a registry stood still.",
+    [],
+);
+
+pub(crate) static PRESERVATION: Spec<Gauge, 1> = Spec::gauge(
+    "msf_registry_self_preservation",
+    "1 while leases of a service do not run out because too few renewals arrive; of all services for *.",
+    ["service"],
+);
+
+static CATALOGUE: [MetricInfo; 10] = [
     CHECKS.info(),
     PICKS.info(),
+    EVICTIONS.info(),
+    CONFLICTS.info(),
     INSTANCES.info(),
     RENEWALS.info(),
+    PAUSES.info(),
+    PRESERVATION.info(),
     AGE.info(),
     REVISION.info(),
 ];

@@ -34,6 +34,7 @@
 //! add what it lists to what they have instead of forgetting what has not renewed yet.
 
 mod builder;
+mod metrics;
 mod overrides;
 mod preservation;
 #[cfg(feature = "http")]
