@@ -1,6 +1,6 @@
 //! What the HTTP registry's client and server say to each other.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use msf_core::name::{InstanceId, ServiceName};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -92,9 +92,9 @@ struct Position<'a> {
     authority: Authority,
 }
 
-/// The state of one service, as it is read.
+/// The state of one service or what changed in it, as it is read.
 #[derive(Debug, Deserialize)]
-pub(crate) struct StateIn {
+pub(crate) struct ListIn {
     service: ServiceName,
     #[serde(with = "epoch")]
     epoch: u64,
@@ -104,7 +104,24 @@ pub(crate) struct StateIn {
     #[serde(default, deserialize_with = "lenient")]
     authority: Option<Authority>,
     /// Read one by one: an instance that this version does not understand must not hide the others.
-    instances: Vec<serde_json::Value>,
+    #[serde(default)]
+    instances: Option<Vec<serde_json::Value>>,
+    /// To which revision the changes belong, when it is changes.
+    #[serde(default)]
+    after: Option<u64>,
+    #[serde(default)]
+    changed: Vec<serde_json::Value>,
+    #[serde(default)]
+    removed: Vec<String>,
+}
+
+/// Why what was read is no list.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoList {
+    #[error("an answer about another service")]
+    Service,
+    #[error("neither instances nor changes of the list that was asked about")]
+    Content,
 }
 
 /// An instance, its health and what an operator says about it.
@@ -181,36 +198,83 @@ impl<'a> DeltaOut<'a> {
     }
 }
 
-impl StateIn {
-    pub(crate) const fn service(&self) -> &ServiceName {
-        &self.service
-    }
-
-    pub(crate) fn into_snapshot(self) -> Snapshot {
-        let mut members: Vec<Member> = Vec::with_capacity(self.instances.len());
-        for value in self.instances {
-            match serde_json::from_value::<Listed<Instance>>(value) {
-                Ok(listed) if listed.instance.service == self.service => {
-                    members.push(
-                        Member::new(Arc::new(listed.instance), listed.health)
-                            .operator_status(listed.operator_status),
-                    );
-                }
-                Ok(_) => tracing::debug!(service = %self.service, "an instance of another service"),
-                Err(error) => {
-                    tracing::debug!(service = %self.service, %error, "an instance is not understood");
-                }
-            }
+impl ListIn {
+    /// The list that it stands for, given the one that it may be the changes of.
+    pub(crate) fn into_snapshot(
+        self,
+        service: &ServiceName,
+        base: Option<&Snapshot>,
+    ) -> Result<Snapshot, NoList> {
+        if self.service != *service {
+            return Err(NoList::Service);
         }
-        members.sort_by(|a, b| a.instance.id.cmp(&b.instance.id));
-        members.dedup_by(|a, b| a.instance.id == b.instance.id);
-        let cursor = Cursor::new(self.epoch, self.revision);
-        // The weaker of the two counts: nothing may be believed that either of them denies.
+        // The weaker of the two words counts: nothing is believed that either of them denies.
         let authority = match (self.authoritative, self.authority) {
             (false, _) => Authority::Partial,
             (true, authority) => authority.unwrap_or(Authority::Complete),
         };
-        Snapshot::new(self.service, cursor, authority, members)
+        let members = match (self.instances, self.after, base) {
+            (Some(instances), _, _) => instances
+                .iter()
+                .filter_map(|value| understood(service, value))
+                .map(|member| (member.instance.id.clone(), member))
+                .collect(),
+            (None, Some(after), Some(base))
+                if base.cursor() == Cursor::new(self.epoch, after) && self.revision >= after =>
+            {
+                merged(base, &self.changed, &self.removed)
+            }
+            _ => return Err(NoList::Content),
+        };
+        let cursor = Cursor::new(self.epoch, self.revision);
+        let members: Vec<Member> = members.into_values().collect();
+        Ok(Snapshot::new(self.service, cursor, authority, members))
+    }
+}
+
+/// A list with what changed in it.
+fn merged(
+    base: &Snapshot,
+    changed: &[serde_json::Value],
+    removed: &[String],
+) -> BTreeMap<InstanceId, Member> {
+    let mut members: BTreeMap<InstanceId, Member> = base
+        .instances()
+        .iter()
+        .map(|member| (member.instance.id.clone(), member.clone()))
+        .collect();
+    for id in removed {
+        members.remove(id.as_str());
+    }
+    for value in changed {
+        match understood(base.service(), value) {
+            Some(member) => {
+                members.insert(member.instance.id.clone(), member);
+            }
+            // What it was before, it is no longer.
+            None => {
+                let id = value.get("id").and_then(serde_json::Value::as_str);
+                id.and_then(|id| members.remove(id));
+            }
+        }
+    }
+    members
+}
+
+fn understood(service: &ServiceName, value: &serde_json::Value) -> Option<Member> {
+    match Listed::<Instance>::deserialize(value) {
+        Ok(listed) if listed.instance.service == *service => {
+            let member = Member::new(Arc::new(listed.instance), listed.health);
+            Some(member.operator_status(listed.operator_status))
+        }
+        Ok(_) => {
+            tracing::debug!(%service, "an instance of another service");
+            None
+        }
+        Err(error) => {
+            tracing::debug!(%service, %error, "an instance is not understood");
+            None
+        }
     }
 }
 

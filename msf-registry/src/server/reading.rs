@@ -54,7 +54,13 @@ pub(super) async fn snapshot(
         () = stopping(parts.extensions.get()) => None,
     };
     Ok(match change {
-        Some(view) => with_tag(ok(view.json(state)), tag(&view)),
+        Some(view) => {
+            let changes = request::takes_changes(parts).then(|| view.delta_json(after, delta));
+            match changes.flatten() {
+                Some(changes) => ok(changes),
+                None => with_tag(ok(view.json(state)), tag(&view)),
+            }
+        }
         None => empty(),
     })
 }

@@ -52,6 +52,11 @@ pub(super) fn waiting(parts: &Parts) -> Result<Option<(Cursor, Duration)>, Probl
     Ok(Some((Cursor::new(epoch, after), wait)))
 }
 
+/// Whether the caller has the list of the position that it names, so that the changes are enough.
+pub(super) fn takes_changes(parts: &Parts) -> bool {
+    parameter(parts, "delta") == Some("1")
+}
+
 pub(super) fn ttl(parts: &Parts) -> Result<Duration, Problem> {
     Ok(millis(parts, "ttl_ms")?.unwrap_or(TTL))
 }

@@ -2,6 +2,7 @@
 #![cfg(all(feature = "http", feature = "health", feature = "testing"))]
 
 mod backend;
+mod cost;
 mod health;
 mod restart;
 mod setup;

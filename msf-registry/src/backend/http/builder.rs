@@ -1,6 +1,6 @@
 //! The settings of the client.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, header};
 use msf_core::config::Secret;
@@ -122,6 +122,7 @@ impl HttpRegistryBuilder {
             timeout: self.timeout.min(LIMIT_MAX),
             wait: self.wait.min(LIMIT_MAX),
             answer_max: self.answer_max,
+            held: Arc::default(),
         })
     }
 }
