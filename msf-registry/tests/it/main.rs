@@ -6,3 +6,4 @@ mod cost;
 mod health;
 mod restart;
 mod setup;
+mod wire;
