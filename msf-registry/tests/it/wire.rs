@@ -185,7 +185,8 @@ async fn changes_lead_to_the_same_list_as_the_whole() {
         match step % 5 {
             0..=2 => leases.push(memory.put(&instance(step), TTL).await.unwrap()),
             3 => {
-                drop(memory.set_status(&leases[usize::from(step) % leases.len()], Status::Draining))
+                let lease = &leases[usize::from(step) % leases.len()];
+                memory.set_status(lease, Status::Draining).unwrap();
             }
             _ => memory.remove(&leases.remove(0)).await.unwrap(),
         }
