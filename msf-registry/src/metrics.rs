@@ -174,10 +174,10 @@ static REVISION: Spec<Gauge, 1> = Spec::gauge(
     ["service"],
 );
 
-pub(crate) static CHECKS: Spec<Counter, 1> = Spec::counter(
+pub(crate) static CHECKS: Spec<Counter, 3> = Spec::counter(
     "msf_health_checks_total",
-    "Active health checks, by result: passed or failed.",
-    ["result"],
+    "Active health checks, by result: passed, failed, timeout, refused (it says no) or out_of_reach.",
+    ["service", "kind", "result"],
 );
 
 static CATALOGUE: [MetricInfo; 6] = [

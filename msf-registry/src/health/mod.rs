@@ -43,18 +43,29 @@
 #[cfg(feature = "health")]
 mod checker;
 #[cfg(feature = "health")]
+mod error;
+#[cfg(feature = "health")]
 mod probe;
 mod reach;
+#[cfg(feature = "health")]
+mod run;
 #[cfg(feature = "health")]
 mod schedule;
 #[cfg(feature = "health")]
 mod tally;
+#[cfg(feature = "health")]
+mod target;
 #[cfg(all(test, feature = "health"))]
 mod tests;
+#[cfg(feature = "health")]
+mod way;
 
 pub use self::reach::{OutOfReach, OutOfReachKind, Reach};
 #[cfg(feature = "health")]
+pub(crate) use self::target::{Target, Targets, Verdict};
+#[cfg(feature = "health")]
 pub use self::{
-    checker::{HealthChecker, HealthChecks, InvalidHealthChecker},
-    probe::{HttpProbe, Probe, ProbeFailed},
+    checker::{HealthChecker, HealthChecks},
+    error::InvalidHealthChecker,
+    probe::{ExecProbe, GrpcProbe, HttpProbe, Probe, ProbeFailed, StandardProbe, TcpProbe},
 };

@@ -17,7 +17,7 @@ use msf_core::{
 };
 use tokio::time::sleep;
 
-use super::{HealthChecker, Probe, ProbeFailed};
+use super::{HealthChecker, Probe, ProbeFailed, Reach};
 use crate::{
     backend::memory::MemoryRegistry,
     model::{Health, Instance},
@@ -99,9 +99,11 @@ fn health(memory: &MemoryRegistry) -> Vec<Health> {
         .collect()
 }
 
-fn checker(memory: &MemoryRegistry, told: &Told) -> HealthChecker {
-    HealthChecker::new(memory.clone())
+fn checker(told: &Told) -> HealthChecker {
+    HealthChecker::new()
         .interval(INTERVAL)
+        .edge_interval(INTERVAL)
+        .timeout(INTERVAL / 2)
         .rise(2)
         .fall(2)
         .probe(told.clone())
@@ -110,7 +112,7 @@ fn checker(memory: &MemoryRegistry, told: &Told) -> HealthChecker {
 #[tokio::test(start_paused = true)]
 async fn the_first_pass_makes_healthy_and_two_failures_unhealthy() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
-    let _checks = checker(&memory, &told).start().unwrap();
+    let _checks = checker(&told).start(&memory).unwrap();
     memory.register_now(&instance(1), TTL).unwrap();
     sleep(INTERVAL).await;
     assert_eq!(health(&memory), [Health::Healthy]);
@@ -133,7 +135,7 @@ async fn the_first_pass_makes_healthy_and_two_failures_unhealthy() {
 #[tokio::test(start_paused = true)]
 async fn one_failure_now_and_then_is_no_verdict() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
-    let _checks = checker(&memory, &told).start().unwrap();
+    let _checks = checker(&told).start(&memory).unwrap();
     memory.register_now(&instance(1), TTL).unwrap();
     sleep(INTERVAL).await;
     for _ in 0..20 {
@@ -151,7 +153,7 @@ async fn one_failure_now_and_then_is_no_verdict() {
 #[tokio::test(start_paused = true)]
 async fn without_a_health_path_nobody_is_asked() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
-    let _checks = checker(&memory, &told).start().unwrap();
+    let _checks = checker(&told).start(&memory).unwrap();
     let mut unchecked = instance(1);
     unchecked.health_check = None;
     memory.register_now(&unchecked, TTL).unwrap();
@@ -166,7 +168,7 @@ async fn checks_are_as_many_at_once_as_told_and_reach_everybody() {
     for port in 1..=100 {
         memory.register_now(&instance(port), TTL).unwrap();
     }
-    let _checks = checker(&memory, &told).concurrency(8).start().unwrap();
+    let _checks = checker(&told).concurrency(8).start(&memory).unwrap();
     sleep(INTERVAL).await;
     assert_eq!(health(&memory), [Health::Healthy; 100]);
     assert!(told.most.load(Ordering::Relaxed) <= 8);
@@ -175,15 +177,18 @@ async fn checks_are_as_many_at_once_as_told_and_reach_everybody() {
 #[tokio::test(start_paused = true)]
 async fn a_forbidden_address_is_never_asked() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
-    let _checks = checker(&memory, &told)
-        .only(|addr| addr.port() != 1)
-        .start()
+    let _checks = checker(&told)
+        .reach(Reach::default().only("127.0.0.1/32".parse().unwrap()))
+        .start(&memory)
         .unwrap();
-    memory.register_now(&instance(1), TTL).unwrap();
-    memory.register_now(&instance(2), TTL).unwrap();
+    let elsewhere = "http://127.0.0.2:80/".parse().unwrap();
+    let moved = instance(2).moved_to(([10, 0, 0, 1], 2).into());
+    for instance in [instance(1).health_check(elsewhere), moved] {
+        memory.register_now(&instance, TTL).unwrap();
+    }
     sleep(INTERVAL * 4).await;
-    assert_eq!(health(&memory), [Health::Unhealthy, Health::Healthy]);
-    assert!(told.asked.load(Ordering::Relaxed) <= 5);
+    assert_eq!(health(&memory), [Health::Unhealthy; 2]);
+    assert_eq!(told.asked.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,7 +196,7 @@ async fn dropping_the_handle_ends_checks_that_are_under_way() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
     told.set(1, Answer::Hangs);
     memory.register_now(&instance(1), TTL).unwrap();
-    let checks = checker(&memory, &told).timeout(TTL).start().unwrap();
+    let checks = checker(&told).timeout(TTL).start(&memory).unwrap();
     sleep(INTERVAL).await;
     assert_eq!(told.running.load(Ordering::Relaxed), 1);
     drop(checks);
@@ -206,28 +211,45 @@ async fn results_are_counted() {
     told.set(2, Answer::Fails);
     memory.register_now(&instance(1), TTL).unwrap();
     memory.register_now(&instance(2), TTL).unwrap();
-    let _checks = checker(&memory, &told).metrics(&metrics).start().unwrap();
+    let _checks = checker(&told).metrics(&metrics).start(&memory).unwrap();
     sleep(INTERVAL / 2).await;
     let text = metrics.render();
-    assert!(
-        text.contains(r#"msf_health_checks_total{result="passed"} 1"#),
-        "{text}"
-    );
-    assert!(
-        text.contains(r#"msf_health_checks_total{result="failed"} 1"#),
-        "{text}"
-    );
+    for result in ["passed", "failed"] {
+        let series = format!(
+            r#"msf_health_checks_total{{kind="custom",result="{result}",service="payment"}} 1"#
+        );
+        assert!(text.contains(&series), "{text}");
+    }
 }
 
 #[tokio::test]
-async fn settings_that_cannot_work_are_refused() {
-    let checker = || HealthChecker::new(MemoryRegistry::new());
-    assert!(checker().interval(Duration::ZERO).start().is_err());
-    assert!(checker().timeout(Duration::ZERO).start().is_err());
-    assert!(checker().concurrency(0).start().is_err());
-    assert!(checker().rise(0).start().is_err());
-    assert!(checker().fall(0).start().is_err());
-    assert!(checker().interval(Duration::MAX).start().is_err());
+async fn settings_that_cannot_work_are_refused_by_name() {
+    type Change = fn(HealthChecker) -> HealthChecker;
+    let day = Duration::from_secs(86_401);
+    let refused: [(&str, Change); 14] = [
+        ("interval", |c| c.interval(Duration::ZERO)),
+        ("interval", |c| c.interval(Duration::MAX)),
+        ("edge_interval", |c| c.edge_interval(Duration::ZERO)),
+        ("idle_interval", |c| c.idle_interval(Duration::MAX)),
+        ("timeout", |c| c.timeout(Duration::ZERO)),
+        ("timeout", |c| c.timeout(Duration::MAX)),
+        ("concurrency", |c| c.concurrency(0)),
+        ("concurrency", |c| c.concurrency(usize::MAX)),
+        ("rise", |c| c.rise(0)),
+        ("fall", |c| c.fall(0)),
+        ("fall", |c| c.fall(u32::MAX)),
+        ("jitter", |c| c.jitter(-0.1)),
+        ("jitter", |c| c.jitter(f64::NAN)),
+        ("jitter", |c| c.jitter(0.6)),
+    ];
+    for (field, change) in refused {
+        let error = change(HealthChecker::new())
+            .start(&MemoryRegistry::new())
+            .unwrap_err();
+        assert!(error.to_string().starts_with(field), "{field}: {error}");
+    }
+    let rare = HealthChecker::new().interval(day - Duration::from_secs(1));
+    assert!(rare.start(&MemoryRegistry::new()).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,7 +257,7 @@ async fn a_probe_that_panics_has_failed_and_is_asked_again() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
     told.set(1, Answer::Panics);
     memory.register_now(&instance(1), TTL).unwrap();
-    let _checks = checker(&memory, &told).start().unwrap();
+    let _checks = checker(&told).start(&memory).unwrap();
     sleep(INTERVAL * 4).await;
     assert_eq!(health(&memory), [Health::Unhealthy]);
     told.set(1, Answer::Passes);

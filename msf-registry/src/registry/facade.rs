@@ -56,6 +56,8 @@ struct Shared {
     settings: Settings,
     families: Option<Families>,
     watches: Mutex<HashMap<ServiceName, Weak<Watch>>>,
+    #[cfg(feature = "health")]
+    is_checked: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Registry {
@@ -81,6 +83,8 @@ impl Registry {
                 settings,
                 families,
                 watches: Mutex::default(),
+                #[cfg(feature = "health")]
+                is_checked: Arc::default(),
             }),
         }
     }
@@ -184,7 +188,7 @@ impl Registry {
     }
 
     /// The services that this process watches now.
-    #[expect(dead_code, reason = "for whoever checks them from this side")]
+    #[cfg(feature = "health")]
     pub(crate) fn watched(&self) -> Vec<Arc<State>> {
         let watches = self
             .shared
@@ -221,7 +225,13 @@ impl Registry {
         Watch::new(state, self.spawn("registry-watch", driver.run()))
     }
 
-    fn spawn<F>(&self, name: &'static str, future: F) -> Task<F::Output>
+    /// Whether checks from this side run.
+    #[cfg(feature = "health")]
+    pub(super) fn is_checked(&self) -> &Arc<std::sync::atomic::AtomicBool> {
+        &self.shared.is_checked
+    }
+
+    pub(super) fn spawn<F>(&self, name: &'static str, future: F) -> Task<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,

@@ -72,9 +72,9 @@ async fn callers_leave_an_instance_that_fails_and_come_back_to_one_that_recovers
     let ttl = Duration::from_secs(60);
     memory.put(&instance("p-1", &first), ttl).await.unwrap();
     memory.put(&instance("p-2", &second), ttl).await.unwrap();
-    let _checks = HealthChecker::new(memory.clone())
+    let _checks = HealthChecker::new()
         .interval(Duration::from_millis(50))
-        .start()
+        .start(&memory)
         .unwrap();
     let endpoints = Registry::new(memory).service(&payment());
     let health = |health: [Health; 2]| {

@@ -40,6 +40,4 @@ mod state;
 mod tests;
 mod wake;
 
-#[cfg(feature = "health")]
-pub(crate) use self::registry::Target;
 pub use self::{builder::MemoryRegistryBuilder, registry::MemoryRegistry};
