@@ -57,6 +57,8 @@ mod tally;
 mod target;
 #[cfg(all(test, feature = "health"))]
 mod tests;
+#[cfg(all(test, feature = "health"))]
+pub(crate) mod told;
 #[cfg(feature = "health")]
 mod way;
 

@@ -1,23 +1,18 @@
 //! The checker with a probe that answers as told, under a paused clock.
 
-use std::{
-    collections::HashMap,
-    future::pending,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
-use async_trait::async_trait;
 use msf_core::{
+    clock,
     metrics::Metrics,
     name::{InstanceId, ServiceName},
 };
 use tokio::time::sleep;
 
-use super::{HealthChecker, Probe, ProbeFailed, Reach};
+use super::{
+    HealthChecker, Reach,
+    told::{Answer, Told},
+};
 use crate::{
     backend::memory::MemoryRegistry,
     model::{Health, Instance},
@@ -25,60 +20,6 @@ use crate::{
 
 const INTERVAL: Duration = Duration::from_secs(2);
 const TTL: Duration = Duration::from_secs(600);
-
-#[derive(Clone, Copy)]
-enum Answer {
-    Passes,
-    Fails,
-    Hangs,
-    Panics,
-}
-
-/// Answers by port; counts how many probes run at once.
-#[derive(Clone, Default)]
-struct Told {
-    answers: Arc<Mutex<HashMap<u16, Answer>>>,
-    running: Arc<AtomicUsize>,
-    most: Arc<AtomicUsize>,
-    asked: Arc<AtomicUsize>,
-}
-
-struct Running(Arc<AtomicUsize>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Told {
-    fn set(&self, port: u16, answer: Answer) {
-        self.answers.lock().unwrap().insert(port, answer);
-    }
-}
-
-#[async_trait]
-impl Probe for Told {
-    async fn probe(&self, instance: &Instance) -> Result<(), ProbeFailed> {
-        let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
-        let _running = Running(Arc::clone(&self.running));
-        self.most.fetch_max(running, Ordering::Relaxed);
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let answer = self
-            .answers
-            .lock()
-            .unwrap()
-            .get(&instance.addr().port())
-            .copied();
-        sleep(Duration::from_millis(10)).await;
-        match answer.unwrap_or(Answer::Passes) {
-            Answer::Passes => Ok(()),
-            Answer::Fails => Err(ProbeFailed::new("as told")),
-            Answer::Panics => panic!("as told"),
-            Answer::Hangs => pending().await,
-        }
-    }
-}
 
 fn payment() -> ServiceName {
     ServiceName::new("payment").unwrap()
@@ -263,4 +204,110 @@ async fn a_probe_that_panics_has_failed_and_is_asked_again() {
     told.set(1, Answer::Passes);
     sleep(INTERVAL * 4).await;
     assert_eq!(health(&memory), [Health::Healthy]);
+}
+
+/// The worst case of the defaults: right after a check, it stops to answer.
+#[tokio::test(start_paused = true)]
+async fn by_default_a_dead_instance_is_found_in_twenty_seconds() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    memory.register_now(&instance(1), TTL).unwrap();
+    let _checks = HealthChecker::new()
+        .probe(told.clone())
+        .start(&memory)
+        .unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(health(&memory), [Health::Healthy]);
+    let asked = told.asked.load(Ordering::Relaxed);
+    while told.asked.load(Ordering::Relaxed) == asked {
+        sleep(Duration::from_millis(5)).await;
+    }
+    sleep(Duration::from_millis(50)).await;
+    told.set(1, Answer::Hangs);
+    let dead_at = clock::now();
+    while health(&memory) == [Health::Healthy] {
+        sleep(Duration::from_millis(5)).await;
+    }
+    // An interval and two edges, each 15 % longer at most, and three timeouts.
+    assert!(clock::now() - dead_at < Duration::from_millis(11_500 + 2_300 + 6_100));
+    assert!(clock::now() - dead_at > Duration::from_secs(14));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_counts_at_once_unless_told_otherwise() {
+    for (fail_fast, expected) in [(true, Health::Unhealthy), (false, Health::Healthy)] {
+        let (memory, told) = (MemoryRegistry::new(), Told::default());
+        memory.register_now(&instance(1), TTL).unwrap();
+        let _checks = checker(&told).fail_fast(fail_fast).start(&memory).unwrap();
+        sleep(INTERVAL).await;
+        assert_eq!(health(&memory), [Health::Healthy]);
+        let asked = told.asked.load(Ordering::Relaxed);
+        told.set(1, Answer::Refuses);
+        while told.asked.load(Ordering::Relaxed) == asked {
+            sleep(Duration::from_millis(5)).await;
+        }
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(health(&memory), [expected], "{fail_fast}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_that_hangs_delays_nobody_who_answers() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    for port in 1..=200 {
+        memory.register_now(&instance(port), TTL).unwrap();
+    }
+    let _checks = checker(&told)
+        .timeout(INTERVAL)
+        .concurrency(16)
+        .start(&memory)
+        .unwrap();
+    sleep(INTERVAL * 2).await;
+    assert_eq!(health(&memory), [Health::Healthy; 200]);
+    for port in 11..=200 {
+        told.set(port, Answer::Hangs);
+    }
+    // All that hang use up their places once before it is known of them.
+    sleep(INTERVAL * 20).await;
+    told.times.lock().unwrap().clear();
+    sleep(INTERVAL * 20).await;
+    let times = told.times.lock().unwrap().clone();
+    for port in 1..=10 {
+        let asked: Vec<_> = times.iter().filter(|(p, _)| *p == port).collect();
+        assert!(asked.len() >= 16, "{port}: {}", asked.len());
+        let slowest = asked.windows(2).map(|pair| pair[1].1 - pair[0].1).max();
+        assert!(slowest.unwrap() < INTERVAL * 5 / 4, "{port}: {slowest:?}");
+    }
+    let dead = times.iter().filter(|(port, _)| *port > 10).count();
+    assert!(dead >= 12 * 18, "the dead are asked all the same: {dead}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_no_check_is_given_one() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    told.set(1, Answer::Fails);
+    let mut unchecked = instance(1);
+    unchecked.health_check = None;
+    memory.register_now(&unchecked, TTL).unwrap();
+    let checks = checker(&told).check("tcp:".parse().unwrap()).start(&memory);
+    sleep(INTERVAL * 4).await;
+    assert_eq!(health(&memory), [Health::Unhealthy]);
+    drop(checks);
+
+    let mine = Told::default();
+    let orders = ServiceName::new("orders").unwrap();
+    let _checks = checker(&told)
+        .probe_of(payment(), mine.clone())
+        .check_of(orders.clone(), "tcp:".parse().unwrap())
+        .start(&memory)
+        .unwrap();
+    let other = Instance::new(
+        orders.clone(),
+        unchecked.id.clone(),
+        ([127, 0, 0, 1], 1).into(),
+    );
+    memory.register_now(&other, TTL).unwrap();
+    sleep(INTERVAL * 4).await;
+    assert_eq!(health(&memory), [Health::Healthy], "its own probe says so");
+    let seen = memory.snapshot(&orders).instances()[0].health;
+    assert_eq!(seen, Health::Unhealthy);
 }

@@ -145,3 +145,6 @@ fn address(instance: &Instance) -> u64 {
     (instance.addr(), &instance.health_check).hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;
