@@ -11,6 +11,7 @@ mod handle;
 mod overlay;
 mod picked;
 mod state;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -82,7 +82,8 @@ impl State {
                 })
                 .map(|place| Picked::new(&eligible[place], Some(now)))
             }
-            Balance::RoundRobin => {
+            // The other policies follow in commits of their own; until then they take turns.
+            _ => {
                 let turn = self.turn.0.fetch_add(1, Ordering::Relaxed);
                 let place = table.at_turn(turn);
                 place.map(|place| Picked::new(&table.endpoints[place], None))
@@ -99,7 +100,7 @@ impl State {
         let is_allowed = |endpoint: &Arc<Host>| !excluded.contains(&endpoint.instance.id);
         let started = match self.balance {
             Balance::PeakEwma => Some(clock::now()),
-            Balance::RoundRobin => None,
+            _ => None,
         };
         let turn = self.turn.0.fetch_add(1, Ordering::Relaxed);
         let now_ms = started.map(|now| millis(self.base, now));
