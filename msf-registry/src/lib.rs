@@ -18,6 +18,8 @@ pub mod routing;
 pub mod server;
 mod service;
 #[cfg(feature = "http")]
+mod token;
+#[cfg(feature = "http")]
 mod wire;
 
 pub use self::{
@@ -34,3 +36,6 @@ pub use self::{
     registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder, Standing},
     service::{Freshness, NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };
+
+#[cfg(feature = "http")]
+pub use self::token::InvalidToken;

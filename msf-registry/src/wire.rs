@@ -1,11 +1,14 @@
 //! What the HTTP registry's client and server say to each other.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use msf_core::name::ServiceName;
-use serde::{Deserialize, Serialize};
+use msf_core::name::{InstanceId, ServiceName};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::model::{Authority, Cursor, Health, Instance, Member, Snapshot};
+use crate::{
+    backend::memory::Delta,
+    model::{Authority, Cursor, Health, Instance, Member, Snapshot, Status},
+};
 
 /// The answer to a registration.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,15 +27,69 @@ pub(crate) struct Renewed {
     pub(crate) epoch: u64,
 }
 
+/// A lease to be renewed together with others.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RenewOne<'a> {
+    pub(crate) service: Cow<'a, ServiceName>,
+    pub(crate) id: Cow<'a, InstanceId>,
+    pub(crate) lease: Cow<'a, str>,
+}
+
+/// What became of several leases, in the order in which they were asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RenewedAll {
+    pub(crate) results: Vec<RenewedOne>,
+    #[serde(with = "epoch")]
+    pub(crate) epoch: u64,
+}
+
+/// What became of one lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub(crate) enum RenewedOne {
+    /// It lives on.
+    Ok { ttl_ms: u64 },
+    /// It is not known; register again.
+    Gone,
+    /// It was not understood.
+    #[serde(other)]
+    Invalid,
+}
+
+/// What somebody says about an instance.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StatusOf {
+    pub(crate) status: Status,
+}
+
 /// The state of one service, as it is written.
 #[derive(Debug, Serialize)]
 pub(crate) struct StateOut<'a> {
+    #[serde(flatten)]
+    position: Position<'a>,
+    instances: Vec<Listed<&'a Instance>>,
+}
+
+/// What changed in one service, as it is written.
+#[derive(Debug, Serialize)]
+pub(crate) struct DeltaOut<'a> {
+    #[serde(flatten)]
+    position: Position<'a>,
+    after: u64,
+    changed: Vec<Listed<&'a Instance>>,
+    removed: &'a [&'a InstanceId],
+}
+
+/// Which service, where in its history, and how far that is vouched for.
+#[derive(Debug, Serialize)]
+struct Position<'a> {
     service: &'a ServiceName,
     #[serde(with = "epoch")]
     epoch: u64,
     revision: u64,
+    /// The two words for how far it is vouched for; this one is enough for most who read it.
     authoritative: bool,
-    instances: Vec<Listed<&'a Instance>>,
+    authority: Authority,
 }
 
 /// The state of one service, as it is read.
@@ -43,17 +100,22 @@ pub(crate) struct StateIn {
     epoch: u64,
     revision: u64,
     authoritative: bool,
+    /// A word that this version does not know says no more than `authoritative`.
+    #[serde(default, deserialize_with = "lenient")]
+    authority: Option<Authority>,
     /// Read one by one: an instance that this version does not understand must not hide the others.
     instances: Vec<serde_json::Value>,
 }
 
-/// An instance and its health.
+/// An instance, its health and what an operator says about it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Listed<I> {
     #[serde(flatten)]
     instance: I,
     #[serde(default)]
     health: Health,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    operator_status: Option<Status>,
 }
 
 /// The names of all services.
@@ -76,18 +138,45 @@ pub(crate) struct About {
     pub(crate) watchers: usize,
 }
 
-impl<'a> From<&'a Snapshot> for StateOut<'a> {
+impl<'a> From<&'a Snapshot> for Position<'a> {
     fn from(snapshot: &'a Snapshot) -> Self {
-        let listed = |member: &'a Member| Listed {
-            instance: &*member.instance,
-            health: member.health,
-        };
         Self {
             service: snapshot.service(),
             epoch: snapshot.cursor().epoch(),
             revision: snapshot.cursor().revision(),
             authoritative: snapshot.is_authoritative(),
-            instances: snapshot.instances().iter().map(listed).collect(),
+            authority: snapshot.authority(),
+        }
+    }
+}
+
+impl<'a> From<&'a Member> for Listed<&'a Instance> {
+    fn from(member: &'a Member) -> Self {
+        Self {
+            instance: &*member.instance,
+            health: member.health,
+            operator_status: member.operator_status,
+        }
+    }
+}
+
+impl<'a> From<&'a Snapshot> for StateOut<'a> {
+    fn from(snapshot: &'a Snapshot) -> Self {
+        Self {
+            position: snapshot.into(),
+            instances: snapshot.instances().iter().map(Listed::from).collect(),
+        }
+    }
+}
+
+impl<'a> DeltaOut<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot, delta: &'a Delta<'a>) -> Self {
+        let changed = delta.changed.iter().copied();
+        Self {
+            position: snapshot.into(),
+            after: delta.after,
+            changed: changed.map(Listed::from).collect(),
+            removed: &delta.removed,
         }
     }
 }
@@ -102,7 +191,10 @@ impl StateIn {
         for value in self.instances {
             match serde_json::from_value::<Listed<Instance>>(value) {
                 Ok(listed) if listed.instance.service == self.service => {
-                    members.push(Member::new(Arc::new(listed.instance), listed.health));
+                    members.push(
+                        Member::new(Arc::new(listed.instance), listed.health)
+                            .operator_status(listed.operator_status),
+                    );
                 }
                 Ok(_) => tracing::debug!(service = %self.service, "an instance of another service"),
                 Err(error) => {
@@ -113,17 +205,18 @@ impl StateIn {
         members.sort_by(|a, b| a.instance.id.cmp(&b.instance.id));
         members.dedup_by(|a, b| a.instance.id == b.instance.id);
         let cursor = Cursor::new(self.epoch, self.revision);
-        Snapshot::new(
-            self.service,
-            cursor,
-            if self.authoritative {
-                Authority::Complete
-            } else {
-                Authority::Partial
-            },
-            members,
-        )
+        // The weaker of the two counts: nothing may be believed that either of them denies.
+        let authority = match (self.authoritative, self.authority) {
+            (false, _) => Authority::Partial,
+            (true, authority) => authority.unwrap_or(Authority::Complete),
+        };
+        Snapshot::new(self.service, cursor, authority, members)
     }
+}
+
+fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Authority>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
 }
 
 /// Epochs are 64 random bits, which a JSON number does not carry everywhere: 16 hexadecimal digits.
