@@ -8,7 +8,6 @@ pub mod conformance;
 mod drive;
 mod error;
 pub mod explain;
-#[cfg(feature = "health")]
 pub mod health;
 mod metrics;
 pub mod model;
@@ -32,6 +31,6 @@ pub use self::{
         InvalidHealthCheck, InvalidInstance, Lease, Member, Renewal, Scheme, Snapshot, Status,
     },
     outlier::{InvalidOutliers, Outliers},
-    registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder},
-    service::{NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
+    registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder, Standing},
+    service::{Freshness, NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };

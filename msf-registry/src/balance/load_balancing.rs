@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Balance, SlowStart, ZoneAware};
+use super::{Balance, RingHash, SlowStart, Subset, ZoneAware};
 use crate::{
     outlier::{InvalidOutliers, Outliers},
     routing::Rules,
@@ -30,6 +30,8 @@ pub struct LoadBalancing {
     pub(crate) panic_threshold: f32,
     pub(crate) overprovisioning: f32,
     pub(crate) bounded_load: Option<f32>,
+    pub(crate) ring: RingHash,
+    pub(crate) subset: Option<Subset>,
     pub(crate) outliers: Option<Outliers>,
 }
 
@@ -88,6 +90,8 @@ impl LoadBalancing {
             panic_threshold: 0.5,
             overprovisioning: 1.4,
             bounded_load: None,
+            ring: RingHash::XxHash,
+            subset: None,
             outliers: Some(Outliers::DEFAULT),
         }
     }
@@ -133,6 +137,18 @@ impl LoadBalancing {
     /// is taken; without a bound unless set. 1.25 is a good value.
     pub const fn bounded_load(mut self, factor: f32) -> Self {
         self.bounded_load = Some(factor);
+        self
+    }
+
+    /// Sets how the points of the ring are computed under [`Balance::RingHash`]; by xxHash64 unless set.
+    pub const fn ring(mut self, ring: RingHash) -> Self {
+        self.ring = ring;
+        self
+    }
+
+    /// Uses only a part of the instances, so that not every caller is connected to every instance; all unless set.
+    pub const fn subset(mut self, subset: Subset) -> Self {
+        self.subset = Some(subset);
         self
     }
 
