@@ -49,6 +49,11 @@ mod slow_start;
 mod subset;
 mod zone;
 
+pub(crate) use self::{
+    ewma::{Cost, Outcome},
+    p2c::{pair, scale},
+    round_robin::turns,
+};
 pub use self::{
     bounded::bound,
     load_balancing::{InvalidLoadBalancing, LoadBalancing},
@@ -58,11 +63,6 @@ pub use self::{
     slow_start::SlowStart,
     subset::Subset,
     zone::ZoneAware,
-};
-pub(crate) use self::{
-    ewma::{Cost, Outcome},
-    p2c::choose,
-    round_robin::turns,
 };
 
 /// A policy for choosing the next instance. See the [module documentation](self).
@@ -93,6 +93,12 @@ pub enum Balance {
 }
 
 impl Balance {
+    /// Whether it goes by the hash of the call.
+    #[inline]
+    pub(crate) const fn is_hashing(self) -> bool {
+        matches!(self, Self::RingHash | Self::Maglev | Self::Rendezvous)
+    }
+
     /// The word in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
