@@ -44,7 +44,7 @@ use crate::{backend::memory::MemoryRegistry, metrics::CHECKS, model::HealthCheck
 #[derive(Clone)]
 #[must_use]
 pub struct HealthChecker {
-    interval: Duration,
+    pub(crate) interval: Duration,
     edge_interval: Duration,
     idle_interval: Option<Duration>,
     jitter: f64,

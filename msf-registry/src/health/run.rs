@@ -76,7 +76,7 @@ impl<T: Targets> Run<T> {
     }
 
     fn sync(&mut self, now: Instant) {
-        let mut targets = self.found.targets.list();
+        let mut targets = self.found.targets.list(now);
         targets.retain(|target| self.ways.apply_to(&target.instance));
         self.schedule.sync(targets, now, fastrand::f64);
     }

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use msf_core::name::ServiceName;
+use tokio::time::Instant;
 
 use super::schedule::Key;
 use crate::{
@@ -37,7 +38,7 @@ pub(crate) struct Verdict {
 /// Where instances are listed.
 pub(crate) trait Targets: Send + Sync + 'static {
     /// All instances, in any order.
-    fn list(&self) -> Vec<Target>;
+    fn list(&mut self, now: Instant) -> Vec<Target>;
 
     /// Takes in what checks showed, in their order.
     fn tell(&self, verdicts: Vec<Verdict>);
@@ -67,7 +68,7 @@ impl Verdict {
 }
 
 impl Targets for MemoryRegistry {
-    fn list(&self) -> Vec<Target> {
+    fn list(&mut self, _: Instant) -> Vec<Target> {
         let targets = self.targets().into_iter();
         targets
             .map(|target| Target {

@@ -224,9 +224,9 @@ impl Registry {
     fn watch(&self, service: &ServiceName) -> Arc<Watch> {
         let settings = &self.shared.settings;
         let families = self.shared.families.as_ref();
-        let balance = settings.load_balancing(service).balance;
-        let picks = families.map_or_else(Picks::noop, |f| f.picks(service, balance));
-        let state = Arc::new(State::new(service.clone(), balance, picks));
+        let rules = settings.load_balancing(service).clone();
+        let picks = families.map_or_else(Picks::noop, |f| f.picks(service, rules.balance));
+        let state = Arc::new(State::new(service.clone(), rules, picks));
         if let Some(families) = families {
             families.observe(&state);
         }

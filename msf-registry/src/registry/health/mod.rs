@@ -1,16 +1,18 @@
 //! Checks from the side of those who call.
 
 use std::{
-    collections::{HashMap, hash_map::DefaultHasher},
+    collections::{HashMap, HashSet, hash_map::DefaultHasher},
     fmt,
     hash::{Hash, Hasher},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-use msf_core::name::ServiceName;
+use msf_core::name::{InstanceId, ServiceName};
+use tokio::time::Instant;
 
 use super::facade::Registry;
 use crate::{
@@ -65,14 +67,31 @@ impl Registry {
         }
         // From here on the claim is given back when this is dropped, also by the error below.
         let laid = Laid(Arc::clone(&shared));
-        let run = checker.prepare(Watched(shared))?;
+        let watched = Watched {
+            shared,
+            quiet_for: checker.interval,
+            active: HashMap::new(),
+        };
+        let run = checker.prepare(watched)?;
         let task = self.spawn("health-checks", run);
         Ok(HealthChecks::laid(task, laid))
     }
 }
 
 /// The instances of the services that are watched now.
-struct Watched(Arc<Shared>);
+struct Watched {
+    shared: Arc<Shared>,
+    /// Without a call for so long, a service is idle.
+    quiet_for: Duration,
+    active: HashMap<ServiceName, Active>,
+}
+
+/// When a service was called last.
+#[derive(Clone, Copy)]
+struct Active {
+    activity: u64,
+    at: Instant,
+}
 
 /// What checks from here have said. Dropping it takes all of that back, at once.
 pub(crate) struct Laid(Arc<Shared>);
@@ -84,38 +103,60 @@ struct Shared {
 }
 
 impl Targets for Watched {
-    fn list(&self) -> Vec<Target> {
+    fn list(&mut self, now: Instant) -> Vec<Target> {
+        let watched = self.shared.registry.watched();
         let mut targets = Vec::new();
-        for state in self.0.registry.watched() {
+        let mut active = HashMap::new();
+        for state in watched {
+            let before = self.active.get(state.service()).copied();
+            let service = Active::next(before, state.activity(), now);
+            let is_idle = now.saturating_duration_since(service.at) >= self.quiet_for;
+            active.insert(state.service().clone(), service);
             let snapshot = state.snapshot();
             targets.extend(snapshot.instances().iter().map(|member| Target {
                 instance: Arc::clone(&member.instance),
                 token: address(&member.instance),
                 // What the registry found says nothing about the way from here.
                 health: Health::Unknown,
-                is_idle: false,
+                is_idle,
             }));
         }
+        self.active = active;
         targets
     }
 
     fn tell(&self, verdicts: Vec<Verdict>) {
         let mut by_service: HashMap<ServiceName, Vec<Probed>> = HashMap::new();
         for verdict in verdicts {
-            let (service, probed) = verdict.probed(self.0.keeps);
+            let (service, probed) = verdict.probed(self.shared.keeps);
             by_service.entry(service).or_default().push(probed);
         }
-        for state in self.0.registry.watched() {
-            if let Some(found) = by_service.remove(state.service()) {
-                state.overlaid(|overlay| {
-                    // Looked at while the overlay is held: what is taken back stays so.
-                    if self.0.is_over.load(Ordering::Acquire) {
-                        return None;
-                    }
-                    overlay.probe(found)
-                });
-            }
+        for state in self.shared.registry.watched() {
+            let Some(found) = by_service.remove(state.service()) else {
+                continue;
+            };
+            let passing: HashSet<InstanceId> = found
+                .iter()
+                .filter(|probed| probed.health == Health::Healthy)
+                .map(|probed| probed.id.clone())
+                .collect();
+            state.overlaid(|overlay| {
+                // Looked at while the overlay is held: what is taken back stays so.
+                if self.shared.is_over.load(Ordering::Acquire) {
+                    return None;
+                }
+                overlay.probe(found)
+            });
+            state.vouch(|instance| passing.contains(&instance.id));
         }
+    }
+}
+
+impl Active {
+    fn next(before: Option<Self>, activity: u64, now: Instant) -> Self {
+        before
+            .filter(|before| before.activity == activity)
+            .unwrap_or(Self { activity, at: now })
     }
 }
 

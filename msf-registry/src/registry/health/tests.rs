@@ -192,3 +192,37 @@ async fn who_passes_is_kept_while_the_registry_has_lost_it_if_so_told() {
         assert_eq!(seen(&s.handle).len(), 2);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn services_that_nobody_calls_are_asked_less_often() {
+    let s = two().await;
+    let checker = checker(&s.told).idle_interval(INTERVAL * 10);
+    let _checks = s.registry.start_health_checking(checker).unwrap();
+    let asked = || s.told.asked.load(Ordering::Relaxed);
+    for _ in 0..40 {
+        sleep(INTERVAL / 2).await;
+        drop(s.handle.pick(&PickContext::new()).unwrap());
+    }
+    let while_called = asked();
+    assert!((34..=46).contains(&while_called), "{while_called}");
+    sleep(INTERVAL * 2).await;
+    let before = asked();
+    sleep(INTERVAL * 20).await;
+    let while_idle = asked() - before;
+    assert!((2..=6).contains(&while_idle), "{while_idle}");
+    // Calls begin again: all are asked within an interval.
+    s.told.times.lock().unwrap().clear();
+    drop(s.handle.pick(&PickContext::new()).unwrap());
+    sleep(INTERVAL * 3 / 2).await;
+    let mut ports: Vec<u16> = s
+        .told
+        .times
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(port, _)| *port)
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports, [1, 2]);
+}
