@@ -7,10 +7,15 @@ pub mod balance;
 pub mod conformance;
 mod drive;
 mod error;
+pub mod explain;
+#[cfg(doctest)]
+mod guide;
 pub mod health;
 mod metrics;
 pub mod model;
+pub mod outlier;
 mod registry;
+pub mod routing;
 #[cfg(feature = "http")]
 pub mod server;
 mod service;
@@ -21,13 +26,15 @@ mod wire;
 
 pub use self::{
     backend::{Discovery, Registrar, ServiceRegistry},
-    balance::Balance,
+    balance::{Balance, InvalidLoadBalancing, LoadBalancing, SlowStart, ZoneAware},
     error::RegistryError,
+    explain::Explanation,
     metrics::catalogue,
     model::{
         Authority, Change, Cursor, Endpoint, Health, HealthCheck, Instance, InvalidEndpoint,
         InvalidHealthCheck, InvalidInstance, Lease, Member, Renewal, Scheme, Snapshot, Status,
     },
+    outlier::{InvalidOutliers, Outliers},
     registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder, Standing},
     service::{Freshness, NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };

@@ -8,7 +8,12 @@ use msf_core::{
     name::ServiceName,
 };
 
-use crate::{balance::Balance, model::Health, service::State};
+use crate::{
+    balance::Balance,
+    model::Health,
+    outlier::{EJECTED, EJECTIONS, Ejections},
+    service::State,
+};
 
 /// Every metric that this crate can register, sorted by name.
 #[must_use]
@@ -48,6 +53,8 @@ impl Families {
         INSTANCES.register(metrics)?;
         REVISION.register(metrics)?;
         AGE.register(metrics)?;
+        EJECTED.register(metrics)?;
+        EJECTIONS.register(metrics)?;
         Ok(Self {
             metrics: metrics.clone(),
             renewals: Renewals {
@@ -69,6 +76,10 @@ impl Families {
             panic: with("panic"),
             none: with("none"),
         }
+    }
+
+    pub(crate) fn ejections(&self, service: &ServiceName) -> Ejections {
+        Ejections::register(&self.metrics, service).unwrap_or_else(|_clash| Ejections::noop())
     }
 
     /// Reads the gauges of a service before every scrape, while somebody uses the service.
@@ -111,6 +122,7 @@ impl Gauges {
     }
 
     fn read(&self, state: &State) {
+        state.tell_picks();
         let snapshot = state.snapshot();
         for (health, gauge) in &self.instances {
             let listed = snapshot.instances().iter();
@@ -174,10 +186,10 @@ static REVISION: Spec<Gauge, 1> = Spec::gauge(
     ["service"],
 );
 
-pub(crate) static CHECKS: Spec<Counter, 1> = Spec::counter(
+pub(crate) static CHECKS: Spec<Counter, 3> = Spec::counter(
     "msf_health_checks_total",
-    "Active health checks, by result: passed or failed.",
-    ["result"],
+    "Active health checks, by result: passed, failed, timeout, refused (it says no) or out_of_reach.",
+    ["service", "kind", "result"],
 );
 
 pub(crate) static CONFLICTS: Spec<Counter, 1> = Spec::counter(
@@ -204,9 +216,11 @@ pub(crate) static PRESERVATION: Spec<Gauge, 1> = Spec::gauge(
     ["service"],
 );
 
-static CATALOGUE: [MetricInfo; 10] = [
+static CATALOGUE: [MetricInfo; 12] = [
     CHECKS.info(),
     PICKS.info(),
+    EJECTED.info(),
+    EJECTIONS.info(),
     EVICTIONS.info(),
     CONFLICTS.info(),
     INSTANCES.info(),

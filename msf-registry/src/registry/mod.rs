@@ -2,10 +2,14 @@
 
 mod builder;
 mod facade;
+#[cfg(feature = "health")]
+mod health;
 mod registration;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "health")]
+pub(crate) use self::health::Laid;
 pub use self::{
     builder::{InvalidRegistry, RegistryBuilder},
     facade::Registry,

@@ -47,8 +47,6 @@ mod tests;
 mod view;
 mod wake;
 
-#[cfg(feature = "health")]
-pub(crate) use self::registry::Target;
 #[cfg(feature = "http")]
 pub(crate) use self::view::{Delta, View};
 pub use self::{
