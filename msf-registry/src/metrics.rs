@@ -8,7 +8,12 @@ use msf_core::{
     name::ServiceName,
 };
 
-use crate::{balance::Balance, model::Health, service::State};
+use crate::{
+    balance::Balance,
+    model::Health,
+    outlier::{EJECTED, EJECTIONS, Ejections},
+    service::State,
+};
 
 /// Every metric that this crate can register, sorted by name.
 #[must_use]
@@ -58,6 +63,8 @@ impl Families {
         REVISION.register(metrics)?;
         AGE.register(metrics)?;
         STALE.register(metrics)?;
+        EJECTED.register(metrics)?;
+        EJECTIONS.register(metrics)?;
         Ok(Self {
             metrics: metrics.clone(),
             cache_errors: CacheErrors {
@@ -83,6 +90,10 @@ impl Families {
             panic: with("panic"),
             none: with("none"),
         }
+    }
+
+    pub(crate) fn ejections(&self, service: &ServiceName) -> Ejections {
+        Ejections::register(&self.metrics, service).unwrap_or_else(|_clash| Ejections::noop())
     }
 
     /// Reads the gauges of a service before every scrape, while somebody uses the service.
@@ -135,6 +146,7 @@ impl Gauges {
     }
 
     fn read(&self, state: &State) {
+        state.tell_picks();
         let snapshot = state.snapshot();
         for (health, gauge) in &self.instances {
             let listed = snapshot.instances().iter();
@@ -221,18 +233,48 @@ static REVISION: Spec<Gauge, 1> = Spec::gauge(
     ["service"],
 );
 
-pub(crate) static CHECKS: Spec<Counter, 1> = Spec::counter(
+pub(crate) static CHECKS: Spec<Counter, 3> = Spec::counter(
     "msf_health_checks_total",
-    "Active health checks, by result: passed or failed.",
-    ["result"],
+    "Active health checks, by result: passed, failed, timeout, refused (it says no) or out_of_reach.",
+    ["service", "kind", "result"],
 );
 
-static CATALOGUE: [MetricInfo; 8] = [
+pub(crate) static CONFLICTS: Spec<Counter, 1> = Spec::counter(
+    "msf_registry_id_conflicts_total",
+    "Registrations of an id that a living instance elsewhere had, by outcome: displaced or refused.",
+    ["outcome"],
+);
+
+pub(crate) static EVICTIONS: Spec<Counter, 1> = Spec::counter(
+    "msf_registry_evictions_total",
+    "Instances that a registry let go, by reason: expired, refuted (by a check) or overstayed (after self-preservation).",
+    ["reason"],
+);
+
+pub(crate) static PAUSES: Spec<Counter, 0> = Spec::counter(
+    "msf_registry_pauses_total",
+    "How often the process of a registry stood still.",
+    [],
+);
+
+pub(crate) static PRESERVATION: Spec<Gauge, 1> = Spec::gauge(
+    "msf_registry_self_preservation",
+    "1 while leases of a service do not run out because too few renewals arrive; of all services for *.",
+    ["service"],
+);
+
+static CATALOGUE: [MetricInfo; 14] = [
     CHECKS.info(),
     PICKS.info(),
+    EJECTED.info(),
+    EJECTIONS.info(),
     CACHE_ERRORS.info(),
+    EVICTIONS.info(),
+    CONFLICTS.info(),
     INSTANCES.info(),
     RENEWALS.info(),
+    PAUSES.info(),
+    PRESERVATION.info(),
     AGE.info(),
     REVISION.info(),
     STALE.info(),

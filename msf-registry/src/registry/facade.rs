@@ -61,6 +61,8 @@ struct Shared {
     cache: Option<Cache>,
     linger: Linger,
     watches: Mutex<HashMap<ServiceName, Weak<Watch>>>,
+    #[cfg(feature = "health")]
+    is_checked: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Registry {
@@ -104,6 +106,8 @@ impl Registry {
                 settings,
                 families,
                 watches: Mutex::default(),
+                #[cfg(feature = "health")]
+                is_checked: Arc::default(),
             }),
         }
     }
@@ -227,7 +231,7 @@ impl Registry {
     }
 
     /// The services that this process watches now.
-    #[expect(dead_code, reason = "for whoever checks them from this side")]
+    #[cfg(feature = "health")]
     pub(crate) fn watched(&self) -> Vec<Arc<State>> {
         let watches = self
             .shared
@@ -269,9 +273,9 @@ impl Registry {
     fn watch(&self, service: &ServiceName) -> Arc<Watch> {
         let settings = &self.shared.settings;
         let families = self.shared.families.as_ref();
-        let balance = settings.load_balancing(service).balance;
-        let picks = families.map_or_else(Picks::noop, |f| f.picks(service, balance));
-        let state = Arc::new(State::new(service.clone(), balance, picks));
+        let rules = settings.load_balancing(service).clone();
+        let picks = families.map_or_else(Picks::noop, |f| f.picks(service, rules.balance));
+        let state = Arc::new(State::new(service.clone(), rules, picks));
         if let Some(families) = families {
             families.observe(&state);
         }
@@ -297,7 +301,13 @@ impl Registry {
         Watch::new(state, task)
     }
 
-    fn spawn<F>(&self, name: &'static str, future: F) -> Task<F::Output>
+    /// Whether checks from this side run.
+    #[cfg(feature = "health")]
+    pub(super) fn is_checked(&self) -> &Arc<std::sync::atomic::AtomicBool> {
+        &self.shared.is_checked
+    }
+
+    pub(super) fn spawn<F>(&self, name: &'static str, future: F) -> Task<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,

@@ -83,11 +83,7 @@ impl ServiceHandle {
     /// [`NoEndpoints`] when there is no instance that was not tried.
     #[inline]
     pub fn pick(&self, context: &PickContext<'_>) -> Result<Picked, NoEndpoints> {
-        if context.tried.is_empty() {
-            self.state.pick(|| context.now.unwrap_or_else(clock::now))
-        } else {
-            self.state.pick_excluding(context.tried)
-        }
+        self.state.pick(context)
     }
 
     /// Waits until there is an instance to pick, at most for `wait`.
