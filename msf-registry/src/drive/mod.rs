@@ -2,10 +2,20 @@
 //! once, for all backends.
 
 mod lease;
-mod track;
+mod standing;
 mod watch;
 
+use tokio::time::{Instant, sleep_until};
+
+pub use self::standing::Standing;
 pub(crate) use self::{
-    lease::{LeaseDriver, Standing},
-    watch::WatchDriver,
+    lease::{Leases, Limits, Seat},
+    watch::{WatchDriver, WatchRules},
 };
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
