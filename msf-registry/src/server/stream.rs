@@ -1,9 +1,8 @@
 //! The state of a service and its changes as server-sent events.
 
 use std::{
-    fmt::Write as _,
+    collections::VecDeque,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -48,6 +47,7 @@ pub(super) fn events(
         _place: place,
     };
     let mut answer = Response::new(Body::new(EventStream {
+        pending: Chunks::new(),
         next: Some(Box::pin(watcher.next())),
     }));
     let headers = answer.headers_mut();
@@ -82,16 +82,16 @@ struct Watcher {
 
 impl Watcher {
     /// The next bytes of the stream; `None` at its end.
-    async fn next(mut self) -> Option<(Bytes, Self)> {
+    async fn next(mut self) -> Option<(Chunks, Self)> {
         let connection = self.connection.clone();
-        let bytes = tokio::select! {
-            bytes = self.bytes() => bytes?,
+        let chunks = tokio::select! {
+            chunks = self.chunks() => chunks?,
             () = reading::stopping(connection.as_ref()) => return None,
         };
-        Some((bytes, self))
+        Some((chunks, self))
     }
 
-    async fn bytes(&mut self) -> Option<Bytes> {
+    async fn chunks(&mut self) -> Option<Chunks> {
         if std::mem::take(&mut self.is_first) {
             return Some(self.first());
         }
@@ -103,78 +103,61 @@ impl Watcher {
         let at = self.at?;
         let wait = left.min(self.keep_alive);
         let Some(view) = self.memory.view_after(&self.service, at, wait).await else {
-            return Some(Bytes::from_static(KEEP_ALIVE));
+            return Some([Bytes::from_static(KEEP_ALIVE)].into());
         };
         Some(self.told(&view, at))
     }
 
-    fn first(&mut self) -> Bytes {
+    fn first(&mut self) -> Chunks {
         let view = self.memory.view(&self.service);
-        let mut text = format!("retry: {}\n", RETRY.as_millis());
-        match self.at {
-            Some(at) if at == view.cursor() => {
-                // A comment, so that the reader learns that it is heard.
-                text.push_str(": nothing happened\n\n");
-                return text.into();
-            }
-            Some(at) => match view.delta_json(at, reading::delta) {
-                Some(delta) => write_event(&mut text, "delta", view.cursor(), &delta),
-                None => {
-                    text.push_str("event: reset\ndata: {}\n\n");
-                    write_event(
-                        &mut text,
-                        "snapshot",
-                        view.cursor(),
-                        &view.json(reading::state),
-                    );
-                }
-            },
-            None => write_event(
-                &mut text,
-                "snapshot",
-                view.cursor(),
-                &view.json(reading::state),
-            ),
-        }
+        let mut chunks = Chunks::from([format!("retry: {}\n", RETRY.as_millis()).into()]);
+        let known = self
+            .at
+            .map(|at| (at == view.cursor(), view.delta_json(at, reading::delta)));
         self.at = Some(view.cursor());
-        text.into()
+        match known {
+            // A comment, so that the reader learns that it is heard.
+            Some((true, _)) => chunks.push_back(Bytes::from_static(b": nothing happened\n\n")),
+            Some((false, Some(delta))) => push_event(&mut chunks, "delta", view.cursor(), delta),
+            Some((false, None)) => {
+                chunks.push_back(Bytes::from_static(b"event: reset\ndata: {}\n\n"));
+                push_whole(&mut chunks, &view);
+            }
+            None => push_whole(&mut chunks, &view),
+        }
+        chunks
     }
 
-    fn told(&mut self, view: &Arc<View>, at: Cursor) -> Bytes {
+    fn told(&mut self, view: &View, at: Cursor) -> Chunks {
         self.at = Some(view.cursor());
         self.ready_at = clock::now() + PACE;
-        let mut text = String::new();
+        let mut chunks = Chunks::new();
         match view.delta_json(at, reading::delta) {
-            Some(delta) => write_event(&mut text, "delta", view.cursor(), &delta),
-            None => {
-                write_event(
-                    &mut text,
-                    "snapshot",
-                    view.cursor(),
-                    &view.json(reading::state),
-                );
-            }
+            Some(delta) => push_event(&mut chunks, "delta", view.cursor(), delta),
+            None => push_whole(&mut chunks, view),
         }
-        text.into()
+        chunks
     }
+}
+
+/// Parts of a stream; the large ones are shared by all readers.
+type Chunks = VecDeque<Bytes>;
+
+fn push_whole(chunks: &mut Chunks, view: &View) {
+    push_event(chunks, "snapshot", view.cursor(), view.json(reading::state));
 }
 
 /// JSON has no line break of its own, so one line of data is enough.
-fn write_event(text: &mut String, name: &str, at: Cursor, data: &Bytes) {
-    let data = std::str::from_utf8(data).expect("JSON that we wrote is UTF-8");
-    text.reserve(data.len() + 80);
-    write!(
-        text,
-        "event: {name}\nid: {:016x}:{}\ndata: {data}\n\n",
-        at.epoch(),
-        at.revision()
-    )
-    .expect("a String takes everything");
+fn push_event(chunks: &mut Chunks, name: &str, at: Cursor, data: Bytes) {
+    let (epoch, revision) = (at.epoch(), at.revision());
+    let head = format!("event: {name}\nid: {epoch:016x}:{revision}\ndata: ");
+    chunks.extend([head.into(), data, Bytes::from_static(b"\n\n")]);
 }
 
-type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Watcher)>> + Send>>;
+type Next = Pin<Box<dyn Future<Output = Option<(Chunks, Watcher)>> + Send>>;
 
 struct EventStream {
+    pending: Chunks,
     next: Option<Next>,
 }
 
@@ -186,17 +169,19 @@ impl http_body::Body for EventStream {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some(next) = &mut self.next else {
-            return Poll::Ready(None);
-        };
-        match ready!(next.as_mut().poll(cx)) {
-            Some((bytes, watcher)) => {
-                self.next = Some(Box::pin(watcher.next()));
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
+        loop {
+            if let Some(chunk) = self.pending.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
-            None => {
-                self.next = None;
-                Poll::Ready(None)
+            let Some(next) = &mut self.next else {
+                return Poll::Ready(None);
+            };
+            let told = ready!(next.as_mut().poll(cx));
+            // Put aside before anything else: an ended future is not polled again.
+            self.next = None;
+            if let Some((chunks, watcher)) = told {
+                self.pending = chunks;
+                self.next = Some(Box::pin(watcher.next()));
             }
         }
     }

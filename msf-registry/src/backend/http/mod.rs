@@ -10,6 +10,9 @@
 //! # Ok::<(), msf_registry::backend::http::InvalidRegistryUrl>(())
 //! ```
 //!
+//! It waits for changes by long polling and reads only what changed; leases that are due together are renewed
+//! in one call.
+//!
 //! Every call has a limit in time and every answer one in size. Redirects are not followed and no
 //! proxy is used: what a registry says decides where calls go.
 

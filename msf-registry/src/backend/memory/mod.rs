@@ -24,14 +24,35 @@
 //!
 //! # Leases
 //!
-//! A lease ends exactly when its time to live is over. There is no sweeping task: whoever looks at a
-//! service sees it without what has expired, and whoever waits for a change wakes at the next expiry.
+//! A lease ends exactly when its time to live is over, unless the registry [preserves
+//! itself](SelfPreservation). There is no sweeping task: whoever looks at a service sees it without what has
+//! expired, and whoever waits for a change wakes at the next expiry.
+//!
+//! # Authority
+//!
+//! | a list is | when |
+//! |---|---|
+//! | [partial](crate::Authority::Partial) | during the warm-up |
+//! | [complete](crate::Authority::Complete) | for 30 s after a lease of the service ran out, and after the warm-up |
+//! | [explicit](crate::Authority::Explicit) | otherwise: whoever left lately has deregistered |
 //!
 //! # Warm-up
 //!
 //! A registry that starts with an empty memory where instances are already running knows less than
 //! its callers. For [`MemoryRegistryBuilder::warm_up`] its snapshots are not authoritative, so callers
 //! add what it lists to what they have instead of forgetting what has not renewed yet.
+//!
+//! # One id, one process
+//!
+//! A registration takes the place of one with the same id; at another address it is a restart elsewhere. If
+//! the one that was displaced registers again while its successor renews, two processes have the same id:
+//! it is refused with [`RegistryError::Taken`](crate::RegistryError::Taken) until the other one stops, so that they do not
+//! take turns.
+//!
+//! # What operators say
+//!
+//! [`MemoryRegistry::set_override`] counts instead of the instance's own status. It outlives the registration by an
+//! hour, so that a restart does not undo it.
 
 mod builder;
 mod metrics;

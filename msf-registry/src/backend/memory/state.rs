@@ -150,6 +150,11 @@ impl State {
     /// The services that are preserved, and whether the registry as a whole is.
     pub(super) fn preserved(&mut self, now: Instant) -> (Vec<ServiceName>, bool) {
         self.expire_all(now);
+        if self.hold.is_holding() {
+            // It ends when renewals come again, also when nobody's lease is about to run out.
+            let census = self.whole(now).census;
+            self.hold.is_global(&self.preservation, census, now);
+        }
         let held = self.services.iter().filter(|(_, s)| s.hold.is_holding());
         let names = held.map(|(name, _)| name.clone()).collect();
         (names, self.hold.is_holding())
@@ -190,7 +195,8 @@ impl State {
                 return Err(NotListed::Full);
             }
         }
-        let known_since = self.revision;
+        // Nobody of a service that was not known has left since.
+        let known_since = self.floor;
         self.revision += 1;
         let listed = Listed {
             health,
@@ -518,7 +524,9 @@ impl State {
             return;
         }
         let whole = self.whole(now);
+        let before = self.hold;
         let is_global = self.hold.is_global(&self.preservation, whole.census, now);
+        note("*", before, self.hold, whole.census);
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
@@ -537,7 +545,7 @@ impl State {
         let allowed = service
             .hold
             .allow(&self.preservation, census, is_global, first_due, now);
-        note(name, before, service.hold, census);
+        note(name.as_str(), before, service.hold, census);
         match allowed {
             Allowance::All => self.tally.expired += others.len() as u64,
             Allowance::Portion(portion) => {
@@ -625,15 +633,20 @@ fn ids(service: &Service, is_one: impl Fn(&Listed) -> bool) -> Vec<InstanceId> {
     listed.map(|(id, _)| id.clone()).collect()
 }
 
-fn note(service: &ServiceName, before: Hold, after: Hold, census: Census) {
+fn note(service: &str, before: Hold, after: Hold, census: Census) {
     if before.is_holding() == after.is_holding() {
         return;
     }
     let Census { listed, late, .. } = census;
     if after.is_holding() {
-        tracing::warn!(%service, listed, late, "too few renewals arrive; nobody's lease runs out");
+        tracing::warn!(
+            service,
+            listed,
+            late,
+            "too few renewals arrive; nobody's lease runs out"
+        );
     } else {
-        tracing::warn!(%service, listed, late, "leases run out again");
+        tracing::warn!(service, listed, late, "leases run out again");
     }
 }
 

@@ -43,15 +43,22 @@ async fn open(server: &RegistryServer, last: Option<&str>) -> Stream {
 
 impl Stream {
     async fn text(&mut self) -> Option<String> {
-        let frame = self.0.body_mut().frame().await?;
-        let data = frame.unwrap().into_data().unwrap();
-        Some(String::from_utf8(data.to_vec()).unwrap())
+        let mut text = String::new();
+        while !text.ends_with("\n\n") {
+            let frame = self.0.body_mut().frame().await?;
+            let data = frame.unwrap().into_data().unwrap();
+            text.push_str(std::str::from_utf8(&data).unwrap());
+        }
+        Some(text)
     }
 
     /// The events of the next chunk.
     async fn events(&mut self) -> Vec<Event> {
         let text = timeout(Duration::from_secs(100), self.text()).await;
-        let text = text.expect("it says something").expect("it goes on");
+        let mut text = text.expect("it says something").expect("it goes on");
+        if text.contains("event: reset") {
+            text.push_str(&self.text().await.expect("the whole follows"));
+        }
         assert!(text.ends_with("\n\n"), "{text:?}");
         let blocks = text.trim_end().split("\n\n");
         let event = |block: &str| {

@@ -192,6 +192,11 @@ fn the_whole_registry_is_preserved_when_many_small_services_fall_silent() {
     field.pass(60, &[]);
     assert!((0..8).all(|s| field.listed(s) == 2));
     assert_eq!(field.state.preserved(field.now), (vec![], true));
+    let everybody: Vec<_> = (0..8).flat_map(|s| all(s, 2)).collect();
+    field.pass(20, &everybody);
+    assert_eq!(field.state.preserved(field.now), (vec![], false));
+    field.pass(60, &[]);
+    assert_eq!(field.state.preserved(field.now), (vec![], true));
     field.pass(HOLD.as_secs(), &[]);
     assert!((0..8).all(|s| field.listed(s) == 0), "it ends");
 }

@@ -1,0 +1,154 @@
+//! From a request to its answer.
+
+use http::{HeaderValue, Method, Request, Response, header};
+use msf_core::{
+    clock,
+    name::ServiceName,
+    problem::{Code, Problem},
+    server::Body,
+};
+use serde::Serialize;
+
+use crate::{
+    model::{Authority, Health, Instance, Member, Status},
+    registry::Registry,
+    service::State,
+    wire::{epoch, millis},
+};
+
+/// The services that this process watches.
+#[derive(Serialize)]
+struct Services {
+    services: Vec<Watched>,
+}
+
+#[derive(Serialize)]
+struct Watched {
+    service: ServiceName,
+    instances: usize,
+    revision: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_ms: Option<u64>,
+}
+
+/// One service.
+#[derive(Serialize)]
+struct Shown<'a> {
+    service: &'a ServiceName,
+    #[serde(with = "epoch")]
+    epoch: u64,
+    revision: u64,
+    authority: Authority,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_ms: Option<u64>,
+    instances: Vec<ShownInstance<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownInstance<'a> {
+    #[serde(flatten)]
+    instance: &'a Instance,
+    health: Health,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator_status: Option<Status>,
+    /// What counts: the operator's word, else its own.
+    effective_status: Status,
+}
+
+impl<'a> From<&'a Member> for ShownInstance<'a> {
+    fn from(member: &'a Member) -> Self {
+        Self {
+            instance: &member.instance,
+            health: member.health,
+            operator_status: member.operator_status,
+            effective_status: member.status(),
+        }
+    }
+}
+
+pub(super) fn answer(registry: &Registry, prefix: &str, request: &Request<Body>) -> Response<Body> {
+    let answer = path(prefix, request).and_then(|path| dispatch(registry, path));
+    let mut answer = answer.unwrap_or_else(Problem::into_response);
+    if answer.status() == Code::MethodNotAllowed.status() {
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        answer.headers_mut().insert(header::ALLOW, allowed);
+    }
+    if request.method() == Method::HEAD {
+        *answer.body_mut() = Body::empty();
+    }
+    answer
+}
+
+/// What is asked for, after the prefix.
+fn path<'a>(prefix: &str, request: &'a Request<Body>) -> Result<&'a str, Problem> {
+    let path = request.uri().path();
+    let rest = path
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .ok_or_else(|| Problem::new(Code::NotFound))?;
+    match *request.method() {
+        Method::GET | Method::HEAD => Ok(rest),
+        _ => Err(Problem::new(Code::MethodNotAllowed)),
+    }
+}
+
+fn dispatch(registry: &Registry, path: &str) -> Result<Response<Body>, Problem> {
+    let segments: Vec<&str> = path.splitn(SEGMENTS_MAX, '/').collect();
+    match segments[..] {
+        ["services"] => {
+            let mut services: Vec<Watched> =
+                registry.watched().iter().map(|s| watched(s)).collect();
+            services.sort_by(|a, b| a.service.cmp(&b.service));
+            json(&Services { services })
+        }
+        ["services", name] => {
+            let name = ServiceName::new(name)
+                .map_err(|error| Problem::new(Code::BadRequest).with_detail(error.to_string()))?;
+            let states = registry.watched();
+            let state = states.iter().find(|state| *state.service() == name);
+            let state = state.ok_or_else(|| {
+                Problem::new(Code::NotFound).with_detail("this process does not watch the service")
+            })?;
+            shown(state)
+        }
+        _ => Err(Problem::new(Code::NotFound)),
+    }
+}
+
+fn watched(state: &State) -> Watched {
+    let snapshot = state.snapshot();
+    Watched {
+        service: state.service().clone(),
+        instances: snapshot.instances().len(),
+        revision: snapshot.cursor().revision(),
+        age_ms: state.age(clock::now()).map(millis),
+    }
+}
+
+fn shown(state: &State) -> Result<Response<Body>, Problem> {
+    let snapshot = state.snapshot();
+    let instances = snapshot.instances().iter().map(ShownInstance::from);
+    json(&Shown {
+        service: state.service(),
+        epoch: snapshot.cursor().epoch(),
+        revision: snapshot.cursor().revision(),
+        authority: snapshot.authority(),
+        age_ms: state.age(clock::now()).map(millis),
+        instances: instances.collect(),
+    })
+}
+
+fn json(value: &impl Serialize) -> Result<Response<Body>, Problem> {
+    let bytes = serde_json::to_vec(value)
+        .map_err(|error| Problem::new(Code::Internal).with_source(error))?;
+    let length = HeaderValue::from(bytes.len());
+    let mut answer = Response::new(Body::from(bytes));
+    let headers = answer.headers_mut();
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, json);
+    headers.insert(header::CONTENT_LENGTH, length);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(answer)
+}
+
+const SEGMENTS_MAX: usize = 4;
