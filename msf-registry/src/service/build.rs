@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     balance::{LoadBalancing, hash},
-    model::{Member, Snapshot},
+    model::{Health, Member, Snapshot},
     outlier::Signal,
-    routing::{Candidate, Routable, Why, plan, routable},
+    routing::{Candidate, Ejection, Routable, Why, plan, routable},
 };
 
 /// What does not change from table to table.
@@ -66,18 +66,20 @@ impl Builder {
             if stripes.len() == first {
                 stripes.extend((0..per_host).map(|_| Stripe::new(&host)));
             }
-            let routable = routable(
-                member.instance.status,
-                member.operator_status,
-                member.health,
-                host.outlier.ejection(),
-            );
-            let is_back = seat_before.is_some_and(|(_, seat)| {
-                is_out(seat.routable) && !is_out(routable)
-            });
-            if is_back && seat_before.is_some_and(|(_, seat)| is_unhealthy(seat.routable)) {
-                // It answers its checks again: what it was like before says nothing any more.
+            let but_for = |ejection| {
+                let own = member.instance.status;
+                routable(own, member.operator_status, member.health, ejection)
+            };
+            let routable = but_for(host.outlier.ejection());
+            let is_back =
+                seat_before.is_some_and(|(_, seat)| is_out(seat.routable) && !is_out(routable));
+            if seat_before.is_some_and(|(_, seat)| is_unhealthy(seat.routable))
+                && member.health != Health::Unhealthy
+            {
+                // It answers its checks again: what it was like before says nothing any more, and if it is ejected,
+                // a call may find out.
                 host.cost.forget();
+                host.outlier.vouch();
             }
             let joined = match seat_before {
                 Some((_, seat)) if !is_back => seat.joined,
@@ -89,12 +91,14 @@ impl Builder {
             seats.push(Seat {
                 host,
                 share: mean_weight / f32::from(weight),
-                first_stripe: u32::try_from(first).expect("a list has far fewer than 2^28 instances"),
+                first_stripe: u32::try_from(first)
+                    .expect("a list has far fewer than 2^28 instances"),
                 stripe_mask: u32::try_from(stripes.len() - first - 1)
                     .expect("an instance has at least one stripe and at most 16"),
                 joined: self.still_slow(joined, now),
                 weight,
                 routable,
+                is_callable: matches!(but_for(Ejection::None), Routable::Yes | Routable::Degraded),
             });
         }
         drop(known);
@@ -132,8 +136,8 @@ impl Builder {
             .map(|seat| seat.joined.saturating_add(window))
             .max();
         // While all start slowly, their shares are the full ones.
-        let has_slow = slow_until.is_some()
-            && picked_from.any(|place| seats[*place as usize].joined == NEVER);
+        let has_slow =
+            slow_until.is_some() && picked_from.any(|place| seats[*place as usize].joined == NEVER);
         Table {
             snapshot,
             seats: seats.into(),
@@ -153,7 +157,9 @@ impl Builder {
         };
         let keys: Vec<_> = listed.iter().map(|m| hash::key_of(&m.instance)).collect();
         let kept = subset.members(keys.iter().map(|key| &**key));
-        kept.into_iter().map(|place| &listed[place as usize]).collect()
+        kept.into_iter()
+            .map(|place| &listed[place as usize])
+            .collect()
     }
 
     /// Fewer for each in a long list: it is long enough for two threads not to meet, and memory counts.

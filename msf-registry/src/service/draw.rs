@@ -77,7 +77,11 @@ impl Draw<'_> {
                     (a, b) if a == b => a,
                     (a, b) => {
                         let now = self.coarse.coarse_nanos();
-                        if self.load(b, now) < self.load(a, now) { b } else { a }
+                        if self.load(b, now) < self.load(a, now) {
+                            b
+                        } else {
+                            a
+                        }
                     }
                 };
                 (seat, Started::Unmeasured)
@@ -88,7 +92,11 @@ impl Draw<'_> {
                 (self.placed(pool)?, Started::Unmeasured)
             }
         };
-        Some(Drawn { pool: place, seat, started })
+        Some(Drawn {
+            pool: place,
+            seat,
+            started,
+        })
     }
 
     #[inline]
@@ -120,7 +128,10 @@ impl Draw<'_> {
     #[inline]
     fn begin(&self) -> (u64, Started) {
         let now = self.clock.nanos();
-        (now, self.context.now.map_or(Started::At(now), Started::Read))
+        (
+            now,
+            self.context.now.map_or(Started::At(now), Started::Read),
+        )
     }
 
     /// Lower is better: how long a call would take.
@@ -192,7 +203,11 @@ impl Draw<'_> {
                 .map(|seat| (place, seat))
         });
         let (pool, seat) = found.or_else(|| self.elsewhere(hash))?;
-        Some(Drawn { pool, seat, started })
+        Some(Drawn {
+            pool,
+            seat,
+            started,
+        })
     }
 
     /// A few draws, which find one in any pool in which most may be taken.
@@ -351,7 +366,8 @@ impl Draw<'_> {
 /// 32 bits that look independent for each `n`: the multiplier is that of Steele's splittable generator.
 #[inline]
 const fn mixed(hash: u64, n: usize) -> u32 {
-    let mixed = (hash ^ (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed =
+        (hash ^ (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     ((mixed ^ (mixed >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32
 }
 

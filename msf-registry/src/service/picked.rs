@@ -127,6 +127,10 @@ impl Started {
 impl Drop for Picked {
     #[inline]
     fn drop(&mut self) {
+        if matches!(self.started, Started::Recorded) {
+            return;
+        }
+        self.stripe.host.outlier.release();
         if let Some((elapsed, now)) = self.started.elapsed(&self.stripe, None) {
             let cost = &self.stripe.host.cost;
             cost.observe(Outcome::Abandoned(elapsed), millis(now));
