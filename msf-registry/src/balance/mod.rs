@@ -32,6 +32,7 @@
 mod bounded;
 mod ewma;
 pub mod hash;
+mod keyed;
 mod maglev;
 mod p2c;
 mod rendezvous;
