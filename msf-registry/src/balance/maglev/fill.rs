@@ -54,13 +54,21 @@ impl Turns {
 /// The index of the instance of each slot: all take turns in their order until no slot is free. Empty if there is no
 /// instance.
 ///
-/// Whose turn is next comes from a heap and not from asking all in each round: one instance of the largest weight
-/// among thousands of the smallest would make that hundreds of millions of questions.
+/// With uneven weights, whose turn is next comes from a heap and not from asking all in each round: one instance of
+/// the largest weight among thousands of the smallest would make that hundreds of millions of questions.
 pub(super) fn fill(mut all: Vec<Turns>, slots: u32) -> Box<[u32]> {
     if all.is_empty() {
         return Box::default();
     }
     let mut table = vec![FREE; slots as usize];
+    if all.iter().all(|turns| turns.weight == turns.heaviest) {
+        let each_round = (0_u32..).take(all.len()).cycle();
+        for index in each_round.take(slots as usize) {
+            let slot = all[index as usize].take(&mut table);
+            table[slot] = index;
+        }
+        return table.into();
+    }
     let mut next: BinaryHeap<_> = (0_u32..)
         .zip(&all)
         .map(|(index, turns)| Reverse((turns.round, index)))

@@ -6,8 +6,8 @@ use super::{hash, keyed::keyed};
 /// and Schomaker 2005).
 ///
 /// Whoever leaves or joins, or weighs more or less than before, moves exactly the keys that it loses or gains: no
-/// structure does better. But a pick looks at every instance (about 1 ns each, 5 with uneven weights), so it is for a
-/// few dozen; [`Maglev`](super::Maglev) is for more.
+/// structure does better. But a pick looks at every instance (about 4 ns each, 20 with uneven weights), so it is for
+/// a few dozen; [`Maglev`](super::Maglev) is for more.
 ///
 /// ```
 /// use msf_registry::balance::{Rendezvous, hash};
