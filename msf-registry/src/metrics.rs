@@ -111,6 +111,7 @@ impl Gauges {
     }
 
     fn read(&self, state: &State) {
+        state.tell_picks();
         let snapshot = state.snapshot();
         for (health, gauge) in &self.instances {
             let listed = snapshot.instances().iter();

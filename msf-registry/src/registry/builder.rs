@@ -1,15 +1,20 @@
 //! The settings of a [`Registry`].
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use msf_core::{
     backoff::{Backoff, InvalidBackoff},
     metrics::{Metrics, MetricsError},
+    name::ServiceName,
 };
 use tokio::runtime::Handle;
 
 use super::facade::Registry;
-use crate::{backend::ServiceRegistry, balance::Balance, metrics::Families};
+use crate::{
+    backend::ServiceRegistry,
+    balance::{Balance, InvalidLoadBalancing, LoadBalancing},
+    metrics::Families,
+};
 
 /// Builds a [`Registry`]. Made by [`Registry::builder`].
 ///
@@ -39,8 +44,14 @@ pub struct RegistryBuilder {
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) lease_ttl: Duration,
-    pub(super) balance: Balance,
+    pub(super) load_balancing: LoadBalancing,
+    /// Of services with a setting of their own.
+    pub(super) load_balancing_of: BTreeMap<ServiceName, LoadBalancing>,
     pub(super) empty_hold: Duration,
+    pub(super) merge_window: Duration,
+    pub(super) drain_wait: Duration,
+    pub(super) deregister_timeout: Duration,
+    pub(super) cache_dir: Option<PathBuf>,
     pub(super) backoff: Backoff,
     pub(super) runtime: Option<Handle>,
 }
@@ -52,9 +63,15 @@ pub enum InvalidRegistry {
     /// The time to live is too short to be renewed in time.
     #[error("a lease of {0:?} cannot be renewed in time; use 100 ms or more")]
     LeaseTtl(Duration),
+    /// Changes would be collected for so long that calls go to instances that are gone.
+    #[error("a merge window of {0:?} hides changes for too long; use at most 1 s")]
+    MergeWindow(Duration),
     /// The waits between tries.
     #[error("the back-off of the watch is not valid")]
     Backoff(#[from] InvalidBackoff),
+    /// A setting of how calls are spread.
+    #[error("the load balancing is not valid")]
+    LoadBalancing(#[from] InvalidLoadBalancing),
     /// A metric of the same name and another shape exists.
     #[error("the metrics cannot be registered")]
     Metrics(#[from] MetricsError),
@@ -76,9 +93,28 @@ impl RegistryBuilder {
         self
     }
 
-    /// How instances are chosen; [`Balance::PeakEwma`] unless set.
+    /// Which algorithm chooses instances; [`Balance::PeakEwma`] unless set. What
+    /// [`load_balancing`](Self::load_balancing) set besides stays.
     pub const fn balance(mut self, balance: Balance) -> Self {
-        self.settings.balance = balance;
+        self.settings.load_balancing.balance = balance;
+        self
+    }
+
+    /// How calls are spread over the instances of a service; [`LoadBalancing::default`] unless set.
+    pub fn load_balancing(mut self, load_balancing: LoadBalancing) -> Self {
+        self.settings.load_balancing = load_balancing;
+        self
+    }
+
+    /// As [`load_balancing`](Self::load_balancing), for one service.
+    pub fn load_balancing_of(
+        mut self,
+        service: ServiceName,
+        load_balancing: LoadBalancing,
+    ) -> Self {
+        self.settings
+            .load_balancing_of
+            .insert(service, load_balancing);
         self
     }
 
@@ -93,6 +129,37 @@ impl RegistryBuilder {
     /// The waits between tries while the registry is away; 100 ms to 5 s with full jitter unless set.
     pub const fn watch_backoff(mut self, backoff: Backoff) -> Self {
         self.settings.backoff = backoff;
+        self
+    }
+
+    /// For how long changes of a list are collected before callers see them; 100 ms unless set, at most 1 s. The
+    /// first change after a quiet time is seen at once, so that one instance more or less costs no delay, and those
+    /// that follow it are seen together.
+    pub const fn merge_window(mut self, window: Duration) -> Self {
+        self.settings.merge_window = window;
+        self
+    }
+
+    /// For how long [`Registration::drain`](crate::Registration::drain) waits between saying that an instance drains
+    /// and taking it off the list; 5 s unless set: callers hear of it within a round trip and a merge window, or at
+    /// their next question where the backend is polled.
+    pub const fn drain_wait(mut self, wait: Duration) -> Self {
+        self.settings.drain_wait = wait;
+        self
+    }
+
+    /// For how long the end of a registration is tried; 3 s unless set. Long enough for a registry that restarts,
+    /// short enough not to hold up the end of the process; what it does not reach expires.
+    pub const fn deregister_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.deregister_timeout = timeout;
+        self
+    }
+
+    /// Where the last list of every watched service is kept, one file each; nowhere unless set. A process that
+    /// starts while the registry is away begins with it. The directory is made if it is missing; where that or
+    /// writing fails, it is logged and [counted](crate::catalogue), and the process goes on without.
+    pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.settings.cache_dir = Some(dir.into());
         self
     }
 
@@ -118,8 +185,24 @@ impl RegistryBuilder {
         if self.settings.lease_ttl < TTL_MIN {
             return Err(InvalidRegistry::LeaseTtl(self.settings.lease_ttl));
         }
+        self.settings.load_balancing.validate()?;
+        for load_balancing in self.settings.load_balancing_of.values() {
+            load_balancing.validate()?;
+        }
+        if self.settings.merge_window > MERGE_WINDOW_MAX {
+            return Err(InvalidRegistry::MergeWindow(self.settings.merge_window));
+        }
         let families = self.metrics.as_ref().map(Families::register).transpose()?;
         Ok(Registry::with(self.backend, self.settings, families))
+    }
+}
+
+impl Settings {
+    /// How calls to a service are spread.
+    pub(super) fn load_balancing(&self, service: &ServiceName) -> &LoadBalancing {
+        self.load_balancing_of
+            .get(service)
+            .unwrap_or(&self.load_balancing)
     }
 }
 
@@ -127,8 +210,13 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             lease_ttl: Duration::from_secs(15),
-            balance: Balance::default(),
+            load_balancing: LoadBalancing::default(),
+            load_balancing_of: BTreeMap::new(),
             empty_hold: Duration::from_secs(30),
+            merge_window: Duration::from_millis(100),
+            drain_wait: Duration::from_secs(5),
+            deregister_timeout: Duration::from_secs(3),
+            cache_dir: None,
             backoff: WATCH_BACKOFF,
             runtime: None,
         }
@@ -143,6 +231,7 @@ impl std::fmt::Debug for RegistryBuilder {
     }
 }
 
+const MERGE_WINDOW_MAX: Duration = Duration::from_secs(1);
 const TTL_MIN: Duration = Duration::from_millis(100);
 
 const WATCH_BACKOFF: Backoff = {

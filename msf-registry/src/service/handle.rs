@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use msf_core::{clock, name::ServiceName, task::Task};
 use tokio::sync::watch;
 
-use super::{context::PickContext, error::NoEndpoints, picked::Picked, state::State};
+use super::{
+    context::PickContext, error::NoEndpoints, freshness::Freshness, picked::Picked, state::State,
+};
 use crate::model::Snapshot;
 
 /// The instances of one service, kept up to date in the background. Made by
@@ -52,6 +54,10 @@ impl Watch {
     pub(crate) fn new(state: Arc<State>, task: Task<()>) -> Arc<Self> {
         Arc::new(Self { state, _task: task })
     }
+
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state)
+    }
 }
 
 impl ServiceHandle {
@@ -72,11 +78,7 @@ impl ServiceHandle {
     /// [`NoEndpoints`] when there is no instance that was not tried.
     #[inline]
     pub fn pick(&self, context: &PickContext<'_>) -> Result<Picked, NoEndpoints> {
-        if context.tried.is_empty() {
-            self.state.pick(|| context.now.unwrap_or_else(clock::now))
-        } else {
-            self.state.pick_excluding(context.tried)
-        }
+        self.state.pick(context)
     }
 
     /// Waits until there is an instance to pick, at most for `wait`.
@@ -102,6 +104,12 @@ impl ServiceHandle {
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.state.age(clock::now())
+    }
+
+    /// How current the list is.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        self.state.freshness()
     }
 
     /// A receiver that is marked as changed whenever the list in use was replaced.

@@ -12,8 +12,8 @@ use super::keyed::{Keyed, keyed};
 /// |---|---|---|
 /// | [`XxHash`](Self::XxHash) | xxHash64 of `key_n`, 160 of them for each unit of weight | xxHash64 |
 /// | [`Envoy`](Self::Envoy) | the same, but as many as Envoy's `minimum_ring_size` of 1024 makes them | xxHash64 |
-/// | `Ketama` | the four words of MD5 of `key-n`, 160 of them at the mean weight | the first word of MD5 |
-/// | `Nginx` | chained CRC-32, 160 of them for each unit of weight | CRC-32 |
+/// | [`Ketama`](Self::Ketama) | the four words of MD5 of `key-n`, 160 of them at the mean weight | the first word of MD5 |
+/// | [`Nginx`](Self::Nginx) | chained CRC-32, 160 of them for each unit of weight | CRC-32 |
 ///
 /// `key` is what [`hash::key_of`](super::hash::key_of) says. libmemcached and twemproxy leave the port 11211 out of it;
 /// set `hash_key` to the address without port then.
@@ -32,10 +32,8 @@ pub enum RingHash {
     /// As Envoy's `ring_hash` policy with its default sizes: callers behind Envoy and ours agree.
     Envoy,
     /// As libketama, and as libmemcached with weights.
-    #[cfg(feature = "ketama")]
     Ketama,
     /// As nginx's `hash .. consistent`, and as pingora.
-    #[cfg(feature = "ketama")]
     Nginx,
 }
 

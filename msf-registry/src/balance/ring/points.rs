@@ -8,9 +8,7 @@ pub(super) fn of_hosts(by: RingHash, hosts: &[Keyed<'_>]) -> Vec<(u64, u32)> {
     match by {
         RingHash::XxHash => xxhash(hosts, &counts(hosts)),
         RingHash::Envoy => xxhash(hosts, &envoy_counts(hosts, 1_024, 8 << 20)),
-        #[cfg(feature = "ketama")]
         RingHash::Ketama => ketama::libketama(hosts),
-        #[cfg(feature = "ketama")]
         RingHash::Nginx => ketama::nginx(hosts),
     }
 }
@@ -19,9 +17,7 @@ pub(super) fn of_hosts(by: RingHash, hosts: &[Keyed<'_>]) -> Vec<(u64, u32)> {
 pub(super) fn of_key(by: RingHash, key: &[u8]) -> u64 {
     match by {
         RingHash::XxHash | RingHash::Envoy => hash::of(key),
-        #[cfg(feature = "ketama")]
         RingHash::Ketama => ketama::upper(ketama::md5(key)[0]),
-        #[cfg(feature = "ketama")]
         RingHash::Nginx => ketama::upper(crc32fast::hash(key)),
     }
 }
@@ -91,7 +87,6 @@ fn decimal(mut n: usize, digits: &mut [u8; 20]) -> &str {
     std::str::from_utf8(&digits[at..]).expect("digits are ASCII")
 }
 
-#[cfg(feature = "ketama")]
 pub(super) mod ketama {
     //! Rings of 2^32 places: the upper half of ours.
 

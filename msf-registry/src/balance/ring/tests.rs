@@ -222,7 +222,6 @@ mod published_by_envoy {
     }
 }
 
-#[cfg(feature = "ketama")]
 mod published_by_ketamas {
     use super::*;
 
@@ -308,9 +307,7 @@ fn every_kind() -> Vec<RingHash> {
     vec![
         RingHash::XxHash,
         RingHash::Envoy,
-        #[cfg(feature = "ketama")]
         RingHash::Ketama,
-        #[cfg(feature = "ketama")]
         RingHash::Nginx,
     ]
 }
