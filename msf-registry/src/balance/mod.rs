@@ -37,6 +37,7 @@
 mod bounded;
 mod ewma;
 pub mod hash;
+mod keyed;
 mod load_balancing;
 mod maglev;
 mod p2c;
@@ -49,11 +50,6 @@ mod slow_start;
 mod subset;
 mod zone;
 
-pub(crate) use self::{
-    ewma::{Cost, Outcome},
-    p2c::{pair, scale},
-    round_robin::turns,
-};
 pub use self::{
     bounded::bound,
     load_balancing::{InvalidLoadBalancing, LoadBalancing},
@@ -63,6 +59,11 @@ pub use self::{
     slow_start::SlowStart,
     subset::Subset,
     zone::ZoneAware,
+};
+pub(crate) use self::{
+    ewma::{Cost, Outcome},
+    p2c::{pair, scale},
+    round_robin::turns,
 };
 
 /// A policy for choosing the next instance. See the [module documentation](self).

@@ -72,9 +72,8 @@ impl Builder {
                 member.health,
                 host.outlier.ejection(),
             );
-            let is_back = seat_before.is_some_and(|(_, seat)| {
-                is_out(seat.routable) && !is_out(routable)
-            });
+            let is_back =
+                seat_before.is_some_and(|(_, seat)| is_out(seat.routable) && !is_out(routable));
             if is_back && seat_before.is_some_and(|(_, seat)| is_unhealthy(seat.routable)) {
                 // It answers its checks again: what it was like before says nothing any more.
                 host.cost.forget();
@@ -89,7 +88,8 @@ impl Builder {
             seats.push(Seat {
                 host,
                 share: mean_weight / f32::from(weight),
-                first_stripe: u32::try_from(first).expect("a list has far fewer than 2^28 instances"),
+                first_stripe: u32::try_from(first)
+                    .expect("a list has far fewer than 2^28 instances"),
                 stripe_mask: u32::try_from(stripes.len() - first - 1)
                     .expect("an instance has at least one stripe and at most 16"),
                 joined: self.still_slow(joined, now),
@@ -132,8 +132,8 @@ impl Builder {
             .map(|seat| seat.joined.saturating_add(window))
             .max();
         // While all start slowly, their shares are the full ones.
-        let has_slow = slow_until.is_some()
-            && picked_from.any(|place| seats[*place as usize].joined == NEVER);
+        let has_slow =
+            slow_until.is_some() && picked_from.any(|place| seats[*place as usize].joined == NEVER);
         Table {
             snapshot,
             seats: seats.into(),
@@ -153,7 +153,9 @@ impl Builder {
         };
         let keys: Vec<_> = listed.iter().map(|m| hash::key_of(&m.instance)).collect();
         let kept = subset.members(keys.iter().map(|key| &**key));
-        kept.into_iter().map(|place| &listed[place as usize]).collect()
+        kept.into_iter()
+            .map(|place| &listed[place as usize])
+            .collect()
     }
 
     /// Fewer for each in a long list: it is long enough for two threads not to meet, and memory counts.

@@ -351,7 +351,8 @@ impl Draw<'_> {
 /// 32 bits that look independent for each `n`: the multiplier is that of Steele's splittable generator.
 #[inline]
 const fn mixed(hash: u64, n: usize) -> u32 {
-    let mixed = (hash ^ (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed =
+        (hash ^ (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     ((mixed ^ (mixed >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32
 }
 

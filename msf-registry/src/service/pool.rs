@@ -47,13 +47,12 @@ enum By {
 }
 
 impl Pool {
-    pub(super) fn new(
-        group: Group,
-        seats: &[Seat],
-        rules: &LoadBalancing,
-        before: &Table,
-    ) -> Self {
-        let weights: Vec<u16> = group.members.iter().map(|m| seats[*m as usize].weight).collect();
+    pub(super) fn new(group: Group, seats: &[Seat], rules: &LoadBalancing, before: &Table) -> Self {
+        let weights: Vec<u16> = group
+            .members
+            .iter()
+            .map(|m| seats[*m as usize].weight)
+            .collect();
         let members: Arc<[u32]> = group.members.into();
         let turns = turns(&weights);
         let order = if turns.is_empty() {
@@ -100,7 +99,11 @@ impl Pool {
         if (seen >> 32) as u32 == tick {
             return seen as u32;
         }
-        let count = self.members.iter().map(|m| table.in_flight(*m as usize)).sum::<u32>();
+        let count = self
+            .members
+            .iter()
+            .map(|m| table.in_flight(*m as usize))
+            .sum::<u32>();
         let seen = (u64::from(tick) << 32) | u64::from(count);
         self.in_flight.store(seen, Ordering::Relaxed);
         count

@@ -97,7 +97,9 @@ mod tests {
     #[test]
     fn numbers_come_back() {
         // Other tests pick meanwhile, so only the size is known: far fewer than threads that lived.
-        let most = (0..500).map(|_| thread::spawn(number).join().unwrap()).max();
+        let most = (0..500)
+            .map(|_| thread::spawn(number).join().unwrap())
+            .max();
         assert!(most.unwrap() < 400, "{most:?}");
     }
 }

@@ -173,7 +173,9 @@ impl State {
         let other = |count: Count| count.all.saturating_sub(count.panic + count.none);
         self.picks.panic.inc_by(now.panic - told.panic);
         self.picks.none.inc_by(now.none - told.none);
-        self.picks.ok.inc_by(other(now).saturating_sub(other(*told)));
+        self.picks
+            .ok
+            .inc_by(other(now).saturating_sub(other(*told)));
         *told = now;
     }
 

@@ -204,10 +204,7 @@ async fn a_failure_is_forgiven_in_time_and_at_once_by_a_health_check() {
     let rules = LoadBalancing::new(Balance::PeakEwma).without_slow_start();
     let state = with(rules, unknown(2));
     // Both are unknown, so the second call goes to the other one.
-    let mut calls = [
-        pick(&state).unwrap(),
-        pick(&state).unwrap(),
-    ];
+    let mut calls = [pick(&state).unwrap(), pick(&state).unwrap()];
     calls.sort_by_key(port);
     calls[0].record(&Classification::FAILURE);
     calls[1].record(&Classification::SUCCESS);
@@ -218,11 +215,7 @@ async fn a_failure_is_forgiven_in_time_and_at_once_by_a_health_check() {
     let zero = |health| listed([(instance(0), health), (instance(1), Health::Healthy)]);
     state.publish(zero(Health::Unhealthy));
     state.publish(zero(Health::Healthy));
-    assert_eq!(
-        port(&pick(&state).unwrap()),
-        0,
-        "it has to be tried anew"
-    );
+    assert_eq!(port(&pick(&state).unwrap()), 0, "it has to be tried anew");
 }
 
 #[tokio::test(start_paused = true)]
@@ -319,7 +312,11 @@ async fn a_pick_allocates_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn ready_waits_for_the_first_instance_and_no_longer_than_told() {
-    let state = Arc::new(State::new(payment(), Balance::PeakEwma.into(), Picks::noop()));
+    let state = Arc::new(State::new(
+        payment(),
+        Balance::PeakEwma.into(),
+        Picks::noop(),
+    ));
     let late = state.ready(Duration::from_secs(1)).await.unwrap_err();
     assert_eq!(late.reason, NoEndpointsReason::NotYetKnown);
     let publishing = async {
