@@ -8,6 +8,8 @@ pub mod conformance;
 mod drive;
 mod error;
 pub mod explain;
+#[cfg(doctest)]
+mod guide;
 pub mod health;
 mod metrics;
 pub mod model;

@@ -8,7 +8,12 @@ use msf_core::{
     name::ServiceName,
 };
 
-use crate::{balance::Balance, model::Health, service::State};
+use crate::{
+    balance::Balance,
+    model::Health,
+    outlier::{EJECTED, EJECTIONS, Ejections},
+    service::State,
+};
 
 /// Every metric that this crate can register, sorted by name.
 #[must_use]
@@ -48,6 +53,8 @@ impl Families {
         INSTANCES.register(metrics)?;
         REVISION.register(metrics)?;
         AGE.register(metrics)?;
+        EJECTED.register(metrics)?;
+        EJECTIONS.register(metrics)?;
         Ok(Self {
             metrics: metrics.clone(),
             renewals: Renewals {
@@ -69,6 +76,10 @@ impl Families {
             panic: with("panic"),
             none: with("none"),
         }
+    }
+
+    pub(crate) fn ejections(&self, service: &ServiceName) -> Ejections {
+        Ejections::register(&self.metrics, service).unwrap_or_else(|_clash| Ejections::noop())
     }
 
     /// Reads the gauges of a service before every scrape, while somebody uses the service.
@@ -181,9 +192,11 @@ pub(crate) static CHECKS: Spec<Counter, 1> = Spec::counter(
     ["result"],
 );
 
-static CATALOGUE: [MetricInfo; 6] = [
+static CATALOGUE: [MetricInfo; 8] = [
     CHECKS.info(),
     PICKS.info(),
+    EJECTED.info(),
+    EJECTIONS.info(),
     INSTANCES.info(),
     RENEWALS.info(),
     AGE.info(),
