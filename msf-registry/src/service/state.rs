@@ -18,7 +18,7 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     build::Builder,
     context::PickContext,
-    draw::{Draw, Drawn},
+    draw::Draw,
     error::{NoEndpoints, NoEndpointsReason},
     freshness::Freshness,
     overlay::Overlay,
@@ -110,15 +110,14 @@ impl State {
         let number = slot::number();
         let lane = &self.lanes[number & (self.lanes.len() - 1)];
         let turn = lane.turn.fetch_add(1, Ordering::Relaxed);
-        let Some(drawn) = self.draw(&table, context, number, turn, true).draw() else {
+        let Some((seat, started)) = self.draw(&table, context, number, turn, true).draw() else {
             lane.none.fetch_add(1, Ordering::Relaxed);
             return Err(self.nobody(&table, !context.tried.is_empty()));
         };
         if table.is_panic {
             lane.panic.fetch_add(1, Ordering::Relaxed);
         }
-        let stripe = table.stripe(drawn.seat, number);
-        Ok(Picked::new(stripe, drawn.started))
+        Ok(Picked::new(table.stripe(seat, number), started))
     }
 
     /// What a pick from this table would give, which counts as none: the pool and the seat.
@@ -130,11 +129,10 @@ impl State {
         let number = slot::number();
         let lane = &self.lanes[number & (self.lanes.len() - 1)];
         let turn = lane.turn.load(Ordering::Relaxed);
-        let drawn = self.draw(table, context, number, turn, false).draw();
-        drawn.map(|Drawn { pool, seat, .. }| (pool, seat))
+        self.draw(table, context, number, turn, false).explained()
     }
 
-    #[inline]
+    #[inline(always)]
     fn draw<'a>(
         &'a self,
         table: &'a Table,
