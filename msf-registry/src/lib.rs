@@ -3,6 +3,7 @@
 
 pub mod backend;
 pub mod balance;
+mod cache;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod drive;
@@ -20,6 +21,8 @@ pub mod routing;
 pub mod server;
 mod service;
 #[cfg(feature = "http")]
+mod token;
+#[cfg(feature = "http")]
 mod wire;
 
 pub use self::{
@@ -36,3 +39,6 @@ pub use self::{
     registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder, Standing},
     service::{Freshness, NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };
+
+#[cfg(feature = "http")]
+pub use self::token::InvalidToken;

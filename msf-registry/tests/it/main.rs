@@ -2,6 +2,8 @@
 #![cfg(all(feature = "http", feature = "health", feature = "testing"))]
 
 mod backend;
+mod cost;
 mod health;
 mod restart;
 mod setup;
+mod wire;
