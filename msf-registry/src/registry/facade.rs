@@ -23,6 +23,7 @@ use crate::{
     error::RegistryError,
     metrics::{Families, Picks, Renewals},
     model::Instance,
+    outlier::Ejections,
     service::{NoEndpoints, PickContext, ServiceHandle, State, Watch},
 };
 
@@ -209,7 +210,8 @@ impl Registry {
         let families = self.shared.families.as_ref();
         let rules = settings.load_balancing(service).clone();
         let picks = families.map_or_else(Picks::noop, |f| f.picks(service, rules.balance));
-        let state = Arc::new(State::new(service.clone(), rules, picks));
+        let ejections = families.map_or_else(Ejections::noop, |f| f.ejections(service));
+        let state = Arc::new(State::new(service.clone(), rules, picks).ejections(ejections));
         if let Some(families) = families {
             families.observe(&state);
         }

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     balance::{LoadBalancing, hash},
-    model::{Instance, Member, Snapshot},
+    model::{Health, Instance, Member, Snapshot},
     outlier::{Signal, Successes},
-    routing::{Candidate, Plan, Routable, Why, plan, routable},
+    routing::{Candidate, Ejection, Plan, Routable, Why, plan, routable},
 };
 
 /// What does not change from table to table.
@@ -54,17 +54,18 @@ impl Builder {
                 || Arc::new(Host::new(instance.addr(), self.clock, &self.signal)),
                 |seat| Arc::clone(&before.seats[seat].host),
             );
-            let routable = routable(
-                instance.status,
-                member.operator_status,
-                member.health,
-                host.outlier.ejection(),
-            );
+            let but_for = |ejection| {
+                let operator = member.operator_status;
+                routable(instance.status, operator, member.health, ejection)
+            };
+            let routable = but_for(host.outlier.ejection());
             let was = old.map(|seat| before.seats[seat].routable);
             let is_back = was.is_some_and(is_out) && !is_out(routable);
-            if is_back && was.is_some_and(is_unhealthy) {
-                // It answers its checks again: what it was like before says nothing any more.
+            if was.is_some_and(is_unhealthy) && member.health != Health::Unhealthy {
+                // It answers its checks again: what it was like before says nothing any more, and if it is ejected,
+                // a call may find out.
                 host.cost.forget();
+                host.outlier.vouch();
             }
             let since = match old {
                 Some(seat) if !is_back => before.joined[seat],
@@ -93,6 +94,7 @@ impl Builder {
                 share: mean_weight / f32::from(instance.weight.get()),
                 weight: instance.weight.get(),
                 routable,
+                is_callable: matches!(but_for(Ejection::None), Routable::Yes | Routable::Degraded),
             });
         }
         let instances: Box<[_]> = members.iter().map(|m| Arc::clone(&m.instance)).collect();

@@ -24,13 +24,14 @@ use super::{
     overlay::Overlay,
     picked::Picked,
     slot,
+    sweep::Sweeper,
     table::Table,
 };
 use crate::{
     balance::LoadBalancing,
     metrics::Picks,
     model::{Authority, Cursor, Snapshot},
-    outlier::Signal,
+    outlier::Ejections,
 };
 
 /// See the module.
@@ -50,6 +51,7 @@ pub(crate) struct State {
     overlay: Mutex<Overlay>,
     /// Whether the registry answers; only the driver writes it.
     freshness: Mutex<Freshness>,
+    pub(super) sweeper: Sweeper,
     changed: watch::Sender<()>,
 }
 
@@ -75,13 +77,13 @@ struct Count {
 impl State {
     pub(crate) fn new(service: ServiceName, rules: LoadBalancing, picks: Picks) -> Self {
         let nobody = Snapshot::new(service.clone(), Cursor::new(0, 0), Authority::Partial, []);
-        let signal = Signal::new(rules.outliers.map_or(0, |outliers| outliers.consecutive));
+        let sweeper = Sweeper::new(&rules);
         Self {
             table: ArcSwap::from_pointee(Table::unknown(nobody)),
             builder: Builder {
                 rules,
                 clock: QuickEpoch::new(),
-                signal,
+                signal: sweeper.signal().clone(),
                 stripes: slot::stripes(),
             },
             coarse: Epoch::new(),
@@ -92,8 +94,15 @@ impl State {
             confirmed: Mutex::new(None),
             overlay: Mutex::default(),
             freshness: Mutex::new(Freshness::Unknown),
+            sweeper,
             changed: watch::Sender::new(()),
         }
+    }
+
+    /// Counts ejections from now on.
+    pub(crate) fn ejections(mut self, ejections: Ejections) -> Self {
+        self.sweeper.set_ejections(ejections);
+        self
     }
 
     #[inline]
@@ -294,10 +303,6 @@ impl State {
 
     pub(crate) const fn rules(&self) -> &LoadBalancing {
         &self.builder.rules
-    }
-
-    pub(crate) const fn signal(&self) -> &Signal {
-        &self.builder.signal
     }
 
     /// What the times of the estimates count by.
