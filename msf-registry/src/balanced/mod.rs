@@ -20,7 +20,9 @@
 //! # let _here = registry.register(Instance::new(payment.clone(), id, "127.0.0.1:8080".parse()?));
 //! let client = Balanced::new(registry.service(&payment), |instance: &Instance| {
 //!     let addr = instance.addr(); // a real one would connect
-//!     service_fn(async move |_: Request<()>| Ok::<_, Infallible>(Response::new(Body::from(addr.to_string()))))
+//!     service_fn(move |_: Request<()>| async move {
+//!         Ok::<_, Infallible>(Response::new(Body::from(addr.to_string())))
+//!     })
 //! })
 //! .wait_for_endpoints(std::time::Duration::from_secs(1));
 //!

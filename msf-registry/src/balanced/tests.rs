@@ -525,7 +525,7 @@ async fn attempts_go_to_instances_that_were_not_tried() {
 async fn hedged_attempts_go_to_different_instances() {
     let listed = Listed::of(Balance::PeakEwma, [instance(1), instance(2)]);
     let service = held(9);
-    let mut balanced = Balanced::new(listed.handle.clone(), move |_: &Instance| service.clone());
+    let mut balanced = Balanced::new(listed.handle, move |_: &Instance| service.clone());
     for _ in 0..20 {
         let call = Tried::follow(request());
         let both = [balanced.call(call.clone()), balanced.call(call.clone())];
