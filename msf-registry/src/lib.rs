@@ -3,6 +3,8 @@
 
 pub mod backend;
 pub mod balance;
+#[cfg(feature = "tower")]
+pub mod balanced;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod drive;
