@@ -5,6 +5,8 @@
 pub mod admin;
 pub mod backend;
 pub mod balance;
+#[cfg(feature = "tower")]
+pub mod balanced;
 mod cache;
 #[cfg(feature = "testing")]
 pub mod conformance;
