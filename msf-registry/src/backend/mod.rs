@@ -4,9 +4,15 @@
 //! set and recovering a lost position are done once for all backends, by the drivers behind
 //! [`Registry`](crate::Registry).
 
+#[cfg(feature = "consul")]
+pub mod consul;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod memory;
+#[cfg(any(feature = "consul", feature = "etcd"))]
+mod remote;
 
 use std::time::Duration;
 
