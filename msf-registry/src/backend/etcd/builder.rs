@@ -152,7 +152,7 @@ impl EtcdRegistryBuilder {
                 allowed: "0 s to 1 h",
             });
         }
-        EtcdRegistry::with(self)
+        EtcdRegistry::with(&self)
     }
 }
 

@@ -9,7 +9,12 @@
 //! ```
 
 mod builder;
+mod call;
+mod discovery;
+mod keys;
+mod leavers;
 mod registry;
+mod wire;
 
 pub use self::{
     builder::{EtcdRegistryBuilder, InvalidEtcd},

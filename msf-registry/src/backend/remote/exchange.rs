@@ -25,19 +25,34 @@ pub(in crate::backend) struct Lines {
     line_max: usize,
 }
 
+/// What came of waiting for a line.
+#[derive(Debug)]
+pub(in crate::backend) enum NextLine {
+    Whole(Vec<u8>),
+    /// It is larger than a line may be; nothing more can be read.
+    TooLong,
+    End,
+}
+
+/// Sends a request and waits for the head of the answer. The caller limits the time, with [`within`].
+pub(in crate::backend) async fn send(request: RequestBuilder) -> Result<Response, RegistryError> {
+    request.send().await.map_err(unreachable)
+}
+
 impl Answer {
-    /// Sends a request and reads the whole answer. The caller limits the time, with [`within`].
-    pub(in crate::backend) async fn of(
-        request: RequestBuilder,
+    /// Reads a whole answer. The caller limits the time, with [`within`].
+    pub(in crate::backend) async fn read(
+        mut response: Response,
         bytes_max: usize,
     ) -> Result<Self, RegistryError> {
-        let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > bytes_max {
-                return Err(too_large("the answer", bytes_max));
+                return Err(RegistryError::Protocol(
+                    format!("the answer is larger than {bytes_max} bytes").into(),
+                ));
             }
             body.extend_from_slice(&chunk);
         }
@@ -47,51 +62,22 @@ impl Answer {
             body,
         })
     }
-
-    /// The content of a success; `place` names the question.
-    pub(in crate::backend) fn json<T: DeserializeOwned>(
-        &self,
-        place: &str,
-    ) -> Result<T, RegistryError> {
-        parse(&self.body, place)
-    }
 }
 
 impl Lines {
-    /// Sends a request and reads the answer's head; an answer that is no success is read to its end.
-    pub(in crate::backend) async fn of(
-        request: RequestBuilder,
-        line_max: usize,
-    ) -> Result<Result<Self, Answer>, RegistryError> {
-        let mut response = request.send().await.map_err(unreachable)?;
-        if response.status().is_success() {
-            let buffer = Vec::new();
-            return Ok(Ok(Self {
-                response,
-                buffer,
-                line_max,
-            }));
+    /// The lines of an answer whose head was read.
+    pub(in crate::backend) const fn new(response: Response, line_max: usize) -> Self {
+        Self {
+            response,
+            buffer: Vec::new(),
+            line_max,
         }
-        let status = response.status();
-        let headers = std::mem::take(response.headers_mut());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if body.len() + chunk.len() > line_max {
-                return Err(too_large("the answer", line_max));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Err(Answer {
-            status,
-            headers,
-            body,
-        }))
     }
 
-    /// The next line that is not empty; `None` at the end of the answer.
+    /// The next line that is not empty.
     ///
     /// Dropping it loses nothing: what has come is kept for the next call.
-    pub(in crate::backend) async fn next(&mut self) -> Result<Option<Vec<u8>>, RegistryError> {
+    pub(in crate::backend) async fn next(&mut self) -> Result<NextLine, RegistryError> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let mut line: Vec<u8> = self.buffer.drain(..=end).collect();
@@ -99,15 +85,15 @@ impl Lines {
                 if line.is_empty() {
                     continue;
                 }
-                return Ok(Some(line));
+                return Ok(NextLine::Whole(line));
             }
             match self.response.chunk().await.map_err(unreachable)? {
                 Some(chunk) if self.buffer.len() + chunk.len() > self.line_max => {
-                    return Err(too_large("a line of the answer", self.line_max));
+                    return Ok(NextLine::TooLong);
                 }
                 Some(chunk) => self.buffer.extend_from_slice(&chunk),
-                None if self.buffer.is_empty() => return Ok(None),
-                None => return Ok(Some(std::mem::take(&mut self.buffer))),
+                None if self.buffer.is_empty() => return Ok(NextLine::End),
+                None => return Ok(NextLine::Whole(std::mem::take(&mut self.buffer))),
             }
         }
     }
@@ -129,10 +115,6 @@ pub(in crate::backend) fn parse<T: DeserializeOwned>(
 ) -> Result<T, RegistryError> {
     serde_json::from_slice(json)
         .map_err(|error| RegistryError::Protocol(format!("{place}: {error}").into()))
-}
-
-fn too_large(what: &str, bytes_max: usize) -> RegistryError {
-    RegistryError::Protocol(format!("{what} is larger than {bytes_max} bytes").into())
 }
 
 /// The address is ours and known; an error is easier to read without it.

@@ -5,7 +5,7 @@ mod limits;
 mod url;
 
 pub(super) use self::{
-    exchange::{Answer, Lines, within},
+    exchange::{Answer, Lines, NextLine, parse, send, within},
     limits::{InvalidLimit, Limits},
     url::base_of,
 };
