@@ -4,6 +4,7 @@
 //! set and recovering a lost position are done once for all backends, by the drivers behind
 //! [`Registry`](crate::Registry).
 
+pub mod fixed;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod memory;
