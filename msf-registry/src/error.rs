@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use msf_core::{
     BoxError,
+    name::{InstanceId, ServiceName},
     problem::{Code, Problem},
 };
 
@@ -35,6 +36,20 @@ pub enum RegistryError {
         /// Which limit.
         limit: &'static str,
     },
+    /// This process has registered an instance of this id already.
+    #[error("{service} has an instance {id} of this process already")]
+    DuplicateId {
+        /// The service.
+        service: ServiceName,
+        /// The id that both instances have.
+        id: InstanceId,
+    },
+    /// A change of an instance must leave its id and its service as they are.
+    #[error("the id and the service of a registered instance cannot change")]
+    IdentityChanged,
+    /// The registration has ended, so it cannot be changed.
+    #[error("the instance is deregistered")]
+    Deregistered,
     /// The position is not known any more; fetch the whole state.
     #[error("the position in the registry's history is lost")]
     CursorLost,
@@ -62,7 +77,11 @@ impl RegistryError {
     #[must_use]
     pub const fn is_permanent(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::Ttl { .. } => true,
+            Self::Invalid(_)
+            | Self::Ttl { .. }
+            | Self::DuplicateId { .. }
+            | Self::IdentityChanged
+            | Self::Deregistered => true,
             Self::Refused { status, .. } => matches!(*status, 400 | 413 | 422),
             _ => false,
         }
@@ -77,6 +96,11 @@ impl From<RegistryError> for Problem {
             }
             RegistryError::Ttl { .. } => {
                 Self::new(Code::ValidationFailed).with_detail(error.to_string())
+            }
+            RegistryError::DuplicateId { .. }
+            | RegistryError::IdentityChanged
+            | RegistryError::Deregistered => {
+                Self::new(Code::Conflict).with_detail(error.to_string())
             }
             RegistryError::Full { .. } => {
                 Self::new(Code::Overloaded).with_detail(error.to_string())

@@ -27,6 +27,6 @@ pub use self::{
         Authority, Change, Cursor, Endpoint, Health, HealthCheck, Instance, InvalidEndpoint,
         InvalidHealthCheck, InvalidInstance, Lease, Member, Renewal, Scheme, Snapshot, Status,
     },
-    registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder},
-    service::{NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
+    registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder, Standing},
+    service::{Freshness, NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };

@@ -4,16 +4,19 @@
 //! set and recovering a lost position are done once for all backends, by the drivers behind
 //! [`Registry`](crate::Registry).
 
+mod capabilities;
 pub mod fixed;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod memory;
+mod renew;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use msf_core::name::ServiceName;
 
+pub use self::capabilities::{Capabilities, Consistency};
 use crate::{
     error::RegistryError,
     model::{Change, Cursor, Instance, Lease, Renewal, Snapshot},
@@ -35,6 +38,22 @@ pub trait Registrar: Send + Sync + 'static {
 
     /// Prolongs a lease by its time to live.
     async fn renew(&self, lease: &Lease) -> Result<Renewal, RegistryError>;
+
+    /// Prolongs several leases: one answer for each, in their order. Where answers are missing at the end, those leases
+    /// were not reached and are tried again.
+    ///
+    /// Unless a backend has a call for it, each is [renewed](Self::renew) by itself, 16 at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`] when none was renewed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, some may have been prolonged; prolonging them again does no harm.
+    async fn renew_all(&self, leases: &[Lease]) -> Result<Vec<Renewal>, RegistryError> {
+        renew::each(leases, |lease| self.renew(lease)).await
+    }
 
     /// Ends a lease. One that is gone already is no error.
     async fn remove(&self, lease: &Lease) -> Result<(), RegistryError>;
@@ -64,6 +83,11 @@ pub trait Discovery: Send + Sync + 'static {
 
     /// The services that have an instance, sorted.
     async fn services(&self) -> Result<Vec<ServiceName>, RegistryError>;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
 }
 
 /// Both sides of a registry; whatever is both is one.

@@ -13,7 +13,10 @@ use crate::{
     error::RegistryError,
     metrics::Renewals,
     model::{Instance, Lease, Renewal},
+    registry::NotRegistered,
 };
+
+use super::Standing;
 
 /// Registers, renews, registers again when the registry has forgotten, and deregisters at the end.
 pub(crate) struct LeaseDriver {
@@ -23,17 +26,6 @@ pub(crate) struct LeaseDriver {
     pub(crate) standing: watch::Sender<Standing>,
     pub(crate) renewals: Renewals,
     pub(crate) stop: oneshot::Receiver<()>,
-}
-
-/// Where a registration stands.
-#[derive(Clone, Debug)]
-pub(crate) enum Standing {
-    /// Never registered so far.
-    Pending,
-    /// Registered at least once.
-    Registered,
-    /// Refused for a reason that will not go away.
-    Refused(Arc<RegistryError>),
 }
 
 impl LeaseDriver {
@@ -144,7 +136,7 @@ impl LeaseDriver {
             );
         }
         if error.is_permanent() {
-            let refused = Standing::Refused(Arc::new(error));
+            let refused = Standing::Refused(NotRegistered(Arc::new(error)));
             self.standing.send_if_modified(|standing| {
                 let is_news = matches!(standing, Standing::Pending);
                 if is_news {

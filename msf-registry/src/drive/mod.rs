@@ -2,10 +2,9 @@
 //! once, for all backends.
 
 mod lease;
+mod standing;
 mod track;
 mod watch;
 
-pub(crate) use self::{
-    lease::{LeaseDriver, Standing},
-    watch::WatchDriver,
-};
+pub use self::standing::Standing;
+pub(crate) use self::{lease::LeaseDriver, watch::WatchDriver};

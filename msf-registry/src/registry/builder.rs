@@ -1,6 +1,6 @@
 //! The settings of a [`Registry`].
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use msf_core::{
     backoff::{Backoff, InvalidBackoff},
@@ -41,6 +41,10 @@ pub(super) struct Settings {
     pub(super) lease_ttl: Duration,
     pub(super) balance: Balance,
     pub(super) empty_hold: Duration,
+    pub(super) merge_window: Duration,
+    pub(super) drain_wait: Duration,
+    pub(super) deregister_timeout: Duration,
+    pub(super) cache_dir: Option<PathBuf>,
     pub(super) backoff: Backoff,
     pub(super) runtime: Option<Handle>,
 }
@@ -52,6 +56,9 @@ pub enum InvalidRegistry {
     /// The time to live is too short to be renewed in time.
     #[error("a lease of {0:?} cannot be renewed in time; use 100 ms or more")]
     LeaseTtl(Duration),
+    /// Changes would be collected for so long that calls go to instances that are gone.
+    #[error("a merge window of {0:?} hides changes for too long; use at most 1 s")]
+    MergeWindow(Duration),
     /// The waits between tries.
     #[error("the back-off of the watch is not valid")]
     Backoff(#[from] InvalidBackoff),
@@ -96,6 +103,37 @@ impl RegistryBuilder {
         self
     }
 
+    /// For how long changes of a list are collected before callers see them; 100 ms unless set, at most 1 s. The
+    /// first change after a quiet time is seen at once, so that one instance more or less costs no delay, and those
+    /// that follow it are seen together.
+    pub const fn merge_window(mut self, window: Duration) -> Self {
+        self.settings.merge_window = window;
+        self
+    }
+
+    /// For how long [`Registration::drain`](crate::Registration::drain) waits between saying that an instance drains
+    /// and taking it off the list; 5 s unless set: callers hear of it within a round trip and a merge window, or at
+    /// their next question where the backend is polled.
+    pub const fn drain_wait(mut self, wait: Duration) -> Self {
+        self.settings.drain_wait = wait;
+        self
+    }
+
+    /// For how long the end of a registration is tried; 3 s unless set. Long enough for a registry that restarts,
+    /// short enough not to hold up the end of the process; what it does not reach expires.
+    pub const fn deregister_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.deregister_timeout = timeout;
+        self
+    }
+
+    /// Where the last list of every watched service is kept, one file each; nowhere unless set. A process that
+    /// starts while the registry is away begins with it. The directory is made if it is missing; where that or
+    /// writing fails, it is logged and [counted](crate::catalogue), and the process goes on without.
+    pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.settings.cache_dir = Some(dir.into());
+        self
+    }
+
     /// Where its tasks run; the runtime that is current when it is used unless set. A program with
     /// several runtimes names the one that lives longest.
     pub fn runtime(mut self, runtime: Handle) -> Self {
@@ -118,6 +156,9 @@ impl RegistryBuilder {
         if self.settings.lease_ttl < TTL_MIN {
             return Err(InvalidRegistry::LeaseTtl(self.settings.lease_ttl));
         }
+        if self.settings.merge_window > MERGE_WINDOW_MAX {
+            return Err(InvalidRegistry::MergeWindow(self.settings.merge_window));
+        }
         let families = self.metrics.as_ref().map(Families::register).transpose()?;
         Ok(Registry::with(self.backend, self.settings, families))
     }
@@ -129,6 +170,10 @@ impl Default for Settings {
             lease_ttl: Duration::from_secs(15),
             balance: Balance::default(),
             empty_hold: Duration::from_secs(30),
+            merge_window: Duration::from_millis(100),
+            drain_wait: Duration::from_secs(5),
+            deregister_timeout: Duration::from_secs(3),
+            cache_dir: None,
             backoff: WATCH_BACKOFF,
             runtime: None,
         }
@@ -143,6 +188,7 @@ impl std::fmt::Debug for RegistryBuilder {
     }
 }
 
+const MERGE_WINDOW_MAX: Duration = Duration::from_secs(1);
 const TTL_MIN: Duration = Duration::from_millis(100);
 
 const WATCH_BACKOFF: Backoff = {

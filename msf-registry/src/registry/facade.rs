@@ -4,10 +4,11 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
 };
 
 use msf_core::{
-    name::ServiceName,
+    name::{InstanceId, ServiceName},
     task::{self, Task},
 };
 use tokio::sync::{oneshot, watch};
@@ -22,7 +23,7 @@ use crate::{
     error::RegistryError,
     metrics::{Families, Picks, Renewals},
     model::Instance,
-    service::{ServiceHandle, State, Watch},
+    service::{NoEndpoints, PickContext, ServiceHandle, State, Watch},
 };
 
 /// A registry as a process uses it: registers its own instances and finds those of others. Clones
@@ -135,6 +136,65 @@ impl Registry {
         ServiceHandle::new(watch)
     }
 
+    /// Ends the registration of an instance that this registry registered, wherever its [`Registration`] is;
+    /// whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`] when the registry did not answer; the lease then expires by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped after its first poll, the instance is deregistered in the background.
+    pub async fn unregister(
+        &self,
+        service: &ServiceName,
+        id: &InstanceId,
+    ) -> Result<bool, RegistryError> {
+        let _identity = (service, id);
+        todo!("with the lease driver")
+    }
+
+    /// Where to call a service: the URL of one picked instance, such as `http://10.0.0.1:80`. For programs that
+    /// call through another client; the outcome of the call cannot be recorded, so prefer
+    /// [`service`](Self::service) and [`ServiceHandle::pick`].
+    ///
+    /// Waits at most 5 s for the first list of the service. The service stays watched for a minute after the last
+    /// question.
+    ///
+    /// # Errors
+    ///
+    /// [`NoEndpoints`] when there is no instance.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub async fn service_url(&self, service: &ServiceName) -> Result<String, NoEndpoints> {
+        let handle = self.service(service);
+        handle.ready(READY_MAX).await?;
+        let picked = handle.pick(&PickContext::new())?;
+        Ok(picked.instance().first_endpoint().to_string())
+    }
+
+    /// Whether a service has an instance that calls may go to: one that is up and not unhealthy. Asks the registry
+    /// unless the service is watched; a registry that does not answer within 5 s is a no.
+    pub async fn is_healthy(&self, service: &ServiceName) -> bool {
+        let _service = service;
+        todo!("with the watch driver")
+    }
+
+    /// The services that this process watches now.
+    #[expect(dead_code, reason = "for whoever checks them from this side")]
+    pub(crate) fn watched(&self) -> Vec<Arc<State>> {
+        let watches = self
+            .shared
+            .watches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let alive = watches.values().filter_map(Weak::upgrade);
+        alive.map(|watch| watch.state()).collect()
+    }
+
     /// The services that have an instance, sorted: asks the registry each time.
     ///
     /// # Errors
@@ -183,3 +243,5 @@ impl fmt::Debug for Registry {
             .finish_non_exhaustive()
     }
 }
+
+const READY_MAX: Duration = Duration::from_secs(5);

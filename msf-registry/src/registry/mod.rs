@@ -11,3 +11,4 @@ pub use self::{
     facade::Registry,
     registration::{NotRegistered, Registration},
 };
+pub use crate::drive::Standing;

@@ -5,24 +5,29 @@ use std::{error::Error, fmt, sync::Arc};
 use msf_core::task::Task;
 use tokio::sync::{oneshot, watch};
 
-use crate::{drive::Standing, error::RegistryError, model::Instance};
+use crate::{
+    drive::Standing,
+    error::RegistryError,
+    model::{Instance, Status},
+};
 
 /// One instance that is kept registered. Made by [`Registry::register`](crate::Registry::register).
 ///
-/// Dropping it stops the renewals without a word, as the death of the process would: the lease then
-/// expires. Before a planned end call [`deregister`](Self::deregister).
+/// Dropping it deregisters the instance in the background, as well as that goes: within
+/// [`deregister_timeout`](crate::RegistryBuilder::deregister_timeout), and only while the runtime lives. Before a
+/// planned end call [`drain`](Self::drain) or [`deregister`](Self::deregister), which say when it is done.
 #[derive(Debug)]
-#[must_use = "dropping a Registration stops its renewals"]
+#[must_use = "dropping a Registration deregisters the instance"]
 pub struct Registration {
-    instance: Instance,
+    _instance: Instance,
     standing: watch::Receiver<Standing>,
     stop: oneshot::Sender<()>,
     task: Task<Result<(), RegistryError>>,
 }
 
-/// The registry refuses the instance for a reason that will not go away.
+/// The instance is not registered as it is, for a reason that will not go away; the source says which.
 #[derive(Clone, Debug)]
-pub struct NotRegistered(Arc<RegistryError>);
+pub struct NotRegistered(pub(crate) Arc<RegistryError>);
 
 impl Registration {
     pub(super) const fn new(
@@ -32,7 +37,7 @@ impl Registration {
         task: Task<Result<(), RegistryError>>,
     ) -> Self {
         Self {
-            instance,
+            _instance: instance,
             standing,
             stop,
             task,
@@ -56,17 +61,82 @@ impl Registration {
             .await
             .map(|standing| standing.clone());
         match settled {
-            Ok(Standing::Refused(error)) => Err(NotRegistered(error)),
-            Ok(Standing::Registered) => Ok(()),
+            Ok(Standing::Refused(refused)) => Err(refused),
+            Ok(Standing::Registered | Standing::Lost | Standing::Ended) => Ok(()),
             // The driver ends before it has registered only by a panic, which is logged.
             Ok(Standing::Pending) | Err(_) => std::future::pending().await,
         }
     }
 
-    /// The instance.
+    /// The instance as it was last asked to be registered.
     #[must_use]
-    pub const fn instance(&self) -> &Instance {
-        &self.instance
+    pub fn instance(&self) -> Arc<Instance> {
+        todo!("with the lease driver")
+    }
+
+    /// Says what the instance says about itself from now on. Returns when the registry has taken it.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`update`](Self::update).
+    pub async fn set_status(&self, status: Status) -> Result<(), NotRegistered> {
+        self.update(|instance| instance.status(status)).await
+    }
+
+    /// Changes the instance: its metadata, weight, version or addresses, but not its id or service. Returns
+    /// when the registry has taken it: for as long as the registry is away, so put a timeout around it where
+    /// that matters. Changes that follow each other fast are registered together.
+    ///
+    /// # Errors
+    ///
+    /// [`NotRegistered`] when the changed instance is refused; the instance then stays registered as it was.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped after its first poll, the change is registered in the background all the same.
+    pub async fn update(
+        &self,
+        change: impl FnOnce(Instance) -> Instance + Send,
+    ) -> Result<(), NotRegistered> {
+        let _change = change;
+        todo!("with the lease driver")
+    }
+
+    /// Ends the registration so that callers lose no call: says [`Status::Draining`], waits until callers have
+    /// heard ([`drain_wait`](crate::RegistryBuilder::drain_wait), 5 s), then deregisters. Go on serving until it
+    /// returns; then stop accepting.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`] when the registry did not answer; the lease then expires by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the instance is deregistered at once in the background.
+    pub async fn drain(self) -> Result<(), RegistryError> {
+        todo!("with the lease driver")
+    }
+
+    /// Keeps the instance registered without this handle: until
+    /// [`Registry::unregister`](crate::Registry::unregister) or the end of the process, when the lease expires.
+    pub fn detach(self) {
+        todo!("with the lease driver")
+    }
+
+    /// Where the registration stands.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.standing.borrow().clone()
+    }
+
+    /// A receiver of every change of [`standing`](Self::standing).
+    #[must_use]
+    pub fn standings(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
     }
 
     /// Ends the registration, so that no caller picks the instance any more. Call it when draining

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use msf_core::{clock, name::ServiceName, task::Task};
 use tokio::sync::watch;
 
-use super::{context::PickContext, error::NoEndpoints, picked::Picked, state::State};
+use super::{
+    context::PickContext, error::NoEndpoints, freshness::Freshness, picked::Picked, state::State,
+};
 use crate::model::Snapshot;
 
 /// The instances of one service, kept up to date in the background. Made by
@@ -51,6 +53,10 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) fn new(state: Arc<State>, task: Task<()>) -> Arc<Self> {
         Arc::new(Self { state, _task: task })
+    }
+
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state)
     }
 }
 
@@ -102,6 +108,12 @@ impl ServiceHandle {
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.state.age(clock::now())
+    }
+
+    /// How current the list is.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        self.state.freshness()
     }
 
     /// A receiver that is marked as changed whenever the list in use was replaced.

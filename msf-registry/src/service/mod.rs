@@ -2,6 +2,7 @@
 
 mod context;
 mod error;
+mod freshness;
 mod handle;
 mod picked;
 mod state;
@@ -12,6 +13,7 @@ mod tests;
 pub use self::{
     context::PickContext,
     error::{NoEndpoints, NoEndpointsReason},
+    freshness::Freshness,
     handle::ServiceHandle,
     picked::Picked,
 };

@@ -17,6 +17,7 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     error::{NoEndpoints, NoEndpointsReason},
+    freshness::Freshness,
     picked::Picked,
     table::{Host, Table, millis},
 };
@@ -36,6 +37,8 @@ pub(crate) struct State {
     service: ServiceName,
     base: Instant,
     confirmed: Mutex<Option<Instant>>,
+    /// Whether the registry answers; only the driver writes it.
+    freshness: Mutex<Freshness>,
     changed: watch::Sender<()>,
 }
 
@@ -56,6 +59,7 @@ impl State {
             service,
             base: clock::now(),
             confirmed: Mutex::new(None),
+            freshness: Mutex::new(Freshness::Unknown),
             changed: watch::Sender::new(()),
         }
     }
@@ -173,6 +177,22 @@ impl State {
     pub(crate) fn age(&self, now: Instant) -> Option<Duration> {
         self.confirmed()
             .map(|confirmed| now.saturating_duration_since(confirmed))
+    }
+
+    /// How current the list is.
+    pub(crate) fn freshness(&self) -> Freshness {
+        *self
+            .freshness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how current the list is. Only the driver calls it.
+    pub(crate) fn set_freshness(&self, freshness: Freshness) {
+        *self
+            .freshness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = freshness;
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
