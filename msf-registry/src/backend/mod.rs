@@ -9,6 +9,7 @@ mod capabilities;
 pub mod consul;
 #[cfg(feature = "etcd")]
 pub mod etcd;
+pub mod fixed;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod memory;

@@ -2,6 +2,8 @@
 #![cfg(all(feature = "http", feature = "health", feature = "testing"))]
 
 mod backend;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod health;
 mod restart;
 mod setup;
