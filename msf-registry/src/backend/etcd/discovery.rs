@@ -201,6 +201,10 @@ impl Shared {
             if watched.canceled {
                 return Err(self.canceled(&watched).await);
             }
+            if (1..after.revision()).contains(&watched.header.revision) {
+                // It was exchanged for another one since we asked: what it says from here on is not our future.
+                return Err(RegistryError::CursorLost);
+            }
             if self.is_news(service, &watched) {
                 return Ok(());
             }

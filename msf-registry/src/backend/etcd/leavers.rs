@@ -39,7 +39,6 @@ impl Leavers {
         now: Instant,
     ) -> Authority {
         let Some(seen) = self.services.get_mut(service) else {
-            let is_explained = listed.is_empty() && !left.is_empty();
             if !listed.is_empty() {
                 let seen = Seen {
                     cursor,
@@ -48,8 +47,8 @@ impl Leavers {
                 };
                 self.services.insert(service.clone(), seen);
             }
-            // Who is not known cannot be missed: all there is to go by is a goodbye.
-            return authority(is_explained);
+            // Whoever fell silent before is not known, so a goodbye of others does not speak for all.
+            return Authority::Complete;
         };
         let is_late =
             seen.cursor.epoch() == cursor.epoch() && seen.cursor.revision() > cursor.revision();
@@ -71,15 +70,11 @@ impl Leavers {
             // Everybody left long ago; nothing is kept about services that are no more.
             self.services.remove(service);
         }
-        authority(!is_doubtful)
-    }
-}
-
-const fn authority(is_explained: bool) -> Authority {
-    if is_explained {
-        Authority::Explicit
-    } else {
-        Authority::Complete
+        if is_doubtful {
+            Authority::Complete
+        } else {
+            Authority::Explicit
+        }
     }
 }
 
@@ -126,7 +121,6 @@ mod tests {
         watched.see(&["a", "b"], &[]);
         assert_eq!(watched.see(&["b"], &["a"]), Authority::Explicit);
         assert_eq!(watched.see(&[], &["a", "b"]), Authority::Explicit);
-        assert_eq!(Watched::new().see(&[], &["a"]), Authority::Explicit);
     }
 
     #[test]
@@ -144,6 +138,7 @@ mod tests {
     fn who_was_never_seen_is_never_vouched_for() {
         assert_eq!(Watched::new().see(&[], &[]), Authority::Complete);
         assert_eq!(Watched::new().see(&["a"], &[]), Authority::Complete);
+        assert_eq!(Watched::new().see(&[], &["a"]), Authority::Complete);
     }
 
     #[test]
