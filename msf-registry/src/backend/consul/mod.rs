@@ -9,7 +9,11 @@
 //! ```
 
 mod builder;
+mod discovery;
+mod mapping;
+mod place;
 mod registry;
+mod wire;
 
 pub use self::{
     builder::{ConsulRegistryBuilder, InvalidConsul},
