@@ -7,11 +7,13 @@ pub mod balance;
 pub mod conformance;
 mod drive;
 mod error;
-#[cfg(feature = "health")]
+pub mod explain;
 pub mod health;
 mod metrics;
 pub mod model;
+pub mod outlier;
 mod registry;
+pub mod routing;
 #[cfg(feature = "http")]
 pub mod server;
 mod service;
@@ -20,13 +22,15 @@ mod wire;
 
 pub use self::{
     backend::{Discovery, Registrar, ServiceRegistry},
-    balance::Balance,
+    balance::{Balance, InvalidLoadBalancing, LoadBalancing, SlowStart, ZoneAware},
     error::RegistryError,
+    explain::Explanation,
     metrics::catalogue,
     model::{
         Authority, Change, Cursor, Endpoint, Health, HealthCheck, Instance, InvalidEndpoint,
         InvalidHealthCheck, InvalidInstance, Lease, Member, Renewal, Scheme, Snapshot, Status,
     },
+    outlier::{InvalidOutliers, Outliers},
     registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder, Standing},
     service::{Freshness, NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };

@@ -7,4 +7,7 @@ mod track;
 mod watch;
 
 pub use self::standing::Standing;
-pub(crate) use self::{lease::LeaseDriver, watch::WatchDriver};
+pub(crate) use self::{
+    lease::{Leases, Limits, Seat},
+    watch::WatchDriver,
+};

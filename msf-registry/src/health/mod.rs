@@ -40,13 +40,20 @@
 //!
 //! Dropping [`HealthChecks`] ends all checks that are under way; no result of them is noted.
 
+#[cfg(feature = "health")]
 mod checker;
+#[cfg(feature = "health")]
 mod probe;
+mod reach;
+#[cfg(feature = "health")]
 mod schedule;
+#[cfg(feature = "health")]
 mod tally;
-#[cfg(test)]
+#[cfg(all(test, feature = "health"))]
 mod tests;
 
+pub use self::reach::{OutOfReach, OutOfReachKind, Reach};
+#[cfg(feature = "health")]
 pub use self::{
     checker::{HealthChecker, HealthChecks, InvalidHealthChecker},
     probe::{HttpProbe, Probe, ProbeFailed},

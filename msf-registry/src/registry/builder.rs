@@ -1,15 +1,20 @@
 //! The settings of a [`Registry`].
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use msf_core::{
     backoff::{Backoff, InvalidBackoff},
     metrics::{Metrics, MetricsError},
+    name::ServiceName,
 };
 use tokio::runtime::Handle;
 
 use super::facade::Registry;
-use crate::{backend::ServiceRegistry, balance::Balance, metrics::Families};
+use crate::{
+    backend::ServiceRegistry,
+    balance::{Balance, InvalidLoadBalancing, LoadBalancing},
+    metrics::Families,
+};
 
 /// Builds a [`Registry`]. Made by [`Registry::builder`].
 ///
@@ -39,7 +44,9 @@ pub struct RegistryBuilder {
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) lease_ttl: Duration,
-    pub(super) balance: Balance,
+    pub(super) load_balancing: LoadBalancing,
+    /// Of services with a setting of their own.
+    pub(super) load_balancing_of: BTreeMap<ServiceName, LoadBalancing>,
     pub(super) empty_hold: Duration,
     pub(super) merge_window: Duration,
     pub(super) drain_wait: Duration,
@@ -62,6 +69,9 @@ pub enum InvalidRegistry {
     /// The waits between tries.
     #[error("the back-off of the watch is not valid")]
     Backoff(#[from] InvalidBackoff),
+    /// A setting of how calls are spread.
+    #[error("the load balancing is not valid")]
+    LoadBalancing(#[from] InvalidLoadBalancing),
     /// A metric of the same name and another shape exists.
     #[error("the metrics cannot be registered")]
     Metrics(#[from] MetricsError),
@@ -83,9 +93,28 @@ impl RegistryBuilder {
         self
     }
 
-    /// How instances are chosen; [`Balance::PeakEwma`] unless set.
+    /// Which algorithm chooses instances; [`Balance::PeakEwma`] unless set. What
+    /// [`load_balancing`](Self::load_balancing) set besides stays.
     pub const fn balance(mut self, balance: Balance) -> Self {
-        self.settings.balance = balance;
+        self.settings.load_balancing.balance = balance;
+        self
+    }
+
+    /// How calls are spread over the instances of a service; [`LoadBalancing::default`] unless set.
+    pub fn load_balancing(mut self, load_balancing: LoadBalancing) -> Self {
+        self.settings.load_balancing = load_balancing;
+        self
+    }
+
+    /// As [`load_balancing`](Self::load_balancing), for one service.
+    pub fn load_balancing_of(
+        mut self,
+        service: ServiceName,
+        load_balancing: LoadBalancing,
+    ) -> Self {
+        self.settings
+            .load_balancing_of
+            .insert(service, load_balancing);
         self
     }
 
@@ -156,6 +185,10 @@ impl RegistryBuilder {
         if self.settings.lease_ttl < TTL_MIN {
             return Err(InvalidRegistry::LeaseTtl(self.settings.lease_ttl));
         }
+        self.settings.load_balancing.validate()?;
+        for load_balancing in self.settings.load_balancing_of.values() {
+            load_balancing.validate()?;
+        }
         if self.settings.merge_window > MERGE_WINDOW_MAX {
             return Err(InvalidRegistry::MergeWindow(self.settings.merge_window));
         }
@@ -164,11 +197,21 @@ impl RegistryBuilder {
     }
 }
 
+impl Settings {
+    /// How calls to a service are spread.
+    pub(super) fn load_balancing(&self, service: &ServiceName) -> &LoadBalancing {
+        self.load_balancing_of
+            .get(service)
+            .unwrap_or(&self.load_balancing)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             lease_ttl: Duration::from_secs(15),
-            balance: Balance::default(),
+            load_balancing: LoadBalancing::default(),
+            load_balancing_of: BTreeMap::new(),
             empty_hold: Duration::from_secs(30),
             merge_window: Duration::from_millis(100),
             drain_wait: Duration::from_secs(5),

@@ -7,23 +7,21 @@ use std::{
     time::Duration,
 };
 
-use msf_core::{
-    name::{InstanceId, ServiceName},
-    task::{self, Task},
-};
-use tokio::sync::{oneshot, watch};
-
 use super::{
     builder::{RegistryBuilder, Settings},
     registration::Registration,
 };
 use crate::{
     backend::ServiceRegistry,
-    drive::{LeaseDriver, Standing, WatchDriver},
+    drive::{Leases, Limits, WatchDriver},
     error::RegistryError,
     metrics::{Families, Picks, Renewals},
     model::Instance,
     service::{NoEndpoints, PickContext, ServiceHandle, State, Watch},
+};
+use msf_core::{
+    name::{InstanceId, ServiceName},
+    task::{self, Task},
 };
 
 /// A registry as a process uses it: registers its own instances and finds those of others. Clones
@@ -55,6 +53,7 @@ struct Shared {
     backend: Arc<dyn ServiceRegistry>,
     settings: Settings,
     families: Option<Families>,
+    leases: Leases,
     watches: Mutex<HashMap<ServiceName, Weak<Watch>>>,
 }
 
@@ -75,8 +74,17 @@ impl Registry {
         settings: Settings,
         families: Option<Families>,
     ) -> Self {
+        let limits = Limits {
+            ttl: settings.lease_ttl,
+            deregister: settings.deregister_timeout,
+        };
+        let renewals = families
+            .as_ref()
+            .map_or_else(Renewals::noop, |families| families.renewals.clone());
+        let runtime = settings.runtime.clone();
         Self {
             shared: Arc::new(Shared {
+                leases: Leases::new(Arc::clone(&backend), limits, renewals, runtime),
                 backend,
                 settings,
                 families,
@@ -92,26 +100,9 @@ impl Registry {
     ///
     /// Outside a tokio runtime, unless [`RegistryBuilder::runtime`] named one.
     pub fn register(&self, instance: Instance) -> Registration {
-        let (standing, seen) = watch::channel(Standing::Pending);
-        let (stop, told) = oneshot::channel();
-        let driver = LeaseDriver {
-            backend: Arc::clone(&self.shared.backend),
-            instance: instance.clone(),
-            ttl: self.shared.settings.lease_ttl,
-            standing,
-            renewals: self
-                .shared
-                .families
-                .as_ref()
-                .map_or_else(Renewals::noop, |families| families.renewals.clone()),
-            stop: told,
-        };
-        Registration::new(
-            instance,
-            seen,
-            stop,
-            self.spawn("registry-lease", driver.run()),
-        )
+        let first = Arc::new(instance.clone());
+        let seat = self.shared.leases.register(instance);
+        Registration::new(first, seat, self.drain_wait())
     }
 
     /// The instances of a service. All callers in the process share one watch, which starts with the
@@ -151,8 +142,11 @@ impl Registry {
         service: &ServiceName,
         id: &InstanceId,
     ) -> Result<bool, RegistryError> {
-        let _identity = (service, id);
-        todo!("with the lease driver")
+        match self.shared.leases.unregister(service, id) {
+            None => Ok(false),
+            // Whoever answers goes only with the runtime.
+            Some(ended) => ended.await.unwrap_or(Ok(())).map(|()| true),
+        }
     }
 
     /// Where to call a service: the URL of one picked instance, such as `http://10.0.0.1:80`. For programs that
@@ -204,11 +198,31 @@ impl Registry {
         self.shared.backend.services().await
     }
 
+    /// Long enough for callers to hear that an instance drains.
+    fn drain_wait(&self) -> Duration {
+        let settings = &self.shared.settings;
+        if settings.drain_wait.is_zero() {
+            return Duration::ZERO;
+        }
+        let capabilities = self.shared.backend.capabilities();
+        let lag = if capabilities.watch {
+            Duration::ZERO
+        } else {
+            // A poll is up to 10 % late.
+            capabilities.poll_interval.saturating_mul(11) / 10
+        };
+        settings
+            .drain_wait
+            .max(settings.merge_window * 2)
+            .max(lag + settings.merge_window)
+    }
+
     fn watch(&self, service: &ServiceName) -> Arc<Watch> {
         let settings = &self.shared.settings;
         let families = self.shared.families.as_ref();
-        let picks = families.map_or_else(Picks::noop, |f| f.picks(service, settings.balance));
-        let state = Arc::new(State::new(service.clone(), settings.balance, picks));
+        let balance = settings.load_balancing(service).balance;
+        let picks = families.map_or_else(Picks::noop, |f| f.picks(service, balance));
+        let state = Arc::new(State::new(service.clone(), balance, picks));
         if let Some(families) = families {
             families.observe(&state);
         }

@@ -4,12 +4,20 @@ mod context;
 mod error;
 mod freshness;
 mod handle;
+#[cfg_attr(
+    not(any(test, feature = "health")),
+    expect(dead_code, reason = "only checks lay something over a list")
+)]
+mod overlay;
 mod picked;
 mod state;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "health")]
+pub(crate) use self::overlay::Probed;
 pub use self::{
     context::PickContext,
     error::{NoEndpoints, NoEndpointsReason},

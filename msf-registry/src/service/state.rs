@@ -18,6 +18,7 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     error::{NoEndpoints, NoEndpointsReason},
     freshness::Freshness,
+    overlay::Overlay,
     picked::Picked,
     table::{Host, Table, millis},
 };
@@ -37,6 +38,8 @@ pub(crate) struct State {
     service: ServiceName,
     base: Instant,
     confirmed: Mutex<Option<Instant>>,
+    /// Held while a table is replaced: the driver and the checks from this side both do.
+    overlay: Mutex<Overlay>,
     /// Whether the registry answers; only the driver writes it.
     freshness: Mutex<Freshness>,
     changed: watch::Sender<()>,
@@ -59,6 +62,7 @@ impl State {
             service,
             base: clock::now(),
             confirmed: Mutex::new(None),
+            overlay: Mutex::default(),
             freshness: Mutex::new(Freshness::Unknown),
             changed: watch::Sender::new(()),
         }
@@ -78,7 +82,8 @@ impl State {
                 })
                 .map(|place| Picked::new(&eligible[place], Some(now)))
             }
-            Balance::RoundRobin => {
+            // The other policies follow in commits of their own; until then they take turns.
+            _ => {
                 let turn = self.turn.0.fetch_add(1, Ordering::Relaxed);
                 let place = table.at_turn(turn);
                 place.map(|place| Picked::new(&table.endpoints[place], None))
@@ -95,7 +100,7 @@ impl State {
         let is_allowed = |endpoint: &Arc<Host>| !excluded.contains(&endpoint.instance.id);
         let started = match self.balance {
             Balance::PeakEwma => Some(clock::now()),
-            Balance::RoundRobin => None,
+            _ => None,
         };
         let turn = self.turn.0.fetch_add(1, Ordering::Relaxed);
         let now_ms = started.map(|now| millis(self.base, now));
@@ -162,6 +167,20 @@ impl State {
 
     /// Puts a snapshot in the place of the last. Only the driver calls it, so updates are in order.
     pub(crate) fn publish(&self, snapshot: Snapshot) {
+        self.overlaid(|overlay| Some(overlay.list(snapshot)));
+    }
+
+    /// Changes what checks from this side say; what they said before survives every
+    /// [`publish`](Self::publish). Whether that is news.
+    pub(crate) fn overlaid(&self, change: impl FnOnce(&mut Overlay) -> Option<Snapshot>) -> bool {
+        let mut overlay = self.overlay.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut overlay)
+            .map(|snapshot| self.replace(snapshot))
+            .is_some()
+    }
+
+    /// With the overlay held, so that replacements are in order.
+    fn replace(&self, snapshot: Snapshot) {
         let table = self.table.load_full();
         let next = table.next(Arc::new(snapshot), self.balance, self.base);
         self.table.store(Arc::new(next));

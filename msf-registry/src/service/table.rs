@@ -102,7 +102,7 @@ impl Table {
             .collect();
         let turns = match balance {
             Balance::PeakEwma => Box::default(),
-            Balance::RoundRobin => {
+            _ => {
                 let eligible = endpoints[..eligible].iter();
                 turns(
                     &eligible
