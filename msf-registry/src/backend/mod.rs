@@ -5,10 +5,15 @@
 //! [`Registry`](crate::Registry).
 
 mod capabilities;
+#[cfg(feature = "dns")]
+pub mod dns;
+#[cfg(feature = "file")]
+pub mod file;
 pub mod fixed;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod memory;
+mod read_only;
 mod renew;
 
 use std::time::Duration;
