@@ -2,6 +2,11 @@
 #![cfg(all(feature = "http", feature = "health", feature = "testing"))]
 
 mod backend;
+#[cfg(feature = "dns")]
+mod dns;
+#[cfg(feature = "file")]
+mod file;
+mod fixed;
 mod health;
 mod restart;
 mod setup;
