@@ -49,11 +49,6 @@ mod slow_start;
 mod subset;
 mod zone;
 
-pub(crate) use self::{
-    ewma::{Cost, Outcome},
-    p2c::choose,
-    round_robin::turns,
-};
 pub use self::{
     bounded::bound,
     load_balancing::{InvalidLoadBalancing, LoadBalancing},
@@ -63,6 +58,11 @@ pub use self::{
     slow_start::SlowStart,
     subset::Subset,
     zone::ZoneAware,
+};
+pub(crate) use self::{
+    ewma::{Cost, Outcome},
+    p2c::choose,
+    round_robin::turns,
 };
 
 /// A policy for choosing the next instance. See the [module documentation](self).

@@ -2,8 +2,15 @@
 #![cfg(all(feature = "http", feature = "health", feature = "testing"))]
 
 mod backend;
+#[cfg(feature = "consul")]
+mod consul;
+#[cfg(feature = "dns")]
+mod dns;
 #[cfg(feature = "etcd")]
 mod etcd;
+#[cfg(feature = "file")]
+mod file;
+mod fixed;
 mod health;
 mod restart;
 mod setup;

@@ -31,4 +31,6 @@
 mod list;
 mod registry;
 
+#[cfg(feature = "dns")]
+pub(crate) use self::registry::id_of;
 pub use self::{list::InvalidList, registry::StaticRegistry};

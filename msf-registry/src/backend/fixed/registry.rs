@@ -11,7 +11,7 @@ use tokio::{sync::watch, time::timeout_at};
 
 use super::list::{InvalidList, checked};
 use crate::{
-    backend::Discovery,
+    backend::{Capabilities, Consistency, Discovery, read_only::impl_read_only},
     error::RegistryError,
     model::{Authority, Change, Cursor, Instance, Snapshot},
 };
@@ -141,7 +141,15 @@ impl Discovery for StaticRegistry {
             .map(|(service, _)| service.clone())
             .collect())
     }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new()
+            .without_leases()
+            .consistency(Consistency::Strong)
+    }
 }
+
+impl_read_only!(StaticRegistry, "a fixed list");
 
 /// What is written of an address fits into an id.
 pub(crate) fn id_of(addr: SocketAddr) -> InstanceId {

@@ -2,7 +2,7 @@
 //!
 //! | instance | Consul |
 //! |---|---|
-//! | service, id | `Name`; `ID` is `{service}:{id}`, since ids are unique within an agent and not a service |
+//! | service, id | `Name`; `ID` is `{service}:{id}`, since ids are unique within an agent and not a service. An upper-case letter is written `~` and its lower-case one: Consul makes no difference |
 //! | first endpoint | `Address`, `Port` |
 //! | weight | `Weights.Passing` |
 //! | all endpoints, version, zone, priority, status, health check | `Meta`: `msf-endpoints`, `msf-version`, ... |
@@ -21,14 +21,38 @@ use crate::model::{Endpoint, Health, Instance, Member, Scheme, Status};
 /// A service of Consul that is no instance; the text says why.
 pub(super) type NotUnderstood = &'static str;
 
-/// The id of an instance within its agent.
+/// The id of an instance within its agent. Consul takes `A` and `a` for the same: an upper-case letter becomes `~`
+/// and the lower-case one.
 pub(super) fn service_id(service: &ServiceName, id: &InstanceId) -> String {
-    format!("{service}:{id}")
+    let mut text = format!("{service}:");
+    for c in id.as_str().chars() {
+        if c.is_ascii_uppercase() {
+            text.push('~');
+        }
+        text.push(c.to_ascii_lowercase());
+    }
+    text
+}
+
+/// The instance that an id within an agent stands for.
+fn instance_id(service: &ServiceName, id: &str) -> Option<InstanceId> {
+    let mut rest = id
+        .strip_prefix(service.as_str())?
+        .strip_prefix(':')?
+        .chars();
+    let mut text = String::new();
+    while let Some(c) = rest.next() {
+        text.push(match c {
+            '~' => rest.next()?.to_ascii_uppercase(),
+            c => c,
+        });
+    }
+    InstanceId::new(text).ok()
 }
 
 /// The id of the check that a lease renews. Another registration of the same instance has another one.
 pub(super) fn check_id(service: &ServiceName, id: &InstanceId, token: &str) -> String {
-    format!("{LAPSE}{service}:{id}:{token}")
+    format!("{LAPSE}{}:{token}", service_id(service, id))
 }
 
 pub(super) fn weights(instance: &Instance) -> Weights {
@@ -100,11 +124,7 @@ pub(super) fn member(service: &ServiceName, entry: &Entry) -> Result<Member, Not
 
 fn of_ours(service: &ServiceName, entry: &Entry) -> Result<Instance, NotUnderstood> {
     let meta = &entry.service.meta;
-    let id = entry.service.id.strip_prefix(service.as_str());
-    let id = id.and_then(|id| id.strip_prefix(':'));
-    let id = id
-        .and_then(|id| InstanceId::new(id).ok())
-        .ok_or("its id is not one")?;
+    let id = instance_id(service, &entry.service.id).ok_or("its id is not one")?;
     let mut endpoints = meta
         .get(ENDPOINTS)
         .map_or("", String::as_str)

@@ -40,6 +40,20 @@ fn check(id: &str, status: &str) -> Value {
     json!({ "CheckID": id, "Status": status })
 }
 
+#[test]
+fn ids_that_differ_in_case_only_are_kept_apart() {
+    for id in ["a", "A", "aA", "~", "P-1", "..", "ZZ.z:9_-"] {
+        let Ok(id) = InstanceId::new(id) else {
+            continue;
+        };
+        let text = service_id(&payment(), &id);
+        assert_eq!(text, text.to_lowercase());
+        assert_eq!(instance_id(&payment(), &text), Some(id));
+    }
+    assert_eq!(instance_id(&payment(), "payment:a~"), None);
+    assert_eq!(instance_id(&payment(), "payments:a"), None);
+}
+
 proptest! {
     /// Whatever an instance may say about itself, Consul takes, and gives back.
     #[test]
