@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     backend::{
-        Discovery,
+        Capabilities, Consistency, Discovery,
         remote::{NextLine, parse},
     },
     error::RegistryError,
@@ -79,6 +79,10 @@ impl Discovery for EtcdRegistry {
         let services: BTreeSet<ServiceName> =
             keys.filter_map(|kv| shared.keys.listed(&kv.key)).collect();
         Ok(services.into_iter().collect())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new().consistency(Consistency::Strong)
     }
 }
 

@@ -22,6 +22,8 @@ pub(in crate::backend) struct Lines {
     response: Response,
     /// What was received and not given out yet.
     buffer: Vec<u8>,
+    /// How much of it is known to have no end of a line: a line that comes byte by byte is read once.
+    searched: usize,
     line_max: usize,
 }
 
@@ -70,6 +72,7 @@ impl Lines {
         Self {
             response,
             buffer: Vec::new(),
+            searched: 0,
             line_max,
         }
     }
@@ -79,21 +82,28 @@ impl Lines {
     /// Dropping it loses nothing: what has come is kept for the next call.
     pub(in crate::backend) async fn next(&mut self) -> Result<NextLine, RegistryError> {
         loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let mut line: Vec<u8> = self.buffer.drain(..=end).collect();
+            let mut rest = self.buffer[self.searched..].iter();
+            if let Some(end) = rest.position(|byte| *byte == b'\n') {
+                let rest = self.buffer.split_off(self.searched + end + 1);
+                let mut line = std::mem::replace(&mut self.buffer, rest);
+                self.searched = 0;
                 line.pop();
                 if line.is_empty() {
                     continue;
                 }
                 return Ok(NextLine::Whole(line));
             }
+            self.searched = self.buffer.len();
             match self.response.chunk().await.map_err(unreachable)? {
                 Some(chunk) if self.buffer.len() + chunk.len() > self.line_max => {
                     return Ok(NextLine::TooLong);
                 }
                 Some(chunk) => self.buffer.extend_from_slice(&chunk),
                 None if self.buffer.is_empty() => return Ok(NextLine::End),
-                None => return Ok(NextLine::Whole(std::mem::take(&mut self.buffer))),
+                None => {
+                    self.searched = 0;
+                    return Ok(NextLine::Whole(std::mem::take(&mut self.buffer)));
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod fake;
+mod hostile;
 
 use std::{sync::Mutex, time::Duration};
 

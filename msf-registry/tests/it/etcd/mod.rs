@@ -1,6 +1,7 @@
 //! The etcd backend, against a real etcd and against one that lies.
 
 mod auth;
+mod hostile;
 mod outage;
 mod server;
 
