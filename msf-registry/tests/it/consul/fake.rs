@@ -313,7 +313,7 @@ impl State {
         let checks = checks.map(|check| {
             let ttl = check["TTL"].as_str().and_then(|ttl| ttl.strip_suffix("ms"));
             let ttl = Duration::from_millis(ttl.and_then(|ttl| ttl.parse().ok()).expect("ms"));
-            let check = Check {
+            Check {
                 status: match check["Status"].as_str() {
                     Some("passing") => "passing",
                     Some("warning") => "warning",
@@ -321,8 +321,7 @@ impl State {
                 },
                 ttl,
                 lapses_at: clock::now() + ttl,
-            };
-            check
+            }
         });
         let ids = registration["Checks"].as_array().into_iter().flatten();
         let ids = ids.map(|check| check["CheckID"].as_str().expect("ours has one").to_owned());

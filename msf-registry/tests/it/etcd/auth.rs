@@ -45,7 +45,7 @@ fn as_ada(etcd: &Etcd, prefix: &str, password: &str) -> EtcdRegistry {
     builder.build().expect("the settings are good")
 }
 
-fn is_refused<T>(answer: Result<T, RegistryError>, expected: u16) -> bool {
+fn is_refused<T>(answer: &Result<T, RegistryError>, expected: u16) -> bool {
     matches!(answer, Err(RegistryError::Refused { status, .. }) if status == expected)
 }
 
@@ -67,8 +67,8 @@ async fn a_user_does_everything_below_its_prefix_and_nothing_beside_it() {
     assert!(matches!(after, Change::Changed(after) if after.instances().is_empty()));
 
     let beside = as_ada(&etcd, "/secret", "lovelace");
-    assert!(is_refused(beside.fetch(&payment()).await, 403));
-    assert!(is_refused(beside.put(&instance(1), TTL).await, 403));
+    assert!(is_refused(&beside.fetch(&payment()).await, 403));
+    assert!(is_refused(&beside.put(&instance(1), TTL).await, 403));
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_wrong_password_or_none_is_refused_and_may_be_tried_again() {
         "{error}"
     );
     assert!(is_refused(
-        etcd.registry("/shop").fetch(&payment()).await,
+        &etcd.registry("/shop").fetch(&payment()).await,
         401
     ));
 }

@@ -161,9 +161,11 @@ async fn a_line_of_a_watch_that_never_ends_is_answered_by_the_list() {
 #[tokio::test]
 async fn a_watch_that_makes_no_sense_is_a_protocol_error() {
     for script in [
-        (|path| quiet(path).unwrap_or(Says::This("x".to_owned()))) as Script,
-        |path| quiet(path).unwrap_or(Says::This("{}".to_owned())),
-        |path| quiet(path).unwrap_or(Says::This(r#"{"result":{"events":[{}]}}"#.to_owned())),
+        (|path| quiet(path).unwrap_or_else(|| Says::This("x".to_owned()))) as Script,
+        |path| quiet(path).unwrap_or_else(|| Says::This("{}".to_owned())),
+        |path| {
+            quiet(path).unwrap_or_else(|| Says::This(r#"{"result":{"events":[{}]}}"#.to_owned()))
+        },
     ] {
         let etcd = etcd(script).await;
         let error = etcd
@@ -176,7 +178,7 @@ async fn a_watch_that_makes_no_sense_is_a_protocol_error() {
 
 #[tokio::test]
 async fn a_watch_that_ends_or_is_refused_is_an_error_and_no_change() {
-    let ended = etcd(|path| quiet(path).unwrap_or(Says::This("\n".to_owned()))).await;
+    let ended = etcd(|path| quiet(path).unwrap_or_else(|| Says::This("\n".to_owned()))).await;
     let next = ended.next(&payment(), position(&ended).await).await;
     assert!(
         matches!(next, Err(RegistryError::Unreachable(_))),
@@ -184,7 +186,7 @@ async fn a_watch_that_ends_or_is_refused_is_an_error_and_no_change() {
     );
     let refused = etcd(|path| {
         let line = r#"{"error":{"grpc_code":8,"http_code":429,"message":"too many\u001b[2J"}}"#;
-        quiet(path).unwrap_or(Says::This(line.to_owned()))
+        quiet(path).unwrap_or_else(|| Says::This(line.to_owned()))
     })
     .await;
     let next = refused.next(&payment(), position(&refused).await).await;
@@ -197,7 +199,7 @@ async fn a_compacted_history_is_a_lost_position() {
     let etcd = etcd(|path| {
         let lines = "{\"result\":{\"created\":true,\"header\":{\"revision\":\"9\"}}}\n\
                      {\"result\":{\"canceled\":true,\"compact_revision\":\"9\"}}\n";
-        quiet(path).unwrap_or(Says::This(lines.to_owned()))
+        quiet(path).unwrap_or_else(|| Says::This(lines.to_owned()))
     })
     .await;
     let next = etcd.next(&payment(), position(&etcd).await).await;

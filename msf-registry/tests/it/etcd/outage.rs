@@ -45,7 +45,8 @@ async fn two(etcd: &Etcd) -> (Registry, Vec<Registration>, ServiceHandle) {
     eventually("both are seen", async || lists(&service, 2)).await;
     let backend = client(etcd);
     eventually("the warm-up ends", async || {
-        backend.fetch(&payment()).await.unwrap().is_authoritative()
+        let listed = backend.fetch(&payment()).await;
+        listed.is_ok_and(|listed| listed.is_authoritative())
     })
     .await;
     (registry, registrations, service)

@@ -15,7 +15,7 @@ fn instance() -> Instance {
 }
 
 /// As Consul lists what was registered.
-fn listed(instance: &Instance, checks: Value) -> Entry {
+fn listed(instance: &Instance, checks: &Value) -> Entry {
     let weights = weights(instance);
     let entry = json!({
         "Node": { "Node": "n1", "Address": "10.0.0.1" },
@@ -31,7 +31,7 @@ fn listed(instance: &Instance, checks: Value) -> Entry {
     serde_json::from_value(entry).unwrap()
 }
 
-fn foreign(service: Value) -> Result<Member, NotUnderstood> {
+fn foreign(service: &Value) -> Result<Member, NotUnderstood> {
     let entry = json!({ "Node": { "Node": "n1", "Address": "10.0.0.1" }, "Service": service, "Checks": null });
     member(&payment(), &serde_json::from_value(entry).unwrap())
 }
@@ -75,7 +75,7 @@ proptest! {
         instance.zone = zone;
         instance.metadata = metadata;
         prop_assert!(instance.validate().is_ok());
-        let entry = listed(&instance, json!([]));
+        let entry = listed(&instance, &json!([]));
         prop_assert!(entry.service.meta.len() <= 64);
         for (key, value) in &entry.service.meta {
             prop_assert!(key.len() <= 128 && value.len() <= 512, "{key}");
@@ -138,7 +138,7 @@ fn checks_say_how_it_is() {
             Some(Status::OutOfService),
         ),
     ] {
-        let member = member(&payment(), &listed(&instance(), checks.clone())).unwrap();
+        let member = member(&payment(), &listed(&instance(), &checks)).unwrap();
         assert_eq!(
             (member.health, member.operator_status),
             (health, operator_status),
@@ -151,7 +151,7 @@ fn checks_say_how_it_is() {
 fn a_warning_of_others_counts_the_weight_for_warnings() {
     let heavy = instance().weight(NonZeroU16::new(9).unwrap());
     let weight = |id: &str| {
-        let entry = listed(&heavy, json!([check(id, "warning")]));
+        let entry = listed(&heavy, &json!([check(id, "warning")]));
         member(&payment(), &entry).unwrap().instance.weight.get()
     };
     assert_eq!((weight("web"), weight("msf:payment:p-1:t")), (1, 9));
@@ -159,7 +159,7 @@ fn a_warning_of_others_counts_the_weight_for_warnings() {
 
 #[test]
 fn what_others_register_is_an_instance_too() {
-    let member = foreign(json!({
+    let member = foreign(&json!({
         "ID": "web", "Port": 80, "Meta": { "version": "2", "zone": "a", "scheme": "grpc" },
         "Weights": { "Passing": 70_000, "Warning": -1 },
     }));
@@ -171,7 +171,7 @@ fn what_others_register_is_an_instance_too() {
         (Some("2"), Some("a"))
     );
     assert_eq!(instance.weight, NonZeroU16::MAX);
-    let odd = foreign(json!({ "ID": "a b/c", "Port": 80, "Meta": null })).unwrap();
+    let odd = foreign(&json!({ "ID": "a b/c", "Port": 80, "Meta": null })).unwrap();
     assert!(odd.instance.id.as_str().starts_with("consul-"));
 }
 
@@ -188,6 +188,6 @@ fn what_nobody_could_call_is_not_understood() {
         json!({ "ID": "payment:p-1", "Meta": {
             "msf-lease": "t", "msf-endpoints": "http://1.2.3.4:1", "msf-priority": "256" } }),
     ] {
-        assert!(foreign(service.clone()).is_err(), "{service}");
+        assert!(foreign(&service).is_err(), "{service}");
     }
 }
