@@ -368,7 +368,10 @@ mod tests {
         let least = inner.elapsed().as_secs_f64();
         let counted = counter.delta_as_nanos(start, counter.raw()) as f64 / 1e9;
         let most = outer.elapsed().as_secs_f64();
-        assert!(least * 0.99 <= counted && counted <= most * 1.01, "{least} {counted} {most}");
+        assert!(
+            least * 0.99 <= counted && counted <= most * 1.01,
+            "{least} {counted} {most}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

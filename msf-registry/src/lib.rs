@@ -3,11 +3,14 @@
 
 pub mod backend;
 pub mod balance;
+mod cache;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod drive;
 mod error;
 pub mod explain;
+#[cfg(doctest)]
+mod guide;
 pub mod health;
 mod metrics;
 pub mod model;
@@ -17,6 +20,8 @@ pub mod routing;
 #[cfg(feature = "http")]
 pub mod server;
 mod service;
+#[cfg(feature = "http")]
+mod token;
 #[cfg(feature = "http")]
 mod wire;
 
@@ -34,3 +39,6 @@ pub use self::{
     registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder, Standing},
     service::{Freshness, NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };
+
+#[cfg(feature = "http")]
+pub use self::token::InvalidToken;

@@ -209,3 +209,90 @@ impl LoadBalancing {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(LoadBalancing::default().validate(), Ok(()));
+        assert_eq!(
+            LoadBalancing::from(Balance::Random).balance,
+            Balance::Random
+        );
+    }
+
+    #[test]
+    fn every_bad_setting_is_named_with_what_it_may_be() {
+        let ok = LoadBalancing::default;
+        let slow = |slow_start| ok().slow_start(slow_start);
+        let outliers = |outliers| ok().outliers(outliers);
+        let hour = Duration::from_secs(3_600);
+        let table = [
+            (
+                ok().panic_threshold(-0.1),
+                "`panic_threshold` must be 0 to 1, not -0.1",
+            ),
+            (ok().panic_threshold(f32::NAN), "`panic_threshold`"),
+            (
+                ok().overprovisioning(0.9),
+                "`overprovisioning` must be 1 to 100",
+            ),
+            (ok().bounded_load(1.0), "`bounded_load` must be above 1"),
+            (ok().bounded_load(f32::INFINITY), "`bounded_load`"),
+            (ok().zone(""), "`zone` must be 1 to 64 bytes"),
+            (
+                ok().zone_aware(ZoneAware::default().callers([("a", 0)])),
+                "`zone_aware.callers`",
+            ),
+            (
+                slow(SlowStart::default().window(Duration::ZERO)),
+                "`slow_start.window`",
+            ),
+            (
+                slow(SlowStart::default().window(hour * 2)),
+                "`slow_start.window` must be above 0 and at most 1 h",
+            ),
+            (slow(SlowStart::default().min(0.0)), "`slow_start.min`"),
+            (
+                slow(SlowStart::default().aggression(f32::NAN)),
+                "`slow_start.aggression`",
+            ),
+            (
+                outliers(Outliers::default().success_rate(1.1)),
+                "`outliers.success_rate` must be 0 to 1",
+            ),
+            (
+                outliers(Outliers::default().calls_min(0)),
+                "`outliers.calls_min`",
+            ),
+            (
+                outliers(Outliers::default().window(Duration::ZERO)),
+                "`outliers.window`",
+            ),
+            (
+                outliers(Outliers::default().base(Duration::ZERO)),
+                "`outliers.base`",
+            ),
+            (
+                outliers(Outliers::default().max(Duration::ZERO)),
+                "`outliers.max` must be at least `base`",
+            ),
+            (
+                outliers(Outliers::default().jitter(2.0)),
+                "`outliers.jitter`",
+            ),
+            (
+                outliers(Outliers::default().max_ejected(f32::NAN)),
+                "`outliers.max_ejected`",
+            ),
+        ];
+        for (settings, said) in table {
+            let error = settings.validate().unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}

@@ -61,7 +61,7 @@ pub use self::{
 };
 pub(crate) use self::{
     ewma::{Cost, Outcome},
-    p2c::choose,
+    p2c::{pair, scale},
     round_robin::turns,
 };
 
@@ -93,6 +93,12 @@ pub enum Balance {
 }
 
 impl Balance {
+    /// Whether it goes by the hash of the call.
+    #[inline]
+    pub(crate) const fn is_hashing(self) -> bool {
+        matches!(self, Self::RingHash | Self::Maglev | Self::Rendezvous)
+    }
+
     /// The word in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -91,3 +91,61 @@ impl SlowStart {
 }
 
 const WINDOW_MAX: Duration = Duration::from_secs(3_600);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    /// Envoy's formula at its defaults, and with an aggression of 2: the square root.
+    #[test]
+    fn factors_are_those_of_envoys_formula() {
+        let close = |a: f32, b: f32| (a - b).abs() < 1e-4;
+        let line = SlowStart::default().window(secs(60));
+        for (age, factor) in [
+            (0, 0.1),
+            (3, 0.1),
+            (6, 0.1),
+            (15, 0.25),
+            (30, 0.5),
+            (60, 1.0),
+            (90, 1.0),
+        ] {
+            assert!(close(line.factor(secs(age)), factor), "{age} s");
+        }
+        let root = line.aggression(2.0);
+        for (age, factor) in [(0, 0.1), (15, 0.5), (30, 0.70711), (60, 1.0)] {
+            assert!(close(root.factor(secs(age)), factor), "{age} s");
+        }
+    }
+
+    #[test]
+    fn steps_are_neither_too_quick_nor_too_long() {
+        let step = |window| SlowStart::default().window(window).step();
+        assert_eq!(step(Duration::from_millis(1)), Duration::from_millis(100));
+        assert_eq!(step(secs(30)), Duration::from_millis(1_500));
+        assert_eq!(step(secs(3_600)), secs(5));
+    }
+
+    proptest! {
+        #[test]
+        fn the_factor_only_grows_and_stays_within_its_bounds(
+            window in 1_u64..3_600_000, min in 0.001_f32..1.0, aggression in 0.1_f32..10.0,
+            a in 0_u64..4_000_000, b in 0_u64..4_000_000,
+        ) {
+            let slow_start = SlowStart::default()
+                .window(Duration::from_millis(window))
+                .min(min)
+                .aggression(aggression);
+            prop_assert_eq!(slow_start.validate(), Ok(()));
+            let factor = |ms| slow_start.factor(Duration::from_millis(ms));
+            let (young, old) = (factor(a.min(b)), factor(a.max(b)));
+            prop_assert!(young <= old && (min..=1.0).contains(&young) && old <= 1.0, "{young} {old}");
+        }
+    }
+}

@@ -1,9 +1,37 @@
 //! Why a pick gives the instance that it gives, and why not each other one.
+//!
+//! ```
+//! use std::time::Duration;
+//! use msf_core::name::{InstanceId, ServiceName};
+//! use msf_registry::{Instance, PickContext, Registry, Status, backend::memory::MemoryRegistry};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let registry = Registry::new(MemoryRegistry::new());
+//! let payment = ServiceName::new("payment")?;
+//! let here = |id, status| -> Result<Instance, Box<dyn std::error::Error>> {
+//!     Ok(Instance::new(payment.clone(), InstanceId::new(id)?, "127.0.0.1:8080".parse()?).status(status))
+//! };
+//! let _works = registry.register(here("p-1", Status::Up)?);
+//! let _starts = registry.register(here("p-2", Status::Starting)?);
+//!
+//! let service = registry.service(&payment);
+//! # let mut changes = service.changes();
+//! # while service.snapshot().instances().len() < 2 { changes.changed().await?; }
+//! let explained = service.explain(&PickContext::new());
+//! assert_eq!(explained.chosen, Some(InstanceId::new("p-1")?));
+//! assert_eq!(explained.candidates[1].why.as_str(), "starting");
+//! println!("{explained}"); // a table
+//! # Ok(())
+//! # }
+//! ```
 
-use std::{fmt, net::SocketAddr};
+mod table;
+
+use std::net::SocketAddr;
 
 use msf_core::name::{InstanceId, ServiceName};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{
     model::{Health, Status},
@@ -61,8 +89,7 @@ pub struct Explained {
 }
 
 /// What became of one instance in one pick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
     /// It was picked.
@@ -90,7 +117,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The words for people.
+    /// The word in JSON and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -109,16 +136,8 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} at revision {}: {}",
-            self.service, self.revision, self.balance
-        )?;
-        for row in &self.candidates {
-            writeln!(f, "{} {} {}", row.id, row.addr, row.why.as_str())?;
-        }
-        Ok(())
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }

@@ -12,8 +12,8 @@ mod tests;
 mod zone;
 
 pub(crate) use self::plan::{Candidate, Group, Plan, Rules, plan};
-pub(crate) use self::routable::routable;
+pub(crate) use self::routable::{Ejection, effective, routable};
 pub use self::{
     plan::GroupKind,
-    routable::{Ejection, Routable, Why},
+    routable::{Routable, Why},
 };

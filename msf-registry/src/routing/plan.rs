@@ -66,7 +66,7 @@ pub enum GroupKind {
     Failover,
     /// Those that work badly, because those that work well are too few.
     Degraded,
-    /// Those that are about to leave, because nobody else is there.
+    /// Those that are about to leave, or else those that were ejected, because nobody else is there.
     LastResort,
     /// Everybody of a priority: so many look dead that health is not believed.
     Panic,
@@ -110,7 +110,8 @@ impl Plan {
 /// | some that work | the priorities in their order, each with as much as it can carry (see [`loads`]), and the first by zone (see [`by_zone`]) |
 /// | too few that work, in all priorities together and in this one | all of this priority, whatever their health: panic |
 /// | none that works, some that drain | those that drain |
-/// | none that works, and panic is allowed | all of the first priority that has any |
+/// | none that works or drains, some that were ejected | those that were ejected |
+/// | only such that fail their checks, and panic is allowed | all of the first priority that has any |
 ///
 /// An instance that is starting, is out of service or is down is never called, not even in panic: it said so, or
 /// somebody did. The plan is empty only when there is nobody else.
@@ -136,12 +137,18 @@ pub(crate) fn plan(candidates: &[Candidate<'_>], rules: &Rules<'_>) -> Plan {
         candidates,
         groups: Vec::new(),
     };
-    if !working_anywhere
-        && draft.add(1.0, GroupKind::LastResort, |c| {
-            c.routable == Routable::LastResort
-        })
-    {
-        return draft.finish();
+    if !working_anywhere {
+        let is_last = |wanted: Routable| move |c: &Candidate<'_>| c.routable == wanted;
+        // What this process thinks of an instance must not leave it without any, even where panic is not allowed.
+        let is_found = draft.add(1.0, GroupKind::LastResort, is_last(Routable::LastResort))
+            || draft.add(
+                1.0,
+                GroupKind::LastResort,
+                is_last(Routable::No(Why::Ejected)),
+            );
+        if is_found {
+            return draft.finish();
+        }
     }
     for (place, (priority, load)) in priorities.iter().zip(&loads).enumerate() {
         let of_level = |candidate: &Candidate<'_>| candidate.priority == *priority;

@@ -83,6 +83,10 @@ fn whoever_drains_is_called_when_nobody_else_works() {
         one_level(&[DRAINS, SICK, OUT]),
         [(GroupKind::LastResort, vec![0], 100.0)]
     );
+    assert_eq!(
+        one_level(&[SICK, EJECTED]),
+        [(GroupKind::LastResort, vec![1], 100.0)]
+    );
     assert_eq!(one_level(&[OUT]), []);
     assert_eq!(one_level(&[]), []);
 }
@@ -211,7 +215,7 @@ proptest! {
         let plan = plan(&candidates, &Rules { panic_threshold: threshold, zone, ..rules() });
 
         let has = |wanted: &[Routable]| candidates.iter().any(|c| wanted.contains(&c.routable));
-        let is_callable = has(&[YES, Routable::Degraded, DRAINS]) || threshold > 0.0 && has(&[SICK, EJECTED]);
+        let is_callable = has(&[YES, Routable::Degraded, DRAINS, EJECTED]) || threshold > 0.0 && has(&[SICK]);
         prop_assert_eq!(plan.groups.is_empty(), !is_callable);
         prop_assert_eq!(plan.draw(|| bits).is_some(), is_callable);
         let mut upto = None;
@@ -224,7 +228,7 @@ proptest! {
                 let fits = match group.kind {
                     GroupKind::Only | GroupKind::Local | GroupKind::Spill | GroupKind::Failover => routable == YES,
                     GroupKind::Degraded => routable == Routable::Degraded,
-                    GroupKind::LastResort => routable == DRAINS,
+                    GroupKind::LastResort => routable == DRAINS || routable == EJECTED,
                     GroupKind::Panic => routable != DRAINS && routable != OUT,
                 };
                 prop_assert!(fits, "{:?} in {:?}", routable, group.kind);

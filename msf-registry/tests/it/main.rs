@@ -4,6 +4,7 @@
 mod backend;
 #[cfg(feature = "consul")]
 mod consul;
+mod cost;
 #[cfg(feature = "dns")]
 mod dns;
 #[cfg(feature = "etcd")]
@@ -14,3 +15,4 @@ mod fixed;
 mod health;
 mod restart;
 mod setup;
+mod wire;

@@ -46,7 +46,7 @@ fn as_ada(etcd: &Etcd, prefix: &str, password: &str) -> EtcdRegistry {
 }
 
 fn is_refused<T>(answer: &Result<T, RegistryError>, expected: u16) -> bool {
-    matches!(answer, Err(RegistryError::Refused { status, .. }) if status == expected)
+    matches!(answer, Err(RegistryError::Refused { status, .. }) if *status == expected)
 }
 
 #[tokio::test]
