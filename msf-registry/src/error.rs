@@ -58,6 +58,12 @@ pub enum RegistryError {
     /// The registration has ended, so it cannot be changed.
     #[error("the instance is deregistered")]
     Deregistered,
+    /// Instances cannot register with this backend: what it lists is kept elsewhere.
+    #[error("instances cannot register with {backend}, which is only read")]
+    ReadOnly {
+        /// Which backend.
+        backend: &'static str,
+    },
     /// The position is not known any more; fetch the whole state.
     #[error("the position in the registry's history is lost")]
     CursorLost,
@@ -89,7 +95,8 @@ impl RegistryError {
             | Self::Ttl { .. }
             | Self::DuplicateId { .. }
             | Self::IdentityChanged
-            | Self::Deregistered => true,
+            | Self::Deregistered
+            | Self::ReadOnly { .. } => true,
             Self::Refused { status, .. } => matches!(*status, 400 | 413 | 422),
             _ => false,
         }
@@ -107,7 +114,8 @@ impl From<RegistryError> for Problem {
             }
             RegistryError::DuplicateId { .. }
             | RegistryError::IdentityChanged
-            | RegistryError::Deregistered => {
+            | RegistryError::Deregistered
+            | RegistryError::ReadOnly { .. } => {
                 Self::new(Code::Conflict).with_detail(error.to_string())
             }
             RegistryError::Full { .. } => {

@@ -5,9 +5,21 @@
 //! [`Registry`](crate::Registry).
 
 mod capabilities;
+#[cfg(feature = "consul")]
+pub mod consul;
+#[cfg(feature = "dns")]
+pub mod dns;
+#[cfg(feature = "etcd")]
+pub mod etcd;
+#[cfg(feature = "file")]
+pub mod file;
+pub mod fixed;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod memory;
+mod read_only;
+#[cfg(any(feature = "consul", feature = "etcd"))]
+mod remote;
 mod renew;
 
 use std::time::Duration;

@@ -2,9 +2,18 @@
 #![cfg(all(feature = "http", feature = "health", feature = "testing"))]
 
 mod backend;
+#[cfg(feature = "consul")]
+mod consul;
 #[cfg(feature = "tower")]
 mod balanced;
 mod cost;
+#[cfg(feature = "dns")]
+mod dns;
+#[cfg(feature = "etcd")]
+mod etcd;
+#[cfg(feature = "file")]
+mod file;
+mod fixed;
 mod health;
 mod restart;
 mod setup;

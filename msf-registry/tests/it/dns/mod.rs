@@ -1,0 +1,1 @@
+//! Real name servers.
