@@ -39,20 +39,27 @@ impl Cost {
         Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
     }
 
-    /// The score of an instance with so many calls in flight, whose weight is `1 / share`: the lower,
+    /// Forgets everything.
+    pub(crate) fn forget(&self) {
+        self.0.store(UNKNOWN, Ordering::Relaxed);
+    }
+
+    /// The score of an instance with so many calls in flight, each of which weighs `share` on it: the lower,
     /// the better.
+    ///
+    /// Only the calls in flight are weighed: without any, the heavy are not quicker, they are only drawn more often.
     #[inline]
     pub(crate) fn score(&self, in_flight: u32, share: f32, now_ms: u32) -> f32 {
         let calls = in_flight as f32;
         match Estimate::unpack(self.0.load(Ordering::Relaxed)) {
-            Some(estimate) => estimate.decayed(now_ms) * (calls + 1.0) * share,
+            Some(estimate) => estimate.decayed(now_ms) * (calls * share + 1.0),
             None if in_flight == 0 => 0.0,
-            None => UNKNOWN_BUSY_SECONDS * (calls + 1.0) * share,
+            None => UNKNOWN_BUSY_SECONDS * (calls * share + 1.0),
         }
     }
 
-    /// Folds an outcome in. Under contention a success may be lost, which only delays the average; a
-    /// failure never is.
+    /// Folds an outcome in. An answer may be lost, under contention or among many, which only delays the average; a
+    /// failure never is, and a slow answer only under contention.
     pub(crate) fn observe(&self, outcome: Outcome, now_ms: u32) {
         let mut tries = match outcome {
             Outcome::Failed(_) => u32::MAX,
@@ -78,7 +85,6 @@ impl Cost {
     }
 
     /// The estimate now.
-    #[cfg(test)]
     pub(crate) fn seconds(&self, now_ms: u32) -> Option<f32> {
         Estimate::unpack(self.0.load(Ordering::Relaxed)).map(|e| e.decayed(now_ms))
     }
@@ -108,10 +114,11 @@ fn fold(before: Option<Estimate>, outcome: Outcome, now_ms: u32) -> Option<Estim
     if sample >= kept {
         return at(sample);
     }
-    if is_peak_only {
+    let age_ms = before.age_ms(now_ms);
+    if is_peak_only || age_ms < QUIET_MS {
         return None;
     }
-    let weight = decay(before.age_ms(now_ms));
+    let weight = decay(age_ms);
     at(kept + sample * (1.0 - weight))
 }
 
@@ -158,6 +165,9 @@ const UNKNOWN: u64 = 0;
 const PER_TAU_MS: f32 = 1.0 / 10_000.0;
 const UNKNOWN_BUSY_SECONDS: f32 = 1.0;
 const LOSSY_TRIES: u32 = 2;
+/// An answer that raises nothing is left out for so long after the last one that was counted: it would weigh 0.04 %
+/// at most, and each that counts takes the estimate away from all other cores.
+const QUIET_MS: u32 = 4;
 /// By how much the clocks of two threads that were read one after the other can seem to disagree.
 const MOMENT_MS: u32 = 60_000;
 

@@ -3,7 +3,12 @@
 //! | policy | chooses | for |
 //! |---|---|---|
 //! | [`Balance::PeakEwma`] | the better of two drawn at random, by latency × calls in flight | almost everything |
+//! | [`Balance::LeastRequest`] | the better of two drawn at random, by calls in flight | callees whose quick answers are no good sign |
 //! | [`Balance::RoundRobin`] | each in turn, by weight | calls that all cost the same |
+//! | [`Balance::Random`] | at random, by weight | very many callers, each with few calls |
+//! | [`Balance::Maglev`] | by the [hash](crate::PickContext::hash) of the call, from a table | caches and sessions |
+//! | [`Balance::RingHash`] | by the hash of the call, from a ring | as Maglev, where others use a ring too |
+//! | [`Balance::Rendezvous`] | by the hash of the call, the highest score of all | as Maglev, with few instances |
 //!
 //! # Peak EWMA
 //!
@@ -29,15 +34,34 @@
 //! Neither policy picks an instance that is [unhealthy](crate::Health::Unhealthy), unless all are: then
 //! the checks are more likely wrong than every instance is dead, and all are picked from ("panic mode").
 
+mod bounded;
 mod ewma;
+pub mod hash;
+mod load_balancing;
+mod maglev;
 mod p2c;
+mod rendezvous;
+mod ring;
 mod round_robin;
 #[cfg(test)]
 mod simulation;
+mod slow_start;
+mod subset;
+mod zone;
 
+pub use self::{
+    bounded::bound,
+    load_balancing::{InvalidLoadBalancing, LoadBalancing},
+    maglev::Maglev,
+    rendezvous::Rendezvous,
+    ring::{Ring, RingHash},
+    slow_start::SlowStart,
+    subset::Subset,
+    zone::ZoneAware,
+};
 pub(crate) use self::{
     ewma::{Cost, Outcome},
-    p2c::choose,
+    p2c::{pair, scale},
     round_robin::turns,
 };
 
@@ -54,17 +78,49 @@ pub enum Balance {
     /// The better of two drawn at random, by latency and calls in flight.
     #[default]
     PeakEwma,
+    /// The better of two drawn at random, by calls in flight.
+    LeastRequest,
     /// Each in turn, by weight.
     RoundRobin,
+    /// One at random, by weight.
+    Random,
+    /// By the hash of the call, from a ring: few calls move when an instance comes or goes.
+    RingHash,
+    /// By the hash of the call, from a table: quicker than the ring and more even, and a few more calls move.
+    Maglev,
+    /// By the hash of the call, the instance with the highest score: exact, and it looks at every instance.
+    Rendezvous,
 }
 
 impl Balance {
+    /// Whether it goes by the hash of the call.
+    #[inline]
+    pub(crate) const fn is_hashing(self) -> bool {
+        matches!(self, Self::RingHash | Self::Maglev | Self::Rendezvous)
+    }
+
     /// The word in metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PeakEwma => "peak_ewma",
+            Self::LeastRequest => "least_request",
             Self::RoundRobin => "round_robin",
+            Self::Random => "random",
+            Self::RingHash => "ring_hash",
+            Self::Maglev => "maglev",
+            Self::Rendezvous => "rendezvous",
         }
     }
+}
+
+/// The first allowed of `hosts` places, from one on that the hash decides.
+///
+/// What is left when the walk along a ring or a table has met nobody: hardly ever, so it need not be consistent.
+#[cold]
+fn scan(hash: u64, hosts: usize, mut is_allowed: impl FnMut(usize) -> bool) -> Option<usize> {
+    let first = usize::try_from(hash % hosts.max(1) as u64).unwrap_or_default();
+    (0..hosts)
+        .map(|n| (first + n) % hosts)
+        .find(|place| is_allowed(*place))
 }

@@ -1,28 +1,4 @@
-//! Two choices at random, the better one taken.
-
-/// The index of the better of two different places below `len`; `None` if there is no place.
-///
-/// `random` gives 64 random bits and is not asked when there is nothing to draw. A tie goes to the
-/// first drawn.
-#[inline]
-pub(crate) fn choose(
-    len: usize,
-    random: impl FnOnce() -> u64,
-    score: impl Fn(usize) -> f32,
-) -> Option<usize> {
-    match len {
-        0 => None,
-        1 => Some(0),
-        _ => {
-            let (first, second) = pair(len, random());
-            Some(if score(second) < score(first) {
-                second
-            } else {
-                first
-            })
-        }
-    }
-}
+//! Two choices at random, of which the better one is taken.
 
 /// Two different places below `len` from one word: each half is scaled by multiply and shift
 /// (Lemire 2019), and the second draw skips the first's place.
@@ -44,21 +20,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn few_places_need_no_luck() {
-        let never = || -> u64 { panic!("drawn for nothing") };
-        assert_eq!(choose(0, never, |_| 0.0), None);
-        assert_eq!(choose(1, never, |_| 0.0), Some(0));
-    }
-
-    #[test]
-    fn of_two_the_better_is_always_taken() {
-        for random in [0, u64::MAX, 1 << 63, 0x1234_5678_9abc_def0] {
-            let chosen = choose(2, || random, |i| if i == 0 { 5.0 } else { 1.0 });
-            assert_eq!(chosen, Some(1));
-        }
-    }
 
     #[test]
     fn every_pair_is_about_as_likely() {

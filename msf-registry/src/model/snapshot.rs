@@ -6,6 +6,7 @@ use msf_core::name::ServiceName;
 use serde::{Deserialize, Serialize};
 
 use super::{Instance, Status};
+use crate::routing::effective;
 
 /// The instances of one service at one moment.
 ///
@@ -163,10 +164,11 @@ impl Member {
         self
     }
 
-    /// What an operator says about it, else what it says itself.
+    /// What an operator says about it, else what it says itself. That it is starting, drains or is down only it can
+    /// know: then an operator can only say something worse.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.operator_status.unwrap_or(self.instance.status)
+        effective(self.instance.status, self.operator_status)
     }
 }
 

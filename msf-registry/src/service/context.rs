@@ -3,6 +3,8 @@
 use msf_core::name::InstanceId;
 use tokio::time::Instant;
 
+use crate::balance::hash;
+
 /// What one call tells about itself when it [picks](crate::ServiceHandle::pick) an instance.
 ///
 /// Nothing in it is needed. It borrows and is copied for nothing, so it is made anew for each attempt.
@@ -46,6 +48,13 @@ impl<'a> PickContext<'a> {
     pub const fn hash(mut self, hash: u64) -> Self {
         self.hash = Some(hash);
         self
+    }
+
+    /// What calls are kept together by, as bytes: [`hash`](Self::hash) of their
+    /// [xxHash64](crate::balance::hash::of).
+    #[must_use]
+    pub fn key(self, key: &[u8]) -> Self {
+        self.hash(hash::of(key))
     }
 
     /// The instances that earlier attempts of the call went to. Another one is picked if there is one.

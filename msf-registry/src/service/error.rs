@@ -39,6 +39,9 @@ pub enum NoEndpointsReason {
     /// The registry lists none.
     #[error("none is registered")]
     NoneRegistered,
+    /// None that the registry lists takes calls now.
+    #[error("none that is registered takes calls")]
+    NoneAvailable,
     /// All that are listed were excluded by the caller.
     #[error("all were tried")]
     AllExcluded,

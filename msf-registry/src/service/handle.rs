@@ -47,12 +47,17 @@ pub struct ServiceHandle {
 #[derive(Debug)]
 pub(crate) struct Watch {
     state: Arc<State>,
-    _task: Task<()>,
+    task: Task<()>,
 }
 
 impl Watch {
     pub(crate) fn new(state: Arc<State>, task: Task<()>) -> Arc<Self> {
-        Arc::new(Self { state, _task: task })
+        Arc::new(Self { state, task })
+    }
+
+    /// Whether nobody watches any more although somebody holds it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.task.is_finished()
     }
 
     pub(crate) fn state(&self) -> Arc<State> {
@@ -78,11 +83,7 @@ impl ServiceHandle {
     /// [`NoEndpoints`] when there is no instance that was not tried.
     #[inline]
     pub fn pick(&self, context: &PickContext<'_>) -> Result<Picked, NoEndpoints> {
-        if context.tried.is_empty() {
-            self.state.pick(|| context.now.unwrap_or_else(clock::now))
-        } else {
-            self.state.pick_excluding(context.tried)
-        }
+        self.state.pick(context)
     }
 
     /// Waits until there is an instance to pick, at most for `wait`.

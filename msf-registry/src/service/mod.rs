@@ -1,15 +1,29 @@
 //! The instances of one service as a caller uses them.
 
+mod build;
 mod context;
+mod draw;
 mod error;
 mod freshness;
 mod handle;
+mod host;
+#[cfg_attr(
+    not(any(test, feature = "health")),
+    expect(dead_code, reason = "only checks lay something over a list")
+)]
+mod overlay;
 mod picked;
+mod pool;
+mod slot;
 mod state;
+mod stripe;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "health")]
+pub(crate) use self::overlay::{Overlay, Probed};
 pub use self::{
     context::PickContext,
     error::{NoEndpoints, NoEndpointsReason},

@@ -1,6 +1,6 @@
 //! One picked instance, for one call.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, mem, net::SocketAddr, sync::Arc, time::Duration};
 
 use msf_core::{
     classify::{Classification, Verdict},
@@ -8,13 +8,13 @@ use msf_core::{
 };
 use tokio::time::Instant;
 
-use super::table::Host;
+use super::{host::millis, stripe::Stripe};
 use crate::{balance::Outcome, model::Instance};
 
 /// An instance that was picked for one call, which counts as in flight until this is dropped.
 ///
 /// Keep it until the response body has ended, and [`record`](Self::record) what happened when the
-/// head of the response is there.
+/// head of the response is there. It may end on another thread than the one that picked.
 ///
 /// # Cancel safety
 ///
@@ -22,16 +22,28 @@ use crate::{balance::Outcome, model::Instance};
 /// as abandoned: it can raise the estimate of the instance's latency but never lower it.
 #[must_use = "the call counts as ended as soon as this is dropped"]
 pub struct Picked {
-    endpoint: Arc<Host>,
-    /// Absent under a policy that does not look at latency, and once the outcome is recorded.
-    started: Option<Instant>,
+    stripe: Arc<Stripe>,
+    started: Started,
+}
+
+/// When the call began.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Started {
+    /// By the clock of the estimates, in nanoseconds.
+    At(u64),
+    /// By the caller's clock, which is not compared with ours: they drift apart.
+    Read(Instant),
+    /// The policy does not look at latency.
+    Unmeasured,
+    /// The outcome is recorded.
+    Recorded,
 }
 
 impl Picked {
     #[inline]
-    pub(super) fn new(endpoint: &Arc<Host>, started: Option<Instant>) -> Self {
+    pub(super) fn new(stripe: &Arc<Stripe>, started: Started) -> Self {
         Self {
-            endpoint: Arc::clone(endpoint),
+            stripe: Arc::clone(stripe),
             started,
         }
     }
@@ -40,13 +52,13 @@ impl Picked {
     #[must_use]
     #[inline]
     pub fn addr(&self) -> SocketAddr {
-        self.endpoint.addr
+        self.stripe.host.addr
     }
 
     /// The instance.
     #[must_use]
     pub fn instance(&self) -> &Instance {
-        &self.endpoint.instance
+        &self.stripe.host.instance
     }
 
     /// Says how the call went, at the head of its response. The first record counts.
@@ -55,19 +67,30 @@ impl Picked {
     /// or after as long as the callee asked to be left alone, at most 300 s. So does an instance that says
     /// that it is called too much, from 1 s on: its quick refusals must not make it the favourite. Any
     /// other [`Verdict::Ignore`] tells nothing.
+    #[inline]
     pub fn record(&mut self, outcome: &Classification) {
-        if self.started.is_some() {
-            self.record_at(outcome, clock::now());
-        }
+        self.tell(outcome, None);
     }
 
-    /// As [`record`](Self::record), for a caller that has just read the clock.
+    /// As [`record`](Self::record), for a caller that has read the clock when the head of the response came: the
+    /// latency is from the time that the [context](crate::PickContext::at) told until `now`.
+    #[inline]
     pub fn record_at(&mut self, outcome: &Classification, now: Instant) {
-        let Some(started) = self.started.take() else {
+        self.tell(outcome, Some(now));
+    }
+
+    #[inline]
+    fn tell(&mut self, outcome: &Classification, read: Option<Instant>) {
+        let started = mem::replace(&mut self.started, Started::Recorded);
+        if matches!(started, Started::Recorded) {
+            return;
+        }
+        let host = &*self.stripe.host;
+        host.outlier.record(outcome.verdict, &self.stripe.successes);
+        let Some((elapsed, now)) = started.elapsed(&self.stripe, read) else {
             return;
         };
-        let elapsed = now.saturating_duration_since(started);
-        let outcome = match outcome.verdict {
+        let told = match outcome.verdict {
             Verdict::Success => Outcome::Answered(elapsed),
             Verdict::Failure => {
                 let asked = outcome.hint.retry_after.unwrap_or(FAILURE_PENALTY);
@@ -79,32 +102,45 @@ impl Picked {
             }
             Verdict::Ignore => return,
         };
-        self.observe(outcome, now);
+        host.cost.observe(told, millis(now));
     }
+}
 
-    fn observe(&self, outcome: Outcome, now: Instant) {
-        self.endpoint
-            .cost
-            .observe(outcome, self.endpoint.millis(now));
+impl Started {
+    /// How long ago, and what the clock of the estimates says now; `None` if nobody wants to know.
+    #[inline]
+    fn elapsed(self, stripe: &Stripe, read: Option<Instant>) -> Option<(Duration, u64)> {
+        match self {
+            Self::At(begun) => {
+                let now = stripe.host.nanos();
+                Some((Duration::from_nanos(now.saturating_sub(begun)), now))
+            }
+            Self::Read(begun) => {
+                let ended = read.unwrap_or_else(clock::now);
+                Some((ended.saturating_duration_since(begun), stripe.host.nanos()))
+            }
+            Self::Unmeasured | Self::Recorded => None,
+        }
     }
 }
 
 impl Drop for Picked {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(started) = self.started.take() {
-            let now = clock::now();
-            let elapsed = now.saturating_duration_since(started);
-            self.observe(Outcome::Abandoned(elapsed), now);
+        if let Some((elapsed, now)) = self.started.elapsed(&self.stripe, None) {
+            let cost = &self.stripe.host.cost;
+            cost.observe(Outcome::Abandoned(elapsed), millis(now));
         }
     }
 }
 
 impl fmt::Debug for Picked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = &*self.stripe.host;
         f.debug_struct("Picked")
-            .field("service", &self.endpoint.instance.service)
-            .field("id", &self.endpoint.instance.id)
-            .field("addr", &self.endpoint.addr)
+            .field("service", &host.instance.service)
+            .field("id", &host.instance.id)
+            .field("addr", &host.addr)
             .finish_non_exhaustive()
     }
 }

@@ -3,142 +3,202 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use msf_core::{
-    clock,
-    name::{InstanceId, ServiceName},
+    clock::{Epoch, QuickEpoch},
+    name::ServiceName,
 };
 use tokio::{sync::watch, time::Instant};
 
 use super::{
+    build::Builder,
+    context::PickContext,
+    draw::{Draw, Drawn},
     error::{NoEndpoints, NoEndpointsReason},
     freshness::Freshness,
+    overlay::Overlay,
     picked::Picked,
-    table::{Host, Table, millis},
+    slot,
+    table::Table,
 };
 use crate::{
-    balance::{Balance, choose},
+    balance::LoadBalancing,
     metrics::Picks,
     model::{Authority, Cursor, Snapshot},
+    outlier::Signal,
 };
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct State {
     table: ArcSwap<Table>,
-    balance: Balance,
-    turn: Turn,
+    builder: Builder,
+    coarse: Epoch,
+    lanes: Box<[Lane]>,
     picks: Picks,
+    /// What of the lanes is in the metrics already.
+    told: Mutex<Count>,
     service: ServiceName,
-    base: Instant,
     confirmed: Mutex<Option<Instant>>,
+    /// Held while a table is replaced: the driver and the checks from this side both do.
+    overlay: Mutex<Overlay>,
     /// Whether the registry answers; only the driver writes it.
     freshness: Mutex<Freshness>,
     changed: watch::Sender<()>,
 }
 
-/// On a cache line of its own: it is written by every pick, the rest almost never.
+/// What the threads of one number write at every pick, on cache lines of its own.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Turn(AtomicUsize);
+struct Lane {
+    /// Counts the picks and gives the turns of round robin.
+    turn: AtomicU64,
+    start: u64,
+    panic: AtomicU64,
+    none: AtomicU64,
+}
+
+/// Picks so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    all: u64,
+    panic: u64,
+    none: u64,
+}
 
 impl State {
-    pub(crate) fn new(service: ServiceName, balance: Balance, picks: Picks) -> Self {
+    pub(crate) fn new(service: ServiceName, rules: LoadBalancing, picks: Picks) -> Self {
         let nobody = Snapshot::new(service.clone(), Cursor::new(0, 0), Authority::Partial, []);
+        let signal = Signal::new(rules.outliers.map_or(0, |outliers| outliers.consecutive));
         Self {
             table: ArcSwap::from_pointee(Table::unknown(nobody)),
-            balance,
-            // Processes that start together must not all begin with the same instance.
-            turn: Turn(AtomicUsize::new(fastrand::usize(..1 << 20))),
+            builder: Builder {
+                rules,
+                clock: QuickEpoch::new(),
+                signal,
+                stripes: slot::stripes(),
+            },
+            coarse: Epoch::new(),
+            lanes: (0..slot::stripes()).map(|_| Lane::new()).collect(),
             picks,
+            told: Mutex::default(),
             service,
-            base: clock::now(),
             confirmed: Mutex::new(None),
+            overlay: Mutex::default(),
             freshness: Mutex::new(Freshness::Unknown),
             changed: watch::Sender::new(()),
         }
     }
 
-    /// Asks for the time only if the policy looks at it.
     #[inline]
-    pub(crate) fn pick(&self, now: impl FnOnce() -> Instant) -> Result<Picked, NoEndpoints> {
+    pub(crate) fn pick(&self, context: &PickContext<'_>) -> Result<Picked, NoEndpoints> {
         let table = self.table.load();
-        let picked = match self.balance {
-            Balance::PeakEwma => {
-                let now = now();
-                let eligible = table.eligible();
-                let (now_ms, random) = (millis(self.base, now), || fastrand::u64(..));
-                choose(eligible.len(), random, |place| {
-                    eligible[place].score(now_ms)
-                })
-                .map(|place| Picked::new(&eligible[place], Some(now)))
-            }
-            Balance::RoundRobin => {
-                let turn = self.turn.0.fetch_add(1, Ordering::Relaxed);
-                let place = table.at_turn(turn);
-                place.map(|place| Picked::new(&table.endpoints[place], None))
-            }
-        };
-        self.count(&table, picked, NoEndpointsReason::NoneRegistered)
-    }
-
-    pub(crate) fn pick_excluding(&self, excluded: &[InstanceId]) -> Result<Picked, NoEndpoints> {
-        if excluded.is_empty() {
-            return self.pick(clock::now);
-        }
-        let table = self.table.load();
-        let is_allowed = |endpoint: &Arc<Host>| !excluded.contains(&endpoint.instance.id);
-        let started = match self.balance {
-            Balance::PeakEwma => Some(clock::now()),
-            Balance::RoundRobin => None,
-        };
-        let turn = self.turn.0.fetch_add(1, Ordering::Relaxed);
-        let now_ms = started.map(|now| millis(self.base, now));
-        let place = drawn(&table, now_ms, turn, is_allowed)
-            .or_else(|| scanned(&table.endpoints[..table.eligible], turn, is_allowed))
-            // An unhealthy one that was not tried is better than none.
-            .or_else(|| table.endpoints.iter().position(is_allowed));
-        let picked = place.map(|place| Picked::new(&table.endpoints[place], started));
-        self.count(&table, picked, NoEndpointsReason::AllExcluded)
-    }
-
-    #[inline]
-    fn count(
-        &self,
-        table: &Table,
-        picked: Option<Picked>,
-        reason: NoEndpointsReason,
-    ) -> Result<Picked, NoEndpoints> {
-        let Some(picked) = picked else {
-            self.picks.none.inc();
-            return Err(self.nobody(table, reason));
+        let number = slot::number();
+        let lane = &self.lanes[number & (self.lanes.len() - 1)];
+        let turn = lane.turn.fetch_add(1, Ordering::Relaxed);
+        let Some(drawn) = self.draw(&table, context, number, turn, true).draw() else {
+            lane.none.fetch_add(1, Ordering::Relaxed);
+            return Err(self.nobody(&table, !context.tried.is_empty()));
         };
         if table.is_panic {
-            self.picks.panic.inc();
-        } else {
-            self.picks.ok.inc();
+            lane.panic.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(picked)
+        let stripe = table.stripe(drawn.seat, number);
+        Ok(Picked::new(stripe, drawn.started))
+    }
+
+    /// What a pick from this table would give, which counts as none: the pool and the seat.
+    pub(crate) fn would_pick(
+        &self,
+        table: &Table,
+        context: &PickContext<'_>,
+    ) -> Option<(usize, usize)> {
+        let number = slot::number();
+        let lane = &self.lanes[number & (self.lanes.len() - 1)];
+        let turn = lane.turn.load(Ordering::Relaxed);
+        let drawn = self.draw(table, context, number, turn, false).draw();
+        drawn.map(|Drawn { pool, seat, .. }| (pool, seat))
+    }
+
+    #[inline]
+    fn draw<'a>(
+        &'a self,
+        table: &'a Table,
+        context: &'a PickContext<'a>,
+        number: usize,
+        turn: u64,
+        is_real: bool,
+    ) -> Draw<'a> {
+        Draw {
+            table,
+            rules: &self.builder.rules,
+            clock: &self.builder.clock,
+            coarse: &self.coarse,
+            context,
+            number,
+            turn,
+            is_real,
+        }
     }
 
     #[cold]
-    fn nobody(&self, table: &Table, reason: NoEndpointsReason) -> NoEndpoints {
+    fn nobody(&self, table: &Table, is_excluding: bool) -> NoEndpoints {
         let reason = if !table.is_known {
             NoEndpointsReason::NotYetKnown
-        } else if table.endpoints.is_empty() {
+        } else if table.snapshot.instances().is_empty() {
             NoEndpointsReason::NoneRegistered
+        } else if is_excluding && !table.pools.is_empty() {
+            NoEndpointsReason::AllExcluded
         } else {
-            reason
+            NoEndpointsReason::NoneAvailable
         };
         NoEndpoints {
             service: self.service.clone(),
             reason,
         }
+    }
+
+    /// Brings the metrics up to date. Picks do not touch them: they are shared by all cores.
+    pub(crate) fn tell_picks(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.lanes.iter().fold(Count::default(), |sum, lane| Count {
+            // First those that are part of all, so that the difference is never negative.
+            panic: sum.panic + lane.panic.load(Ordering::Relaxed),
+            none: sum.none + lane.none.load(Ordering::Relaxed),
+            all: sum.all + lane.turn.load(Ordering::Relaxed).wrapping_sub(lane.start),
+        });
+        let other = |count: Count| count.all.saturating_sub(count.panic + count.none);
+        self.picks.panic.inc_by(now.panic - told.panic);
+        self.picks.none.inc_by(now.none - told.none);
+        self.picks
+            .ok
+            .inc_by(other(now).saturating_sub(other(*told)));
+        *told = now;
+    }
+
+    /// A number that each pick makes another one.
+    #[cfg(feature = "health")]
+    pub(crate) fn activity(&self) -> u64 {
+        let turns = self
+            .lanes
+            .iter()
+            .map(|lane| lane.turn.load(Ordering::Relaxed));
+        turns.fold(0, u64::wrapping_add)
+    }
+
+    /// An active check of an instance passed: if calls had it ejected, one may find out at once.
+    #[cfg(feature = "health")]
+    pub(crate) fn vouch(&self, is_passing: impl Fn(&crate::model::Instance) -> bool) {
+        let table = self.table.load();
+        let seats = table.seats.iter();
+        seats
+            .filter(|seat| !seat.host.outlier.is_open() && is_passing(&seat.host.instance))
+            .for_each(|seat| seat.host.outlier.vouch());
     }
 
     /// Waits until a pick would succeed.
@@ -147,7 +207,7 @@ impl State {
         let has_any = async {
             loop {
                 changed.borrow_and_update();
-                if self.table.load().eligible > 0 {
+                if !self.table.load().pools.is_empty() {
                     return;
                 }
                 if changed.changed().await.is_err() {
@@ -157,14 +217,40 @@ impl State {
         };
         tokio::time::timeout(wait, has_any)
             .await
-            .map_err(|_elapsed| self.nobody(&self.table.load(), NoEndpointsReason::NoneRegistered))
+            .map_err(|_elapsed| self.nobody(&self.table.load(), false))
     }
 
     /// Puts a snapshot in the place of the last. Only the driver calls it, so updates are in order.
     pub(crate) fn publish(&self, snapshot: Snapshot) {
-        let table = self.table.load_full();
-        let next = table.next(Arc::new(snapshot), self.balance, self.base);
-        self.table.store(Arc::new(next));
+        self.overlaid(|overlay| Some(overlay.list(snapshot)));
+    }
+
+    /// Changes what checks from this side say; what they said before survives every
+    /// [`publish`](Self::publish). Whether that is news.
+    pub(crate) fn overlaid(&self, change: impl FnOnce(&mut Overlay) -> Option<Snapshot>) -> bool {
+        let mut overlay = self.overlay.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut overlay)
+            .map(|snapshot| self.replace(Arc::new(snapshot)))
+            .is_some()
+    }
+
+    /// Makes the table anew from the same list, because what is known about its instances has changed.
+    pub(crate) fn replan(&self) {
+        let _in_order = self.overlay.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = self.snapshot();
+        self.replace(snapshot);
+    }
+
+    /// Lets picks look at ejections from now on, until the table is made anew.
+    pub(crate) fn heed_ejections(&self) {
+        self.table.load().heed_ejections();
+    }
+
+    /// With the overlay held, so that replacements are in order.
+    fn replace(&self, snapshot: Arc<Snapshot>) {
+        let next = Arc::new(self.builder.next(&self.table.load(), snapshot));
+        self.table.store(Arc::clone(&next));
+        next.heed_ejections();
         self.changed.send_replace(());
     }
 
@@ -177,6 +263,11 @@ impl State {
     pub(crate) fn age(&self, now: Instant) -> Option<Duration> {
         self.confirmed()
             .map(|confirmed| now.saturating_duration_since(confirmed))
+    }
+
+    /// When the registry last vouched for the list.
+    pub(crate) fn confirmed_at(&self) -> Option<Instant> {
+        *self.confirmed()
     }
 
     /// How current the list is.
@@ -207,9 +298,21 @@ impl State {
         self.changed.subscribe()
     }
 
-    #[cfg(test)]
     pub(crate) fn table(&self) -> Arc<Table> {
         self.table.load_full()
+    }
+
+    pub(crate) const fn rules(&self) -> &LoadBalancing {
+        &self.builder.rules
+    }
+
+    pub(crate) const fn signal(&self) -> &Signal {
+        &self.builder.signal
+    }
+
+    /// What the times of the estimates count by.
+    pub(crate) const fn clock(&self) -> &QuickEpoch {
+        &self.builder.clock
     }
 
     fn confirmed(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
@@ -219,43 +322,21 @@ impl State {
     }
 }
 
-/// A few draws, which find an allowed place in any list that is much longer than the exclusions.
-fn drawn(
-    table: &Table,
-    now_ms: Option<u32>,
-    turn: usize,
-    is_allowed: impl Fn(&Arc<Host>) -> bool,
-) -> Option<usize> {
-    let eligible = table.eligible();
-    (0..REDRAWS).find_map(|n| {
-        let place = match now_ms {
-            Some(now_ms) => choose(
-                eligible.len(),
-                || fastrand::u64(..),
-                |place| {
-                    if is_allowed(&eligible[place]) {
-                        eligible[place].score(now_ms)
-                    } else {
-                        f32::INFINITY
-                    }
-                },
-            ),
-            None => table.at_turn(turn.wrapping_add(n)),
-        };
-        place.filter(|place| is_allowed(&eligible[*place]))
-    })
+impl Lane {
+    fn new() -> Self {
+        // Neither processes nor threads that start together must all begin with the same instance.
+        let start = fastrand::u64(..1 << 20);
+        Self {
+            turn: AtomicU64::new(start),
+            start,
+            panic: AtomicU64::new(0),
+            none: AtomicU64::new(0),
+        }
+    }
 }
 
-/// The first allowed place from a place that differs from call to call.
-fn scanned(
-    eligible: &[Arc<Host>],
-    turn: usize,
-    is_allowed: impl Fn(&Arc<Host>) -> bool,
-) -> Option<usize> {
-    let len = eligible.len();
-    (0..len)
-        .map(|n| turn.wrapping_add(n) % len)
-        .find(|place| is_allowed(&eligible[*place]))
+impl Drop for State {
+    fn drop(&mut self) {
+        self.tell_picks();
+    }
 }
-
-const REDRAWS: usize = 3;

@@ -1,200 +1,129 @@
 //! What a pick reads: one immutable table per snapshot.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
-
-use msf_core::name::InstanceId;
-use tokio::time::Instant;
-
-use crate::{
-    balance::{Balance, Cost, turns},
-    model::{Health, Instance, Snapshot},
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
 };
 
-/// One instance with what calls have told about it; shared by all tables that list the instance.
-///
-/// Its reference count is the count of calls in flight: besides the table only a
-/// [`Picked`](super::Picked) holds it. A count of our own would cost two more atomic operations per
-/// pick and could leak. While one table replaces another both hold it, so for a moment every score
-/// counts one call too many: all alike.
-///
-/// What a score reads comes first, beside that count: one cache line per instance that is drawn.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Host {
-    pub(crate) cost: Cost,
-    /// One over the weight: a score divides by the weight, and multiplying is quicker.
-    share: f32,
-    pub(crate) addr: SocketAddr,
-    /// What the times of `cost` count from.
-    base: Instant,
-    pub(crate) instance: Arc<Instance>,
-}
+use super::{
+    host::{Host, tick},
+    pool::Pool,
+    stripe::{self, Stripe},
+};
+use crate::{model::Snapshot, routing::Routable};
 
 /// The instances of one snapshot, prepared for picking.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) snapshot: Arc<Snapshot>,
-    /// Those that may be picked come first.
-    pub(crate) endpoints: Box<[Arc<Host>]>,
-    pub(crate) eligible: usize,
-    /// The order of round robin over the eligible; empty when it is that of the places.
-    turns: Box<[u32]>,
+    /// The instances that this process uses, in the order of their ids.
+    pub(crate) seats: Box<[Seat]>,
+    /// Of each seat its stripes, one seat after the other.
+    pub(super) stripes: Box<[Arc<Stripe>]>,
+    /// Which seats are picked from, and how often; none when nobody can be called.
+    pub(crate) pools: Box<[Pool]>,
+    /// Why a pick has to look at each instance that it draws; see the constants.
+    pub(super) care: AtomicU8,
+    /// When the last one that starts slowly has its full share.
+    pub(super) slow_until: u64,
     pub(crate) is_panic: bool,
     /// Whether the registry has ever answered.
     pub(crate) is_known: bool,
 }
 
+/// An instance in a table.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) host: Arc<Host>,
+    /// The mean weight over its weight: a call weighs less on an instance that can carry more.
+    pub(crate) share: f32,
+    pub(super) first_stripe: u32,
+    pub(super) stripe_mask: u32,
+    /// When it began to start slowly; [`NEVER`] if it does not.
+    pub(super) joined: u64,
+    pub(crate) weight: u16,
+    pub(crate) routable: Routable,
+}
+
 impl Table {
     /// What is known before the registry has answered.
-    pub(crate) fn unknown(snapshot: Snapshot) -> Self {
+    pub(super) fn unknown(snapshot: Snapshot) -> Self {
         Self {
             snapshot: Arc::new(snapshot),
-            endpoints: Box::default(),
-            eligible: 0,
-            turns: Box::default(),
+            seats: Box::default(),
+            stripes: Box::default(),
+            pools: Box::default(),
+            care: AtomicU8::new(0),
+            slow_until: 0,
             is_panic: false,
             is_known: false,
         }
     }
 
-    /// The table after this one.
-    pub(crate) fn next(&self, snapshot: Arc<Snapshot>, balance: Balance, base: Instant) -> Self {
-        let mut known: HashMap<&InstanceId, (&Arc<Host>, Health)> = HashMap::new();
-        for endpoint in &self.endpoints {
-            known.insert(&endpoint.instance.id, (endpoint, Health::Unknown));
+    /// Whether every instance of every pool may be picked as it is.
+    #[inline]
+    pub(super) fn is_calm(&self) -> bool {
+        self.care.load(Ordering::Relaxed) == 0
+    }
+
+    pub(super) fn has_slow(&self) -> bool {
+        self.care.load(Ordering::Relaxed) & SLOW != 0
+    }
+
+    /// Lets picks look at ejections if there is one. After it was stored, so that none is missed.
+    pub(super) fn heed_ejections(&self) {
+        if self.seats.iter().any(|seat| !seat.host.outlier.is_open()) {
+            self.care.fetch_or(CLOSED, Ordering::Relaxed);
         }
-        for member in self.snapshot.instances() {
-            if let Some((_, health)) = known.get_mut(&member.instance.id) {
-                *health = member.health;
+    }
+
+    /// Notes that nobody starts slowly any more.
+    pub(super) fn all_started(&self) {
+        self.care.fetch_and(!SLOW, Ordering::Relaxed);
+    }
+
+    /// The pool that 32 random bits draw; they are not asked for when there is one.
+    #[inline]
+    pub(super) fn pool(&self, bits: impl FnOnce() -> u32) -> Option<usize> {
+        match &*self.pools {
+            [] => None,
+            [_] => Some(0),
+            pools => {
+                let bits = bits();
+                pools.iter().position(|pool| bits <= pool.upto)
             }
         }
-
-        let is_unhealthy = |health| health == Health::Unhealthy;
-        let mut members: Vec<_> = snapshot.instances().iter().collect();
-        // Stable: the order of the ids stays within both halves.
-        members.sort_by_key(|member| is_unhealthy(member.health));
-        let unhealthy = members.iter().filter(|m| is_unhealthy(m.health)).count();
-        let is_panic = unhealthy == members.len() && !members.is_empty();
-        let eligible = if is_panic {
-            members.len()
-        } else {
-            members.len() - unhealthy
-        };
-
-        let endpoints: Box<[Arc<Host>]> = members
-            .iter()
-            .map(|member| {
-                let before = known
-                    .get(&member.instance.id)
-                    .filter(|(endpoint, _)| endpoint.addr == member.instance.addr());
-                match before {
-                    // It answers again: what it was like before says nothing any more.
-                    Some((_, health)) if is_unhealthy(*health) && !is_unhealthy(member.health) => {
-                        Arc::new(Host::new(Arc::clone(&member.instance), base))
-                    }
-                    Some((endpoint, _)) if endpoint.instance == member.instance => {
-                        Arc::clone(endpoint)
-                    }
-                    Some((endpoint, _)) => Arc::new(endpoint.described_by(&member.instance)),
-                    None => Arc::new(Host::new(Arc::clone(&member.instance), base)),
-                }
-            })
-            .collect();
-        let turns = match balance {
-            Balance::PeakEwma => Box::default(),
-            Balance::RoundRobin => {
-                let eligible = endpoints[..eligible].iter();
-                turns(
-                    &eligible
-                        .map(|e| e.instance.weight.get())
-                        .collect::<Vec<_>>(),
-                )
-            }
-        };
-        drop(members);
-        Self {
-            snapshot,
-            endpoints,
-            eligible,
-            turns,
-            is_panic,
-            is_known: true,
-        }
     }
 
-    /// The place whose turn it is.
+    /// Where the threads of this number count their calls to the instance at a seat.
     #[inline]
-    pub(crate) fn at_turn(&self, turn: usize) -> Option<usize> {
-        if self.eligible == 0 {
-            None
-        } else if self.turns.is_empty() {
-            Some(turn % self.eligible)
-        } else {
-            Some(self.turns[turn % self.turns.len()] as usize)
-        }
+    pub(super) fn stripe(&self, seat: usize, number: usize) -> &Arc<Stripe> {
+        let seat = &self.seats[seat];
+        &self.stripes[seat.first_stripe as usize + (number & seat.stripe_mask as usize)]
     }
 
-    /// The instances that may be picked.
     #[inline]
-    pub(crate) fn eligible(&self) -> &[Arc<Host>] {
-        &self.endpoints[..self.eligible]
-    }
-}
-
-impl Host {
-    fn new(instance: Arc<Instance>, base: Instant) -> Self {
-        Self {
-            cost: Cost::unknown(),
-            share: f32::from(instance.weight.get()).recip(),
-            addr: instance.addr(),
-            base,
-            instance,
-        }
+    pub(super) fn stripes(&self, seat: usize) -> &[Arc<Stripe>] {
+        let seat = &self.seats[seat];
+        let first = seat.first_stripe as usize;
+        &self.stripes[first..=first + seat.stripe_mask as usize]
     }
 
-    /// The same process, which now says something else about itself. Calls that are in flight are
-    /// counted to the old description.
-    fn described_by(&self, instance: &Arc<Instance>) -> Self {
-        Self {
-            cost: self.cost.copied(),
-            share: f32::from(instance.weight.get()).recip(),
-            addr: instance.addr(),
-            base: self.base,
-            instance: Arc::clone(instance),
-        }
+    /// Calls that have not ended, those of other cores as of some milliseconds ago.
+    #[inline]
+    pub(super) fn in_flight_about(&self, seat: usize, number: usize, now: u64) -> u32 {
+        let own = number & self.seats[seat].stripe_mask as usize;
+        stripe::in_flight(self.stripes(seat), own, tick(now))
     }
 
     /// Calls that have not ended.
-    #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "so many calls do not fit into memory"
-    )]
-    pub(crate) fn in_flight(self: &Arc<Self>) -> u32 {
-        (Arc::strong_count(self) - 1) as u32
-    }
-
-    /// Lower is better.
-    #[inline]
-    pub(crate) fn score(self: &Arc<Self>, now_ms: u32) -> f32 {
-        self.cost.score(self.in_flight(), self.share, now_ms)
-    }
-
-    /// The time of its estimate's clock.
-    pub(crate) fn millis(&self, now: Instant) -> u32 {
-        millis(self.base, now)
+    pub(crate) fn in_flight(&self, seat: usize) -> u32 {
+        self.stripes(seat).iter().map(Stripe::own).sum()
     }
 }
 
-/// Milliseconds since `base`, on a clock that wraps by design.
-#[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the estimate's clock wraps by design"
-)]
-pub(crate) fn millis(base: Instant, now: Instant) -> u32 {
-    let since: Duration = now.saturating_duration_since(base);
-    (since.as_secs() as u32)
-        .wrapping_mul(1_000)
-        .wrapping_add(since.subsec_millis())
-}
+/// Some instance starts slowly.
+pub(super) const SLOW: u8 = 1;
+/// Some instance is ejected, or about to come back.
+pub(super) const CLOSED: u8 = 2;
+pub(super) const NEVER: u64 = u64::MAX;

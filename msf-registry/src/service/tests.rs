@@ -9,9 +9,9 @@ use msf_core::{
     testing::{advance, allocations},
 };
 
-use super::{NoEndpointsReason, Picked, State};
+use super::{NoEndpoints, NoEndpointsReason, PickContext, Picked, State};
 use crate::{
-    balance::Balance,
+    balance::{Balance, LoadBalancing},
     metrics::Picks,
     model::{Authority, Cursor, Health, Instance, Member, Snapshot},
 };
@@ -38,9 +38,21 @@ fn unknown(count: u16) -> Snapshot {
 }
 
 fn state(balance: Balance, snapshot: Snapshot) -> State {
-    let state = State::new(payment(), balance, Picks::noop());
+    with(LoadBalancing::new(balance), snapshot)
+}
+
+fn with(rules: LoadBalancing, snapshot: Snapshot) -> State {
+    let state = State::new(payment(), rules, Picks::noop());
     state.publish(snapshot);
     state
+}
+
+fn pick(state: &State) -> Result<Picked, NoEndpoints> {
+    state.pick(&PickContext::new())
+}
+
+fn pick_excluding(state: &State, tried: &[InstanceId]) -> Result<Picked, NoEndpoints> {
+    state.pick(&PickContext::new().tried(tried))
 }
 
 fn port(picked: &Picked) -> u16 {
@@ -51,36 +63,44 @@ fn port(picked: &Picked) -> u16 {
 fn picked(state: &State, calls: usize) -> BTreeSet<u16> {
     let mut seen = BTreeSet::new();
     for _ in 0..calls {
-        let mut picked = state.pick(clock::now).unwrap();
+        let mut picked = pick(state).unwrap();
         picked.record(&Classification::SUCCESS);
         seen.insert(port(&picked));
     }
     seen
 }
 
-const BOTH: [Balance; 2] = [Balance::PeakEwma, Balance::RoundRobin];
+const ALL: [Balance; 7] = [
+    Balance::PeakEwma,
+    Balance::LeastRequest,
+    Balance::RoundRobin,
+    Balance::Random,
+    Balance::RingHash,
+    Balance::Maglev,
+    Balance::Rendezvous,
+];
 
 #[tokio::test(start_paused = true)]
 async fn nobody_is_told_apart_from_nothing_known() {
-    for balance in BOTH {
-        let state = State::new(payment(), balance, Picks::noop());
+    for balance in ALL {
+        let state = State::new(payment(), balance.into(), Picks::noop());
         assert_eq!(
-            state.pick(clock::now).unwrap_err().reason,
+            pick(&state).unwrap_err().reason,
             NoEndpointsReason::NotYetKnown
         );
         state.publish(unknown(0));
         assert_eq!(
-            state.pick(clock::now).unwrap_err().reason,
+            pick(&state).unwrap_err().reason,
             NoEndpointsReason::NoneRegistered
         );
         state.publish(unknown(1));
-        assert_eq!(port(&state.pick(clock::now).unwrap()), 0);
+        assert_eq!(port(&pick(&state).unwrap()), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_unhealthy_are_not_picked() {
-    for balance in BOTH {
+    for balance in ALL {
         let all = (0..6).map(|n| {
             let health = if n % 2 == 0 {
                 Health::Unhealthy
@@ -96,14 +116,15 @@ async fn the_unhealthy_are_not_picked() {
 
 #[tokio::test(start_paused = true)]
 async fn when_all_are_unhealthy_all_are_picked() {
-    for balance in BOTH {
+    for balance in ALL {
         let metrics = Picks::noop();
-        let state = State::new(payment(), balance, metrics.clone());
+        let state = State::new(payment(), balance.into(), metrics.clone());
         state.publish(listed((0..4).map(|n| (instance(n), Health::Unhealthy))));
         // Peak EWMA may keep to the quickest, so calls overlap here.
-        let held: Vec<Picked> = (0..200).map(|_| state.pick(clock::now).unwrap()).collect();
+        let held: Vec<Picked> = (0..200).map(|_| pick(&state).unwrap()).collect();
         let seen: BTreeSet<u16> = held.iter().map(port).collect();
         assert_eq!(seen, BTreeSet::from([0, 1, 2, 3]));
+        state.tell_picks();
         assert_eq!((metrics.panic.get(), metrics.ok.get()), (200, 0));
     }
 }
@@ -113,13 +134,13 @@ async fn round_robin_goes_round_by_weight() {
     let weighted = |n, weight| instance(n).weight(NonZeroU16::new(weight).unwrap());
     let even = state(Balance::RoundRobin, unknown(5));
     let mut counts = [0; 5];
-    (0..50).for_each(|_| counts[usize::from(port(&even.pick(clock::now).unwrap()))] += 1);
+    (0..50).for_each(|_| counts[usize::from(port(&pick(&even).unwrap()))] += 1);
     assert_eq!(counts, [10; 5]);
 
     let all = [weighted(0, 3), weighted(1, 1)].map(|i| (i, Health::Healthy));
     let uneven = state(Balance::RoundRobin, listed(all));
     let mut counts = [0; 2];
-    (0..40).for_each(|_| counts[usize::from(port(&uneven.pick(clock::now).unwrap()))] += 1);
+    (0..40).for_each(|_| counts[usize::from(port(&pick(&uneven).unwrap()))] += 1);
     assert_eq!(counts, [30, 10]);
 }
 
@@ -128,11 +149,11 @@ async fn a_call_is_in_flight_until_it_is_dropped() {
     let state = state(Balance::PeakEwma, unknown(1));
     let in_flight = || {
         let table = state.table();
-        table.endpoints[0].in_flight()
+        table.in_flight(0)
     };
     assert_eq!(in_flight(), 0);
-    let mut first = state.pick(clock::now).unwrap();
-    let second = state.pick(clock::now).unwrap();
+    let mut first = pick(&state).unwrap();
+    let second = pick(&state).unwrap();
     first.record(&Classification::SUCCESS);
     assert_eq!(in_flight(), 2, "the body has not ended");
     drop(first);
@@ -146,14 +167,14 @@ async fn a_call_is_in_flight_until_it_is_dropped() {
 async fn a_refused_connection_keeps_callers_away_at_once() {
     let state = state(Balance::PeakEwma, unknown(2));
     let _warm = picked(&state, 50);
-    let mut refused = state.pick(clock::now).unwrap();
+    let mut refused = pick(&state).unwrap();
     let dead = port(&refused);
     refused.record(&Classification::FAILURE);
     drop(refused);
     let alive = BTreeSet::from([1 - dead]);
     assert_eq!(picked(&state, 1_000), alive);
     // Busy is still better than dead.
-    let _busy: Vec<Picked> = (0..20).map(|_| state.pick(clock::now).unwrap()).collect();
+    let _busy: Vec<Picked> = (0..20).map(|_| pick(&state).unwrap()).collect();
     advance(Duration::from_secs(5)).await;
     assert_eq!(picked(&state, 1), alive);
 }
@@ -164,7 +185,7 @@ async fn an_instance_that_throttles_its_callers_is_no_favourite() {
     let throttled = Classification::IGNORE.throttled(true);
     let mut calls = [0; 2];
     for _ in 0..1_000 {
-        let mut picked = state.pick(clock::now).unwrap();
+        let mut picked = pick(&state).unwrap();
         let at = usize::from(port(&picked));
         calls[at] += 1;
         advance(Duration::from_millis(if at == 0 { 1 } else { 50 })).await;
@@ -181,27 +202,21 @@ async fn an_instance_that_throttles_its_callers_is_no_favourite() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_forgiven_in_time_and_at_once_by_a_health_check() {
-    let state = state(Balance::PeakEwma, unknown(2));
+    let rules = LoadBalancing::new(Balance::PeakEwma).without_slow_start();
+    let state = with(rules, unknown(2));
     // Both are unknown, so the second call goes to the other one.
-    let mut calls = [
-        state.pick(clock::now).unwrap(),
-        state.pick(clock::now).unwrap(),
-    ];
+    let mut calls = [pick(&state).unwrap(), pick(&state).unwrap()];
     calls.sort_by_key(port);
     calls[0].record(&Classification::FAILURE);
     calls[1].record(&Classification::SUCCESS);
     drop(calls);
     assert_eq!(picked(&state, 200), BTreeSet::from([1]));
-    let estimate = state.table().endpoints[0].cost.seconds(60_000).unwrap();
+    let estimate = state.table().seats[0].host.cost.seconds(60_000).unwrap();
     assert!(estimate < 0.015, "{estimate} s after a minute");
-    let with = |health| listed([(instance(0), health), (instance(1), Health::Healthy)]);
-    state.publish(with(Health::Unhealthy));
-    state.publish(with(Health::Healthy));
-    assert_eq!(
-        port(&state.pick(clock::now).unwrap()),
-        0,
-        "it has to be tried anew"
-    );
+    let zero = |health| listed([(instance(0), health), (instance(1), Health::Healthy)]);
+    state.publish(zero(Health::Unhealthy));
+    state.publish(zero(Health::Healthy));
+    assert_eq!(port(&pick(&state).unwrap()), 0, "it has to be tried anew");
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,12 +225,12 @@ async fn the_latency_is_between_the_times_that_the_caller_read() {
     let begun = clock::now();
     let answered = begun + Duration::from_millis(200);
     advance(Duration::from_secs(9)).await;
-    let mut picked = state.pick(|| begun).unwrap();
+    let mut picked = state.pick(&PickContext::new().at(begun)).unwrap();
     picked.record_at(&Classification::SUCCESS, answered);
     picked.record_at(&Classification::FAILURE, clock::now());
     drop(picked);
-    let endpoint = Arc::clone(&state.table().endpoints[0]);
-    let seconds = endpoint.cost.seconds(endpoint.millis(answered)).unwrap();
+    let host = Arc::clone(&state.table().seats[0].host);
+    let seconds = host.cost.seconds(9_000).unwrap();
     assert!((seconds - 0.2).abs() < 1e-4, "{seconds}");
 }
 
@@ -223,7 +238,7 @@ async fn the_latency_is_between_the_times_that_the_caller_read() {
 async fn a_slow_call_that_was_given_up_raises_the_estimate() {
     let state = state(Balance::PeakEwma, unknown(2));
     let _warm = picked(&state, 50);
-    let slow = state.pick(clock::now).unwrap();
+    let slow = pick(&state).unwrap();
     let n = port(&slow);
     advance(Duration::from_secs(2)).await;
     drop(slow);
@@ -236,13 +251,13 @@ async fn what_is_known_belongs_to_id_and_address() {
     let _call = picked(&state, 1);
     let estimate = || {
         let table = state.table();
-        table.endpoints[0].cost.seconds(0)
+        table.seats[0].host.cost.seconds(0)
     };
     assert!(estimate().is_some());
     let relabelled = instance(0).metadata("zone", "b");
     state.publish(listed([(relabelled.clone(), Health::Healthy)]));
     assert!(estimate().is_some(), "the same process");
-    assert_eq!(state.pick(clock::now).unwrap().instance(), &relabelled);
+    assert_eq!(pick(&state).unwrap().instance(), &relabelled);
     let mut moved = instance(0);
     moved = moved.moved_to(([127, 0, 0, 1], 9_000).into());
     state.publish(listed([(moved, Health::Healthy)]));
@@ -251,45 +266,45 @@ async fn what_is_known_belongs_to_id_and_address() {
 
 #[tokio::test(start_paused = true)]
 async fn the_excluded_are_not_picked_again() {
-    for balance in BOTH {
+    for balance in ALL {
         let state = state(balance, unknown(4));
         let ids = |numbers: &[u16]| -> Vec<InstanceId> {
             numbers.iter().map(|n| instance(*n).id).collect()
         };
         for _ in 0..200 {
-            let other = state.pick_excluding(&ids(&[0, 1, 3])).unwrap();
+            let other = pick_excluding(&state, &ids(&[0, 1, 3])).unwrap();
             assert_eq!(port(&other), 2);
         }
-        let none = state.pick_excluding(&ids(&[0, 1, 2, 3])).unwrap_err();
+        let none = pick_excluding(&state, &ids(&[0, 1, 2, 3])).unwrap_err();
         assert_eq!(none.reason, NoEndpointsReason::AllExcluded);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unhealthy_one_is_better_than_none() {
-    for balance in BOTH {
+    for balance in ALL {
         let all = [
             (instance(0), Health::Healthy),
             (instance(1), Health::Unhealthy),
         ];
         let state = state(balance, listed(all));
-        let other = state.pick_excluding(&[instance(0).id]).unwrap();
+        let other = pick_excluding(&state, &[instance(0).id]).unwrap();
         assert_eq!(port(&other), 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pick_allocates_nothing() {
-    for balance in BOTH {
+    for balance in ALL {
         let state = state(balance, unknown(100));
         let excluded = [instance(7).id];
         let _warm = picked(&state, 10);
         let cost = allocations(|| {
             for _ in 0..100 {
-                let mut picked = state.pick(clock::now).unwrap();
+                let mut picked = pick(&state).unwrap();
                 picked.record(&Classification::SUCCESS);
                 drop(picked);
-                drop(state.pick_excluding(&excluded).unwrap());
+                drop(pick_excluding(&state, &excluded).unwrap());
             }
         });
         assert_eq!(cost.count, 0, "{balance:?}");
@@ -298,7 +313,11 @@ async fn a_pick_allocates_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn ready_waits_for_the_first_instance_and_no_longer_than_told() {
-    let state = Arc::new(State::new(payment(), Balance::PeakEwma, Picks::noop()));
+    let state = Arc::new(State::new(
+        payment(),
+        Balance::PeakEwma.into(),
+        Picks::noop(),
+    ));
     let late = state.ready(Duration::from_secs(1)).await.unwrap_err();
     assert_eq!(late.reason, NoEndpointsReason::NotYetKnown);
     let publishing = async {

@@ -5,7 +5,7 @@ use std::{sync::Mutex, time::Duration};
 use msf_registry::{
     Discovery, Registrar, RegistryError,
     backend::{http::HttpRegistry, memory::MemoryRegistry},
-    conformance::{AUTHORITY, Suite},
+    conformance,
 };
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
@@ -13,14 +13,14 @@ use crate::setup::{instance, payment, start};
 
 #[tokio::test]
 async fn memory_conforms() {
-    let suite = Suite::new().except(AUTHORITY);
+    let suite = conformance::Suite::new();
     suite.run(|| async { MemoryRegistry::new() }).await;
 }
 
 #[tokio::test]
 async fn http_conforms() {
     let servers = Mutex::new(Vec::new());
-    let suite = Suite::new().except(AUTHORITY);
+    let suite = conformance::Suite::new();
     let make = || async {
         let server = start(0);
         let client = server.client();

@@ -2,6 +2,7 @@
 #![cfg(all(feature = "http", feature = "health", feature = "testing"))]
 
 mod backend;
+mod cost;
 #[cfg(feature = "dns")]
 mod dns;
 #[cfg(feature = "file")]
@@ -10,3 +11,4 @@ mod fixed;
 mod health;
 mod restart;
 mod setup;
+mod wire;

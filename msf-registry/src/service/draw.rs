@@ -1,0 +1,374 @@
+//! How one instance is drawn from a table.
+
+use std::time::Duration;
+
+use msf_core::clock::{Epoch, QuickEpoch};
+
+use super::{
+    context::PickContext,
+    host::millis,
+    picked::Started,
+    pool::{Placed, Pool},
+    table::{NEVER, Table},
+};
+use crate::{
+    balance::{Balance, LoadBalancing, pair, scale},
+    routing::{Ejection, Routable, Why},
+};
+
+/// One draw: everything that it goes by.
+#[derive(Debug)]
+pub(super) struct Draw<'a> {
+    pub(super) table: &'a Table,
+    pub(super) rules: &'a LoadBalancing,
+    pub(super) clock: &'a QuickEpoch,
+    pub(super) coarse: &'a Epoch,
+    pub(super) context: &'a PickContext<'a>,
+    /// Of the thread.
+    pub(super) number: usize,
+    pub(super) turn: u64,
+    /// Whether the instance that is drawn is called. If not, no ejected one is probed.
+    pub(super) is_real: bool,
+}
+
+/// What was drawn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drawn {
+    pub(super) pool: usize,
+    pub(super) seat: usize,
+    pub(super) started: Started,
+}
+
+/// Whether an instance may be taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Admission {
+    Yes,
+    /// It must be: this is the one call that finds out whether it is well again.
+    Probe,
+    No,
+}
+
+impl Draw<'_> {
+    #[inline]
+    pub(super) fn draw(&self) -> Option<Drawn> {
+        if self.table.is_calm() && self.context.tried.is_empty() {
+            self.any()
+        } else {
+            self.careful()
+        }
+    }
+
+    /// While every instance may be picked.
+    #[inline]
+    fn any(&self) -> Option<Drawn> {
+        let (place, pool) = self.pool()?;
+        let (seat, started) = match self.rules.balance {
+            Balance::PeakEwma => {
+                let (now, started) = self.begin();
+                let seat = match self.pair(pool) {
+                    (a, b) if a == b => a,
+                    (a, b) if self.score(b, now) < self.score(a, now) => b,
+                    (a, _) => a,
+                };
+                (seat, started)
+            }
+            Balance::LeastRequest => {
+                let seat = match self.pair(pool) {
+                    (a, b) if a == b => a,
+                    (a, b) => {
+                        let now = self.coarse.coarse_nanos();
+                        if self.load(b, now) < self.load(a, now) {
+                            b
+                        } else {
+                            a
+                        }
+                    }
+                };
+                (seat, Started::Unmeasured)
+            }
+            Balance::RoundRobin => (pool.at_turn(self.turn), Started::Unmeasured),
+            Balance::Random => (self.random(pool), Started::Unmeasured),
+            Balance::RingHash | Balance::Maglev | Balance::Rendezvous => {
+                (self.placed(pool)?, Started::Unmeasured)
+            }
+        };
+        Some(Drawn {
+            pool: place,
+            seat,
+            started,
+        })
+    }
+
+    #[inline]
+    fn pool(&self) -> Option<(usize, &Pool)> {
+        let place = self.table.pool(|| match self.context.hash {
+            // Calls that belong together stay in one pool.
+            Some(hash) if self.rules.balance.is_hashing() => mixed(hash, 0),
+            _ => fastrand::u32(..),
+        })?;
+        Some((place, &self.table.pools[place]))
+    }
+
+    #[inline]
+    fn pair(&self, pool: &Pool) -> (usize, usize) {
+        let order = &*pool.order;
+        if let [only] = order {
+            return (*only as usize, *only as usize);
+        }
+        let (a, b) = pair(order.len(), fastrand::u64(..));
+        (order[a] as usize, order[b] as usize)
+    }
+
+    #[inline]
+    fn random(&self, pool: &Pool) -> usize {
+        let order = &*pool.order;
+        order[scale(fastrand::u32(..).into(), order.len())] as usize
+    }
+
+    #[inline]
+    fn begin(&self) -> (u64, Started) {
+        let now = self.clock.nanos();
+        (
+            now,
+            self.context.now.map_or(Started::At(now), Started::Read),
+        )
+    }
+
+    /// Lower is better: how long a call would take.
+    #[inline]
+    fn score(&self, seat: usize, now: u64) -> f32 {
+        let in_flight = self.table.in_flight_about(seat, self.number, now);
+        let seat = &self.table.seats[seat];
+        seat.host.cost.score(in_flight, seat.share, millis(now))
+    }
+
+    /// Lower is better: how many calls it carries, for what it can carry.
+    #[inline]
+    fn load(&self, seat: usize, now: u64) -> f32 {
+        let in_flight = self.table.in_flight_about(seat, self.number, now);
+        in_flight as f32 * self.table.seats[seat].share
+    }
+
+    #[inline]
+    fn placed(&self, pool: &Pool) -> Option<usize> {
+        let placed = pool.placed.as_deref()?;
+        let hash = self.hash();
+        let place = match self.rules.bounded_load {
+            None => placed.place(hash),
+            Some(factor) => self.bounded(pool, placed, hash, factor),
+        };
+        Some(pool.members[place?] as usize)
+    }
+
+    /// A call without a key goes anywhere.
+    #[inline]
+    fn hash(&self) -> u64 {
+        self.context.hash.unwrap_or_else(|| fastrand::u64(..))
+    }
+
+    fn bounded(&self, pool: &Pool, placed: &Placed, hash: u64, factor: f32) -> Option<usize> {
+        let now = self.coarse.coarse_nanos();
+        let is_full = |place: usize| self.is_full(pool, pool.members[place] as usize, factor, now);
+        let first = placed.place(hash)?;
+        if !is_full(first) {
+            return Some(first);
+        }
+        placed.find(hash, |place| !is_full(place)).or(Some(first))
+    }
+
+    fn is_full(&self, pool: &Pool, seat: usize, factor: f32, now: u64) -> bool {
+        let in_flight = self.table.in_flight_about(seat, self.number, now);
+        in_flight > 0 && in_flight >= pool.bound(self.table, seat, factor, now)
+    }
+
+    /// While some instance is not to be taken, or not always.
+    #[cold]
+    fn careful(&self) -> Option<Drawn> {
+        let (now, measured) = self.begin();
+        if self.table.has_slow() && now >= self.table.slow_until {
+            self.table.all_started();
+        }
+        let started = match self.rules.balance {
+            Balance::PeakEwma => measured,
+            _ => Started::Unmeasured,
+        };
+        let hash = self.hash();
+        let found = self.pool().and_then(|(place, pool)| {
+            let seat = if self.rules.balance.is_hashing() {
+                self.placed_carefully(pool, hash, now)
+            } else {
+                self.drawn_carefully(pool, hash, now)
+            };
+            seat.or_else(|| self.scanned(&pool.members, hash))
+                .map(|seat| (place, seat))
+        });
+        let (pool, seat) = found.or_else(|| self.elsewhere(hash))?;
+        Some(Drawn {
+            pool,
+            seat,
+            started,
+        })
+    }
+
+    /// A few draws, which find one in any pool in which most may be taken.
+    fn drawn_carefully(&self, pool: &Pool, luck: u64, now: u64) -> Option<usize> {
+        for n in 0..REDRAWS {
+            let (a, b) = match self.rules.balance {
+                Balance::PeakEwma | Balance::LeastRequest => self.pair(pool),
+                Balance::RoundRobin => {
+                    let seat = pool.at_turn(self.turn.wrapping_add(n));
+                    (seat, seat)
+                }
+                _ => {
+                    let seat = self.random(pool);
+                    (seat, seat)
+                }
+            };
+            let luck = luck.rotate_left(17 * u32::try_from(n).unwrap_or(0));
+            let admits_a = self.admits(a, luck, now);
+            if a == b || admits_a == Admission::Probe {
+                if admits_a != Admission::No {
+                    return Some(a);
+                }
+                continue;
+            }
+            match (admits_a, self.admits(b, luck, now)) {
+                (_, Admission::Probe) | (Admission::No, Admission::Yes) => return Some(b),
+                (Admission::No, Admission::No) => {}
+                (_, Admission::No) => return Some(a),
+                (_, Admission::Yes) => {
+                    let is_better = if self.rules.balance == Balance::PeakEwma {
+                        self.score(b, now) < self.score(a, now)
+                    } else {
+                        let now = self.coarse.coarse_nanos();
+                        self.load(b, now) < self.load(a, now)
+                    };
+                    return Some(if is_better { b } else { a });
+                }
+            }
+        }
+        None
+    }
+
+    /// The first that may be taken from where the hash belongs. One that is probed is asked only once it is found:
+    /// a structure may ask about more than it gives.
+    fn placed_carefully(&self, pool: &Pool, hash: u64, now: u64) -> Option<usize> {
+        let placed = pool.placed.as_deref()?;
+        let mut refused = [usize::MAX; REDRAWS as usize];
+        for n in 0..refused.len() {
+            let coarse = self.coarse.coarse_nanos();
+            let seat = placed.find(hash, |place| {
+                let seat = pool.members[place] as usize;
+                let bound = self.rules.bounded_load;
+                !refused.contains(&seat)
+                    && self.may_admit(seat, hash, now)
+                    && bound.is_none_or(|factor| !self.is_full(pool, seat, factor, coarse))
+            })?;
+            let seat = pool.members[seat] as usize;
+            if self.admits(seat, hash, now) != Admission::No {
+                return Some(seat);
+            }
+            refused[n] = seat;
+        }
+        None
+    }
+
+    /// The first from a place that differs from call to call, whether it has started or not.
+    fn scanned(&self, members: &[u32], luck: u64) -> Option<usize> {
+        let first = scale(mixed(luck, members.len()).into(), members.len());
+        let (before, after) = members.split_at(first);
+        after
+            .iter()
+            .chain(before)
+            .map(|seat| *seat as usize)
+            .find(|seat| !self.is_tried(*seat) && self.probes_or_open(*seat))
+    }
+
+    /// One that is not in the pool, or ejected, is better than none. One that does not want to be called is not.
+    fn elsewhere(&self, luck: u64) -> Option<(usize, usize)> {
+        let pools = self.table.pools.iter().enumerate();
+        let other = pools
+            .filter_map(|(n, pool)| self.scanned(&pool.members, luck).map(|seat| (n, seat)))
+            .next();
+        other.or_else(|| {
+            let len = self.table.seats.len();
+            let first = scale(mixed(luck, 1).into(), len);
+            let is_there = |seat: &usize| {
+                let routable = self.table.seats[*seat].routable;
+                let is_closed = matches!(
+                    routable,
+                    Routable::No(Why::Starting | Why::OutOfService | Why::Down)
+                );
+                !is_closed && !self.is_tried(*seat)
+            };
+            let seat = (first..len).chain(0..first).find(is_there)?;
+            Some((0, seat))
+        })
+    }
+
+    fn admits(&self, seat: usize, luck: u64, now: u64) -> Admission {
+        if self.is_tried(seat) {
+            return Admission::No;
+        }
+        let host = &self.table.seats[seat].host;
+        if host.outlier.is_open() {
+            if self.has_started(seat, luck, now) {
+                Admission::Yes
+            } else {
+                Admission::No
+            }
+        } else if self.probes_or_open(seat) {
+            Admission::Probe
+        } else {
+            Admission::No
+        }
+    }
+
+    /// As [`admits`](Self::admits), without asking for the probe.
+    fn may_admit(&self, seat: usize, luck: u64, now: u64) -> bool {
+        !self.is_tried(seat)
+            && match self.table.seats[seat].host.outlier.ejection() {
+                Ejection::None => self.has_started(seat, luck, now),
+                Ejection::Probing => true,
+                Ejection::Ejected => false,
+            }
+    }
+
+    fn probes_or_open(&self, seat: usize) -> bool {
+        let outlier = &self.table.seats[seat].host.outlier;
+        if self.is_real {
+            outlier.admits()
+        } else {
+            outlier.is_open()
+        }
+    }
+
+    /// Whether it is this call's turn to go to an instance that starts slowly: the part of them that is its factor.
+    fn has_started(&self, seat: usize, luck: u64, now: u64) -> bool {
+        let joined = self.table.seats[seat].joined;
+        if joined == NEVER || !self.table.has_slow() {
+            return true;
+        }
+        let Some(slow_start) = &self.rules.slow_start else {
+            return true;
+        };
+        let age = Duration::from_nanos(now.saturating_sub(joined));
+        let part = f64::from(mixed(luck, seat)) / f64::from(u32::MAX);
+        part < f64::from(slow_start.factor(age))
+    }
+
+    fn is_tried(&self, seat: usize) -> bool {
+        let tried = self.context.tried;
+        !tried.is_empty() && tried.contains(&self.table.seats[seat].host.instance.id)
+    }
+}
+
+/// 32 bits that look independent for each `n`: the multiplier is that of Steele's splittable generator.
+#[inline]
+const fn mixed(hash: u64, n: usize) -> u32 {
+    let mixed =
+        (hash ^ (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    ((mixed ^ (mixed >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32
+}
+
+const REDRAWS: u64 = 3;
