@@ -9,25 +9,23 @@ use msf_registry::{
 };
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
-use crate::setup::{instance, payment, start};
+use crate::setup::{instance, payment, start, start_warm};
 
 #[tokio::test]
 async fn memory_conforms() {
-    let suite = conformance::Suite::new();
-    suite.run(|| async { MemoryRegistry::new() }).await;
+    conformance::run(|| async { MemoryRegistry::new() }).await;
 }
 
 #[tokio::test]
 async fn http_conforms() {
     let servers = Mutex::new(Vec::new());
-    let suite = conformance::Suite::new();
-    let make = || async {
-        let server = start(0);
+    conformance::run(|| async {
+        let server = start_warm();
         let client = server.client();
         servers.lock().expect("no panic").push(server);
         client
-    };
-    suite.run(make).await;
+    })
+    .await;
     let servers = servers.into_inner().expect("no panic");
     for server in servers {
         server.stop().await;
