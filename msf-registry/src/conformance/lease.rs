@@ -275,6 +275,36 @@ pub(super) async fn a_waiter_hears_of_another_status<B: ServiceRegistry>(
     }
 }
 
+pub(super) async fn renewed_together_each_has_its_own_answer<B: ServiceRegistry>(
+    backend: &B,
+    suite: &Suite,
+) {
+    let mut leases = Vec::new();
+    for instance in payments(20) {
+        leases.push(backend.put(&instance, suite.long).await.unwrap());
+    }
+    for gone in [0, 7, 19] {
+        backend.remove(&leases[gone]).await.unwrap();
+    }
+    // Answers may be missing at the end: those leases are asked for again.
+    let mut renewals = Vec::new();
+    while renewals.len() < leases.len() {
+        let more = backend.renew_all(&leases[renewals.len()..]).await.unwrap();
+        assert!(!more.is_empty(), "no answer, and no error");
+        renewals.extend(more);
+    }
+    assert_eq!(renewals.len(), leases.len(), "more answers than questions");
+    for (n, renewal) in renewals.into_iter().enumerate() {
+        let expected = if [0, 7, 19].contains(&n) {
+            Renewal::Gone
+        } else {
+            Renewal::Renewed { ttl: suite.long }
+        };
+        assert_eq!(renewal, expected, "the answer for lease {n}");
+    }
+    assert!(backend.renew_all(&[]).await.unwrap().is_empty());
+}
+
 pub(super) async fn registrations_at_once_are_all_listed<B: ServiceRegistry>(
     backend: &B,
     suite: &Suite,

@@ -5,8 +5,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! let suite = conformance::Suite::new().except(conformance::AUTHORITY);
-//! suite.run(|| async { MemoryRegistry::new() }).await;
+//! conformance::run(|| async { MemoryRegistry::new() }).await;
 //! # }
 //! ```
 //!

@@ -239,6 +239,7 @@ part! {
     lease::a_forged_lease_counts_for_nothing,
     lease::a_waiter_hears_of_an_expiry,
     lease::a_waiter_hears_of_another_status,
+    lease::renewed_together_each_has_its_own_answer,
     lease::registrations_at_once_are_all_listed,
     lease::one_id_at_once_ends_with_one_lease,
     lease::an_invalid_instance_is_refused,

@@ -5,29 +5,27 @@ use std::{sync::Mutex, time::Duration};
 use msf_registry::{
     Discovery, Registrar, RegistryError,
     backend::{http::HttpRegistry, memory::MemoryRegistry},
-    conformance::{AUTHORITY, Suite},
+    conformance,
 };
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
-use crate::setup::{instance, payment, start};
+use crate::setup::{instance, payment, start, start_warm};
 
 #[tokio::test]
 async fn memory_conforms() {
-    let suite = Suite::new().except(AUTHORITY);
-    suite.run(|| async { MemoryRegistry::new() }).await;
+    conformance::run(|| async { MemoryRegistry::new() }).await;
 }
 
 #[tokio::test]
 async fn http_conforms() {
     let servers = Mutex::new(Vec::new());
-    let suite = Suite::new().except(AUTHORITY);
-    let make = || async {
-        let server = start(0);
+    conformance::run(|| async {
+        let server = start_warm();
         let client = server.client();
         servers.lock().expect("no panic").push(server);
         client
-    };
-    suite.run(make).await;
+    })
+    .await;
     let servers = servers.into_inner().expect("no panic");
     for server in servers {
         server.stop().await;

@@ -16,5 +16,6 @@ mod file;
 mod fixed;
 mod health;
 mod restart;
+mod rolling;
 mod setup;
 mod wire;

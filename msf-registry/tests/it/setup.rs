@@ -31,6 +31,17 @@ pub(crate) fn start(port: u16) -> Running {
 
 pub(crate) fn start_with(port: u16, plan: DrainPlan) -> Running {
     let memory = MemoryRegistry::builder().warm_up(TTL).build();
+    serve(memory, port, plan)
+}
+
+/// A server that knows from the start that nobody ran before it.
+pub(crate) fn start_warm() -> Running {
+    let memory = MemoryRegistry::builder().warm_up(Duration::ZERO).build();
+    let plan = DrainPlan::new(Duration::ZERO, Duration::ZERO);
+    serve(memory, 0, plan)
+}
+
+fn serve(memory: MemoryRegistry, port: u16, plan: DrainPlan) -> Running {
     let listener = Listener::bind(([127, 0, 0, 1], port).into()).expect("the port is free");
     let addr = listener.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
