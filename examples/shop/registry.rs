@@ -6,7 +6,7 @@ use msf_core::{BoxError, metrics::Metrics};
 use msf_registry::{
     Balance, Registry,
     backend::{http::HttpRegistry, memory::MemoryRegistry},
-    health::{HealthChecker, HealthChecks},
+    health::{HealthChecker, HealthChecks, Reach},
     server::RegistryServer,
 };
 
@@ -20,13 +20,14 @@ pub(crate) struct Parts {
 /// The registry itself: in memory, since whoever is alive registers again within a [`LEASE_TTL`].
 pub(crate) fn open(metrics: &Metrics) -> Result<Parts, BoxError> {
     let memory = MemoryRegistry::builder().warm_up(LEASE_TTL).build();
-    let checks = HealthChecker::new(memory.clone())
+    let checks = HealthChecker::new()
         .interval(CHECK_INTERVAL)
         .timeout(CHECK_INTERVAL)
+        .fall(2)
         // Everything is on this machine; nothing else is ours to call.
-        .only(|addr| addr.ip().is_loopback())
+        .reach(Reach::default().only("127.0.0.0/8".parse()?))
         .metrics(metrics)
-        .start()?;
+        .start(&memory)?;
     Ok(Parts {
         server: RegistryServer::new(memory),
         checks,

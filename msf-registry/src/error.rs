@@ -1,6 +1,6 @@
 //! What can go wrong between a process and its registry.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use msf_core::{
     BoxError,
@@ -43,6 +43,14 @@ pub enum RegistryError {
         service: ServiceName,
         /// The id that both instances have.
         id: InstanceId,
+    },
+    /// Another process keeps an instance of this id; it took the place of this one and is alive.
+    #[error("the id {id} belongs to a living instance at {by}")]
+    Taken {
+        /// The id.
+        id: InstanceId,
+        /// Where the other one listens.
+        by: SocketAddr,
     },
     /// A change of an instance must leave its id and its service as they are.
     #[error("the id and the service of a registered instance cannot change")]
@@ -105,6 +113,7 @@ impl From<RegistryError> for Problem {
             RegistryError::Full { .. } => {
                 Self::new(Code::Overloaded).with_detail(error.to_string())
             }
+            RegistryError::Taken { .. } => Self::new(Code::Conflict).with_detail(error.to_string()),
             RegistryError::CursorLost => Self::new(Code::Gone).with_detail(error.to_string()),
             RegistryError::Unreachable(_)
             | RegistryError::Timeout(_)

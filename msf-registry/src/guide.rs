@@ -4,8 +4,9 @@
 //! crate, and nothing but `cargo test --doc` ever looks at this module.
 
 macro_rules! pages {
-    ($($page:ident = $path:literal;)+) => {
+    ($($(#[$when:meta])* $page:ident = $path:literal;)+) => {
         $(
+            $(#[$when])*
             #[doc = include_str!(concat!("../../docs/guide/registry/", $path))]
             mod $page {}
         )+
@@ -13,6 +14,8 @@ macro_rules! pages {
 }
 
 pages! {
+    #[cfg(feature = "health")]
+    health = "health.md";
     load_balancing = "load-balancing.md";
     outliers = "outliers.md";
 }

@@ -5,6 +5,7 @@ pub mod backend;
 pub mod balance;
 #[cfg(feature = "tower")]
 pub mod balanced;
+mod cache;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod drive;
@@ -22,6 +23,8 @@ pub mod routing;
 pub mod server;
 mod service;
 #[cfg(feature = "http")]
+mod token;
+#[cfg(feature = "http")]
 mod wire;
 
 pub use self::{
@@ -38,3 +41,6 @@ pub use self::{
     registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder, Standing},
     service::{Freshness, NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };
+
+#[cfg(feature = "http")]
+pub use self::token::InvalidToken;

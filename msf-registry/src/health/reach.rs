@@ -52,7 +52,7 @@ pub struct Reach {
 /// let instance = Instance::new(service, id, "169.254.169.254:80".parse()?);
 /// let error = Reach::default().validate(&instance).unwrap_err();
 /// assert_eq!(error.field, "endpoints");
-/// assert!(error.to_string().contains("link-local"));
+/// assert!(error.to_string().contains("a metadata service"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

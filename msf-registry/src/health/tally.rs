@@ -9,6 +9,15 @@ pub(super) struct Thresholds {
     pub(super) fall: u32,
 }
 
+/// What one check showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Passed,
+    Failed,
+    /// A failure that needs no second opinion.
+    Refused,
+}
+
 /// The results of one instance so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tally {
@@ -22,13 +31,26 @@ impl Tally {
         Self { health, against: 0 }
     }
 
+    pub(super) const fn health(&self) -> Health {
+        self.health
+    }
+
+    /// Whether the last result agreed with the verdict.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.against == 0
+    }
+
     /// Counts a result; gives the verdict when it is another one.
-    pub(super) fn count(&mut self, passed: bool, thresholds: Thresholds) -> Option<Health> {
-        let (verdict, needed) = match (self.health, passed) {
-            (Health::Unknown, true) => (Health::Healthy, 1),
-            (Health::Unhealthy, true) => (Health::Healthy, thresholds.rise),
-            (Health::Healthy | Health::Unknown, false) => (Health::Unhealthy, thresholds.fall),
-            (Health::Healthy, true) | (Health::Unhealthy, false) => {
+    pub(super) fn count(&mut self, outcome: Outcome, thresholds: Thresholds) -> Option<Health> {
+        let (verdict, needed) = match (self.health, outcome) {
+            (Health::Unknown, Outcome::Passed) => (Health::Healthy, 1),
+            (Health::Unhealthy, Outcome::Passed) => (Health::Healthy, thresholds.rise),
+            (Health::Healthy | Health::Unknown, Outcome::Refused) => (Health::Unhealthy, 1),
+            (Health::Healthy | Health::Unknown, Outcome::Failed) => {
+                (Health::Unhealthy, thresholds.fall)
+            }
+            (Health::Healthy, Outcome::Passed)
+            | (Health::Unhealthy, Outcome::Failed | Outcome::Refused) => {
                 self.against = 0;
                 return None;
             }
@@ -44,28 +66,32 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use Outcome::{Failed, Passed, Refused};
+    use proptest::{prelude::*, sample::select};
 
     use super::*;
 
     const TWO_THREE: Thresholds = Thresholds { rise: 2, fall: 3 };
 
-    fn verdicts(start: Health, results: &[bool]) -> Vec<Option<Health>> {
+    fn verdicts(start: Health, outcomes: &[Outcome]) -> Vec<Option<Health>> {
         let mut tally = Tally::new(start);
-        results
+        outcomes
             .iter()
-            .map(|ok| tally.count(*ok, TWO_THREE))
+            .map(|outcome| tally.count(*outcome, TWO_THREE))
             .collect()
     }
 
     #[test]
     fn the_first_pass_is_enough() {
-        assert_eq!(verdicts(Health::Unknown, &[true]), [Some(Health::Healthy)]);
+        assert_eq!(
+            verdicts(Health::Unknown, &[Passed]),
+            [Some(Health::Healthy)]
+        );
     }
 
     #[test]
     fn it_takes_failures_in_a_row_to_fall() {
-        let (ok, no) = (true, false);
+        let (ok, no) = (Passed, Failed);
         let seen = verdicts(Health::Healthy, &[no, no, ok, no, no, no, no]);
         assert_eq!(
             seen,
@@ -75,22 +101,63 @@ mod tests {
 
     #[test]
     fn it_takes_passes_in_a_row_to_rise() {
-        let (ok, no) = (true, false);
+        let (ok, no) = (Passed, Failed);
         let seen = verdicts(Health::Unhealthy, &[ok, no, ok, ok]);
         assert_eq!(seen, [None, None, None, Some(Health::Healthy)]);
     }
 
+    #[test]
+    fn a_refusal_is_enough() {
+        for start in [Health::Healthy, Health::Unknown] {
+            let seen = verdicts(start, &[Refused, Refused]);
+            assert_eq!(seen, [Some(Health::Unhealthy), None]);
+        }
+        let seen = verdicts(Health::Unhealthy, &[Passed, Refused, Passed, Passed]);
+        assert_eq!(seen, [None, None, None, Some(Health::Healthy)]);
+    }
+
+    /// The rule as a person would say it, over the whole history.
+    fn naive(history: &[Outcome]) -> Health {
+        let mut health = Health::Unknown;
+        let mut since = 0;
+        for end in 1..=history.len() {
+            let run = |is: fn(&Outcome) -> bool| {
+                history[since..end]
+                    .iter()
+                    .rev()
+                    .take_while(|o| is(o))
+                    .count()
+            };
+            let passes = run(|o| *o == Passed);
+            let failures = run(|o| *o != Passed);
+            let is_refused = history[end - 1] == Refused;
+            let next = match health {
+                Health::Unknown if passes >= 1 => Health::Healthy,
+                Health::Unhealthy if passes >= 2 => Health::Healthy,
+                Health::Healthy | Health::Unknown if failures >= 3 || is_refused => {
+                    Health::Unhealthy
+                }
+                health => health,
+            };
+            if next != health {
+                (health, since) = (next, end);
+            }
+        }
+        health
+    }
+
     proptest! {
         #[test]
-        fn a_verdict_always_follows_enough_of_the_same(results in proptest::collection::vec(any::<bool>(), 0..50), last: bool) {
+        fn it_says_what_the_whole_history_says(
+            history in proptest::collection::vec(select(vec![Passed, Failed, Failed, Refused]), 0..60)
+        ) {
             let mut tally = Tally::new(Health::Unknown);
-            for result in results {
-                let _verdict = tally.count(result, TWO_THREE);
+            for outcome in &history {
+                let before = tally.health();
+                let verdict = tally.count(*outcome, TWO_THREE);
+                prop_assert_eq!(verdict.is_some(), tally.health() != before);
             }
-            for _ in 0..3 {
-                let _verdict = tally.count(last, TWO_THREE);
-            }
-            prop_assert_eq!(tally.health, if last { Health::Healthy } else { Health::Unhealthy });
+            prop_assert_eq!(tally.health(), naive(&history));
         }
     }
 }

@@ -1,23 +1,18 @@
 //! The checker with a probe that answers as told, under a paused clock.
 
-use std::{
-    collections::HashMap,
-    future::pending,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
-use async_trait::async_trait;
 use msf_core::{
+    clock,
     metrics::Metrics,
     name::{InstanceId, ServiceName},
 };
 use tokio::time::sleep;
 
-use super::{HealthChecker, Probe, ProbeFailed};
+use super::{
+    HealthChecker, Reach,
+    told::{Answer, Told},
+};
 use crate::{
     backend::memory::MemoryRegistry,
     model::{Health, Instance},
@@ -25,60 +20,6 @@ use crate::{
 
 const INTERVAL: Duration = Duration::from_secs(2);
 const TTL: Duration = Duration::from_secs(600);
-
-#[derive(Clone, Copy)]
-enum Answer {
-    Passes,
-    Fails,
-    Hangs,
-    Panics,
-}
-
-/// Answers by port; counts how many probes run at once.
-#[derive(Clone, Default)]
-struct Told {
-    answers: Arc<Mutex<HashMap<u16, Answer>>>,
-    running: Arc<AtomicUsize>,
-    most: Arc<AtomicUsize>,
-    asked: Arc<AtomicUsize>,
-}
-
-struct Running(Arc<AtomicUsize>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Told {
-    fn set(&self, port: u16, answer: Answer) {
-        self.answers.lock().unwrap().insert(port, answer);
-    }
-}
-
-#[async_trait]
-impl Probe for Told {
-    async fn probe(&self, instance: &Instance) -> Result<(), ProbeFailed> {
-        let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
-        let _running = Running(Arc::clone(&self.running));
-        self.most.fetch_max(running, Ordering::Relaxed);
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let answer = self
-            .answers
-            .lock()
-            .unwrap()
-            .get(&instance.addr().port())
-            .copied();
-        sleep(Duration::from_millis(10)).await;
-        match answer.unwrap_or(Answer::Passes) {
-            Answer::Passes => Ok(()),
-            Answer::Fails => Err(ProbeFailed::new("as told")),
-            Answer::Panics => panic!("as told"),
-            Answer::Hangs => pending().await,
-        }
-    }
-}
 
 fn payment() -> ServiceName {
     ServiceName::new("payment").unwrap()
@@ -99,9 +40,11 @@ fn health(memory: &MemoryRegistry) -> Vec<Health> {
         .collect()
 }
 
-fn checker(memory: &MemoryRegistry, told: &Told) -> HealthChecker {
-    HealthChecker::new(memory.clone())
+fn checker(told: &Told) -> HealthChecker {
+    HealthChecker::new()
         .interval(INTERVAL)
+        .edge_interval(INTERVAL)
+        .timeout(INTERVAL / 2)
         .rise(2)
         .fall(2)
         .probe(told.clone())
@@ -110,7 +53,7 @@ fn checker(memory: &MemoryRegistry, told: &Told) -> HealthChecker {
 #[tokio::test(start_paused = true)]
 async fn the_first_pass_makes_healthy_and_two_failures_unhealthy() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
-    let _checks = checker(&memory, &told).start().unwrap();
+    let _checks = checker(&told).start(&memory).unwrap();
     memory.register_now(&instance(1), TTL).unwrap();
     sleep(INTERVAL).await;
     assert_eq!(health(&memory), [Health::Healthy]);
@@ -133,7 +76,7 @@ async fn the_first_pass_makes_healthy_and_two_failures_unhealthy() {
 #[tokio::test(start_paused = true)]
 async fn one_failure_now_and_then_is_no_verdict() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
-    let _checks = checker(&memory, &told).start().unwrap();
+    let _checks = checker(&told).start(&memory).unwrap();
     memory.register_now(&instance(1), TTL).unwrap();
     sleep(INTERVAL).await;
     for _ in 0..20 {
@@ -151,7 +94,7 @@ async fn one_failure_now_and_then_is_no_verdict() {
 #[tokio::test(start_paused = true)]
 async fn without_a_health_path_nobody_is_asked() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
-    let _checks = checker(&memory, &told).start().unwrap();
+    let _checks = checker(&told).start(&memory).unwrap();
     let mut unchecked = instance(1);
     unchecked.health_check = None;
     memory.register_now(&unchecked, TTL).unwrap();
@@ -166,7 +109,7 @@ async fn checks_are_as_many_at_once_as_told_and_reach_everybody() {
     for port in 1..=100 {
         memory.register_now(&instance(port), TTL).unwrap();
     }
-    let _checks = checker(&memory, &told).concurrency(8).start().unwrap();
+    let _checks = checker(&told).concurrency(8).start(&memory).unwrap();
     sleep(INTERVAL).await;
     assert_eq!(health(&memory), [Health::Healthy; 100]);
     assert!(told.most.load(Ordering::Relaxed) <= 8);
@@ -175,15 +118,18 @@ async fn checks_are_as_many_at_once_as_told_and_reach_everybody() {
 #[tokio::test(start_paused = true)]
 async fn a_forbidden_address_is_never_asked() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
-    let _checks = checker(&memory, &told)
-        .only(|addr| addr.port() != 1)
-        .start()
+    let _checks = checker(&told)
+        .reach(Reach::default().only("127.0.0.1/32".parse().unwrap()))
+        .start(&memory)
         .unwrap();
-    memory.register_now(&instance(1), TTL).unwrap();
-    memory.register_now(&instance(2), TTL).unwrap();
+    let elsewhere = "http://127.0.0.2:80/".parse().unwrap();
+    let moved = instance(2).moved_to(([10, 0, 0, 1], 2).into());
+    for instance in [instance(1).health_check(elsewhere), moved] {
+        memory.register_now(&instance, TTL).unwrap();
+    }
     sleep(INTERVAL * 4).await;
-    assert_eq!(health(&memory), [Health::Unhealthy, Health::Healthy]);
-    assert!(told.asked.load(Ordering::Relaxed) <= 5);
+    assert_eq!(health(&memory), [Health::Unhealthy; 2]);
+    assert_eq!(told.asked.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,7 +137,7 @@ async fn dropping_the_handle_ends_checks_that_are_under_way() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
     told.set(1, Answer::Hangs);
     memory.register_now(&instance(1), TTL).unwrap();
-    let checks = checker(&memory, &told).timeout(TTL).start().unwrap();
+    let checks = checker(&told).timeout(TTL).start(&memory).unwrap();
     sleep(INTERVAL).await;
     assert_eq!(told.running.load(Ordering::Relaxed), 1);
     drop(checks);
@@ -206,28 +152,45 @@ async fn results_are_counted() {
     told.set(2, Answer::Fails);
     memory.register_now(&instance(1), TTL).unwrap();
     memory.register_now(&instance(2), TTL).unwrap();
-    let _checks = checker(&memory, &told).metrics(&metrics).start().unwrap();
+    let _checks = checker(&told).metrics(&metrics).start(&memory).unwrap();
     sleep(INTERVAL / 2).await;
     let text = metrics.render();
-    assert!(
-        text.contains(r#"msf_health_checks_total{result="passed"} 1"#),
-        "{text}"
-    );
-    assert!(
-        text.contains(r#"msf_health_checks_total{result="failed"} 1"#),
-        "{text}"
-    );
+    for result in ["passed", "failed"] {
+        let series = format!(
+            r#"msf_health_checks_total{{kind="custom",result="{result}",service="payment"}} 1"#
+        );
+        assert!(text.contains(&series), "{text}");
+    }
 }
 
 #[tokio::test]
-async fn settings_that_cannot_work_are_refused() {
-    let checker = || HealthChecker::new(MemoryRegistry::new());
-    assert!(checker().interval(Duration::ZERO).start().is_err());
-    assert!(checker().timeout(Duration::ZERO).start().is_err());
-    assert!(checker().concurrency(0).start().is_err());
-    assert!(checker().rise(0).start().is_err());
-    assert!(checker().fall(0).start().is_err());
-    assert!(checker().interval(Duration::MAX).start().is_err());
+async fn settings_that_cannot_work_are_refused_by_name() {
+    type Change = fn(HealthChecker) -> HealthChecker;
+    let day = Duration::from_secs(86_401);
+    let refused: [(&str, Change); 14] = [
+        ("interval", |c| c.interval(Duration::ZERO)),
+        ("interval", |c| c.interval(Duration::MAX)),
+        ("edge_interval", |c| c.edge_interval(Duration::ZERO)),
+        ("idle_interval", |c| c.idle_interval(Duration::MAX)),
+        ("timeout", |c| c.timeout(Duration::ZERO)),
+        ("timeout", |c| c.timeout(Duration::MAX)),
+        ("concurrency", |c| c.concurrency(0)),
+        ("concurrency", |c| c.concurrency(usize::MAX)),
+        ("rise", |c| c.rise(0)),
+        ("fall", |c| c.fall(0)),
+        ("fall", |c| c.fall(u32::MAX)),
+        ("jitter", |c| c.jitter(-0.1)),
+        ("jitter", |c| c.jitter(f64::NAN)),
+        ("jitter", |c| c.jitter(0.6)),
+    ];
+    for (field, change) in refused {
+        let error = change(HealthChecker::new())
+            .start(&MemoryRegistry::new())
+            .unwrap_err();
+        assert!(error.to_string().starts_with(field), "{field}: {error}");
+    }
+    let rare = HealthChecker::new().interval(day - Duration::from_secs(1));
+    assert!(rare.start(&MemoryRegistry::new()).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,10 +198,116 @@ async fn a_probe_that_panics_has_failed_and_is_asked_again() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
     told.set(1, Answer::Panics);
     memory.register_now(&instance(1), TTL).unwrap();
-    let _checks = checker(&memory, &told).start().unwrap();
+    let _checks = checker(&told).start(&memory).unwrap();
     sleep(INTERVAL * 4).await;
     assert_eq!(health(&memory), [Health::Unhealthy]);
     told.set(1, Answer::Passes);
     sleep(INTERVAL * 4).await;
     assert_eq!(health(&memory), [Health::Healthy]);
+}
+
+/// The worst case of the defaults: right after a check, it stops to answer.
+#[tokio::test(start_paused = true)]
+async fn by_default_a_dead_instance_is_found_in_twenty_seconds() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    memory.register_now(&instance(1), TTL).unwrap();
+    let _checks = HealthChecker::new()
+        .probe(told.clone())
+        .start(&memory)
+        .unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(health(&memory), [Health::Healthy]);
+    let asked = told.asked.load(Ordering::Relaxed);
+    while told.asked.load(Ordering::Relaxed) == asked {
+        sleep(Duration::from_millis(5)).await;
+    }
+    sleep(Duration::from_millis(50)).await;
+    told.set(1, Answer::Hangs);
+    let dead_at = clock::now();
+    while health(&memory) == [Health::Healthy] {
+        sleep(Duration::from_millis(5)).await;
+    }
+    // An interval and two edges, each 15 % longer at most, and three timeouts.
+    assert!(clock::now() - dead_at < Duration::from_millis(11_500 + 2_300 + 6_100));
+    assert!(clock::now() - dead_at > Duration::from_secs(14));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_counts_at_once_unless_told_otherwise() {
+    for (fail_fast, expected) in [(true, Health::Unhealthy), (false, Health::Healthy)] {
+        let (memory, told) = (MemoryRegistry::new(), Told::default());
+        memory.register_now(&instance(1), TTL).unwrap();
+        let _checks = checker(&told).fail_fast(fail_fast).start(&memory).unwrap();
+        sleep(INTERVAL).await;
+        assert_eq!(health(&memory), [Health::Healthy]);
+        let asked = told.asked.load(Ordering::Relaxed);
+        told.set(1, Answer::Refuses);
+        while told.asked.load(Ordering::Relaxed) == asked {
+            sleep(Duration::from_millis(5)).await;
+        }
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(health(&memory), [expected], "{fail_fast}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_that_hangs_delays_nobody_who_answers() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    for port in 1..=200 {
+        memory.register_now(&instance(port), TTL).unwrap();
+    }
+    let _checks = checker(&told)
+        .timeout(INTERVAL)
+        .concurrency(16)
+        .start(&memory)
+        .unwrap();
+    sleep(INTERVAL * 2).await;
+    assert_eq!(health(&memory), [Health::Healthy; 200]);
+    for port in 11..=200 {
+        told.set(port, Answer::Hangs);
+    }
+    // All that hang use up their places once before it is known of them.
+    sleep(INTERVAL * 20).await;
+    told.times.lock().unwrap().clear();
+    sleep(INTERVAL * 20).await;
+    let times = told.times.lock().unwrap().clone();
+    for port in 1..=10 {
+        let asked: Vec<_> = times.iter().filter(|(p, _)| *p == port).collect();
+        assert!(asked.len() >= 16, "{port}: {}", asked.len());
+        let slowest = asked.windows(2).map(|pair| pair[1].1 - pair[0].1).max();
+        assert!(slowest.unwrap() < INTERVAL * 5 / 4, "{port}: {slowest:?}");
+    }
+    let dead = times.iter().filter(|(port, _)| *port > 10).count();
+    assert!(dead >= 12 * 18, "the dead are asked all the same: {dead}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_no_check_is_given_one() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    told.set(1, Answer::Fails);
+    let mut unchecked = instance(1);
+    unchecked.health_check = None;
+    memory.register_now(&unchecked, TTL).unwrap();
+    let checks = checker(&told).check("tcp:".parse().unwrap()).start(&memory);
+    sleep(INTERVAL * 4).await;
+    assert_eq!(health(&memory), [Health::Unhealthy]);
+    drop(checks);
+
+    let mine = Told::default();
+    let orders = ServiceName::new("orders").unwrap();
+    let _checks = checker(&told)
+        .probe_of(payment(), mine.clone())
+        .check_of(orders.clone(), "tcp:".parse().unwrap())
+        .start(&memory)
+        .unwrap();
+    let other = Instance::new(
+        orders.clone(),
+        unchecked.id.clone(),
+        ([127, 0, 0, 1], 1).into(),
+    );
+    memory.register_now(&other, TTL).unwrap();
+    sleep(INTERVAL * 4).await;
+    assert_eq!(health(&memory), [Health::Healthy], "its own probe says so");
+    let seen = memory.snapshot(&orders).instances()[0].health;
+    assert_eq!(seen, Health::Unhealthy);
 }

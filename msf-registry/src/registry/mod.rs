@@ -2,10 +2,15 @@
 
 mod builder;
 mod facade;
+#[cfg(feature = "health")]
+mod health;
+mod linger;
 mod registration;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "health")]
+pub(crate) use self::health::Laid;
 pub use self::{
     builder::{InvalidRegistry, RegistryBuilder},
     facade::Registry,

@@ -1,12 +1,14 @@
 //! The handle of one registered instance.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use msf_core::task::Task;
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use crate::{
-    drive::Standing,
+    drive::{Seat, Standing},
     error::RegistryError,
     model::{Instance, Status},
 };
@@ -16,13 +18,14 @@ use crate::{
 /// Dropping it deregisters the instance in the background, as well as that goes: within
 /// [`deregister_timeout`](crate::RegistryBuilder::deregister_timeout), and only while the runtime lives. Before a
 /// planned end call [`drain`](Self::drain) or [`deregister`](Self::deregister), which say when it is done.
-#[derive(Debug)]
 #[must_use = "dropping a Registration deregisters the instance"]
 pub struct Registration {
-    _instance: Instance,
-    standing: watch::Receiver<Standing>,
-    stop: oneshot::Sender<()>,
-    task: Task<Result<(), RegistryError>>,
+    /// As it was at first.
+    instance: Arc<Instance>,
+    seat: Seat,
+    drain_wait: Duration,
+    /// Whether it stays registered when this is dropped.
+    is_kept: bool,
 }
 
 /// The instance is not registered as it is, for a reason that will not go away; the source says which.
@@ -30,17 +33,12 @@ pub struct Registration {
 pub struct NotRegistered(pub(crate) Arc<RegistryError>);
 
 impl Registration {
-    pub(super) const fn new(
-        instance: Instance,
-        standing: watch::Receiver<Standing>,
-        stop: oneshot::Sender<()>,
-        task: Task<Result<(), RegistryError>>,
-    ) -> Self {
+    pub(super) const fn new(instance: Arc<Instance>, seat: Seat, drain_wait: Duration) -> Self {
         Self {
-            _instance: instance,
-            standing,
-            stop,
-            task,
+            instance,
+            seat,
+            drain_wait,
+            is_kept: false,
         }
     }
 
@@ -55,23 +53,25 @@ impl Registration {
     ///
     /// Dropping it changes nothing; the registration goes on.
     pub async fn registered(&self) -> Result<(), NotRegistered> {
-        let mut standing = self.standing.clone();
+        let mut standing = self.seat.standing().clone();
         let settled = standing
             .wait_for(|standing| !matches!(standing, Standing::Pending))
             .await
             .map(|standing| standing.clone());
         match settled {
+            Ok(Standing::Registered | Standing::Lost) => Ok(()),
             Ok(Standing::Refused(refused)) => Err(refused),
-            Ok(Standing::Registered | Standing::Lost | Standing::Ended) => Ok(()),
-            // The driver ends before it has registered only by a panic, which is logged.
-            Ok(Standing::Pending) | Err(_) => std::future::pending().await,
+            Ok(Standing::Ended | Standing::Pending) | Err(_) => {
+                Err(NotRegistered(Arc::new(RegistryError::Deregistered)))
+            }
         }
     }
 
     /// The instance as it was last asked to be registered.
     #[must_use]
     pub fn instance(&self) -> Arc<Instance> {
-        todo!("with the lease driver")
+        let wanted = self.seat.wanted();
+        wanted.unwrap_or_else(|| Arc::clone(&self.instance))
     }
 
     /// Says what the instance says about itself from now on. Returns when the registry has taken it.
@@ -102,8 +102,16 @@ impl Registration {
         &self,
         change: impl FnOnce(Instance) -> Instance + Send,
     ) -> Result<(), NotRegistered> {
-        let _change = change;
-        todo!("with the lease driver")
+        match self.seat.change(change) {
+            // Whoever answers lives as long as the registration.
+            Ok(answer) => answer.await.unwrap_or(Ok(())),
+            Err(error) => Err(match self.standing() {
+                Standing::Refused(refused) if matches!(error, RegistryError::Deregistered) => {
+                    refused
+                }
+                _ => NotRegistered(Arc::new(error)),
+            }),
+        }
     }
 
     /// Ends the registration so that callers lose no call: says [`Status::Draining`], waits until callers have
@@ -118,41 +126,65 @@ impl Registration {
     ///
     /// Dropped, the instance is deregistered at once in the background.
     pub async fn drain(self) -> Result<(), RegistryError> {
-        todo!("with the lease driver")
+        let told = timeout(self.drain_wait, self.set_status(Status::Draining)).await;
+        // A registry that is away tells nobody, however long one waits.
+        if matches!(told, Ok(Ok(()))) {
+            sleep(self.drain_wait).await;
+        }
+        self.deregister().await
     }
 
     /// Keeps the instance registered without this handle: until
     /// [`Registry::unregister`](crate::Registry::unregister) or the end of the process, when the lease expires.
-    pub fn detach(self) {
-        todo!("with the lease driver")
+    pub fn detach(mut self) {
+        self.is_kept = true;
     }
 
     /// Where the registration stands.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        self.standing.borrow().clone()
+        self.seat.standing().borrow().clone()
     }
 
     /// A receiver of every change of [`standing`](Self::standing).
     #[must_use]
     pub fn standings(&self) -> watch::Receiver<Standing> {
-        self.standing.clone()
+        self.seat.standing().clone()
     }
 
-    /// Ends the registration, so that no caller picks the instance any more. Call it when draining
-    /// begins, and go on serving until callers have heard.
+    /// Ends the registration, so that no caller picks the instance any more. Go on serving until callers have heard;
+    /// [`drain`](Self::drain) does both.
     ///
     /// # Errors
     ///
-    /// [`RegistryError`] when the registry did not answer; the lease then expires by itself.
+    /// [`RegistryError`] when the registry did not answer within
+    /// [`deregister_timeout`](crate::RegistryBuilder::deregister_timeout); the lease then expires by itself.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it may or may not have happened; the lease expires in any case.
+    /// Dropped, it happens in the background.
     pub async fn deregister(self) -> Result<(), RegistryError> {
-        // A driver that has ended already has nothing to end.
-        let _told = self.stop.send(());
-        self.task.join().await.unwrap_or(Ok(()))
+        let ended = self.seat.end().await;
+        // Whoever answers goes only with the runtime.
+        ended.unwrap_or(Ok(()))
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // Nobody waits for the answer.
+            drop(self.seat.end());
+        }
+    }
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
+            .field("instance", &self.instance())
+            .field("standing", &self.standing())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,23 +1,22 @@
 //! From a request to its answer.
 
-use std::time::Duration;
-
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use msf_core::{
-    name::ServiceName,
     problem::{Code, Problem},
-    server::{Body, Connection, Phase},
+    server::Body,
 };
 use serde::Serialize;
 
 use super::{
-    request,
-    route::{NoRoute, Route, route},
+    reading, request,
+    route::{NoRoute, Route, Verb, route},
     service::RegistryServer,
 };
 use crate::{
-    model::{Change, Renewal, Snapshot},
-    wire::{About, Granted, Renewed, Services, StateOut, millis},
+    backend::memory::UnknownInstance,
+    health::OutOfReach,
+    model::{Renewal, Status},
+    wire::{About, Granted, Renewed, RenewedAll, RenewedOne, Services, millis},
 };
 
 pub(super) async fn answer(server: RegistryServer, request: Request<Body>) -> Response<Body> {
@@ -42,6 +41,9 @@ async fn whole(server: RegistryServer, request: Request<Body>) -> Response<Body>
             return answer;
         }
     };
+    if let Err(denied) = server.access.check(route.scope(), &parts.headers) {
+        return denied.into_response();
+    }
     dispatch(&server, route, &parts, body)
         .await
         .unwrap_or_else(Problem::into_response)
@@ -63,7 +65,7 @@ async fn dispatch(
                 authoritative: memory.is_warm(),
                 instances,
                 services,
-                watchers: server.watchers_max - server.watchers.available_permits(),
+                watchers: server.watchers(),
             })
         }
         Route::Services => json(&Services {
@@ -71,10 +73,14 @@ async fn dispatch(
             epoch,
             authoritative: memory.is_warm(),
         }),
-        Route::Snapshot(service) => snapshot(server, &service, parts).await,
+        Route::Snapshot(service) => reading::snapshot(server, service, parts).await,
         Route::Register(service, id) => {
             let ttl = request::ttl(parts)?;
             let instance = request::instance(&parts.headers, body, &service, &id).await?;
+            server
+                .reach
+                .validate(&instance)
+                .map_err(|error| out_of_reach(&error))?;
             let lease = memory.register_now(&instance, ttl)?;
             json(&Granted {
                 lease: lease.token().to_owned(),
@@ -89,65 +95,65 @@ async fn dispatch(
                     ttl_ms: millis(ttl),
                     epoch,
                 }),
-                Renewal::Gone => {
-                    Err(Problem::new(Code::NotFound)
-                        .with_detail("the lease is gone; register again"))
-                }
+                Renewal::Gone => Err(gone()),
             }
+        }
+        Route::RenewAll => {
+            let leases = request::leases(&parts.headers, body).await?;
+            let renew = |lease: Option<_>| match lease.map(|lease| memory.renew_now(&lease)) {
+                Some(Renewal::Renewed { ttl }) => RenewedOne::Ok {
+                    ttl_ms: millis(ttl),
+                },
+                Some(Renewal::Gone) => RenewedOne::Gone,
+                None => RenewedOne::Invalid,
+            };
+            let results = leases.into_iter().map(renew).collect();
+            json(&RenewedAll { results, epoch })
         }
         Route::Deregister(service, id) => {
             memory.deregister_now(&request::lease(&parts.headers, service, id)?);
             Ok(empty())
         }
+        Route::Status(service, id, verb) => {
+            let lease = request::lease(&parts.headers, service, id)?;
+            let status = match verb {
+                Verb::Set => request::status(&parts.headers, body).await?,
+                Verb::Clear => Status::default(),
+            };
+            let set = memory.set_status(&lease, status);
+            set.map_err(|UnknownInstance| gone())?;
+            Ok(empty())
+        }
+        Route::Override(service, id, verb) => {
+            let status = match verb {
+                Verb::Set => Some(request::status(&parts.headers, body).await?),
+                Verb::Clear => None,
+            };
+            let set = memory.set_override(&service, &id, status);
+            set.map_err(|unknown| Problem::new(Code::NotFound).with_detail(unknown.to_string()))?;
+            Ok(empty())
+        }
     }
 }
 
-async fn snapshot(
-    server: &RegistryServer,
-    service: &ServiceName,
-    parts: &Parts,
-) -> Result<Response<Body>, Problem> {
-    let Some((after, wait)) = request::waiting(parts)? else {
-        return state(&server.memory.snapshot(service));
-    };
-    // Who asks for news without waiting takes no place among those who wait.
-    let _place = if wait.is_zero() {
-        None
-    } else {
-        let place = server.watchers.try_acquire().map_err(|_taken| {
-            Problem::new(Code::Overloaded)
-                .with_detail("too many requests wait for a change")
-                .with_retry_after(RETRY_AFTER)
-        })?;
-        Some(place)
-    };
-    let change = tokio::select! {
-        change = server.memory.next_within(service, after, wait) => change,
-        // Who waits would hold up the end of the server. Not before its listener is closed: until then
-        // they would come back at once.
-        () = stopping(parts) => Change::Unchanged,
-    };
-    match change {
-        Change::Changed(snapshot) => state(&snapshot),
-        Change::Unchanged => Ok(empty()),
-    }
+fn gone() -> Problem {
+    Problem::new(Code::NotFound).with_detail("the lease is gone; register again")
 }
 
-/// Ends when the server that received the request stops.
-async fn stopping(parts: &Parts) {
-    match parts.extensions.get::<Connection>() {
-        Some(connection) => connection.drain().reached(Phase::Stopping).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn state(snapshot: &Snapshot) -> Result<Response<Body>, Problem> {
-    json(&StateOut::from(snapshot))
+fn out_of_reach(error: &OutOfReach) -> Problem {
+    Problem::new(Code::ValidationFailed)
+        .with_detail("the instance names an address that this registry does not take")
+        .with_error(format!("/{}", error.field), error.to_string())
 }
 
 fn json(value: &impl Serialize) -> Result<Response<Body>, Problem> {
     let bytes = serde_json::to_vec(value)
         .map_err(|error| Problem::new(Code::Internal).with_source(error))?;
+    Ok(ok(bytes.into()))
+}
+
+/// An answer in JSON.
+pub(super) fn ok(bytes: bytes::Bytes) -> Response<Body> {
     let length = HeaderValue::from(bytes.len());
     let mut answer = Response::new(Body::from(bytes));
     let headers = answer.headers_mut();
@@ -155,14 +161,13 @@ fn json(value: &impl Serialize) -> Result<Response<Body>, Problem> {
     headers.insert(header::CONTENT_TYPE, json);
     // Said here, because the answer to HEAD has no content to be measured.
     headers.insert(header::CONTENT_LENGTH, length);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(answer)
+    // Kept by nobody without asking: how long a list holds is what leases are for.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    answer
 }
 
-fn empty() -> Response<Body> {
+pub(super) fn empty() -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     answer
 }
-
-const RETRY_AFTER: Duration = Duration::from_secs(1);

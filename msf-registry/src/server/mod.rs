@@ -61,10 +61,13 @@
 //! [`MemoryRegistryBuilder::instances_max`]: crate::backend::memory::MemoryRegistryBuilder::instances_max
 //! [`MemoryRegistryBuilder::wait_max`]: crate::backend::memory::MemoryRegistryBuilder::wait_max
 
+mod access;
 mod answer;
+mod reading;
 mod request;
 mod route;
 mod service;
+mod stream;
 #[cfg(test)]
 mod tests;
 

@@ -6,6 +6,8 @@ use msf_core::{
     problem::{Code, Problem},
 };
 
+use super::access::Scope;
+
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -14,7 +16,19 @@ pub(super) enum Route {
     Snapshot(ServiceName),
     Register(ServiceName, InstanceId),
     Renew(ServiceName, InstanceId),
+    RenewAll,
     Deregister(ServiceName, InstanceId),
+    /// What an instance says about itself; back to `up` without.
+    Status(ServiceName, InstanceId, Verb),
+    /// What an operator says in its place; nothing without.
+    Override(ServiceName, InstanceId, Verb),
+}
+
+/// Whether something is set or taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Set,
+    Clear,
 }
 
 /// Why a request is not understood.
@@ -24,6 +38,17 @@ pub(super) enum NoRoute {
     /// The methods that the path takes.
     Method(&'static str),
     Name(Problem),
+}
+
+impl Route {
+    /// What a request of this kind needs to be allowed.
+    pub(super) const fn scope(&self) -> Scope {
+        match self {
+            Self::Health => Scope::Open,
+            Self::Override(..) => Scope::Operator,
+            _ => Scope::Client,
+        }
+    }
 }
 
 /// Names are made of characters that stand for themselves in a path, so nothing is decoded: what is
@@ -44,7 +69,27 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, NoRoute> {
             Method::POST => Ok(Route::Renew(service(name)?, instance(id)?)),
             _ => Err(NoRoute::Method("POST")),
         },
+        ["services", name, "instances", id, "status"] => {
+            let verb = verb(method)?;
+            Ok(Route::Status(service(name)?, instance(id)?, verb))
+        }
+        ["services", name, "instances", id, "override"] => {
+            let verb = verb(method)?;
+            Ok(Route::Override(service(name)?, instance(id)?, verb))
+        }
+        ["renew"] => match *method {
+            Method::POST => Ok(Route::RenewAll),
+            _ => Err(NoRoute::Method("POST")),
+        },
         _ => Err(NoRoute::NotFound),
+    }
+}
+
+const fn verb(method: &Method) -> Result<Verb, NoRoute> {
+    match *method {
+        Method::PUT => Ok(Verb::Set),
+        Method::DELETE => Ok(Verb::Clear),
+        _ => Err(NoRoute::Method("PUT, DELETE")),
     }
 }
 

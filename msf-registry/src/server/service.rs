@@ -10,12 +10,12 @@ use std::{
 };
 
 use http::{Request, Response};
-use msf_core::server::Body;
+use msf_core::{config::Secret, server::Body};
 use tokio::sync::Semaphore;
 use tower_service::Service;
 
-use super::answer;
-use crate::backend::memory::MemoryRegistry;
+use super::{access::Access, answer};
+use crate::{backend::memory::MemoryRegistry, health::Reach, token::InvalidToken};
 
 /// Serves a [`MemoryRegistry`] to other processes; clones share it. See the
 /// [module documentation](super).
@@ -24,6 +24,10 @@ pub struct RegistryServer {
     pub(super) memory: MemoryRegistry,
     pub(super) watchers: Arc<Semaphore>,
     pub(super) watchers_max: usize,
+    pub(super) access: Arc<Access>,
+    pub(super) reach: Arc<Reach>,
+    pub(super) keep_alive: Duration,
+    pub(super) stream_max: Duration,
 }
 
 /// The answer of a [`RegistryServer`], which may wait for a change.
@@ -38,11 +42,15 @@ impl RegistryServer {
     /// Serves a registry. Its warm-up begins now, for 15 s unless the registry was built with another.
     #[must_use]
     pub fn new(memory: MemoryRegistry) -> Self {
-        memory.warm_up_unless_set(WARM_UP);
+        memory.serve(WARM_UP);
         Self {
             memory,
             watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
             watchers_max: WATCHERS_MAX,
+            access: Arc::default(),
+            reach: Arc::default(),
+            keep_alive: KEEP_ALIVE,
+            stream_max: STREAM_MAX,
         }
     }
 
@@ -54,6 +62,69 @@ impl RegistryServer {
         self.watchers = Arc::new(Semaphore::new(watchers));
         self.watchers_max = watchers;
         self
+    }
+
+    /// Which addresses instances may name; those that [`Reach`] allows unless set: none that is link-local,
+    /// a cloud's metadata service, a group or unspecified.
+    #[must_use]
+    pub fn reach(mut self, reach: Reach) -> Self {
+        self.reach = Arc::new(reach);
+        self
+    }
+
+    /// After how long without an event a stream of events carries a comment, at most a minute; 15 s unless set,
+    /// below the 30 s to 60 s after which proxies cut a silent connection.
+    #[must_use]
+    pub fn keep_alive(mut self, interval: Duration) -> Self {
+        self.keep_alive = interval.clamp(KEEP_ALIVE_MIN, KEEP_ALIVE_MAX);
+        self
+    }
+
+    /// How long a stream of events lasts at most, less up to a sixteenth; 10 min unless set. Its reader goes on
+    /// where it was, with whichever server answers then.
+    #[must_use]
+    pub fn stream_max(mut self, life: Duration) -> Self {
+        self.stream_max = life.min(STREAM_CEILING);
+        self
+    }
+
+    /// How many requests and streams wait for a change now.
+    pub(super) fn watchers(&self) -> usize {
+        self.watchers_max - self.watchers.available_permits()
+    }
+
+    /// Takes only requests with this bearer token; everybody unless set. Each call adds another one, so
+    /// that a token can be replaced without a moment at which half of the clients are shut out.
+    ///
+    /// ```
+    /// use msf_registry::{backend::memory::MemoryRegistry, server::RegistryServer};
+    ///
+    /// let token = "0123456789abcdef0123456789abcdef".to_owned();
+    /// let server = RegistryServer::new(MemoryRegistry::new()).token(token)?;
+    /// # drop(server);
+    /// # Ok::<(), msf_registry::InvalidToken>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken`] unless it is 16 to 512 visible ASCII characters.
+    pub fn token(mut self, token: impl Into<Secret<String>>) -> Result<Self, InvalidToken> {
+        Arc::make_mut(&mut self.access).client(token.into())?;
+        Ok(self)
+    }
+
+    /// Lets whoever has this bearer token set the status of others' instances, and do everything else
+    /// besides; nobody unless set. Each call adds another one.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken`] unless it is 16 to 512 visible ASCII characters.
+    pub fn operator_token(
+        mut self,
+        token: impl Into<Secret<String>>,
+    ) -> Result<Self, InvalidToken> {
+        Arc::make_mut(&mut self.access).operator(token.into())?;
+        Ok(self)
     }
 }
 
@@ -67,6 +138,7 @@ impl Service<Request<Body>> for RegistryServer {
     }
 
     fn call(&mut self, request: Request<Body>) -> ResponseFuture {
+        self.memory.keep_pulse();
         ResponseFuture(Box::pin(answer::answer(self.clone(), request)))
     }
 }
@@ -87,3 +159,8 @@ impl fmt::Debug for ResponseFuture {
 
 const WARM_UP: Duration = Duration::from_secs(15);
 const WATCHERS_MAX: usize = 10_000;
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_MIN: Duration = Duration::from_millis(10);
+const KEEP_ALIVE_MAX: Duration = Duration::from_secs(60);
+const STREAM_MAX: Duration = Duration::from_secs(600);
+const STREAM_CEILING: Duration = Duration::from_secs(86_400);

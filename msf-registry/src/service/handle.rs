@@ -49,12 +49,17 @@ pub struct ServiceHandle {
 #[derive(Debug)]
 pub(crate) struct Watch {
     state: Arc<State>,
-    _task: Task<()>,
+    task: Task<()>,
 }
 
 impl Watch {
     pub(crate) fn new(state: Arc<State>, task: Task<()>) -> Arc<Self> {
-        Arc::new(Self { state, _task: task })
+        Arc::new(Self { state, task })
+    }
+
+    /// Whether nobody watches any more although somebody holds it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.task.is_finished()
     }
 
     pub(crate) fn state(&self) -> Arc<State> {

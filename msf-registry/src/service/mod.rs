@@ -24,7 +24,7 @@ mod table;
 mod tests;
 
 #[cfg(feature = "health")]
-pub(crate) use self::overlay::Probed;
+pub(crate) use self::overlay::{Overlay, Probed};
 pub use self::{
     context::PickContext,
     error::{NoEndpoints, NoEndpointsReason},

@@ -205,6 +205,26 @@ impl State {
         *told = now;
     }
 
+    /// A number that each pick makes another one.
+    #[cfg(feature = "health")]
+    pub(crate) fn activity(&self) -> u64 {
+        let turns = self
+            .lanes
+            .iter()
+            .map(|lane| lane.turn.load(Ordering::Relaxed));
+        turns.fold(0, u64::wrapping_add)
+    }
+
+    /// An active check of an instance passed: if calls had it ejected, one may find out at once.
+    #[cfg(feature = "health")]
+    pub(crate) fn vouch(&self, is_passing: impl Fn(&crate::model::Instance) -> bool) {
+        let table = self.table.load();
+        let seats = table.seats.iter().zip(&table.instances);
+        seats
+            .filter(|(seat, instance)| !seat.host.outlier.is_open() && is_passing(instance))
+            .for_each(|(seat, _)| seat.host.outlier.vouch());
+    }
+
     /// Waits until a pick would succeed.
     pub(crate) async fn ready(&self, wait: Duration) -> Result<(), NoEndpoints> {
         let mut changed = self.changed.subscribe();
@@ -267,6 +287,11 @@ impl State {
     pub(crate) fn age(&self, now: Instant) -> Option<Duration> {
         self.confirmed()
             .map(|confirmed| now.saturating_duration_since(confirmed))
+    }
+
+    /// When the registry last vouched for the list.
+    pub(crate) fn confirmed_at(&self) -> Option<Instant> {
+        *self.confirmed()
     }
 
     /// How current the list is.

@@ -4,6 +4,8 @@
 mod backend;
 #[cfg(feature = "tower")]
 mod balanced;
+mod cost;
 mod health;
 mod restart;
 mod setup;
+mod wire;

@@ -1,8 +1,12 @@
 //! The settings of the client.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderMap, header};
+use msf_core::config::Secret;
 
 use super::client::HttpRegistry;
+use crate::token::{InvalidToken, Token};
 
 /// Builds an [`HttpRegistry`]. Made by [`HttpRegistry::builder`].
 ///
@@ -24,6 +28,7 @@ pub struct HttpRegistryBuilder {
     timeout: Duration,
     wait: Duration,
     answer_max: usize,
+    token: Option<Secret<String>>,
 }
 
 /// Not an address that a registry can be reached at.
@@ -36,6 +41,9 @@ pub enum InvalidRegistryUrl {
     /// An address of another kind.
     #[error("the address must begin with http:// and a host, without user, query and fragment")]
     Kind,
+    /// A token that no registry takes.
+    #[error("the token is not valid")]
+    Token(#[from] InvalidToken),
     /// The client could not be made.
     #[error("the HTTP client could not be made")]
     Client(#[source] reqwest::Error),
@@ -49,7 +57,15 @@ impl HttpRegistryBuilder {
             timeout: Duration::from_secs(3),
             wait: Duration::from_secs(25),
             answer_max: 16 * 1024 * 1024,
+            token: None,
         }
+    }
+
+    /// Presents a bearer token with every request; none unless set. It goes over plain HTTP: use it on a
+    /// network that nobody else listens to.
+    pub fn token(mut self, token: impl Into<Secret<String>>) -> Self {
+        self.token = Some(token.into());
+        self
     }
 
     /// How long connecting may take; 1 s unless set: the registry is near or it is away.
@@ -89,7 +105,12 @@ impl HttpRegistryBuilder {
         if !is_http || self.url.contains(['?', '#', '@']) {
             return Err(InvalidRegistryUrl::Kind);
         }
+        let mut headers = HeaderMap::new();
+        if let Some(token) = self.token.map(Token::new).transpose()? {
+            headers.insert(header::AUTHORIZATION, token.header());
+        }
         let client = reqwest::Client::builder()
+            .default_headers(headers)
             .connect_timeout(self.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -101,6 +122,7 @@ impl HttpRegistryBuilder {
             timeout: self.timeout.min(LIMIT_MAX),
             wait: self.wait.min(LIMIT_MAX),
             answer_max: self.answer_max,
+            held: Arc::default(),
         })
     }
 }

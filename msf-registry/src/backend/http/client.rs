@@ -1,6 +1,6 @@
 //! The client.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::header::CONTENT_TYPE;
@@ -10,12 +10,15 @@ use reqwest::{Client, StatusCode};
 use super::{
     builder::{HttpRegistryBuilder, InvalidRegistryUrl},
     exchange::Answer,
+    held::Held,
 };
 use crate::{
-    backend::{Discovery, Registrar},
+    backend::{Discovery, Registrar, renew},
     error::RegistryError,
     model::{Change, Cursor, Instance, Lease, Renewal, Snapshot},
-    wire::{Granted, LEASE_HEADER, Renewed, Services, StateIn, millis},
+    wire::{
+        Granted, LEASE_HEADER, ListIn, RenewOne, Renewed, RenewedAll, RenewedOne, Services, millis,
+    },
 };
 
 /// A registry over HTTP; clones share its connections. See the [module documentation](super).
@@ -26,6 +29,7 @@ pub struct HttpRegistry {
     pub(super) timeout: Duration,
     pub(super) wait: Duration,
     pub(super) answer_max: usize,
+    pub(super) held: Arc<Held>,
 }
 
 impl HttpRegistry {
@@ -56,14 +60,64 @@ impl HttpRegistry {
         Answer::of(request, limit, self.answer_max).await
     }
 
-    fn snapshot(service: &ServiceName, answer: &Answer) -> Result<Snapshot, RegistryError> {
-        let state: StateIn = answer.json()?;
-        if state.service() != service {
+    /// The list that an answer stands for; it is held for the changes that follow.
+    fn snapshot(
+        &self,
+        service: &ServiceName,
+        answer: &Answer,
+        base: Option<&Snapshot>,
+    ) -> Result<Snapshot, RegistryError> {
+        let read = answer.json().and_then(|list: ListIn| {
+            list.into_snapshot(service, base)
+                .map_err(|error| RegistryError::Protocol(error.into()))
+        });
+        match &read {
+            Ok(snapshot) => self.held.hold(snapshot),
+            // Changes that make no sense are not asked for again.
+            Err(_) => self.held.forget(service),
+        }
+        read
+    }
+
+    /// Renews as many leases as one call takes.
+    async fn renew_some(&self, leases: &[Lease]) -> Result<Vec<Renewal>, RegistryError> {
+        let asked: Vec<RenewOne<'_>> = leases
+            .iter()
+            .map(|lease| RenewOne {
+                service: Cow::Borrowed(lease.service()),
+                id: Cow::Borrowed(lease.instance()),
+                lease: Cow::Borrowed(lease.token()),
+            })
+            .collect();
+        let body =
+            serde_json::to_vec(&asked).map_err(|error| RegistryError::Protocol(error.into()))?;
+        let request = self
+            .client
+            .post(format!("{}/v1/renew", self.base))
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        let answer = self.answer(request, self.timeout).await?;
+        if matches!(
+            answer.status,
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+        ) {
+            // A registry of before there was such a call knows the leases all the same.
+            return renew::each(leases, |lease| self.renew(lease)).await;
+        }
+        let renewed: RenewedAll = answer.json()?;
+        if renewed.results.len() > leases.len() {
             return Err(RegistryError::Protocol(
-                "an answer about another service".into(),
+                "more answers than leases were to be renewed".into(),
             ));
         }
-        Ok(state.into_snapshot())
+        let renewal = |one| match one {
+            RenewedOne::Ok { ttl_ms } => Renewal::Renewed {
+                ttl: Duration::from_millis(ttl_ms),
+            },
+            // Registering again brings to light what is wrong with a lease that is not understood.
+            RenewedOne::Gone | RenewedOne::Invalid => Renewal::Gone,
+        };
+        Ok(renewed.results.into_iter().map(renewal).collect())
     }
 }
 
@@ -100,6 +154,25 @@ impl Registrar for HttpRegistry {
         Ok(Renewal::Renewed { ttl })
     }
 
+    async fn renew_all(&self, leases: &[Lease]) -> Result<Vec<Renewal>, RegistryError> {
+        let mut renewals = Vec::with_capacity(leases.len());
+        for some in leases.chunks(RENEW_MAX) {
+            match self.renew_some(some).await {
+                Ok(renewed) => {
+                    let is_short = renewed.len() < some.len();
+                    renewals.extend(renewed);
+                    if is_short {
+                        break;
+                    }
+                }
+                Err(error) if renewals.is_empty() => return Err(error),
+                // Those that were not reached are tried again.
+                Err(_) => break,
+            }
+        }
+        Ok(renewals)
+    }
+
     async fn remove(&self, lease: &Lease) -> Result<(), RegistryError> {
         let url = self.instance_url(lease.service(), lease.instance());
         let request = self.client.delete(url).header(LEASE_HEADER, lease.token());
@@ -119,24 +192,27 @@ impl Discovery for HttpRegistry {
             .client
             .get(format!("{}/v1/services/{service}", self.base));
         let answer = self.answer(request, self.timeout).await?;
-        Self::snapshot(service, &answer)
+        self.snapshot(service, &answer, None)
     }
 
     async fn next(&self, service: &ServiceName, after: Cursor) -> Result<Change, RegistryError> {
         // Watchers that were started together must not come back together.
         let wait = self.wait.mul_f64(1.0 - fastrand::f64() / 16.0);
+        let base = self.held.at(service, after);
         let request = self.client.get(format!(
-            "{}/v1/services/{service}?epoch={:016x}&after={}&wait_ms={}",
+            "{}/v1/services/{service}?epoch={:016x}&after={}&wait_ms={}{}",
             self.base,
             after.epoch(),
             after.revision(),
             millis(wait),
+            base.as_ref().map_or("", |_| "&delta=1"),
         ));
         let answer = self.answer(request, wait + self.timeout).await?;
         if answer.status == StatusCode::NO_CONTENT {
             return Ok(Change::Unchanged);
         }
-        Self::snapshot(service, &answer).map(Change::Changed)
+        self.snapshot(service, &answer, base.as_ref())
+            .map(Change::Changed)
     }
 
     async fn services(&self) -> Result<Vec<ServiceName>, RegistryError> {
@@ -145,3 +221,6 @@ impl Discovery for HttpRegistry {
         Ok(services.services)
     }
 }
+
+/// How many leases one call renews: less than a server takes, and an answer well within its time.
+const RENEW_MAX: usize = 500;

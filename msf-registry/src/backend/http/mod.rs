@@ -16,6 +16,7 @@
 mod builder;
 mod client;
 mod exchange;
+mod held;
 
 pub use self::{
     builder::{HttpRegistryBuilder, InvalidRegistryUrl},

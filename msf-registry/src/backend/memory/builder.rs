@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::registry::MemoryRegistry;
+use super::{preservation::SelfPreservation, registry::MemoryRegistry};
 
 /// Builds a [`MemoryRegistry`].
 ///
@@ -24,6 +24,7 @@ pub struct MemoryRegistryBuilder {
     pub(super) ttl_max: Duration,
     pub(super) wait_max: Duration,
     pub(super) warm_up: Option<Duration>,
+    pub(super) preservation: Option<SelfPreservation>,
 }
 
 impl Default for MemoryRegistryBuilder {
@@ -34,6 +35,7 @@ impl Default for MemoryRegistryBuilder {
             ttl_max: Duration::from_secs(600),
             wait_max: Duration::from_secs(30),
             warm_up: None,
+            preservation: None,
         }
     }
 }
@@ -65,6 +67,13 @@ impl MemoryRegistryBuilder {
     /// live that the instances ask for.
     pub const fn warm_up(mut self, warm_up: Duration) -> Self {
         self.warm_up = Some(warm_up);
+        self
+    }
+
+    /// When leases that run out are not believed; never unless set, and by the usual rules if a
+    /// [`RegistryServer`](crate::server::RegistryServer) serves it: then there is a network that can fail.
+    pub const fn self_preservation(mut self, preservation: SelfPreservation) -> Self {
+        self.preservation = Some(preservation);
         self
     }
 

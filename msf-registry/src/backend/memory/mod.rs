@@ -34,12 +34,23 @@
 //! add what it lists to what they have instead of forgetting what has not renewed yet.
 
 mod builder;
+mod metrics;
+mod overrides;
+mod preservation;
+#[cfg(feature = "http")]
+mod pulse;
 mod registry;
+mod service;
 mod state;
 #[cfg(test)]
 mod tests;
+mod view;
 mod wake;
 
-#[cfg(feature = "health")]
-pub(crate) use self::registry::Target;
-pub use self::{builder::MemoryRegistryBuilder, registry::MemoryRegistry};
+#[cfg(feature = "http")]
+pub(crate) use self::view::{Delta, View};
+pub use self::{
+    builder::MemoryRegistryBuilder,
+    preservation::{InvalidSelfPreservation, SelfPreservation},
+    registry::{MemoryRegistry, UnknownInstance},
+};

@@ -1,7 +1,7 @@
 //! The shared handle around the state.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -9,31 +9,43 @@ use async_trait::async_trait;
 use msf_core::{
     clock,
     name::{InstanceId, ServiceName},
+    task::Task,
 };
 use tokio::time::{Instant, sleep_until};
 
 use super::{
     builder::MemoryRegistryBuilder,
-    state::{Look, State, later},
+    preservation::SelfPreservation,
+    state::{Look, NotListed, State, later},
+    view::View,
     wake::Doorbells,
 };
 use crate::{
     backend::{Discovery, Registrar},
     error::RegistryError,
-    model::{Change, Cursor, Health, Instance, Lease, Renewal, Snapshot},
+    model::{Change, Cursor, Health, Instance, Lease, Renewal, Snapshot, Status},
 };
 
 /// A registry in memory; clones share it. See the [module documentation](super).
 #[derive(Clone, Debug)]
 pub struct MemoryRegistry {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     limits: MemoryRegistryBuilder,
     state: Mutex<State>,
     bells: Doorbells,
+    pub(super) pulse: OnceLock<Task<()>>,
+}
+
+impl Shared {
+    /// A panic while it was held would be a defect of ours in code that does no I/O; the data is
+    /// still whole enough to serve.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// An instance as a health checker needs it.
@@ -45,6 +57,12 @@ pub(crate) struct Target {
     pub(crate) token: u64,
     pub(crate) health: Health,
 }
+
+/// No such instance is listed, or its lease is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such instance is registered")]
+#[non_exhaustive]
+pub struct UnknownInstance;
 
 impl Default for MemoryRegistry {
     fn default() -> Self {
@@ -68,23 +86,31 @@ impl MemoryRegistry {
         let epoch = fastrand::u64(..);
         let state = State::new(
             epoch,
-            later(clock::now(), limits.warm_up.unwrap_or(Duration::ZERO)),
+            clock::now(),
+            limits.warm_up.unwrap_or(Duration::ZERO),
             limits.instances_max,
+            limits.preservation.unwrap_or(SelfPreservation::off()),
         );
         Self {
             shared: Arc::new(Shared {
                 limits,
                 state: Mutex::new(state),
                 bells: Doorbells::new(),
+                pulse: OnceLock::new(),
             }),
         }
     }
 
-    /// Begins a warm-up now, unless one was chosen when it was built.
+    /// Begins a warm-up now and preserves itself, where nothing else was chosen when it was built.
     #[cfg(feature = "http")]
-    pub(crate) fn warm_up_unless_set(&self, warm_up: Duration) {
-        if self.shared.limits.warm_up.is_none() {
-            self.state().warm_at(later(clock::now(), warm_up));
+    pub(crate) fn serve(&self, warm_up: Duration) {
+        let limits = &self.shared.limits;
+        let mut state = self.state();
+        if limits.warm_up.is_none() {
+            state.warm_up(clock::now(), warm_up);
+        }
+        if limits.preservation.is_none() {
+            state.preserve(SelfPreservation::new());
         }
     }
 
@@ -110,6 +136,19 @@ impl MemoryRegistry {
         after: Cursor,
         wait: Duration,
     ) -> Change {
+        match self.view_after(service, after, wait).await {
+            Some(view) => Change::Changed(view.snapshot().clone()),
+            None => Change::Unchanged,
+        }
+    }
+
+    /// As [`next_within`](Self::next_within), with what led to the snapshot.
+    pub(crate) async fn view_after(
+        &self,
+        service: &ServiceName,
+        after: Cursor,
+        wait: Duration,
+    ) -> Option<Arc<View>> {
         let deadline = later(clock::now(), wait.min(self.shared.limits.wait_max));
         loop {
             // Listening begins before the look, so that no ring falls between the two.
@@ -117,8 +156,8 @@ impl MemoryRegistry {
             let now = clock::now();
             let look = self.state().look(service, after, now);
             let until = match look {
-                Look::Changed(snapshot) => return Change::Changed(snapshot),
-                Look::Wait(_) if now >= deadline => return Change::Unchanged,
+                Look::Changed(view) => return Some(view),
+                Look::Wait(_) if now >= deadline => return None,
                 Look::Wait(until) => until.map_or(deadline, |until| until.min(deadline)),
             };
             tokio::select! {
@@ -137,6 +176,65 @@ impl MemoryRegistry {
         })
     }
 
+    /// Says in place of an instance how it is, or no longer says so; whether that is news. It outlives the
+    /// registration: an instance that registers again within an hour finds it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use msf_core::name::{InstanceId, ServiceName};
+    /// use msf_registry::{Discovery, Instance, Registrar, Status, backend::memory::MemoryRegistry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let registry = MemoryRegistry::new();
+    /// let (payment, id) = (ServiceName::new("payment")?, InstanceId::new("p-1")?);
+    /// let instance = Instance::new(payment.clone(), id.clone(), "127.0.0.1:80".parse()?);
+    /// registry.put(&instance, Duration::from_secs(15)).await?;
+    ///
+    /// assert!(registry.set_override(&payment, &id, Some(Status::OutOfService))?);
+    /// assert_eq!(registry.fetch(&payment).await?.instances()[0].status(), Status::OutOfService);
+    /// assert!(registry.set_override(&payment, &id, None)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownInstance`] when no such instance is listed.
+    pub fn set_override(
+        &self,
+        service: &ServiceName,
+        id: &InstanceId,
+        status: Option<Status>,
+    ) -> Result<bool, UnknownInstance> {
+        let set = self.state().set_override(service, id, status, clock::now());
+        let is_news = set.map_err(|_unknown| UnknownInstance)?;
+        if is_news {
+            self.shared.bells.ring(service);
+            let status = status.map(Status::as_str);
+            tracing::info!(%service, instance = %id, status, "an operator set a status");
+        }
+        Ok(is_news)
+    }
+
+    /// Says how an instance is, in its own name; whether that is news.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownInstance`] when the lease is not known (any more).
+    pub fn set_status(&self, lease: &Lease, status: Status) -> Result<bool, UnknownInstance> {
+        let (service, id) = (lease.service(), lease.instance());
+        let token = token_of(lease).ok_or(UnknownInstance)?;
+        let set = self
+            .state()
+            .set_status(service, id, token, status, clock::now());
+        let is_news = set.map_err(|_unknown| UnknownInstance)?;
+        if is_news {
+            self.shared.bells.ring(service);
+        }
+        Ok(is_news)
+    }
+
     pub(crate) fn set_target_health(
         &self,
         service: &ServiceName,
@@ -144,7 +242,9 @@ impl MemoryRegistry {
         token: u64,
         health: Health,
     ) -> bool {
-        let is_news = self.state().set_health(service, id, token, health);
+        let is_news = self
+            .state()
+            .set_health(service, id, token, health, clock::now());
         if is_news {
             self.shared.bells.ring(service);
         }
@@ -171,7 +271,11 @@ impl MemoryRegistry {
     }
 
     pub(crate) fn snapshot(&self, service: &ServiceName) -> Snapshot {
-        self.state().snapshot(service, clock::now())
+        self.view(service).snapshot().clone()
+    }
+
+    pub(crate) fn view(&self, service: &ServiceName) -> Arc<View> {
+        self.state().view(service, clock::now())
     }
 
     pub(crate) fn service_names(&self) -> Vec<ServiceName> {
@@ -209,21 +313,23 @@ impl MemoryRegistry {
             return Err(RegistryError::Ttl { ttl, min, max });
         }
         let token = fastrand::u64(..);
-        self.state()
-            .register(instance.clone(), token, ttl, clock::now())
-            .map_err(|_full| RegistryError::Full { limit: "instances" })?;
+        let registered = self
+            .state()
+            .register(instance.clone(), token, ttl, clock::now());
+        registered.map_err(|not_listed| match not_listed {
+            NotListed::Full => RegistryError::Full { limit: "instances" },
+            NotListed::Taken(by) => RegistryError::Taken {
+                id: instance.id.clone(),
+                by,
+            },
+        })?;
         self.shared.bells.ring(&instance.service);
         let (service, id) = (instance.service.clone(), instance.id.clone());
         Ok(Lease::new(service, id, format!("{token:016x}"), ttl))
     }
 
-    /// A panic while it was held would be a defect of ours in code that does no I/O; the data is
-    /// still whole enough to serve.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.state()
     }
 }
 
@@ -235,6 +341,10 @@ impl Registrar for MemoryRegistry {
 
     async fn renew(&self, lease: &Lease) -> Result<Renewal, RegistryError> {
         Ok(self.renew_now(lease))
+    }
+
+    async fn renew_all(&self, leases: &[Lease]) -> Result<Vec<Renewal>, RegistryError> {
+        Ok(leases.iter().map(|lease| self.renew_now(lease)).collect())
     }
 
     async fn remove(&self, lease: &Lease) -> Result<(), RegistryError> {

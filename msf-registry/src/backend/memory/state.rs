@@ -1,7 +1,8 @@
 //! The registry's memory as a plain data structure that is told the time.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{HashMap, hash_map::Entry},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -9,7 +10,13 @@ use std::{
 use msf_core::name::{InstanceId, ServiceName};
 use tokio::time::Instant;
 
-use crate::model::{Authority, Cursor, Health, Instance, Member, Snapshot};
+use super::{
+    overrides::Overrides,
+    preservation::{Allowance, Census, Hold, SWEEP, SelfPreservation},
+    service::{Listed, Service},
+    view::View,
+};
+use crate::model::{Authority, Cursor, Health, Instance, Snapshot, Status};
 
 /// Everything that is registered.
 ///
@@ -19,66 +26,112 @@ use crate::model::{Authority, Cursor, Health, Instance, Member, Snapshot};
 pub(super) struct State {
     epoch: u64,
     revision: u64,
-    /// The revision of every service that has no instance: that at which the last one was forgotten.
+    /// The revision of every service that is not known: that at which the last one was forgotten.
     floor: u64,
     warm_at: Instant,
     is_warm: bool,
+    /// Until when instances of the epoch before may still be missing, whatever this one knows.
+    unsure_until: Instant,
     instances: usize,
+    /// Services that are kept without an instance.
+    empty: usize,
     instances_max: usize,
+    preservation: SelfPreservation,
+    hold: Hold,
+    /// All leases as of a moment ago: counting them is not for every look.
+    counted: Option<(Instant, Whole)>,
     services: HashMap<ServiceName, Service>,
+    overrides: Overrides,
+    random: fastrand::Rng,
+    /// When the process was last known to run.
+    pulse: Option<Instant>,
+    tally: Tally,
 }
 
-#[derive(Debug)]
-struct Service {
-    revision: u64,
-    listed: BTreeMap<InstanceId, Listed>,
-    /// No lease ends before it. A renewal leaves it where it is, so that only who comes after it looks
-    /// at every lease, and not every renewal.
-    no_expiry_before: Instant,
-    /// What was answered last, for the next one who asks.
-    snapshot: Option<Snapshot>,
+/// What happened so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) expired: u64,
+    pub(super) refuted: u64,
+    pub(super) overstayed: u64,
+    pub(super) displaced: u64,
+    pub(super) refused: u64,
+    pub(super) pauses: u64,
 }
 
-#[derive(Debug)]
-struct Listed {
-    instance: Arc<Instance>,
-    health: Health,
-    token: u64,
-    ttl: Duration,
-    expires_at: Instant,
-}
-
-/// No room for another instance.
+/// Why an instance is not listed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) enum NotListed {
+    /// No room for another instance.
+    Full,
+    /// Another process keeps the id.
+    Taken(SocketAddr),
+}
+
+/// Nothing of that name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unknown;
 
 /// What a waiter finds.
 #[derive(Debug)]
 pub(super) enum Look {
-    Changed(Snapshot),
+    Changed(Arc<View>),
     /// Nothing yet; look again at this moment even if nobody rings.
     Wait(Option<Instant>),
 }
 
+/// All services together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Whole {
+    census: Census,
+    /// Whether a check of somebody who also renews passes: then checks that fail say something.
+    is_checking: bool,
+}
+
 impl State {
-    pub(super) fn new(epoch: u64, warm_at: Instant, instances_max: usize) -> Self {
-        Self {
+    pub(super) fn new(
+        epoch: u64,
+        now: Instant,
+        warm_up: Duration,
+        instances_max: usize,
+        preservation: SelfPreservation,
+    ) -> Self {
+        let mut state = Self {
             epoch,
             revision: 0,
             floor: 0,
-            warm_at,
-            is_warm: false,
+            warm_at: now,
+            is_warm: true,
+            unsure_until: now,
             instances: 0,
+            empty: 0,
             instances_max,
+            preservation,
+            hold: Hold::Normal,
+            counted: None,
             services: HashMap::new(),
+            overrides: Overrides::default(),
+            random: fastrand::Rng::with_seed(epoch),
+            pulse: None,
+            tally: Tally::default(),
+        };
+        if !warm_up.is_zero() {
+            state.warm_up(now, warm_up);
         }
+        state
+    }
+
+    /// Takes back that it knows everybody, for so long.
+    pub(super) fn warm_up(&mut self, now: Instant, warm_up: Duration) {
+        self.warm_at = later(now, warm_up);
+        self.is_warm = false;
+        self.unsure_until = later(self.warm_at, UNSURE);
+        self.touch_all();
     }
 
     #[cfg(feature = "http")]
-    pub(super) fn warm_at(&mut self, warm_at: Instant) {
-        self.warm_at = warm_at;
-        self.is_warm = false;
-        self.touch_all();
+    pub(super) const fn preserve(&mut self, preservation: SelfPreservation) {
+        self.preservation = preservation;
     }
 
     #[cfg(feature = "http")]
@@ -90,6 +143,25 @@ impl State {
         now >= self.warm_at
     }
 
+    pub(super) const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The services that are preserved, and whether the registry as a whole is.
+    pub(super) fn preserved(&mut self, now: Instant) -> (Vec<ServiceName>, bool) {
+        self.expire_all(now);
+        let held = self.services.iter().filter(|(_, s)| s.hold.is_holding());
+        let names = held.map(|(name, _)| name.clone()).collect();
+        (names, self.hold.is_holding())
+    }
+
+    /// Says that the process runs. Told more rarely than every [`PULSE`], it takes the process for one that
+    /// stood still, and its leases with it: renewals had no chance to be read.
+    pub(super) fn pulse(&mut self, now: Instant) {
+        self.awake(now);
+        self.pulse = Some(now);
+    }
+
     /// Lists an instance, in the place of one with the same id.
     pub(super) fn register(
         &mut self,
@@ -97,41 +169,83 @@ impl State {
         token: u64,
         ttl: Duration,
         now: Instant,
-    ) -> Result<(), Full> {
+    ) -> Result<(), NotListed> {
+        self.awake(now);
         self.expire(&instance.service, now);
-        let is_new = self
-            .services
-            .get(&instance.service)
-            .is_none_or(|service| !service.listed.contains_key(&instance.id));
-        if is_new && self.instances >= self.instances_max {
-            self.expire_all(now);
-            if self.instances >= self.instances_max {
-                return Err(Full);
-            }
-        }
-        self.revision += 1;
-        let expires_at = later(now, ttl);
-        let service = self
-            .services
-            .entry(instance.service.clone())
-            .or_insert_with(|| Service::new(expires_at));
-        service.no_expiry_before = service.no_expiry_before.min(expires_at);
-        let before = service.listed.get(&instance.id);
+        let displaced = self.displaced(&instance, now)?;
+        let before = self.services.get(&instance.service);
+        let before = before.and_then(|service| service.listed.get(&instance.id));
+        let is_new = before.is_none();
         // The same process that registers again is as healthy as it was; another address is unproven.
         let health = before
             .filter(|listed| listed.instance.addr() == instance.addr())
             .map_or(Health::Unknown, |listed| listed.health);
+        let operator_status = match before {
+            Some(listed) => listed.operator_status,
+            None => self.overrides.take(&instance.service, &instance.id, now),
+        };
+        if is_new && self.instances >= self.instances_max {
+            self.expire_all(now);
+            if self.instances >= self.instances_max {
+                return Err(NotListed::Full);
+            }
+        }
+        let known_since = self.revision;
+        self.revision += 1;
         let listed = Listed {
             health,
+            operator_status,
             token,
             ttl,
-            expires_at,
+            renewed_at: now,
+            expires_at: later(now, ttl),
+            pace: ttl / 3,
+            changed_at: self.revision,
+            displaced,
             instance: Arc::new(instance),
         };
-        service.listed.insert(listed.instance.id.clone(), listed);
-        service.touch(self.revision);
+        let service = match self.services.entry(listed.instance.service.clone()) {
+            Entry::Occupied(entry) => {
+                let service = entry.into_mut();
+                self.empty -= usize::from(service.listed.is_empty());
+                service
+            }
+            Entry::Vacant(entry) => entry.insert(Service::new(listed.expires_at, known_since)),
+        };
+        service.check_at = service.check_at.min(listed.expires_at);
+        let id = listed.instance.id.clone();
+        service.listed.insert(id.clone(), listed);
+        service.touch(self.revision, Some(&id));
         self.instances += usize::from(is_new);
         Ok(())
+    }
+
+    /// Whom a new registration displaces, unless two living processes fight over the id: then the one that
+    /// came first is refused for as long as the other one renews. Otherwise both would be listed in turn.
+    fn displaced(
+        &mut self,
+        instance: &Instance,
+        now: Instant,
+    ) -> Result<Option<(SocketAddr, Instant)>, NotListed> {
+        let service = self.services.get_mut(&instance.service);
+        let Some(held) = service.and_then(|service| service.listed.get_mut(&instance.id)) else {
+            return Ok(None);
+        };
+        let displaced = held.displaced.filter(|(_, until)| *until > now);
+        let holder = held.instance.addr();
+        if held.is_due(now) {
+            return Ok(None);
+        }
+        if holder == instance.addr() {
+            return Ok(displaced);
+        }
+        if displaced.is_some_and(|(addr, _)| addr == instance.addr()) {
+            held.displaced = Some((instance.addr(), later(now, held.ttl)));
+            self.tally.refused += 1;
+            return Err(NotListed::Taken(holder));
+        }
+        self.tally.displaced += 1;
+        Ok(Some((holder, held.expires_at)))
     }
 
     /// Prolongs a lease; `None` if it is not known.
@@ -142,12 +256,14 @@ impl State {
         token: u64,
         now: Instant,
     ) -> Option<Duration> {
+        self.awake(now);
         self.expire(service, now);
-        let listed = self.services.get_mut(service)?.listed.get_mut(id)?;
+        let service = self.services.get_mut(service)?;
+        let listed = service.listed.get_mut(id)?;
         if listed.token != token {
             return None;
         }
-        listed.expires_at = later(now, listed.ttl);
+        listed.renew(now);
         Some(listed.ttl)
     }
 
@@ -159,16 +275,57 @@ impl State {
         token: u64,
         now: Instant,
     ) -> bool {
+        self.awake(now);
         self.expire(name, now);
-        let Some(service) = self.services.get_mut(name) else {
-            return false;
-        };
-        let is_there = service.listed.get(id).is_some_and(|l| l.token == token);
+        let is_there = self.lease(name, id, token).is_some();
         if is_there {
-            service.listed.remove(id);
-            self.removed(name, 1);
+            self.remove(name, std::slice::from_ref(id), now);
         }
         is_there
+    }
+
+    /// Notes what the instance says about itself; whether that is news. `Err` if the lease is not known.
+    pub(super) fn set_status(
+        &mut self,
+        name: &ServiceName,
+        id: &InstanceId,
+        token: u64,
+        status: Status,
+        now: Instant,
+    ) -> Result<bool, Unknown> {
+        self.awake(now);
+        self.expire(name, now);
+        let listed = self.lease(name, id, token).ok_or(Unknown)?;
+        if listed.instance.status == status {
+            return Ok(false);
+        }
+        listed.instance = Arc::new(Instance::clone(&listed.instance).status(status));
+        self.changed(name, id);
+        Ok(true)
+    }
+
+    /// Notes what an operator says about an instance, or no longer says; whether that is news.
+    pub(super) fn set_override(
+        &mut self,
+        name: &ServiceName,
+        id: &InstanceId,
+        status: Option<Status>,
+        now: Instant,
+    ) -> Result<bool, Unknown> {
+        self.awake(now);
+        self.expire(name, now);
+        let service = self.services.get_mut(name);
+        let Some(listed) = service.and_then(|service| service.listed.get_mut(id)) else {
+            // Of somebody who has left, it can only be taken back.
+            let was_kept = status.is_none() && self.overrides.take(name, id, now).is_some();
+            return if was_kept { Ok(false) } else { Err(Unknown) };
+        };
+        if listed.operator_status == status {
+            return Ok(false);
+        }
+        listed.operator_status = status;
+        self.changed(name, id);
+        Ok(true)
     }
 
     /// Notes what a check of the instance at `addr` found; whether that is news.
@@ -178,72 +335,79 @@ impl State {
         id: &InstanceId,
         token: u64,
         health: Health,
+        now: Instant,
     ) -> bool {
-        let Some(service) = self.services.get_mut(name) else {
+        self.awake(now);
+        let Some(listed) = self.lease(name, id, token) else {
             return false;
         };
-        let Some(listed) = service.listed.get_mut(id) else {
-            return false;
-        };
-        if listed.token != token || listed.health == health {
+        if listed.health == health {
             return false;
         }
         listed.health = health;
-        self.revision += 1;
-        service.touch(self.revision);
+        if listed.is_due(now) {
+            // It may refute a lease that is only held.
+            self.counted = None;
+        }
+        self.changed(name, id);
+        if let Some(service) = self.services.get_mut(name) {
+            service.check_at = service.check_at.min(now);
+        }
         true
     }
 
-    pub(super) fn snapshot(&mut self, name: &ServiceName, now: Instant) -> Snapshot {
+    pub(super) fn view(&mut self, name: &ServiceName, now: Instant) -> Arc<View> {
+        self.awake(now);
         self.warm(now);
         self.expire(name, now);
         let cursor = self.cursor(name);
-        let is_warm = self.is_warm;
+        let authority = self.authority(name, now);
         let Some(service) = self.services.get_mut(name) else {
-            return Snapshot::new(name.clone(), cursor, authority(is_warm), []);
+            let nobody = Snapshot::new(name.clone(), cursor, authority, []);
+            let known_since = cursor.revision();
+            return Arc::new(View::new(nobody, [].into(), [].into(), known_since));
         };
-        if let Some(snapshot) = &service.snapshot {
-            return snapshot.clone();
-        }
-        let members: Vec<Member> = service
-            .listed
-            .values()
-            .map(|listed| Member::new(Arc::clone(&listed.instance), listed.health))
-            .collect();
-        let snapshot = Snapshot::new(name.clone(), cursor, authority(is_warm), members);
-        service.snapshot = Some(snapshot.clone());
-        snapshot
+        service.view(name, self.epoch, authority)
     }
 
     /// What has changed since `after`, or until when nothing will change by itself.
     pub(super) fn look(&mut self, name: &ServiceName, after: Cursor, now: Instant) -> Look {
+        self.awake(now);
         self.warm(now);
         self.expire(name, now);
         if self.cursor(name) != after {
-            return Look::Changed(self.snapshot(name, now));
+            return Look::Changed(self.view(name, now));
         }
-        let expiry = self.services.get(name).map(|s| s.no_expiry_before);
+        let service = self.services.get(name);
+        let check_at = service.filter(|s| !s.listed.is_empty()).map(|s| s.check_at);
         let warm_at = (!self.is_warm).then_some(self.warm_at);
-        Look::Wait(expiry.into_iter().chain(warm_at).min())
+        Look::Wait(check_at.into_iter().chain(warm_at).min())
     }
 
     pub(super) fn services(&mut self, now: Instant) -> Vec<ServiceName> {
+        self.awake(now);
         self.expire_all(now);
-        let mut names: Vec<ServiceName> = self.services.keys().cloned().collect();
+        let mut names: Vec<ServiceName> = self
+            .services
+            .iter()
+            .filter(|(_, service)| !service.listed.is_empty())
+            .map(|(name, _)| name.clone())
+            .collect();
         names.sort_unstable();
         names
     }
 
     /// How many instances and services there are.
-    #[cfg(feature = "http")]
     pub(super) fn counts(&mut self, now: Instant) -> (usize, usize) {
+        self.awake(now);
         self.expire_all(now);
-        (self.instances, self.services.len())
+        (self.instances, self.services.len() - self.empty)
     }
 
     /// Every instance with its token and health, in no order.
     #[cfg(feature = "health")]
     pub(super) fn all(&mut self, now: Instant) -> Vec<(Arc<Instance>, u64, Health)> {
+        self.awake(now);
         self.expire_all(now);
         self.services
             .values()
@@ -252,9 +416,28 @@ impl State {
             .collect()
     }
 
+    fn lease(&mut self, name: &ServiceName, id: &InstanceId, token: u64) -> Option<&mut Listed> {
+        let listed = self.services.get_mut(name)?.listed.get_mut(id)?;
+        (listed.token == token).then_some(listed)
+    }
+
     fn cursor(&self, name: &ServiceName) -> Cursor {
         let service = self.services.get(name);
         Cursor::new(self.epoch, service.map_or(self.floor, |s| s.revision))
+    }
+
+    /// How far a list of this moment is vouched for.
+    fn authority(&self, name: &ServiceName, now: Instant) -> Authority {
+        let service = self.services.get(name);
+        let is_unsure = now < self.unsure_until
+            || service
+                .and_then(|service| service.unsure_until)
+                .is_some_and(|until| now < until);
+        match (self.is_warm, is_unsure) {
+            (false, _) => Authority::Partial,
+            (true, true) => Authority::Complete,
+            (true, false) => Authority::Explicit,
+        }
     }
 
     /// The end of the warm-up is a change to every service: the same list is now authoritative.
@@ -269,71 +452,188 @@ impl State {
         self.revision += 1;
         self.floor = self.revision;
         for service in self.services.values_mut() {
-            service.touch(self.revision);
+            service.touch(self.revision, None);
         }
     }
 
+    /// Gives what was lost to a process that stood still back to all leases.
+    fn awake(&mut self, now: Instant) {
+        let Some(pulse) = self.pulse else { return };
+        let gap = now.saturating_duration_since(pulse);
+        if gap < PULSE + PAUSE_MIN {
+            return;
+        }
+        // Only the next pulse says that somebody still gives one.
+        self.pulse = None;
+        let pause = gap - PULSE;
+        self.tally.pauses += 1;
+        tracing::warn!(
+            ?pause,
+            "this process stood still; leases are prolonged by that"
+        );
+        for service in self.services.values_mut() {
+            service.shift(pulse, pause, now);
+        }
+        self.hold.shift(pause);
+        self.counted = None;
+        if !self.is_warm {
+            self.warm_at += pause;
+        }
+    }
+
+    /// All leases, counted at most once a second.
+    fn whole(&mut self, now: Instant) -> Whole {
+        if let Some((at, whole)) = self.counted
+            && now < at + RECOUNT
+        {
+            return whole;
+        }
+        let mut whole = Whole::default();
+        for service in self.services.values() {
+            let census = service.census(now);
+            whole.census.listed += census.listed;
+            whole.census.late += census.late;
+            whole.census.due += census.due;
+            whole.census.services_late += census.services_late;
+            whole.is_checking |= service
+                .listed
+                .values()
+                .any(|listed| listed.health == Health::Healthy && !listed.is_late(now));
+        }
+        self.counted = Some((now, whole));
+        whole
+    }
+
+    /// Lets go whose lease ran out, unless too few renewals arrive.
     fn expire(&mut self, name: &ServiceName, now: Instant) {
+        let Some(service) = self.services.get(name) else {
+            return;
+        };
+        if now < service.check_at {
+            return;
+        }
+        let mut census = service.census(now);
+        if census.due == 0 {
+            self.settle(name, now);
+            return;
+        }
+        let whole = self.whole(now);
+        let is_global = self.hold.is_global(&self.preservation, whole.census, now);
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        if now < service.no_expiry_before {
+        let due = |listed: &Listed| listed.is_due(now);
+        let is_refuted = |listed: &Listed| {
+            whole.is_checking && due(listed) && listed.health == Health::Unhealthy
+        };
+        let first_due = service.listed.values().map(|l| l.expires_at).min();
+        let refuted = ids(service, is_refuted);
+        census.listed -= refuted.len();
+        census.late -= refuted.len();
+        census.due -= refuted.len();
+        let mut others = ids(service, |listed| due(listed) && !is_refuted(listed));
+        let first_due = first_due.unwrap_or(now);
+        let before = service.hold;
+        let allowed = service
+            .hold
+            .allow(&self.preservation, census, is_global, first_due, now);
+        note(name, before, service.hold, census);
+        match allowed {
+            Allowance::All => self.tally.expired += others.len() as u64,
+            Allowance::Portion(portion) => {
+                // In the order of their ids, the same ones would always go first.
+                self.random.shuffle(&mut others);
+                others.truncate(portion);
+                self.tally.overstayed += others.len() as u64;
+            }
+            Allowance::Hold => others.clear(),
+        }
+        self.tally.refuted += refuted.len() as u64;
+        others.extend(refuted);
+        if !others.is_empty() {
+            service.unsure_until = Some(later(now, UNSURE));
+            self.remove(name, &others, now);
+        }
+        self.settle(name, now);
+    }
+
+    /// Decides when a service is looked at again.
+    fn settle(&mut self, name: &ServiceName, now: Instant) {
+        let Entry::Occupied(mut entry) = self.services.entry(name.clone()) else {
+            return;
+        };
+        let service = entry.get_mut();
+        if service.listed.is_empty() {
+            let forget_at = service.unsure_until.unwrap_or(now);
+            service.check_at = forget_at;
+            if forget_at <= now || self.empty > EMPTY_MAX {
+                self.floor = self.floor.max(service.revision);
+                self.empty -= 1;
+                entry.remove();
+            }
             return;
         }
-        let before = service.listed.len();
-        service.listed.retain(|_, listed| listed.expires_at > now);
-        let left = service.listed.values().map(|listed| listed.expires_at);
-        service.no_expiry_before = left.min().unwrap_or(now);
-        let count = before - service.listed.len();
-        self.removed(name, count);
+        let census = service.census(now);
+        if census.due == 0 {
+            service.hold = Hold::Normal;
+        }
+        let next = service.next_expiry(now);
+        let sweep = (census.due > 0).then(|| now + SWEEP);
+        service.check_at = next.into_iter().chain(sweep).min().unwrap_or(now);
     }
 
     fn expire_all(&mut self, now: Instant) {
-        let names: Vec<ServiceName> = self.services.keys().cloned().collect();
+        let due = self.services.iter().filter(|(_, s)| s.check_at <= now);
+        let names: Vec<ServiceName> = due.map(|(name, _)| name.clone()).collect();
         for name in &names {
             self.expire(name, now);
         }
     }
 
-    /// Makes it known that so many instances of a service are gone.
-    fn removed(&mut self, name: &ServiceName, count: usize) {
+    /// Takes instances of a service away; those who left by themselves leave nobody unsure.
+    fn remove(&mut self, name: &ServiceName, ids: &[InstanceId], now: Instant) {
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
-        if count == 0 {
-            return;
-        }
-        self.instances -= count;
         self.revision += 1;
-        service.touch(self.revision);
+        for id in ids {
+            let Some(listed) = service.listed.remove(id) else {
+                continue;
+            };
+            self.instances -= 1;
+            if let Some(status) = listed.operator_status {
+                self.overrides.keep(name, id, status, now);
+            }
+            service.touch(self.revision, Some(id));
+        }
         if service.listed.is_empty() {
-            self.services.remove(name);
-            self.floor = self.revision;
+            self.empty += 1;
+            self.settle(name, now);
+        }
+    }
+
+    fn changed(&mut self, name: &ServiceName, id: &InstanceId) {
+        if let Some(service) = self.services.get_mut(name) {
+            self.revision += 1;
+            service.touch(self.revision, Some(id));
         }
     }
 }
 
-impl Service {
-    const fn new(no_expiry_before: Instant) -> Self {
-        Self {
-            revision: 0,
-            listed: BTreeMap::new(),
-            no_expiry_before,
-            snapshot: None,
-        }
-    }
-
-    fn touch(&mut self, revision: u64) {
-        self.revision = revision;
-        self.snapshot = None;
-    }
+fn ids(service: &Service, is_one: impl Fn(&Listed) -> bool) -> Vec<InstanceId> {
+    let listed = service.listed.iter().filter(|(_, listed)| is_one(listed));
+    listed.map(|(id, _)| id.clone()).collect()
 }
 
-const fn authority(is_warm: bool) -> Authority {
-    if is_warm {
-        Authority::Complete
+fn note(service: &ServiceName, before: Hold, after: Hold, census: Census) {
+    if before.is_holding() == after.is_holding() {
+        return;
+    }
+    let Census { listed, late, .. } = census;
+    if after.is_holding() {
+        tracing::warn!(%service, listed, late, "too few renewals arrive; nobody's lease runs out");
     } else {
-        Authority::Partial
+        tracing::warn!(%service, listed, late, "leases run out again");
     }
 }
 
@@ -344,3 +644,18 @@ pub(super) fn later(now: Instant, wait: Duration) -> Instant {
 
 /// A hundred years; an [`Instant`] ends somewhere beyond.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// For how long an expiry makes an empty list one that callers should not believe at once: as long as
+/// they hold it back.
+const UNSURE: Duration = Duration::from_secs(30);
+
+/// How often a process that runs says so.
+pub(super) const PULSE: Duration = Duration::from_secs(1);
+
+/// A shorter pause than this is a busy machine.
+const PAUSE_MIN: Duration = Duration::from_secs(2);
+
+const RECOUNT: Duration = Duration::from_secs(1);
+
+/// Beyond it, services without an instance are forgotten at once.
+const EMPTY_MAX: usize = 10_000;

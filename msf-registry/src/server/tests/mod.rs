@@ -1,5 +1,9 @@
 //! The server, asked in memory.
 
+mod events;
+mod saying;
+mod tags;
+
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode};

@@ -1,5 +1,11 @@
 //! The registry in memory under a paused clock.
 
+mod authority;
+#[cfg(feature = "http")]
+mod history;
+mod identity;
+mod preserving;
+
 use std::{sync::Arc, time::Duration};
 
 use msf_core::{
@@ -9,7 +15,7 @@ use msf_core::{
 };
 use proptest::prelude::*;
 
-use super::{MemoryRegistry, state::State};
+use super::{MemoryRegistry, SelfPreservation, state::State};
 use crate::{
     backend::{Discovery, Registrar},
     error::RegistryError,
@@ -190,10 +196,10 @@ proptest! {
     #[test]
     fn it_lists_what_holds_a_lease(steps in steps()) {
         let mut now = clock::now();
-        let mut state = State::new(7, now, 100);
+        let mut state = State::new(7, now, Duration::ZERO, 100, SelfPreservation::off());
         // Id, token, expiry, time to live; the newest lease of an id counts.
         let mut leases: Vec<(Arc<Instance>, u64, tokio::time::Instant, Duration)> = Vec::new();
-        let mut last = state.snapshot(&payment(), now);
+        let mut last = state.view(&payment(), now).snapshot().clone();
         let mut token = 0;
         for step in steps {
             match step {
@@ -222,7 +228,7 @@ proptest! {
             }
             leases.retain(|(.., at, _)| *at > now);
             leases.sort_by(|a, b| a.0.id.cmp(&b.0.id));
-            let snapshot = state.snapshot(&payment(), now);
+            let snapshot = state.view(&payment(), now).snapshot().clone();
             let listed: Vec<_> = snapshot.instances().iter().map(|m| m.instance.id.clone()).collect();
             let held: Vec<_> = leases.iter().map(|(held, ..)| held.id.clone()).collect();
             prop_assert_eq!(&listed, &held);
@@ -256,7 +262,7 @@ async fn a_warm_up_that_begins_later_takes_the_promise_back() {
     let registry = MemoryRegistry::new();
     registry.register_now(&instance(1), TTL).unwrap();
     assert!(registry.snapshot(&payment()).is_authoritative());
-    registry.warm_up_unless_set(TTL / 2);
+    registry.serve(TTL / 2);
     assert!(!registry.snapshot(&payment()).is_authoritative());
     advance(TTL / 2).await;
     assert!(registry.snapshot(&payment()).is_authoritative());

@@ -1,0 +1,122 @@
+//! One check of one instance.
+
+mod exec;
+mod grpc;
+mod http;
+mod standard;
+mod tcp;
+
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use msf_core::BoxError;
+
+pub use self::{
+    exec::ExecProbe, grpc::GrpcProbe, http::HttpProbe, standard::StandardProbe, tcp::TcpProbe,
+};
+use crate::model::Instance;
+
+/// Finds out whether an instance works.
+///
+/// ```
+/// use msf_registry::{Instance, health::{Probe, ProbeFailed}};
+///
+/// struct Never;
+///
+/// #[async_trait::async_trait]
+/// impl Probe for Never {
+///     async fn probe(&self, _: &Instance) -> Result<(), ProbeFailed> {
+///         Err(ProbeFailed::new("never works"))
+///     }
+/// }
+/// ```
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot check instances",
+    note = "use `msf_registry::health::StandardProbe`, or implement `msf_registry::health::Probe`"
+)]
+pub trait Probe: Send + Sync + 'static {
+    /// Checks the instance once.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is dropped when it takes longer than the checker's timeout, and must leave nothing behind.
+    async fn probe(&self, instance: &Instance) -> Result<(), ProbeFailed>;
+
+    /// The word in metrics and logs; `custom` unless it says another one.
+    fn kind(&self, instance: &Instance) -> &'static str {
+        let _any = instance;
+        "custom"
+    }
+}
+
+/// The instance did not show that it works.
+///
+/// ```
+/// use msf_registry::health::ProbeFailed;
+///
+/// assert!(!ProbeFailed::new("connection refused").is_refusal());
+/// assert!(ProbeFailed::refusal("it says that it drains").is_refusal());
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[error("the check failed")]
+pub struct ProbeFailed {
+    #[source]
+    cause: BoxError,
+    is_refusal: bool,
+}
+
+impl ProbeFailed {
+    /// A failed check and why, for the log.
+    #[must_use]
+    pub fn new(cause: impl Into<BoxError>) -> Self {
+        Self {
+            cause: cause.into(),
+            is_refusal: false,
+        }
+    }
+
+    /// The instance itself says, in so many words, that it must not be called. This needs no second opinion,
+    /// unlike a failure that a lost packet can be the cause of.
+    #[must_use]
+    pub fn refusal(cause: impl Into<BoxError>) -> Self {
+        Self {
+            cause: cause.into(),
+            is_refusal: true,
+        }
+    }
+
+    /// Whether the instance itself said no.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        self.is_refusal
+    }
+
+    fn wrong_kind() -> Self {
+        Self::new("the instance asks for another kind of check")
+    }
+
+    /// What went wrong, in one line that is safe to log: parts of it may come from the instance.
+    pub(super) fn line(&self) -> String {
+        let mut line = self.cause.to_string();
+        if let Some(cause) = self.cause.source() {
+            line = format!("{line}: {cause}");
+        }
+        let visible = line
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(LINE_MAX);
+        visible.collect()
+    }
+}
+
+/// Where a check of an instance goes: where the check says, else where the instance is called.
+pub(super) fn asked(instance: &Instance) -> SocketAddr {
+    let check = instance.health_check.as_ref();
+    check
+        .and_then(|check| check.at())
+        .unwrap_or_else(|| instance.addr())
+}
+
+/// In characters.
+const LINE_MAX: usize = 256;
