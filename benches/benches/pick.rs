@@ -1,12 +1,20 @@
 //! What choosing an instance costs: `cargo bench -p msf-benches --bench pick`.
 //!
-//! `pick` is [`ServiceHandle::pick`] alone. `call` is what a call does in all: pick, record a success, drop. The
-//! row "clock" is one reading of the clock, of which a P2C pick makes one and a recorded call two; the columns
-//! "at" are the same for a caller that has read the clock anyway. Medians of rounds taken in turns.
+//! `pick` is [`ServiceHandle::pick`] alone. `call` is what a call does in all: pick, record a success, drop; `two` is a call
+//! while a second thread does the same. The row "clock" is one reading of tokio's clock; a pick by latency reads the
+//! processor's counter instead. tower's balancer is driven as it is meant to be: ready, call, and the answer awaited.
+//! Medians of rounds taken in turns; of the second thread those of windows that began together.
 
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 
-use std::{hint::black_box, time::Duration};
+use std::{
+    future::{Ready, ready},
+    hint::black_box,
+    sync::atomic::{AtomicU32, Ordering},
+    task::{Context, Poll},
+    thread,
+    time::Duration,
+};
 
 use msf_benches::rounds::median;
 use msf_core::{
@@ -21,6 +29,12 @@ use msf_registry::{
     backend::memory::MemoryRegistry,
 };
 use tokio::{runtime::Runtime, time::Instant};
+use tower::{
+    Service, ServiceExt,
+    balance::p2c::Balance as TowerBalance,
+    discover::ServiceList,
+    load::{CompleteOnResponse, PeakEwma},
+};
 
 fn main() -> Result<(), BoxError> {
     let is_quick = std::env::args().any(|arg| arg == "--quick");
@@ -30,13 +44,21 @@ fn main() -> Result<(), BoxError> {
         .build()?;
 
     let mut rows = Vec::new();
-    for (name, balance) in [
-        ("round robin", Balance::RoundRobin),
-        ("peak EWMA P2C", Balance::PeakEwma),
+    for balance in [
+        Balance::Random,
+        Balance::RoundRobin,
+        Balance::LeastRequest,
+        Balance::PeakEwma,
+        Balance::Maglev,
+        Balance::RingHash,
+        Balance::Rendezvous,
     ] {
         for instances in [3, 100, 10_000] {
+            if balance == Balance::Rendezvous && instances > 100 {
+                continue; // It looks at every instance.
+            }
             let (registry, endpoints) = runtime.block_on(endpoints(balance, instances))?;
-            rows.push(Row::new(name, instances, registry, endpoints));
+            rows.push(Row::new(balance.as_str(), instances, registry, endpoints));
         }
     }
     let mut clock_ns = Vec::new();
@@ -48,21 +70,80 @@ fn main() -> Result<(), BoxError> {
     }
 
     println!(
-        "{:<16}{:>12}{:>10}{:>10}{:>10}{:>10}{:>14}",
-        "", "instances", "pick ns", "at ns", "call ns", "at ns", "allocations"
+        "{:<16}{:>12}{:>10}{:>10}{:>10}{:>14}",
+        "", "instances", "pick ns", "call ns", "two ns", "allocations"
     );
     println!("{:<16}{:>12}{:>10.1}", "clock", "", median(&mut clock_ns));
     for mut row in rows {
         let count = allocations(|| row.call()).count;
-        let (pick, pick_at) = (median(&mut row.pick_ns), median(&mut row.pick_at_ns));
-        let (call, call_at) = (median(&mut row.call_ns), median(&mut row.call_at_ns));
+        let pick = median(&mut row.pick_ns);
+        let (call, two) = (median(&mut row.call_ns), median(&mut row.two_ns));
         println!(
-            "{:<16}{:>12}{pick:>10.1}{pick_at:>10.1}{call:>10.1}{call_at:>10.1}{count:>14}",
+            "{:<16}{:>12}{pick:>10.1}{call:>10.1}{two:>10.1}{count:>14}",
             row.name, row.instances
+        );
+    }
+    for instances in [3, 100, 10_000] {
+        let (mut ns, count) = runtime.block_on(tower(instances, rounds))?;
+        let call = median(&mut ns);
+        println!(
+            "{:<16}{instances:>12}{:>10}{call:>10.1}{:>10}{count:>14}",
+            "tower peak_ewma", "", ""
         );
     }
     drop::<Runtime>(runtime);
     Ok(())
+}
+
+/// A service that answers at once, so that only the balancer is measured.
+#[derive(Debug)]
+struct Answers;
+
+impl Service<()> for Answers {
+    type Response = ();
+    type Error = BoxError;
+    type Future = Ready<Result<(), BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        ready(Ok(()))
+    }
+}
+
+/// A call through tower's balancer, of rounds, and its allocations.
+async fn tower(instances: u16, rounds: u32) -> Result<(Vec<f64>, u64), BoxError> {
+    let answering = |_| {
+        PeakEwma::new(
+            Answers,
+            Duration::from_millis(30),
+            10e9,
+            CompleteOnResponse::default(),
+        )
+    };
+    let all: Vec<_> = (0..instances).map(answering).collect();
+    let mut balance = TowerBalance::new(ServiceList::new(all));
+    let warm = u32::from(instances) * 4;
+    let mut rounds_ns = Vec::new();
+    for _ in 0..warm {
+        balance.ready().await?.call(()).await?;
+    }
+    for _ in 0..rounds {
+        let start = Instant::now();
+        for _ in 0..OPERATIONS {
+            balance.ready().await?.call(()).await?;
+        }
+        rounds_ns.push(start.elapsed().as_nanos() as f64 / f64::from(OPERATIONS));
+    }
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    let count = allocations(|| {
+        if balance.poll_ready(&mut context).is_ready() {
+            drop(balance.call(()));
+        }
+    });
+    Ok((rounds_ns, count.count))
 }
 
 async fn endpoints(
@@ -89,9 +170,9 @@ struct Row {
     endpoints: ServiceHandle,
     held: Vec<Picked>,
     pick_ns: Vec<f64>,
-    pick_at_ns: Vec<f64>,
     call_ns: Vec<f64>,
-    call_at_ns: Vec<f64>,
+    two_ns: Vec<f64>,
+    key: u64,
 }
 
 impl Row {
@@ -108,40 +189,54 @@ impl Row {
             endpoints,
             held: Vec::with_capacity(OPERATIONS as usize),
             pick_ns: Vec::new(),
-            pick_at_ns: Vec::new(),
             call_ns: Vec::new(),
-            call_at_ns: Vec::new(),
+            two_ns: Vec::new(),
+            key: 0,
         }
     }
 
     fn round(&mut self) {
-        let (endpoints, held) = (&self.endpoints, &mut self.held);
+        let (endpoints, held, key) = (&self.endpoints, &mut self.held, &mut self.key);
         self.pick_ns.push(per_operation(|| {
-            held.extend(endpoints.pick(&PickContext::new()).ok())
+            held.extend(endpoints.pick(&context(key)).ok());
         }));
         end(held);
-        let now = clock::now();
-        self.pick_at_ns.push(per_operation(|| {
-            held.extend(endpoints.pick(&PickContext::new().at(now)).ok())
-        }));
-        end(held);
-        let ns = per_operation(|| self.call());
+        let ns = per_operation(|| call(&self.endpoints, &mut self.key));
         self.call_ns.push(ns);
-        let ns = per_operation(|| self.call_at(now));
-        self.call_at_ns.push(ns);
+        let began = AtomicU32::new(0);
+        let timed = || {
+            // A thread's first pick finds its number.
+            let mut key = 0;
+            call(&self.endpoints, &mut key);
+            began.fetch_add(1, Ordering::SeqCst);
+            while began.load(Ordering::SeqCst) < 2 {
+                std::hint::spin_loop();
+            }
+            per_operation(|| call(&self.endpoints, &mut key))
+        };
+        let ns = thread::scope(|scope| {
+            let other = scope.spawn(timed);
+            let own = timed();
+            other.join().map_or(own, |other| (own + other) / 2.0)
+        });
+        self.two_ns.push(ns);
     }
 
-    fn call(&self) {
-        if let Ok(mut picked) = black_box(&self.endpoints).pick(&PickContext::new()) {
-            picked.record(&Classification::SUCCESS);
-        }
+    fn call(&mut self) {
+        call(&self.endpoints, &mut self.key);
     }
+}
 
-    fn call_at(&self, now: Instant) {
-        if let Ok(mut picked) = black_box(&self.endpoints).pick(&PickContext::new().at(now)) {
-            picked.record_at(&Classification::SUCCESS, now);
-        }
+fn call(endpoints: &ServiceHandle, key: &mut u64) {
+    if let Ok(mut picked) = black_box(endpoints).pick(&context(key)) {
+        picked.record(&Classification::SUCCESS);
     }
+}
+
+/// Another key for each call: those who do not hash do not look at it.
+const fn context(key: &mut u64) -> PickContext<'static> {
+    *key = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    PickContext::new().hash(*key)
 }
 
 fn end(held: &mut Vec<Picked>) {

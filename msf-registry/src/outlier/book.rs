@@ -90,7 +90,7 @@ impl Book {
 impl Outliers {
     /// How long the window's steps are.
     pub(super) fn step(&self) -> Duration {
-        self.window / STEPS as u32
+        self.window / STEPS
     }
 
     /// How long the ejection lasts that makes it so many, without the jitter.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// Successes and failures of the last ten steps.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
-    steps: [Calls; STEPS],
+    steps: [Calls; LEN],
     /// The latest step and when it began; none before the first count.
     latest: Option<(usize, Instant)>,
 }
@@ -24,7 +24,7 @@ impl Window {
     pub(super) fn add(&mut self, calls: Calls, now: Instant, step: Duration) {
         let (mut at, mut began) = self.latest.unwrap_or((0, now));
         for passed in 0.. {
-            if passed == STEPS {
+            if passed == LEN {
                 // Everything is forgotten; the steps begin anew.
                 (at, began) = (0, now);
                 break;
@@ -32,7 +32,7 @@ impl Window {
             if now.saturating_duration_since(began) < step {
                 break;
             }
-            at = (at + 1) % STEPS;
+            at = (at + 1) % LEN;
             began += step;
             self.steps[at] = Calls::default();
         }
@@ -78,7 +78,8 @@ impl Calls {
 }
 
 /// A window of ten steps: fine enough to forget smoothly, coarse enough to be cheap.
-pub(super) const STEPS: usize = 10;
+pub(super) const STEPS: u32 = 10;
+const LEN: usize = STEPS as usize;
 
 #[cfg(test)]
 mod tests {

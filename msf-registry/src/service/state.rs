@@ -219,10 +219,10 @@ impl State {
     #[cfg(feature = "health")]
     pub(crate) fn vouch(&self, is_passing: impl Fn(&crate::model::Instance) -> bool) {
         let table = self.table.load();
-        let seats = table.seats.iter();
+        let seats = table.seats.iter().zip(&table.instances);
         seats
-            .filter(|seat| !seat.host.outlier.is_open() && is_passing(&seat.host.instance))
-            .for_each(|seat| seat.host.outlier.vouch());
+            .filter(|(seat, instance)| !seat.host.outlier.is_open() && is_passing(instance))
+            .for_each(|(seat, _)| seat.host.outlier.vouch());
     }
 
     /// Waits until a pick would succeed.

@@ -2,10 +2,10 @@
 #![cfg(all(feature = "http", feature = "health", feature = "testing"))]
 
 mod backend;
-#[cfg(feature = "consul")]
-mod consul;
 #[cfg(feature = "tower")]
 mod balanced;
+#[cfg(feature = "consul")]
+mod consul;
 mod cost;
 #[cfg(feature = "dns")]
 mod dns;

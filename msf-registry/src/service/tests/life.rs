@@ -159,7 +159,7 @@ proptest! {
                 }
                 Step::Drop(n) if !held.is_empty() => {
                     let n = n % held.len();
-                    held.swap_remove(n);
+                    drop(held.swap_remove(n));
                 }
                 Step::List(count) => {
                     state.publish(unknown(count));
