@@ -3,6 +3,8 @@
 
 pub mod backend;
 pub mod balance;
+#[cfg(feature = "tower")]
+pub mod balanced;
 mod cache;
 #[cfg(feature = "testing")]
 pub mod conformance;

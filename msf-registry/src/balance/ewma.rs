@@ -1,9 +1,6 @@
 //! The estimate of one instance's latency.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A peak-EWMA estimate in one atomic word: seconds as `f32`, and the milliseconds at which they held.
 ///
@@ -16,12 +13,15 @@ pub(crate) struct Cost(AtomicU64);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Outcome {
     /// It was answered after this time.
-    Answered(Duration),
+    Answered(Seconds),
     /// It failed, and this long it should be left alone.
-    Failed(Duration),
+    Failed(Seconds),
     /// It was given up after this time.
-    Abandoned(Duration),
+    Abandoned(Seconds),
 }
+
+/// A `Duration` is taken apart and put together again for more than the rest of an estimate costs.
+pub(crate) type Seconds = f32;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Estimate {
@@ -35,6 +35,7 @@ impl Cost {
     }
 
     /// A cell of its own with the same estimate.
+    #[cfg(test)]
     pub(crate) fn copied(&self) -> Self {
         Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
     }
@@ -99,9 +100,9 @@ fn fold(before: Option<Estimate>, outcome: Outcome, now_ms: u32) -> Option<Estim
         })
     };
     let (sample, is_peak_only) = match outcome {
-        Outcome::Answered(elapsed) => (elapsed.as_secs_f32(), false),
-        Outcome::Failed(penalty) => (penalty.as_secs_f32(), true),
-        Outcome::Abandoned(elapsed) => (elapsed.as_secs_f32(), true),
+        Outcome::Answered(elapsed) => (elapsed, false),
+        Outcome::Failed(penalty) => (penalty, true),
+        Outcome::Abandoned(elapsed) => (elapsed, true),
     };
     let Some(before) = before else {
         return match outcome {
@@ -177,8 +178,8 @@ mod tests {
 
     use super::*;
 
-    const fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
+    fn ms(ms: u64) -> Seconds {
+        ms as f32 / 1_000.0
     }
 
     fn close(a: Option<f32>, b: f32) {
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn an_answer_in_no_time_is_an_estimate_too() {
         let cost = Cost::unknown();
-        cost.observe(Outcome::Answered(Duration::ZERO), 0);
+        cost.observe(Outcome::Answered(0.0), 0);
         assert!(cost.seconds(0).is_some());
     }
 

@@ -47,6 +47,7 @@ mod round_robin;
 #[cfg(test)]
 mod simulation;
 mod slow_start;
+mod sticky;
 mod subset;
 mod zone;
 
@@ -57,6 +58,7 @@ pub use self::{
     rendezvous::Rendezvous,
     ring::{Ring, RingHash},
     slow_start::SlowStart,
+    sticky::{InvalidSticky, Sticky},
     subset::Subset,
     zone::ZoneAware,
 };

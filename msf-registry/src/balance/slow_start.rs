@@ -113,7 +113,12 @@ mod tests {
             assert!(close(line.factor(secs(age)), factor), "{age} s");
         }
         let root = line.aggression(2.0);
-        for (age, factor) in [(0, 0.1), (15, 0.5), (30, std::f32::consts::FRAC_1_SQRT_2), (60, 1.0)] {
+        for (age, factor) in [
+            (0, 0.1),
+            (15, 0.5),
+            (30, std::f32::consts::FRAC_1_SQRT_2),
+            (60, 1.0),
+        ] {
             assert!(close(root.factor(secs(age)), factor), "{age} s");
         }
     }

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     balance::{LoadBalancing, hash},
-    model::{Health, Member, Snapshot},
-    outlier::Signal,
-    routing::{Candidate, Ejection, Routable, Why, plan, routable},
+    model::{Health, Instance, Member, Snapshot},
+    outlier::{Signal, Successes},
+    routing::{Candidate, Ejection, Plan, Routable, Why, plan, routable},
 };
 
 /// What does not change from table to table.
@@ -36,118 +36,109 @@ impl Builder {
     pub(super) fn next(&self, before: &Table, snapshot: Arc<Snapshot>) -> Table {
         let now = self.clock.nanos();
         let members = self.used(snapshot.instances());
-        let per_host = self.stripes_of(members.len());
         let known: HashMap<&InstanceId, usize> = (0..)
-            .zip(&before.seats)
-            .map(|(place, seat)| (&seat.host.instance.id, place))
+            .zip(&before.instances)
+            .map(|(seat, instance)| (&instance.id, seat))
             .collect();
         let mean_weight = mean(members.iter().map(|member| member.instance.weight.get()));
+        let stripe_bits = self.stripe_bits(members.len());
 
-        let mut stripes = Vec::with_capacity(members.len() * per_host);
+        let mut stripes = Vec::with_capacity(members.len() << stripe_bits);
         let mut seats = Vec::with_capacity(members.len());
+        let mut joined = Vec::with_capacity(members.len());
         for member in &members {
-            let seat_before = known
-                .get(&member.instance.id)
-                .map(|place| (*place, &before.seats[*place]))
-                .filter(|(_, seat)| seat.host.addr == member.instance.addr());
-            let first = stripes.len();
-            let host = match seat_before {
-                Some((place, seat)) if seat.host.instance == member.instance => {
-                    stripes.extend(before.stripes(place).iter().cloned());
-                    Arc::clone(&seat.host)
-                }
-                Some((_, seat)) => Arc::new(seat.host.described_by(&member.instance)),
-                None => Arc::new(Host::new(
-                    Arc::clone(&member.instance),
-                    self.clock,
-                    &self.signal,
-                )),
-            };
-            if stripes.len() == first {
-                stripes.extend((0..per_host).map(|_| Stripe::new(&host)));
-            }
+            let instance = &member.instance;
+            let old = known.get(&instance.id).copied();
+            let old = old.filter(|seat| before.seats[*seat].host.addr == instance.addr());
+            let host = old.map_or_else(
+                || Arc::new(Host::new(instance.addr(), self.clock, &self.signal)),
+                |seat| Arc::clone(&before.seats[seat].host),
+            );
             let but_for = |ejection| {
-                let own = member.instance.status;
-                routable(own, member.operator_status, member.health, ejection)
+                let operator = member.operator_status;
+                routable(instance.status, operator, member.health, ejection)
             };
             let routable = but_for(host.outlier.ejection());
-            let is_back =
-                seat_before.is_some_and(|(_, seat)| is_out(seat.routable) && !is_out(routable));
-            if seat_before.is_some_and(|(_, seat)| is_unhealthy(seat.routable))
-                && member.health != Health::Unhealthy
-            {
+            let was = old.map(|seat| before.seats[seat].routable);
+            let is_back = was.is_some_and(is_out) && !is_out(routable);
+            if was.is_some_and(is_unhealthy) && member.health != Health::Unhealthy {
                 // It answers its checks again: what it was like before says nothing any more, and if it is ejected,
                 // a call may find out.
                 host.cost.forget();
                 host.outlier.vouch();
             }
-            let joined = match seat_before {
-                Some((_, seat)) if !is_back => seat.joined,
+            let since = match old {
+                Some(seat) if !is_back => before.joined[seat],
                 // All of the first list are new, and so nobody is.
                 None if !before.is_known => NEVER,
                 _ => now,
             };
-            let weight = member.instance.weight.get();
+            joined.push(self.still_slow(since, now));
+            match old {
+                Some(seat)
+                    if before.stripe_bits == stripe_bits && before.instances[seat] == *instance =>
+                {
+                    stripes.extend_from_slice(before.stripes(seat));
+                }
+                // Calls that are in flight stay with the old description, and are not counted any more.
+                _ => {
+                    let seen = old.map_or(0, |seat| before.successes(seat));
+                    stripes.extend((0..1_u32 << stripe_bits).map(|n| {
+                        let seen = if n == 0 { seen } else { 0 };
+                        Stripe::new(&host, instance, Successes::from(seen))
+                    }));
+                }
+            }
             seats.push(Seat {
                 host,
-                share: mean_weight / f32::from(weight),
-                first_stripe: u32::try_from(first)
-                    .expect("a list has far fewer than 2^28 instances"),
-                stripe_mask: u32::try_from(stripes.len() - first - 1)
-                    .expect("an instance has at least one stripe and at most 16"),
-                joined: self.still_slow(joined, now),
-                weight,
+                share: mean_weight / f32::from(instance.weight.get()),
+                weight: instance.weight.get(),
                 routable,
                 is_callable: matches!(but_for(Ejection::None), Routable::Yes | Routable::Degraded),
             });
         }
-        drop(known);
-        drop(members);
-        self.table(before, snapshot, seats, stripes)
-    }
+        let instances: Box<[_]> = members.iter().map(|m| Arc::clone(&m.instance)).collect();
+        drop((known, members));
 
-    fn table(
-        &self,
-        before: &Table,
-        snapshot: Arc<Snapshot>,
-        seats: Vec<Seat>,
-        stripes: Vec<Arc<Stripe>>,
-    ) -> Table {
-        let candidates: Vec<_> = seats
-            .iter()
-            .map(|seat| Candidate {
-                priority: seat.host.instance.priority,
-                zone: seat.host.instance.zone.as_deref(),
-                weight: seat.weight,
-                routable: seat.routable,
-            })
-            .collect();
-        let plan = plan(&candidates, &self.rules.rules());
-        drop(candidates);
+        let plan = self.plan(&seats, &instances);
         let pools = plan.groups.into_iter();
         let pools: Box<[Pool]> = pools
-            .map(|group| Pool::new(group, &seats, &self.rules, before))
+            .map(|group| Pool::new(group, &seats, &instances, &self.rules, before))
             .collect();
-        let mut picked_from = pools.iter().flat_map(|pool| &*pool.members);
         let window = self.rules.slow_start.map_or(0, |slow| nanos(slow.window));
-        let slow_until = seats
-            .iter()
-            .filter(|seat| seat.joined != NEVER)
-            .map(|seat| seat.joined.saturating_add(window))
-            .max();
+        let slow = joined.iter().filter(|since| **since != NEVER);
+        let slow_until = slow.map(|since| since.saturating_add(window)).max();
         // While all start slowly, their shares are the full ones.
+        let mut picked_from = pools.iter().flat_map(|pool| &*pool.members);
         let has_slow =
-            slow_until.is_some() && picked_from.any(|place| seats[*place as usize].joined == NEVER);
+            slow_until.is_some() && picked_from.any(|seat| joined[*seat as usize] == NEVER);
         Table {
             snapshot,
             seats: seats.into(),
+            instances,
+            joined: joined.into(),
             stripes: stripes.into(),
+            stripe_bits,
             pools,
             care: AtomicU8::new(if has_slow { SLOW } else { 0 }),
             slow_until: slow_until.unwrap_or(0),
             is_panic: plan.is_panic,
             is_known: true,
         }
+    }
+
+    fn plan(&self, seats: &[Seat], instances: &[Arc<Instance>]) -> Plan {
+        let candidates: Vec<_> = seats
+            .iter()
+            .zip(instances)
+            .map(|(seat, instance)| Candidate {
+                priority: instance.priority,
+                zone: instance.zone.as_deref(),
+                weight: seat.weight,
+                routable: seat.routable,
+            })
+            .collect();
+        plan(&candidates, &self.rules.rules())
     }
 
     /// The instances that this process uses.
@@ -162,10 +153,11 @@ impl Builder {
             .collect()
     }
 
-    /// Fewer for each in a long list: it is long enough for two threads not to meet, and memory counts.
-    fn stripes_of(&self, hosts: usize) -> usize {
+    /// The same for each, as a power of two. Fewer in a long list: it is long enough for two threads not to meet, and
+    /// memory counts.
+    fn stripe_bits(&self, hosts: usize) -> u32 {
         let most = (STRIPES_MAX / hosts.max(1)).max(1);
-        self.stripes.min(1 << most.ilog2())
+        self.stripes.min(most).ilog2()
     }
 
     fn still_slow(&self, joined: u64, now: u64) -> u64 {

@@ -75,15 +75,22 @@ impl Draw<'_> {
         match self.rules.balance {
             Balance::PeakEwma => {
                 let now = self.clock.nanos();
-                let (a, b) = self.pair(pool);
-                let is_better = a != b && self.score(b, now) < self.score(a, now);
-                Some((if is_better { b } else { a }, now))
+                let (a, b) = match self.pair(pool) {
+                    (only, same) if only == same => return Some((only, now)),
+                    pair => pair,
+                };
+                // Without a branch, which would be foreseen wrongly every other time.
+                let (of_a, of_b) = (self.score(a, now), self.score(b, now));
+                Some((if of_b < of_a { b } else { a }, now))
             }
             Balance::LeastRequest => {
-                let (a, b) = self.pair(pool);
+                let (a, b) = match self.pair(pool) {
+                    (only, same) if only == same => return Some((only, UNMEASURED)),
+                    pair => pair,
+                };
                 let now = self.coarse.coarse_nanos();
-                let is_better = a != b && self.load(b, now) < self.load(a, now);
-                Some((if is_better { b } else { a }, UNMEASURED))
+                let (of_a, of_b) = (self.load(a, now), self.load(b, now));
+                Some((if of_b < of_a { b } else { a }, UNMEASURED))
             }
             Balance::RoundRobin => Some((pool.at_turn(self.turn), UNMEASURED)),
             Balance::Random => Some((self.random(pool), UNMEASURED)),
@@ -330,7 +337,7 @@ impl Draw<'_> {
 
     /// Whether it is this call's turn to go to an instance that starts slowly: the part of them that is its factor.
     fn has_started(&self, seat: usize, luck: u64, now: u64) -> bool {
-        let joined = self.table.seats[seat].joined;
+        let joined = self.table.joined[seat];
         if joined == NEVER || !self.table.has_slow() {
             return true;
         }
@@ -344,7 +351,7 @@ impl Draw<'_> {
 
     fn is_tried(&self, seat: usize) -> bool {
         let tried = self.context.tried;
-        !tried.is_empty() && tried.contains(&self.table.seats[seat].host.instance.id)
+        !tried.is_empty() && tried.contains(&self.table.instances[seat].id)
     }
 }
 

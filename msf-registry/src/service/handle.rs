@@ -8,6 +8,8 @@ use tokio::sync::watch;
 use super::{
     context::PickContext, error::NoEndpoints, freshness::Freshness, picked::Picked, state::State,
 };
+#[cfg(feature = "tower")]
+use crate::model::Instance;
 use crate::{explain::Explanation, model::Snapshot};
 
 /// The instances of one service, kept up to date in the background. Made by
@@ -128,6 +130,27 @@ impl ServiceHandle {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<()> {
         self.state.subscribe()
+    }
+
+    /// The instances that take calls now.
+    #[cfg(feature = "tower")]
+    pub(crate) fn routed(&self) -> Vec<Arc<Instance>> {
+        let table = self.state.table();
+        let seats = table.pools.iter().flat_map(|pool| &*pool.members);
+        let mut seats: Vec<u32> = seats.copied().collect();
+        seats.sort_unstable();
+        seats.dedup();
+        let instance = |seat: &u32| Arc::clone(&table.instances[*seat as usize]);
+        seats.iter().map(instance).collect()
+    }
+
+    /// Calls that have not ended.
+    #[cfg(all(test, feature = "tower"))]
+    pub(crate) fn in_flight(&self) -> u32 {
+        let table = self.state.table();
+        (0..table.seats.len())
+            .map(|seat| table.in_flight(seat))
+            .sum()
     }
 
     /// The service.

@@ -1,48 +1,34 @@
 //! What is known about one instance, whichever table lists it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use msf_core::clock::QuickEpoch;
 
 use crate::{
     balance::Cost,
-    model::Instance,
     outlier::{self, Signal},
 };
 
-/// One instance with what calls have told about it; shared by all tables that list the instance.
+/// One instance with what calls have told about it; shared by all tables that list the instance at this address,
+/// whatever it says about itself.
 ///
-/// What a score reads comes first, and is written some hundred times a second at most.
+/// What a call reads comes first, and is written some hundred times a second at most.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Host {
     pub(crate) cost: Cost,
-    pub(crate) outlier: Arc<outlier::Cell>,
-    pub(crate) addr: SocketAddr,
     clock: QuickEpoch,
-    pub(crate) instance: Arc<Instance>,
+    pub(crate) outlier: outlier::Cell,
+    pub(crate) addr: SocketAddr,
 }
 
 impl Host {
-    pub(super) fn new(instance: Arc<Instance>, clock: QuickEpoch, signal: &Signal) -> Self {
+    pub(super) fn new(addr: SocketAddr, clock: QuickEpoch, signal: &Signal) -> Self {
         Self {
             cost: Cost::unknown(),
-            outlier: Arc::new(outlier::Cell::new(signal)),
-            addr: instance.addr(),
             clock,
-            instance,
-        }
-    }
-
-    /// The same process, which now says something else about itself. Calls that are in flight are counted to the old
-    /// description.
-    pub(super) fn described_by(&self, instance: &Arc<Instance>) -> Self {
-        Self {
-            cost: self.cost.copied(),
-            outlier: Arc::clone(&self.outlier),
-            addr: self.addr,
-            clock: self.clock,
-            instance: Arc::clone(instance),
+            outlier: outlier::Cell::new(signal),
+            addr,
         }
     }
 

@@ -42,7 +42,7 @@ impl Picked {
     /// The instance.
     #[must_use]
     pub fn instance(&self) -> &Instance {
-        &self.stripe.host.instance
+        &self.stripe.instance
     }
 
     /// Says how the call went, at the head of its response. The first record counts.
@@ -63,16 +63,20 @@ impl Picked {
             return;
         }
         let now = host.nanos();
-        let elapsed = Duration::from_nanos(now.saturating_sub(started));
+        let elapsed = seconds(now.saturating_sub(started));
         let told = match outcome.verdict {
             Verdict::Success => Outcome::Answered(elapsed),
             _ => match kept_away(outcome) {
-                Some(wait) => Outcome::Failed(wait.max(elapsed)),
+                Some(wait) => Outcome::Failed(wait.as_secs_f32().max(elapsed)),
                 None => return,
             },
         };
         host.cost.observe(told, millis(now));
     }
+}
+
+fn seconds(nanos: u64) -> f32 {
+    nanos as f32 * 1e-9
 }
 
 /// For how long callers keep away, as if the answer had taken so long.
@@ -91,8 +95,13 @@ impl Picked {
     #[cold]
     fn abandoned(&self) {
         let host = &*self.stripe.host;
+        // Had it been the one call that finds out whether the instance is well again, another one is to.
+        host.outlier.release();
+        if self.started == UNMEASURED {
+            return;
+        }
         let now = host.nanos();
-        let elapsed = Duration::from_nanos(now.saturating_sub(self.started));
+        let elapsed = seconds(now.saturating_sub(self.started));
         host.cost.observe(Outcome::Abandoned(elapsed), millis(now));
     }
 }
@@ -100,12 +109,7 @@ impl Picked {
 impl Drop for Picked {
     #[inline]
     fn drop(&mut self) {
-        if self.started == RECORDED {
-            return;
-        }
-        // It may have been the one call that was to find out whether the instance works again.
-        self.stripe.host.outlier.release();
-        if self.started < UNMEASURED {
+        if self.started != RECORDED {
             self.abandoned();
         }
     }
@@ -113,11 +117,11 @@ impl Drop for Picked {
 
 impl fmt::Debug for Picked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = &*self.stripe.host;
+        let instance = self.instance();
         f.debug_struct("Picked")
-            .field("service", &host.instance.service)
-            .field("id", &host.instance.id)
-            .field("addr", &host.addr)
+            .field("service", &instance.service)
+            .field("id", &instance.id)
+            .field("addr", &self.addr())
             .finish_non_exhaustive()
     }
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     balance::{Balance, LoadBalancing, Maglev, Rendezvous, Ring, hash, turns},
+    model::Instance,
     routing::{Group, GroupKind},
 };
 
@@ -47,7 +48,13 @@ enum By {
 }
 
 impl Pool {
-    pub(super) fn new(group: Group, seats: &[Seat], rules: &LoadBalancing, before: &Table) -> Self {
+    pub(super) fn new(
+        group: Group,
+        seats: &[Seat],
+        instances: &[Arc<Instance>],
+        rules: &LoadBalancing,
+        before: &Table,
+    ) -> Self {
         let weights: Vec<u16> = group
             .members
             .iter()
@@ -63,7 +70,7 @@ impl Pool {
         Self {
             upto: group.upto,
             kind: group.kind,
-            placed: Placed::of(&members, seats, rules, before),
+            placed: Placed::of(&members, instances, rules, before),
             members,
             order,
             per_weight: weights.iter().map(|w| f32::from(*w)).sum::<f32>().recip(),
@@ -113,7 +120,7 @@ impl Pool {
 impl Placed {
     fn of(
         members: &[u32],
-        seats: &[Seat],
+        instances: &[Arc<Instance>],
         rules: &LoadBalancing,
         before: &Table,
     ) -> Option<Arc<Self>> {
@@ -123,8 +130,8 @@ impl Placed {
         let hosts: Vec<_> = members
             .iter()
             .map(|member| {
-                let seat = &seats[*member as usize];
-                (hash::key_of(&seat.host.instance), seat.weight)
+                let instance = &instances[*member as usize];
+                (hash::key_of(instance), instance.weight.get())
             })
             .collect();
         let made_of = hosts.iter().fold(0, |made_of, (key, weight)| {

@@ -21,7 +21,7 @@ pub(super) fn stripes() -> usize {
 
 /// The number of this thread: the lowest that no other living thread has that picks.
 ///
-/// The lowest, so that the threads of today stay apart whatever threads there were: numbers that only count up meet
+/// Only the numbers from [`SHARED`] on may be of several threads at once. The lowest, so that the threads of today stay apart whatever threads there were: numbers that only count up meet
 /// again after the remainder is taken.
 #[inline]
 pub(super) fn number() -> usize {
@@ -39,13 +39,13 @@ fn first() -> usize {
         number
     };
     let is_kept = GIVE_BACK.try_with(|give_back| *give_back.borrow_mut() = Some(GiveBack(number)));
-    // A thread that is about to end, and has given back its number already, borrows one for this pick.
     if is_kept.is_ok() {
         NUMBER.set(number);
-    } else {
-        drop(GiveBack(number));
+        return number;
     }
-    number
+    // A thread that is about to end and has given back its number. Nobody would give back another one.
+    drop(GiveBack(number));
+    SHARED
 }
 
 struct GiveBack(usize);
@@ -66,6 +66,8 @@ thread_local! {
 static TAKEN: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
 
 const NONE: usize = usize::MAX;
+/// Higher than any thread's own. Of threads that end.
+const SHARED: usize = usize::MAX - 1;
 /// Beyond it the memory of each instance grows more than contention shrinks.
 const STRIPES_MAX: usize = 16;
 

@@ -40,6 +40,7 @@ pub(crate) struct State {
     table: ArcSwap<Table>,
     builder: Builder,
     coarse: Epoch,
+    /// One for each thread that is numbered low enough, and one for all others.
     lanes: Box<[Lane]>,
     picks: Picks,
     /// What of the lanes is in the metrics already.
@@ -86,7 +87,7 @@ impl State {
                 stripes: slot::stripes(),
             },
             coarse: Epoch::new(),
-            lanes: (0..slot::stripes()).map(|_| Lane::new()).collect(),
+            lanes: (0..=slot::stripes()).map(|_| Lane::new()).collect(),
             picks,
             told: Mutex::default(),
             service,
@@ -108,8 +109,7 @@ impl State {
     pub(crate) fn pick(&self, context: &PickContext<'_>) -> Result<Picked, NoEndpoints> {
         let table = self.table.load();
         let number = slot::number();
-        let lane = &self.lanes[number & (self.lanes.len() - 1)];
-        let turn = lane.turn.fetch_add(1, Ordering::Relaxed);
+        let (lane, turn) = self.turn(number);
         let Some((seat, started)) = self.draw(&table, context, number, turn, true).draw() else {
             lane.none.fetch_add(1, Ordering::Relaxed);
             return Err(self.nobody(&table, !context.tried.is_empty()));
@@ -127,9 +127,26 @@ impl State {
         context: &PickContext<'_>,
     ) -> Option<(usize, usize)> {
         let number = slot::number();
-        let lane = &self.lanes[number & (self.lanes.len() - 1)];
+        let lane = self.lanes.get(number).unwrap_or(&self.lanes[0]);
         let turn = lane.turn.load(Ordering::Relaxed);
         self.draw(table, context, number, turn, false).explained()
+    }
+
+    /// Takes the next turn of the thread of this number.
+    #[inline(always)]
+    fn turn(&self, number: usize) -> (&Lane, u64) {
+        let shared = self.lanes.len() - 1;
+        if number < shared {
+            // No other living thread has the number, and so nobody else writes to the lane: what is read is what is
+            // replaced, without the cost of an atomic addition. The number goes from thread to thread under a lock.
+            let lane = &self.lanes[number];
+            let turn = lane.turn.load(Ordering::Relaxed);
+            lane.turn.store(turn + 1, Ordering::Relaxed);
+            (lane, turn)
+        } else {
+            let lane = &self.lanes[shared];
+            (lane, lane.turn.fetch_add(1, Ordering::Relaxed))
+        }
     }
 
     #[inline(always)]
@@ -202,10 +219,10 @@ impl State {
     #[cfg(feature = "health")]
     pub(crate) fn vouch(&self, is_passing: impl Fn(&crate::model::Instance) -> bool) {
         let table = self.table.load();
-        let seats = table.seats.iter();
+        let seats = table.seats.iter().zip(&table.instances);
         seats
-            .filter(|seat| !seat.host.outlier.is_open() && is_passing(&seat.host.instance))
-            .for_each(|seat| seat.host.outlier.vouch());
+            .filter(|(seat, instance)| !seat.host.outlier.is_open() && is_passing(instance))
+            .for_each(|(seat, _)| seat.host.outlier.vouch());
     }
 
     /// Waits until a pick would succeed.

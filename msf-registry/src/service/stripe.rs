@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use super::host::Host;
-use crate::outlier::Successes;
+use crate::{model::Instance, outlier::Successes};
 
 /// One instance as the threads of one core use it, so that cores do not wait for each other's writes.
 ///
@@ -22,18 +22,24 @@ pub(crate) struct Stripe {
     others: AtomicU64,
     pub(crate) host: Arc<Host>,
     pub(crate) successes: Successes,
+    pub(crate) instance: Arc<Instance>,
     /// The hot part of the next allocation is then on another cache line, and its owner another core.
-    _apart: [u64; 10],
+    _apart: [u64; 9],
 }
 
 impl Stripe {
-    pub(super) fn new(host: &Arc<Host>) -> Arc<Self> {
+    pub(super) fn new(
+        host: &Arc<Host>,
+        instance: &Arc<Instance>,
+        successes: Successes,
+    ) -> Arc<Self> {
         Arc::new(Self {
             // A tick of long ago, as good as never.
             others: AtomicU64::new(u64::from(u32::MAX) << 32),
             host: Arc::clone(host),
-            successes: Successes::default(),
-            _apart: [0; 10],
+            successes,
+            instance: Arc::clone(instance),
+            _apart: [0; 9],
         })
     }
 

@@ -10,7 +10,10 @@ use super::{
     pool::Pool,
     stripe::{self, Stripe},
 };
-use crate::{model::Snapshot, routing::Routable};
+use crate::{
+    model::{Instance, Snapshot},
+    routing::Routable,
+};
 
 /// The instances of one snapshot, prepared for picking.
 #[derive(Debug)]
@@ -18,8 +21,13 @@ pub(crate) struct Table {
     pub(crate) snapshot: Arc<Snapshot>,
     /// The instances that this process uses, in the order of their ids.
     pub(crate) seats: Box<[Seat]>,
-    /// Of each seat its stripes, one seat after the other.
+    /// What the instance at each seat says about itself.
+    pub(crate) instances: Box<[Arc<Instance>]>,
+    /// When the instance at each seat began to start slowly; [`NEVER`] if it does not.
+    pub(super) joined: Box<[u64]>,
+    /// Of each seat its stripes, one seat after the other, 2^`stripe_bits` of each.
     pub(super) stripes: Box<[Arc<Stripe>]>,
+    pub(super) stripe_bits: u32,
     /// Which seats are picked from, and how often; none when nobody can be called.
     pub(crate) pools: Box<[Pool]>,
     /// Why a pick has to look at each instance that it draws; see the constants.
@@ -31,16 +39,12 @@ pub(crate) struct Table {
     pub(crate) is_known: bool,
 }
 
-/// An instance in a table.
+/// An instance in a table: as small as can be, for a draw from thousands waits for memory.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) host: Arc<Host>,
     /// The mean weight over its weight: a call weighs less on an instance that can carry more.
     pub(crate) share: f32,
-    pub(super) first_stripe: u32,
-    pub(super) stripe_mask: u32,
-    /// When it began to start slowly; [`NEVER`] if it does not.
-    pub(super) joined: u64,
     pub(crate) weight: u16,
     pub(crate) routable: Routable,
     /// Whether it would be called if it were not ejected.
@@ -53,7 +57,10 @@ impl Table {
         Self {
             snapshot: Arc::new(snapshot),
             seats: Box::default(),
+            instances: Box::default(),
+            joined: Box::default(),
             stripes: Box::default(),
+            stripe_bits: 0,
             pools: Box::default(),
             care: AtomicU8::new(0),
             slow_until: 0,
@@ -105,27 +112,35 @@ impl Table {
     /// Where the threads of this number count their calls to the instance at a seat.
     #[inline]
     pub(super) fn stripe(&self, seat: usize, number: usize) -> &Arc<Stripe> {
-        let seat = &self.seats[seat];
-        &self.stripes[seat.first_stripe as usize + (number & seat.stripe_mask as usize)]
+        &self.stripes[(seat << self.stripe_bits) + self.own(number)]
     }
 
     #[inline]
-    pub(super) fn stripes(&self, seat: usize) -> &[Arc<Stripe>] {
-        let seat = &self.seats[seat];
-        let first = seat.first_stripe as usize;
-        &self.stripes[first..=first + seat.stripe_mask as usize]
+    fn own(&self, number: usize) -> usize {
+        number & ((1 << self.stripe_bits) - 1)
+    }
+
+    #[inline]
+    pub(crate) fn stripes(&self, seat: usize) -> &[Arc<Stripe>] {
+        let first = seat << self.stripe_bits;
+        &self.stripes[first..first + (1 << self.stripe_bits)]
     }
 
     /// Calls that have not ended, those of other cores as of some milliseconds ago.
     #[inline]
     pub(super) fn in_flight_about(&self, seat: usize, number: usize, now: u64) -> u32 {
-        let own = number & self.seats[seat].stripe_mask as usize;
-        stripe::in_flight(self.stripes(seat), own, tick(now))
+        stripe::in_flight(self.stripes(seat), self.own(number), tick(now))
     }
 
     /// Calls that have not ended.
     pub(crate) fn in_flight(&self, seat: usize) -> u32 {
         self.stripes(seat).iter().map(Stripe::own).sum()
+    }
+
+    /// Calls that succeeded; wraps.
+    pub(crate) fn successes(&self, seat: usize) -> u32 {
+        let stripes = self.stripes(seat).iter();
+        stripes.fold(0, |sum, stripe| sum.wrapping_add(stripe.successes.seen()))
     }
 }
 

@@ -2,6 +2,8 @@
 #![cfg(all(feature = "http", feature = "health", feature = "testing"))]
 
 mod backend;
+#[cfg(feature = "tower")]
+mod balanced;
 mod cost;
 mod health;
 mod restart;

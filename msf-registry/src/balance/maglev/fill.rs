@@ -37,7 +37,7 @@ impl Turns {
     }
 
     /// The first slot that it wants and that is free; there must be one.
-    fn take(&mut self, slots: &mut [u32]) -> usize {
+    fn take(&mut self, slots: &[u32]) -> usize {
         let len = slots.len() as u64;
         loop {
             let slot = self.wanted as usize;
@@ -64,7 +64,7 @@ pub(super) fn fill(mut all: Vec<Turns>, slots: u32) -> Box<[u32]> {
     if all.iter().all(|turns| turns.weight == turns.heaviest) {
         let each_round = (0_u32..).take(all.len()).cycle();
         for index in each_round.take(slots as usize) {
-            let slot = all[index as usize].take(&mut table);
+            let slot = all[index as usize].take(&table);
             table[slot] = index;
         }
         return table.into();
@@ -77,7 +77,7 @@ pub(super) fn fill(mut all: Vec<Turns>, slots: u32) -> Box<[u32]> {
         let mut first = next.peek_mut().expect("each that is taken is put back");
         let index = first.0.1;
         let turns = &mut all[index as usize];
-        let slot = turns.take(&mut table);
+        let slot = turns.take(&table);
         table[slot] = index;
         *turns = turns.after_a_slot();
         first.0.0 = turns.round;

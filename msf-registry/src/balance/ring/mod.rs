@@ -113,7 +113,7 @@ impl Ring {
     /// The index of the first point at or after a hash.
     #[inline]
     fn point(&self, hash: u64) -> usize {
-        let stretch = (hash >> self.shift) as usize;
+        let stretch = stretch(hash, self.shift);
         let (from, to) = (
             self.starts[stretch] as usize,
             self.starts[stretch + 1] as usize,
@@ -130,7 +130,7 @@ impl Ring {
         let shift = u64::BITS - stretches.ilog2();
         let mut starts = Vec::with_capacity(stretches + 1);
         for (n, (point, _)) in (0_u32..).zip(&points) {
-            while starts.len() <= (point >> shift) as usize {
+            while starts.len() <= stretch(*point, shift) {
                 starts.push(n);
             }
         }
@@ -147,6 +147,16 @@ impl Ring {
             points: points.iter().map(|(point, _)| *point).collect(),
         }
     }
+}
+
+/// Where on a ring of 2^(64 - shift) stretches a hash is.
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "there are about as many stretches as points"
+)]
+const fn stretch(hash: u64, shift: u32) -> usize {
+    (hash >> shift) as usize
 }
 
 /// How many points are looked at for another instance before all instances are.

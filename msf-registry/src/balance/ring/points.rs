@@ -78,7 +78,7 @@ fn decimal(mut n: usize, digits: &mut [u8; 20]) -> &str {
     let mut at = digits.len();
     loop {
         at -= 1;
-        digits[at] = b'0' + (n % 10) as u8;
+        digits[at] = b"0123456789"[n % 10];
         n /= 10;
         if n == 0 {
             break;
@@ -110,6 +110,10 @@ pub(super) mod ketama {
     }
 
     /// Four points for each digest of `key-0`, `key-1` and so on; 40 digests for a host of mean weight.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounded down, and a share is no larger than 1"
+    )]
     pub(in super::super) fn libketama(hosts: &[Keyed<'_>]) -> Vec<(u64, u32)> {
         let sum: f32 = hosts.iter().map(|host| f32::from(host.weight)).sum();
         let per_mean = (POINTS / 4).min((POINTS_MAX / 4).div_ceil(hosts.len().max(1)));

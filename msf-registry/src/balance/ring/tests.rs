@@ -286,7 +286,7 @@ mod published_by_ketamas {
             weights in proptest::collection::vec(1_u16..6, 1..24),
             keys in proptest::collection::vec("[ -~]{0,40}", 64),
         ) {
-            let addr = |n: usize| std::net::SocketAddr::from(([10, 1, (n / 200) as u8, (n % 200) as u8], 8_080));
+            let addr = |n: usize| format!("10.1.0.{n}:8080").parse::<std::net::SocketAddr>().unwrap();
             let buckets: Vec<_> = weights
                 .iter()
                 .enumerate()

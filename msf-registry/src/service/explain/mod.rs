@@ -9,7 +9,7 @@ use super::{
     host::millis,
     pool::Pool,
     state::State,
-    table::{NEVER, Seat, Table},
+    table::{NEVER, Table},
 };
 use crate::{
     balance::Balance,
@@ -31,8 +31,8 @@ impl State {
             now: self.clock().nanos(),
         };
         let seats: HashMap<&InstanceId, usize> = (0..)
-            .zip(&table.seats)
-            .map(|(place, seat)| (&seat.host.instance.id, place))
+            .zip(&table.instances)
+            .map(|(place, instance)| (&instance.id, place))
             .collect();
         let members = table.snapshot.instances().iter();
         Explanation {
@@ -42,7 +42,7 @@ impl State {
             group: drawn
                 .and_then(|(pool, _)| table.pools.get(pool))
                 .map(|pool| pool.kind),
-            chosen: drawn.map(|(_, seat)| table.seats[seat].host.instance.id.clone()),
+            chosen: drawn.map(|(_, seat)| table.instances[seat].id.clone()),
             candidates: members
                 .map(|member| asked.about(member, seats.get(&member.instance.id).copied()))
                 .collect(),
@@ -82,7 +82,7 @@ impl Asked<'_> {
             why: place.map_or(Reason::OutsideSubset, |place| self.why(place, routable)),
             in_flight: place.map_or(0, |place| self.table.in_flight(place)),
             ewma_ms: estimate.map(|seconds| seconds * 1_000.0),
-            slow_start: seat.map_or(1.0, |seat| self.factor(seat)),
+            slow_start: place.map_or(1.0, |place| self.factor(place)),
             score: place.and_then(|place| self.score(place)),
         }
     }
@@ -155,10 +155,11 @@ impl Asked<'_> {
         }
     }
 
-    fn factor(&self, seat: &Seat) -> f32 {
+    fn factor(&self, place: usize) -> f32 {
+        let joined = self.table.joined[place];
         match self.state.rules().slow_start {
-            Some(slow_start) if seat.joined != NEVER && self.table.has_slow() => {
-                let age = Duration::from_nanos(self.now.saturating_sub(seat.joined));
+            Some(slow_start) if joined != NEVER && self.table.has_slow() => {
+                let age = Duration::from_nanos(self.now.saturating_sub(joined));
                 slow_start.factor(age)
             }
             _ => 1.0,
@@ -166,9 +167,7 @@ impl Asked<'_> {
     }
 
     fn is_tried(&self, place: usize) -> bool {
-        self.context
-            .tried
-            .contains(&self.table.seats[place].host.instance.id)
+        self.context.tried.contains(&self.table.instances[place].id)
     }
 
     fn is_probed(&self, place: usize) -> bool {

@@ -88,7 +88,7 @@ impl State {
             inner.replan_at.get_or_insert(now + REPLAN_AFTER);
         }
         for (place, change) in &swept.changes {
-            self.tell(&table.seats[*place], *change, &inner.ejections);
+            self.tell(&table, *place, *change, &inner.ejections);
         }
         if inner.replan_at.take_if(|at| *at <= now).is_some() {
             self.replan();
@@ -107,8 +107,8 @@ impl State {
         self.sweeper.signal().given().await;
     }
 
-    fn tell(&self, seat: &Seat, change: Change, ejections: &Ejections) {
-        let (service, id) = (self.service(), &seat.host.instance.id);
+    fn tell(&self, table: &Table, place: usize, change: Change, ejections: &Ejections) {
+        let (service, id) = (self.service(), &table.instances[place].id);
         match change {
             Change::Eject(reason) => {
                 ejections.count(reason);
@@ -116,7 +116,7 @@ impl State {
             }
             Change::Probe => {
                 // What calls cost before they failed says nothing any more, nor what they cost since.
-                seat.host.cost.forget();
+                table.seats[place].host.cost.forget();
                 tracing::debug!(%service, %id, "one call finds out whether the instance works again");
             }
             Change::TakeBack => {

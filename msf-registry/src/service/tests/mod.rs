@@ -1,5 +1,9 @@
 //! Picking, from tables that the test publishes.
 
+mod life;
+mod simulation;
+mod spread;
+
 use std::{collections::BTreeSet, num::NonZeroU16, sync::Arc, time::Duration};
 
 use msf_core::{
@@ -12,7 +16,7 @@ use super::{NoEndpoints, NoEndpointsReason, PickContext, Picked, State};
 use crate::{
     balance::{Balance, LoadBalancing},
     metrics::Picks,
-    model::{Authority, Cursor, Health, Instance, Member, Snapshot},
+    model::{Authority, Cursor, Health, Instance, Member, Snapshot, Status},
 };
 
 fn payment() -> ServiceName {
