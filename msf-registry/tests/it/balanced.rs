@@ -99,7 +99,7 @@ async fn a_call_survives_an_instance_that_dies_and_is_still_listed() {
         .map(|(server, id)| {
             let id = InstanceId::new(id).expect("it is an id");
             // The one that dies is called more than the others.
-            let weight = if id == "p-a" { 3 } else { 1 };
+            let weight = if id.as_str() == "p-a" { 3 } else { 1 };
             let weight = NonZeroU16::new(weight).expect("it is not 0");
             registry.register(Instance::new(payment(), id, server.addr).weight(weight))
         })
