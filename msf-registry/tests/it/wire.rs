@@ -1,5 +1,10 @@
 //! What goes over real sockets, and what hostile peers make of it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in what it calls"
+)]
+
 use std::{net::SocketAddr, time::Duration};
 
 use msf_core::{
@@ -257,7 +262,7 @@ async fn babbling(begin: &'static str, more: &'static str) -> (HttpRegistry, Tas
     let addr = listener.local_addr().unwrap();
     let task = task::spawn("babbling", async move {
         while let Ok((mut socket, _)) = listener.accept().await {
-            let _connection = task::spawn("connection", async move {
+            task::spawn("connection", async move {
                 let mut request = [0; 1_024];
                 let _read = socket.read(&mut request).await;
                 let mut said = socket.write_all(begin.as_bytes()).await;
