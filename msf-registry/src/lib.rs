@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod backend;
 pub mod balance;
+mod cache;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod drive;

@@ -26,6 +26,7 @@ pub fn catalogue() -> &'static [MetricInfo] {
 pub(crate) struct Families {
     metrics: Metrics,
     pub(crate) renewals: Renewals,
+    pub(crate) cache_errors: CacheErrors,
 }
 
 /// What became of registering and renewing.
@@ -35,6 +36,13 @@ pub(crate) struct Renewals {
     pub(crate) ok: Counter,
     pub(crate) gone: Counter,
     pub(crate) error: Counter,
+}
+
+/// What went wrong with lists on disk.
+#[derive(Clone, Debug)]
+pub(crate) struct CacheErrors {
+    pub(crate) read: Counter,
+    pub(crate) write: Counter,
 }
 
 /// What became of picking an instance of one service.
@@ -49,14 +57,20 @@ impl Families {
     pub(crate) fn register(metrics: &Metrics) -> Result<Self, MetricsError> {
         // All of them now, so that a clash of names shows at start and not with the first service.
         let renewals = RENEWALS.register(metrics)?;
+        let cache_errors = CACHE_ERRORS.register(metrics)?;
         PICKS.register(metrics)?;
         INSTANCES.register(metrics)?;
         REVISION.register(metrics)?;
         AGE.register(metrics)?;
+        STALE.register(metrics)?;
         EJECTED.register(metrics)?;
         EJECTIONS.register(metrics)?;
         Ok(Self {
             metrics: metrics.clone(),
+            cache_errors: CacheErrors {
+                read: cache_errors.with(["read"]),
+                write: cache_errors.with(["write"]),
+            },
             renewals: Renewals {
                 registered: renewals.with(["registered"]),
                 ok: renewals.with(["ok"]),
@@ -89,14 +103,16 @@ impl Families {
             INSTANCES.register(&self.metrics),
             REVISION.register(&self.metrics),
             AGE.register(&self.metrics),
+            STALE.register(&self.metrics),
         );
-        let (Ok(instances), Ok(revision), Ok(age)) = gauges else {
+        let (Ok(instances), Ok(revision), Ok(age), Ok(stale)) = gauges else {
             return;
         };
         let gauges = Gauges::new(
             &instances,
             revision.with([&service]),
             age.with([&service]),
+            stale.with([&service]),
             &service,
         );
         self.metrics
@@ -109,15 +125,23 @@ struct Gauges {
     instances: [(Health, Gauge); 3],
     revision: Gauge,
     age: Gauge,
+    stale: Gauge,
 }
 
 impl Gauges {
-    fn new(instances: &GaugeFamily<2>, revision: Gauge, age: Gauge, service: &str) -> Self {
+    fn new(
+        instances: &GaugeFamily<2>,
+        revision: Gauge,
+        age: Gauge,
+        stale: Gauge,
+        service: &str,
+    ) -> Self {
         let all = [Health::Healthy, Health::Unhealthy, Health::Unknown];
         Self {
             instances: all.map(|health| (health, instances.with([service, health.as_str()]))),
             revision,
             age,
+            stale,
         }
     }
 
@@ -129,6 +153,8 @@ impl Gauges {
             gauge.set(listed.filter(|member| member.health == *health).count() as f64);
         }
         self.revision.set(snapshot.cursor().revision() as f64);
+        let is_stale = !state.freshness().is_live();
+        self.stale.set(f64::from(u8::from(is_stale)));
         if let Some(age) = state.age(clock::now()) {
             self.age.set(age.as_secs_f64());
         }
@@ -142,6 +168,15 @@ impl Renewals {
             ok: Counter::noop(),
             gone: Counter::noop(),
             error: Counter::noop(),
+        }
+    }
+}
+
+impl CacheErrors {
+    pub(crate) fn noop() -> Self {
+        Self {
+            read: Counter::noop(),
+            write: Counter::noop(),
         }
     }
 }
@@ -162,6 +197,12 @@ static PICKS: Spec<Counter, 3> = Spec::counter(
     ["service", "policy", "outcome"],
 );
 
+static CACHE_ERRORS: Spec<Counter, 1> = Spec::counter(
+    "msf_registry_cache_errors_total",
+    "Lists on disk that could not be read or written, by operation: read or write.",
+    ["operation"],
+);
+
 static INSTANCES: Spec<Gauge, 2> = Spec::gauge(
     "msf_registry_instances",
     "Instances of a service that this process calls, by health.",
@@ -177,6 +218,12 @@ static RENEWALS: Spec<Counter, 1> = Spec::counter(
 static AGE: Spec<Gauge, 1> = Spec::gauge(
     "msf_registry_snapshot_age_seconds",
     "Time since the registry last confirmed the list of instances.",
+    ["service"],
+);
+
+static STALE: Spec<Gauge, 1> = Spec::gauge(
+    "msf_registry_stale",
+    "1 while the list in use is not what the registry says now: it is away, or has not answered yet.",
     ["service"],
 );
 
@@ -216,11 +263,12 @@ pub(crate) static PRESERVATION: Spec<Gauge, 1> = Spec::gauge(
     ["service"],
 );
 
-static CATALOGUE: [MetricInfo; 12] = [
+static CATALOGUE: [MetricInfo; 14] = [
     CHECKS.info(),
     PICKS.info(),
     EJECTED.info(),
     EJECTIONS.info(),
+    CACHE_ERRORS.info(),
     EVICTIONS.info(),
     CONFLICTS.info(),
     INSTANCES.info(),
@@ -229,6 +277,7 @@ static CATALOGUE: [MetricInfo; 12] = [
     PRESERVATION.info(),
     AGE.info(),
     REVISION.info(),
+    STALE.info(),
 ];
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ async fn run(
             Ok(Ok(response)) => {
                 let judged = Http::default().classify_head(response.status(), response.headers());
                 let answered = clock::now();
-                picked.record_at(&judged, answered);
+                picked.record(&judged);
                 permit.complete_at(&judged, answered);
                 let in_flight = InFlight::new(picked, active);
                 let service = target.name().clone();

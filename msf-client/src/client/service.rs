@@ -227,12 +227,6 @@ impl Target {
         limit: &Limit,
     ) -> Result<Picked, NoEndpoints> {
         let context = PickContext::new().tried(tried);
-        // An attempt that is the first has just begun, so the call's reading of the clock is good enough.
-        let context = if tried.is_empty() {
-            context.at(limit.started)
-        } else {
-            context
-        };
         match self.instances.pick(&context) {
             Err(none) if none.reason == NoEndpointsReason::NotYetKnown => {
                 let wait = limit

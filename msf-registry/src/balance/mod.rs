@@ -37,6 +37,7 @@
 mod bounded;
 mod ewma;
 pub mod hash;
+mod keyed;
 mod load_balancing;
 mod maglev;
 mod p2c;

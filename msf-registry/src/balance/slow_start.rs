@@ -82,12 +82,6 @@ impl SlowStart {
         }
         Ok(())
     }
-
-    /// How often a table of weights is made again while somebody is in it: some twenty steps, none of them
-    /// quicker than 100 ms.
-    pub(crate) fn step(&self) -> Duration {
-        (self.window / 20).clamp(Duration::from_millis(100), Duration::from_secs(5))
-    }
 }
 
 const WINDOW_MAX: Duration = Duration::from_secs(3_600);
@@ -122,14 +116,6 @@ mod tests {
         for (age, factor) in [(0, 0.1), (15, 0.5), (30, 0.70711), (60, 1.0)] {
             assert!(close(root.factor(secs(age)), factor), "{age} s");
         }
-    }
-
-    #[test]
-    fn steps_are_neither_too_quick_nor_too_long() {
-        let step = |window| SlowStart::default().window(window).step();
-        assert_eq!(step(Duration::from_millis(1)), Duration::from_millis(100));
-        assert_eq!(step(secs(30)), Duration::from_millis(1_500));
-        assert_eq!(step(secs(3_600)), secs(5));
     }
 
     proptest! {

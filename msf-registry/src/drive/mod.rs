@@ -3,11 +3,19 @@
 
 mod lease;
 mod standing;
-mod track;
 mod watch;
+
+use tokio::time::{Instant, sleep_until};
 
 pub use self::standing::Standing;
 pub(crate) use self::{
     lease::{Leases, Limits, Seat},
-    watch::WatchDriver,
+    watch::{WatchDriver, WatchRules},
 };
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -76,7 +76,7 @@ pub struct Explained {
     pub routable: Routable,
     /// What became of it in this pick.
     pub why: Reason,
-    /// Calls that have not ended.
+    /// Its calls from here that have not ended.
     pub in_flight: u32,
     /// Its estimated latency in milliseconds; none without a call.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,9 +104,11 @@ pub enum Reason {
     OutsideSubset,
     /// It was tried before.
     Tried,
+    /// Its ejection is over, and one call finds out whether it works again.
+    Probing,
     /// The draw gave others.
     NotDrawn,
-    /// It was drawn, and the other one scored better.
+    /// It scores worse than the one that was picked.
     WorseScore,
     /// It is another one's turn.
     NotItsTurn,
@@ -127,6 +129,7 @@ impl Reason {
             Self::OtherGroup => "other_group",
             Self::OutsideSubset => "outside_subset",
             Self::Tried => "tried",
+            Self::Probing => "probing",
             Self::NotDrawn => "not_drawn",
             Self::WorseScore => "worse_score",
             Self::NotItsTurn => "not_its_turn",

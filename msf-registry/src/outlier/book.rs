@@ -37,13 +37,14 @@ impl Book {
         now: Instant,
         settings: &Outliers,
     ) {
+        let mut succeeded = successes.wrapping_sub(self.successes);
+        if succeeded > u32::MAX / 2 {
+            // The count began anew, because the instance describes itself anew.
+            succeeded = successes;
+        }
         let new = Calls {
-            successes: if is_gap {
-                0
-            } else {
-                u64::from(successes.wrapping_sub(self.successes))
-            },
-            failures: u64::from(failures.wrapping_sub(self.failures)),
+            successes: if is_gap { 0 } else { succeeded.into() },
+            failures: failures.wrapping_sub(self.failures).into(),
         };
         (self.successes, self.failures) = (successes, failures);
         self.window.add(new, now, settings.step());

@@ -51,5 +51,5 @@ pub(crate) use self::{
     cell::{Cell, Signal, Successes},
     detector::{Detector, Watched},
     metrics::{EJECTED, EJECTIONS, Ejections},
-    sweep::{Change, Reason, Swept},
+    sweep::Change,
 };

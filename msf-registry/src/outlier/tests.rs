@@ -11,7 +11,10 @@ use msf_core::{classify::Verdict, clock};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::{sweep::Phase, *};
+use super::{
+    sweep::{Phase, Reason, Swept},
+    *,
+};
 
 /// Instances, a detector that is driven as the watch driver does it, and what it did.
 struct Cluster {

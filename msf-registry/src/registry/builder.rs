@@ -51,7 +51,11 @@ pub(super) struct Settings {
     pub(super) merge_window: Duration,
     pub(super) drain_wait: Duration,
     pub(super) deregister_timeout: Duration,
+    pub(super) call_timeout: Duration,
+    pub(super) watch_timeout: Duration,
+    pub(super) linger: Duration,
     pub(super) cache_dir: Option<PathBuf>,
+    pub(super) cache_age_max: Duration,
     pub(super) backoff: Backoff,
     pub(super) runtime: Option<Handle>,
 }
@@ -60,12 +64,18 @@ pub(super) struct Settings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRegistry {
-    /// The time to live is too short to be renewed in time.
-    #[error("a lease of {0:?} cannot be renewed in time; use 100 ms or more")]
-    LeaseTtl(Duration),
-    /// Changes would be collected for so long that calls go to instances that are gone.
-    #[error("a merge window of {0:?} hides changes for too long; use at most 1 s")]
-    MergeWindow(Duration),
+    /// A time that is too short or too long to be of use.
+    #[error("{setting} is {value:?}; use {min:?} to {max:?}")]
+    OutOfRange {
+        /// The setting, by the name of its setter.
+        setting: &'static str,
+        /// What was asked for.
+        value: Duration,
+        /// The shortest that is allowed.
+        min: Duration,
+        /// The longest that is allowed.
+        max: Duration,
+    },
     /// The waits between tries.
     #[error("the back-off of the watch is not valid")]
     Backoff(#[from] InvalidBackoff),
@@ -134,7 +144,7 @@ impl RegistryBuilder {
 
     /// For how long changes of a list are collected before callers see them; 100 ms unless set, at most 1 s. The
     /// first change after a quiet time is seen at once, so that one instance more or less costs no delay, and those
-    /// that follow it are seen together.
+    /// that follow it are seen together. Whoever ends a time without any instance is seen at once in any case.
     pub const fn merge_window(mut self, window: Duration) -> Self {
         self.settings.merge_window = window;
         self
@@ -163,6 +173,34 @@ impl RegistryBuilder {
         self
     }
 
+    /// How old a list on disk may be to be used; 3 days unless set: a long weekend. What is older lists addresses that
+    /// may belong to somebody else by now.
+    pub const fn cache_age_max(mut self, age: Duration) -> Self {
+        self.settings.cache_age_max = age;
+        self
+    }
+
+    /// How long the registry may take to answer before it counts as away; 10 s unless set. What keeps this process
+    /// registered waits at most a third of the time to live, so that there is time for another try.
+    pub const fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.call_timeout = timeout;
+        self
+    }
+
+    /// How long a question for changes may take; 120 s unless set. Longer than every backend of ours waits for changes
+    /// by itself, so that it only ends the wait for one that hangs.
+    pub const fn watch_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.watch_timeout = timeout;
+        self
+    }
+
+    /// For how long a service stays watched after [`Registry::service_url`] or [`Registry::is_healthy`] asked about it;
+    /// 60 s unless set. Who holds a handle keeps it watched for as long.
+    pub const fn linger(mut self, wait: Duration) -> Self {
+        self.settings.linger = wait;
+        self
+    }
+
     /// Where its tasks run; the runtime that is current when it is used unless set. A program with
     /// several runtimes names the one that lives longest.
     pub fn runtime(mut self, runtime: Handle) -> Self {
@@ -182,15 +220,10 @@ impl RegistryBuilder {
     ///
     /// [`InvalidRegistry`] with the first setting that cannot work.
     pub fn build(self) -> Result<Registry, InvalidRegistry> {
-        if self.settings.lease_ttl < TTL_MIN {
-            return Err(InvalidRegistry::LeaseTtl(self.settings.lease_ttl));
-        }
+        self.settings.validate()?;
         self.settings.load_balancing.validate()?;
         for load_balancing in self.settings.load_balancing_of.values() {
             load_balancing.validate()?;
-        }
-        if self.settings.merge_window > MERGE_WINDOW_MAX {
-            return Err(InvalidRegistry::MergeWindow(self.settings.merge_window));
         }
         let families = self.metrics.as_ref().map(Families::register).transpose()?;
         Ok(Registry::with(self.backend, self.settings, families))
@@ -198,6 +231,35 @@ impl RegistryBuilder {
 }
 
 impl Settings {
+    fn validate(&self) -> Result<(), InvalidRegistry> {
+        let rules = [
+            ("lease_ttl", self.lease_ttl, MS * 100, DAY),
+            ("merge_window", self.merge_window, Duration::ZERO, SECOND),
+            ("drain_wait", self.drain_wait, Duration::ZERO, SECOND * 600),
+            (
+                "deregister_timeout",
+                self.deregister_timeout,
+                MS * 10,
+                SECOND * 60,
+            ),
+            ("call_timeout", self.call_timeout, MS * 10, SECOND * 600),
+            ("watch_timeout", self.watch_timeout, SECOND, DAY),
+            ("linger", self.linger, Duration::ZERO, DAY),
+            ("cache_age_max", self.cache_age_max, SECOND, DAY * 3_650),
+        ];
+        let broken = rules
+            .into_iter()
+            .find(|(_, value, min, max)| value < min || value > max);
+        broken.map_or(Ok(()), |(setting, value, min, max)| {
+            Err(InvalidRegistry::OutOfRange {
+                setting,
+                value,
+                min,
+                max,
+            })
+        })
+    }
+
     /// How calls to a service are spread.
     pub(super) fn load_balancing(&self, service: &ServiceName) -> &LoadBalancing {
         self.load_balancing_of
@@ -216,7 +278,11 @@ impl Default for Settings {
             merge_window: Duration::from_millis(100),
             drain_wait: Duration::from_secs(5),
             deregister_timeout: Duration::from_secs(3),
+            call_timeout: Duration::from_secs(10),
+            watch_timeout: Duration::from_secs(120),
+            linger: Duration::from_secs(60),
             cache_dir: None,
+            cache_age_max: DAY * 3,
             backoff: WATCH_BACKOFF,
             runtime: None,
         }
@@ -231,8 +297,9 @@ impl std::fmt::Debug for RegistryBuilder {
     }
 }
 
-const MERGE_WINDOW_MAX: Duration = Duration::from_secs(1);
-const TTL_MIN: Duration = Duration::from_millis(100);
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
 
 const WATCH_BACKOFF: Backoff = {
     match Backoff::exponential(Duration::from_millis(100), Duration::from_secs(5)) {

@@ -9,20 +9,25 @@ use std::{
 
 use super::{
     builder::{RegistryBuilder, Settings},
+    linger::Linger,
     registration::Registration,
 };
 use crate::{
     backend::ServiceRegistry,
-    drive::{Leases, Limits, WatchDriver},
+    cache::Cache,
+    drive::{Leases, Limits, WatchDriver, WatchRules},
     error::RegistryError,
-    metrics::{Families, Picks, Renewals},
+    metrics::{CacheErrors, Families, Picks, Renewals},
     model::Instance,
-    service::{NoEndpoints, PickContext, ServiceHandle, State, Watch},
+    outlier::Ejections,
+    routing::{Ejection, Routable, routable},
+    service::{Freshness, NoEndpoints, PickContext, ServiceHandle, State, Watch},
 };
 use msf_core::{
     name::{InstanceId, ServiceName},
     task::{self, Task},
 };
+use tokio::time::timeout;
 
 /// A registry as a process uses it: registers its own instances and finds those of others. Clones
 /// share everything.
@@ -54,6 +59,8 @@ struct Shared {
     settings: Settings,
     families: Option<Families>,
     leases: Leases,
+    cache: Option<Cache>,
+    linger: Linger,
     watches: Mutex<HashMap<ServiceName, Weak<Watch>>>,
     #[cfg(feature = "health")]
     is_checked: Arc<std::sync::atomic::AtomicBool>,
@@ -79,15 +86,24 @@ impl Registry {
         let limits = Limits {
             ttl: settings.lease_ttl,
             deregister: settings.deregister_timeout,
+            call: settings.call_timeout,
         };
         let renewals = families
             .as_ref()
             .map_or_else(Renewals::noop, |families| families.renewals.clone());
         let runtime = settings.runtime.clone();
+        let cache = settings.cache_dir.as_ref().map(|dir| {
+            let errors = families
+                .as_ref()
+                .map_or_else(CacheErrors::noop, |families| families.cache_errors.clone());
+            Cache::new(dir, settings.cache_age_max, errors)
+        });
         Self {
             shared: Arc::new(Shared {
                 leases: Leases::new(Arc::clone(&backend), limits, renewals, runtime),
                 backend,
+                cache,
+                linger: Linger::new(settings.linger),
                 settings,
                 families,
                 watches: Mutex::default(),
@@ -122,7 +138,9 @@ impl Registry {
             .watches
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(watch) = watches.get(service).and_then(Weak::upgrade) {
+        // One that is over went with its runtime.
+        let watch = watches.get(service).and_then(Weak::upgrade);
+        if let Some(watch) = watch.filter(|watch| !watch.is_over()) {
             return ServiceHandle::new(watch);
         }
         watches.retain(|_, watch| watch.strong_count() > 0);
@@ -157,8 +175,8 @@ impl Registry {
     /// call through another client; the outcome of the call cannot be recorded, so prefer
     /// [`service`](Self::service) and [`ServiceHandle::pick`].
     ///
-    /// Waits at most 5 s for the first list of the service. The service stays watched for a minute after the last
-    /// question.
+    /// Waits at most 5 s for the first list of the service, and for nothing after it. The service stays watched for a
+    /// while ([`linger`](RegistryBuilder::linger), 60 s) after the last question.
     ///
     /// # Errors
     ///
@@ -168,17 +186,49 @@ impl Registry {
     ///
     /// Outside a tokio runtime.
     pub async fn service_url(&self, service: &ServiceName) -> Result<String, NoEndpoints> {
-        let handle = self.service(service);
-        handle.ready(READY_MAX).await?;
+        let handle = self.known(service).await;
         let picked = handle.pick(&PickContext::new())?;
         Ok(picked.instance().first_endpoint().to_string())
     }
 
-    /// Whether a service has an instance that calls may go to: one that is up and not unhealthy. Asks the registry
-    /// unless the service is watched; a registry that does not answer within 5 s is a no.
+    /// Whether a service has an instance that calls go to: one that is up or degraded, and not unhealthy. Asks the
+    /// registry unless the service is watched, which it then is for a while as for
+    /// [`service_url`](Self::service_url); a registry that does not answer within 5 s is a no, unless there is a list
+    /// from before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it loses nothing.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
     pub async fn is_healthy(&self, service: &ServiceName) -> bool {
-        let _service = service;
-        todo!("with the watch driver")
+        let handle = self.known(service).await;
+        let snapshot = handle.snapshot();
+        let mut members = snapshot.instances().iter();
+        members.any(|member| {
+            let (own, operator) = (member.instance.status, member.operator_status);
+            let routable = routable(own, operator, member.health, Ejection::None);
+            matches!(routable, Routable::Yes | Routable::Degraded)
+        })
+    }
+
+    /// A handle, once something is known of the service or it takes too long; it stays watched for a while.
+    async fn known(&self, service: &ServiceName) -> ServiceHandle {
+        let handle = self.service(service);
+        self.shared.linger.hold(&handle);
+        let mut changes = handle.changes();
+        let is_known = async {
+            while matches!(handle.freshness(), Freshness::Unknown) {
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // Whatever came of it: the handle tells.
+        let _late = timeout(KNOWN_MAX, is_known).await;
+        handle
     }
 
     /// The services that this process watches now.
@@ -226,17 +276,31 @@ impl Registry {
         let families = self.shared.families.as_ref();
         let rules = settings.load_balancing(service).clone();
         let picks = families.map_or_else(Picks::noop, |f| f.picks(service, rules.balance));
-        let state = Arc::new(State::new(service.clone(), rules, picks));
+        let ejections = families.map_or_else(Ejections::noop, |f| f.ejections(service));
+        let state = Arc::new(State::new(service.clone(), rules, picks).ejections(ejections));
         if let Some(families) = families {
             families.observe(&state);
         }
-        let driver = WatchDriver::new(
-            Arc::clone(&self.shared.backend),
-            Arc::clone(&state),
-            settings.empty_hold,
-            settings.backoff,
-        );
-        Watch::new(state, self.spawn("registry-watch", driver.run()))
+        let rules = WatchRules {
+            empty_hold: settings.empty_hold,
+            merge_window: settings.merge_window,
+            backoff: settings.backoff,
+            call_timeout: settings.call_timeout,
+            watch_timeout: settings.watch_timeout,
+        };
+        let driver = WatchDriver::new(Arc::clone(&self.shared.backend), Arc::clone(&state), rules);
+        let task = match self.shared.cache.clone() {
+            None => self.spawn("registry-watch", driver.run(std::future::ready(None))),
+            Some(cache) => {
+                let persisted = cache.clone().load(service.clone());
+                let kept = cache.keep(Arc::clone(&state));
+                let both = async {
+                    tokio::join!(driver.run(persisted), kept);
+                };
+                self.spawn("registry-watch", both)
+            }
+        };
+        Watch::new(state, task)
     }
 
     /// Whether checks from this side run.
@@ -256,7 +320,7 @@ impl Registry {
             .runtime
             .as_ref()
             .map(|runtime| runtime.enter());
-        task::spawn(name, future)
+        task::spawn_root(name, future)
     }
 }
 
@@ -268,4 +332,4 @@ impl fmt::Debug for Registry {
     }
 }
 
-const READY_MAX: Duration = Duration::from_secs(5);
+const KNOWN_MAX: Duration = Duration::from_secs(5);

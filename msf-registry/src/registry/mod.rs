@@ -4,6 +4,7 @@ mod builder;
 mod facade;
 #[cfg(feature = "health")]
 mod health;
+mod linger;
 mod registration;
 #[cfg(test)]
 mod tests;

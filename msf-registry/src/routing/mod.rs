@@ -11,7 +11,7 @@ mod routable;
 mod tests;
 mod zone;
 
-pub(crate) use self::plan::{Candidate, Group, Plan, Rules, plan};
+pub(crate) use self::plan::{Candidate, Group, Rules, plan};
 pub(crate) use self::routable::{Ejection, effective, routable};
 pub use self::{
     plan::GroupKind,

@@ -88,9 +88,9 @@ impl GroupKind {
     }
 }
 
+#[cfg(test)]
 impl Plan {
     /// The place of the group that 32 random bits draw; they are not asked for when there is one group.
-    #[inline]
     pub(crate) fn draw(&self, random: impl FnOnce() -> u32) -> Option<usize> {
         match &*self.groups {
             [] => None,

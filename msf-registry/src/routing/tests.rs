@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{plan::Plan, *};
 use crate::balance::ZoneAware;
 
 fn rules() -> Rules<'static> {

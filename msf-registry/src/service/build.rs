@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     balance::{LoadBalancing, hash},
-    model::{Member, Snapshot},
+    model::{Health, Member, Snapshot},
     outlier::Signal,
-    routing::{Candidate, Routable, Why, plan, routable},
+    routing::{Candidate, Ejection, Routable, Why, plan, routable},
 };
 
 /// What does not change from table to table.
@@ -66,17 +66,20 @@ impl Builder {
             if stripes.len() == first {
                 stripes.extend((0..per_host).map(|_| Stripe::new(&host)));
             }
-            let routable = routable(
-                member.instance.status,
-                member.operator_status,
-                member.health,
-                host.outlier.ejection(),
-            );
+            let but_for = |ejection| {
+                let own = member.instance.status;
+                routable(own, member.operator_status, member.health, ejection)
+            };
+            let routable = but_for(host.outlier.ejection());
             let is_back =
                 seat_before.is_some_and(|(_, seat)| is_out(seat.routable) && !is_out(routable));
-            if is_back && seat_before.is_some_and(|(_, seat)| is_unhealthy(seat.routable)) {
-                // It answers its checks again: what it was like before says nothing any more.
+            if seat_before.is_some_and(|(_, seat)| is_unhealthy(seat.routable))
+                && member.health != Health::Unhealthy
+            {
+                // It answers its checks again: what it was like before says nothing any more, and if it is ejected,
+                // a call may find out.
                 host.cost.forget();
+                host.outlier.vouch();
             }
             let joined = match seat_before {
                 Some((_, seat)) if !is_back => seat.joined,
@@ -95,6 +98,7 @@ impl Builder {
                 joined: self.still_slow(joined, now),
                 weight,
                 routable,
+                is_callable: matches!(but_for(Ejection::None), Routable::Yes | Routable::Degraded),
             });
         }
         drop(known);

@@ -1,7 +1,6 @@
 //! What a caller knows about one call before it picks.
 
 use msf_core::name::InstanceId;
-use tokio::time::Instant;
 
 use crate::balance::hash;
 
@@ -10,16 +9,13 @@ use crate::balance::hash;
 /// Nothing in it is needed. It borrows and is copied for nothing, so it is made anew for each attempt.
 ///
 /// ```
-/// use msf_core::clock;
 /// use msf_registry::PickContext;
 ///
-/// let begun = clock::now(); // read already, for a deadline or a metric
-/// let context = PickContext::new().at(begun).hash(0x5ee7_0f2d_u64);
+/// let context = PickContext::new().key(b"user-17");
 /// # let _ = context;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PickContext<'a> {
-    pub(super) now: Option<Instant>,
     pub(super) hash: Option<u64>,
     pub(super) tried: &'a [InstanceId],
 }
@@ -29,17 +25,9 @@ impl<'a> PickContext<'a> {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            now: None,
             hash: None,
             tried: &[],
         }
-    }
-
-    /// The time now, for a caller that has just read the clock: reading it again costs as much as the pick.
-    #[must_use]
-    pub const fn at(mut self, now: Instant) -> Self {
-        self.now = Some(now);
-        self
     }
 
     /// The hash of what calls are kept together by: a user, a session, a cache key. Equal hashes go to the same

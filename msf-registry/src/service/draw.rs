@@ -7,7 +7,7 @@ use msf_core::clock::{Epoch, QuickEpoch};
 use super::{
     context::PickContext,
     host::millis,
-    picked::Started,
+    picked::UNMEASURED,
     pool::{Placed, Pool},
     table::{NEVER, Table},
 };
@@ -31,13 +31,9 @@ pub(super) struct Draw<'a> {
     pub(super) is_real: bool,
 }
 
-/// What was drawn.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Drawn {
-    pub(super) pool: usize,
-    pub(super) seat: usize,
-    pub(super) started: Started,
-}
+/// What was drawn: the seat, and when a call to it began. A pair of words and no more: what is copied through memory in
+/// parts costs as much as the draw.
+pub(super) type Drawn = (usize, u64);
 
 /// Whether an instance may be taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,7 +45,7 @@ enum Admission {
 }
 
 impl Draw<'_> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn draw(&self) -> Option<Drawn> {
         if self.table.is_calm() && self.context.tried.is_empty() {
             self.any()
@@ -58,48 +54,46 @@ impl Draw<'_> {
         }
     }
 
-    /// While every instance may be picked.
-    #[inline]
-    fn any(&self) -> Option<Drawn> {
-        let (place, pool) = self.pool()?;
-        let (seat, started) = match self.rules.balance {
-            Balance::PeakEwma => {
-                let (now, started) = self.begin();
-                let seat = match self.pair(pool) {
-                    (a, b) if a == b => a,
-                    (a, b) if self.score(b, now) < self.score(a, now) => b,
-                    (a, _) => a,
-                };
-                (seat, started)
-            }
-            Balance::LeastRequest => {
-                let seat = match self.pair(pool) {
-                    (a, b) if a == b => a,
-                    (a, b) => {
-                        let now = self.coarse.coarse_nanos();
-                        if self.load(b, now) < self.load(a, now) {
-                            b
-                        } else {
-                            a
-                        }
-                    }
-                };
-                (seat, Started::Unmeasured)
-            }
-            Balance::RoundRobin => (pool.at_turn(self.turn), Started::Unmeasured),
-            Balance::Random => (self.random(pool), Started::Unmeasured),
-            Balance::RingHash | Balance::Maglev | Balance::Rendezvous => {
-                (self.placed(pool)?, Started::Unmeasured)
-            }
-        };
-        Some(Drawn {
-            pool: place,
-            seat,
-            started,
-        })
+    /// The pool and the seat that the draw would give, one after the other.
+    pub(super) fn explained(&self) -> Option<(usize, usize)> {
+        if self.table.is_calm() && self.context.tried.is_empty() {
+            let (place, pool) = self.pool()?;
+            return self.any_of(pool).map(|(seat, _)| (place, seat));
+        }
+        self.carefully().map(|(place, seat, _)| (place, seat))
     }
 
-    #[inline]
+    /// While every instance may be picked.
+    #[inline(always)]
+    fn any(&self) -> Option<Drawn> {
+        let (_, pool) = self.pool()?;
+        self.any_of(pool)
+    }
+
+    #[inline(always)]
+    fn any_of(&self, pool: &Pool) -> Option<Drawn> {
+        match self.rules.balance {
+            Balance::PeakEwma => {
+                let now = self.clock.nanos();
+                let (a, b) = self.pair(pool);
+                let is_better = a != b && self.score(b, now) < self.score(a, now);
+                Some((if is_better { b } else { a }, now))
+            }
+            Balance::LeastRequest => {
+                let (a, b) = self.pair(pool);
+                let now = self.coarse.coarse_nanos();
+                let is_better = a != b && self.load(b, now) < self.load(a, now);
+                Some((if is_better { b } else { a }, UNMEASURED))
+            }
+            Balance::RoundRobin => Some((pool.at_turn(self.turn), UNMEASURED)),
+            Balance::Random => Some((self.random(pool), UNMEASURED)),
+            Balance::RingHash | Balance::Maglev | Balance::Rendezvous => {
+                self.placed(pool).map(|seat| (seat, UNMEASURED))
+            }
+        }
+    }
+
+    #[inline(always)]
     fn pool(&self) -> Option<(usize, &Pool)> {
         let place = self.table.pool(|| match self.context.hash {
             // Calls that belong together stay in one pool.
@@ -109,7 +103,7 @@ impl Draw<'_> {
         Some((place, &self.table.pools[place]))
     }
 
-    #[inline]
+    #[inline(always)]
     fn pair(&self, pool: &Pool) -> (usize, usize) {
         let order = &*pool.order;
         if let [only] = order {
@@ -119,23 +113,14 @@ impl Draw<'_> {
         (order[a] as usize, order[b] as usize)
     }
 
-    #[inline]
+    #[inline(always)]
     fn random(&self, pool: &Pool) -> usize {
         let order = &*pool.order;
         order[scale(fastrand::u32(..).into(), order.len())] as usize
     }
 
-    #[inline]
-    fn begin(&self) -> (u64, Started) {
-        let now = self.clock.nanos();
-        (
-            now,
-            self.context.now.map_or(Started::At(now), Started::Read),
-        )
-    }
-
     /// Lower is better: how long a call would take.
-    #[inline]
+    #[inline(always)]
     fn score(&self, seat: usize, now: u64) -> f32 {
         let in_flight = self.table.in_flight_about(seat, self.number, now);
         let seat = &self.table.seats[seat];
@@ -143,13 +128,13 @@ impl Draw<'_> {
     }
 
     /// Lower is better: how many calls it carries, for what it can carry.
-    #[inline]
+    #[inline(always)]
     fn load(&self, seat: usize, now: u64) -> f32 {
         let in_flight = self.table.in_flight_about(seat, self.number, now);
         in_flight as f32 * self.table.seats[seat].share
     }
 
-    #[inline]
+    #[inline(always)]
     fn placed(&self, pool: &Pool) -> Option<usize> {
         let placed = pool.placed.as_deref()?;
         let hash = self.hash();
@@ -161,7 +146,7 @@ impl Draw<'_> {
     }
 
     /// A call without a key goes anywhere.
-    #[inline]
+    #[inline(always)]
     fn hash(&self) -> u64 {
         self.context.hash.unwrap_or_else(|| fastrand::u64(..))
     }
@@ -184,14 +169,14 @@ impl Draw<'_> {
     /// While some instance is not to be taken, or not always.
     #[cold]
     fn careful(&self) -> Option<Drawn> {
-        let (now, measured) = self.begin();
+        self.carefully().map(|(_, seat, started)| (seat, started))
+    }
+
+    fn carefully(&self) -> Option<(usize, usize, u64)> {
+        let now = self.clock.nanos();
         if self.table.has_slow() && now >= self.table.slow_until {
             self.table.all_started();
         }
-        let started = match self.rules.balance {
-            Balance::PeakEwma => measured,
-            _ => Started::Unmeasured,
-        };
         let hash = self.hash();
         let found = self.pool().and_then(|(place, pool)| {
             let seat = if self.rules.balance.is_hashing() {
@@ -203,11 +188,11 @@ impl Draw<'_> {
                 .map(|seat| (place, seat))
         });
         let (pool, seat) = found.or_else(|| self.elsewhere(hash))?;
-        Some(Drawn {
-            pool,
-            seat,
-            started,
-        })
+        let started = match self.rules.balance {
+            Balance::PeakEwma => now,
+            _ => UNMEASURED,
+        };
+        Some((pool, seat, started))
     }
 
     /// A few draws, which find one in any pool in which most may be taken.

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::{
     context::PickContext, error::NoEndpoints, freshness::Freshness, picked::Picked, state::State,
 };
-use crate::model::Snapshot;
+use crate::{explain::Explanation, model::Snapshot};
 
 /// The instances of one service, kept up to date in the background. Made by
 /// [`Registry::service`](crate::Registry::service).
@@ -47,12 +47,17 @@ pub struct ServiceHandle {
 #[derive(Debug)]
 pub(crate) struct Watch {
     state: Arc<State>,
-    _task: Task<()>,
+    task: Task<()>,
 }
 
 impl Watch {
     pub(crate) fn new(state: Arc<State>, task: Task<()>) -> Arc<Self> {
-        Arc::new(Self { state, _task: task })
+        Arc::new(Self { state, task })
+    }
+
+    /// Whether nobody watches any more although somebody holds it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.task.is_finished()
     }
 
     pub(crate) fn state(&self) -> Arc<State> {
@@ -79,6 +84,13 @@ impl ServiceHandle {
     #[inline]
     pub fn pick(&self, context: &PickContext<'_>) -> Result<Picked, NoEndpoints> {
         self.state.pick(context)
+    }
+
+    /// What a pick would give now, and why not each other instance. It picks nothing and counts nothing; where luck
+    /// decides, the next pick may give another one. Not for the hot path.
+    #[must_use]
+    pub fn explain(&self, context: &PickContext<'_>) -> Explanation {
+        self.state.explain(context)
     }
 
     /// Waits until there is an instance to pick, at most for `wait`.

@@ -4,6 +4,7 @@ mod build;
 mod context;
 mod draw;
 mod error;
+mod explain;
 mod freshness;
 mod handle;
 mod host;

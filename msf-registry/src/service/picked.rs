@@ -2,11 +2,7 @@
 
 use std::{fmt, mem, net::SocketAddr, sync::Arc, time::Duration};
 
-use msf_core::{
-    classify::{Classification, Verdict},
-    clock,
-};
-use tokio::time::Instant;
+use msf_core::classify::{Classification, Verdict};
 
 use super::{host::millis, stripe::Stripe};
 use crate::{balance::Outcome, model::Instance};
@@ -23,25 +19,13 @@ use crate::{balance::Outcome, model::Instance};
 #[must_use = "the call counts as ended as soon as this is dropped"]
 pub struct Picked {
     stripe: Arc<Stripe>,
-    started: Started,
-}
-
-/// When the call began.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Started {
-    /// By the clock of the estimates, in nanoseconds.
-    At(u64),
-    /// By the caller's clock, which is not compared with ours: they drift apart.
-    Read(Instant),
-    /// The policy does not look at latency.
-    Unmeasured,
-    /// The outcome is recorded.
-    Recorded,
+    /// When the call began, by the clock of the estimates in nanoseconds; or one of the constants.
+    started: u64,
 }
 
 impl Picked {
     #[inline]
-    pub(super) fn new(stripe: &Arc<Stripe>, started: Started) -> Self {
+    pub(super) fn new(stripe: &Arc<Stripe>, started: u64) -> Self {
         Self {
             stripe: Arc::clone(stripe),
             started,
@@ -69,67 +53,60 @@ impl Picked {
     /// other [`Verdict::Ignore`] tells nothing.
     #[inline]
     pub fn record(&mut self, outcome: &Classification) {
-        self.tell(outcome, None);
-    }
-
-    /// As [`record`](Self::record), for a caller that has read the clock when the head of the response came: the
-    /// latency is from the time that the [context](crate::PickContext::at) told until `now`.
-    #[inline]
-    pub fn record_at(&mut self, outcome: &Classification, now: Instant) {
-        self.tell(outcome, Some(now));
-    }
-
-    #[inline]
-    fn tell(&mut self, outcome: &Classification, read: Option<Instant>) {
-        let started = mem::replace(&mut self.started, Started::Recorded);
-        if matches!(started, Started::Recorded) {
+        let started = mem::replace(&mut self.started, RECORDED);
+        if started == RECORDED {
             return;
         }
         let host = &*self.stripe.host;
         host.outlier.record(outcome.verdict, &self.stripe.successes);
-        let Some((elapsed, now)) = started.elapsed(&self.stripe, read) else {
+        if started == UNMEASURED {
             return;
-        };
+        }
+        let now = host.nanos();
+        let elapsed = Duration::from_nanos(now.saturating_sub(started));
         let told = match outcome.verdict {
             Verdict::Success => Outcome::Answered(elapsed),
-            Verdict::Failure => {
-                let asked = outcome.hint.retry_after.unwrap_or(FAILURE_PENALTY);
-                Outcome::Failed(asked.clamp(FAILURE_PENALTY, PENALTY_MAX).max(elapsed))
-            }
-            Verdict::Ignore if outcome.hint.throttled => {
-                let asked = outcome.hint.retry_after.unwrap_or(THROTTLED_PENALTY);
-                Outcome::Failed(asked.clamp(THROTTLED_PENALTY, PENALTY_MAX).max(elapsed))
-            }
-            Verdict::Ignore => return,
+            _ => match kept_away(outcome) {
+                Some(wait) => Outcome::Failed(wait.max(elapsed)),
+                None => return,
+            },
         };
         host.cost.observe(told, millis(now));
     }
 }
 
-impl Started {
-    /// How long ago, and what the clock of the estimates says now; `None` if nobody wants to know.
-    #[inline]
-    fn elapsed(self, stripe: &Stripe, read: Option<Instant>) -> Option<(Duration, u64)> {
-        match self {
-            Self::At(begun) => {
-                let now = stripe.host.nanos();
-                Some((Duration::from_nanos(now.saturating_sub(begun)), now))
-            }
-            Self::Read(begun) => {
-                let ended = read.unwrap_or_else(clock::now);
-                Some((ended.saturating_duration_since(begun), stripe.host.nanos()))
-            }
-            Self::Unmeasured | Self::Recorded => None,
-        }
+/// For how long callers keep away, as if the answer had taken so long.
+#[cold]
+fn kept_away(outcome: &Classification) -> Option<Duration> {
+    let least = match outcome.verdict {
+        Verdict::Failure => FAILURE_PENALTY,
+        Verdict::Ignore if outcome.hint.throttled => THROTTLED_PENALTY,
+        Verdict::Ignore | Verdict::Success => return None,
+    };
+    let asked = outcome.hint.retry_after.unwrap_or(least);
+    Some(asked.clamp(least, PENALTY_MAX))
+}
+
+impl Picked {
+    #[cold]
+    fn abandoned(&self) {
+        let host = &*self.stripe.host;
+        let now = host.nanos();
+        let elapsed = Duration::from_nanos(now.saturating_sub(self.started));
+        host.cost.observe(Outcome::Abandoned(elapsed), millis(now));
     }
 }
 
 impl Drop for Picked {
     #[inline]
     fn drop(&mut self) {
-        if let Some((elapsed, now)) = self.started.elapsed(&self.stripe, None) {
-            let cost = &self.stripe.host.cost;
-            cost.observe(Outcome::Abandoned(elapsed), millis(now));
+        if self.started == RECORDED {
+            return;
+        }
+        // It may have been the one call that was to find out whether the instance works again.
+        self.stripe.host.outlier.release();
+        if self.started < UNMEASURED {
+            self.abandoned();
         }
     }
 }
@@ -145,6 +122,10 @@ impl fmt::Debug for Picked {
     }
 }
 
+/// The policy does not look at latency.
+pub(super) const UNMEASURED: u64 = u64::MAX - 1;
+/// The outcome is recorded.
+const RECORDED: u64 = u64::MAX;
 /// What linkerd's proxy takes: far above any healthy latency, and gone within a minute.
 const FAILURE_PENALTY: Duration = Duration::from_secs(5);
 /// A limit is usually per second, and a limited instance is not a broken one.

@@ -18,19 +18,20 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     build::Builder,
     context::PickContext,
-    draw::{Draw, Drawn},
+    draw::Draw,
     error::{NoEndpoints, NoEndpointsReason},
     freshness::Freshness,
     overlay::Overlay,
     picked::Picked,
     slot,
+    sweep::Sweeper,
     table::Table,
 };
 use crate::{
     balance::LoadBalancing,
     metrics::Picks,
     model::{Authority, Cursor, Snapshot},
-    outlier::Signal,
+    outlier::Ejections,
 };
 
 /// See the module.
@@ -49,6 +50,7 @@ pub(crate) struct State {
     overlay: Mutex<Overlay>,
     /// Whether the registry answers; only the driver writes it.
     freshness: Mutex<Freshness>,
+    pub(super) sweeper: Sweeper,
     changed: watch::Sender<()>,
 }
 
@@ -74,13 +76,13 @@ struct Count {
 impl State {
     pub(crate) fn new(service: ServiceName, rules: LoadBalancing, picks: Picks) -> Self {
         let nobody = Snapshot::new(service.clone(), Cursor::new(0, 0), Authority::Partial, []);
-        let signal = Signal::new(rules.outliers.map_or(0, |outliers| outliers.consecutive));
+        let sweeper = Sweeper::new(&rules);
         Self {
             table: ArcSwap::from_pointee(Table::unknown(nobody)),
             builder: Builder {
                 rules,
                 clock: QuickEpoch::new(),
-                signal,
+                signal: sweeper.signal().clone(),
                 stripes: slot::stripes(),
             },
             coarse: Epoch::new(),
@@ -91,8 +93,15 @@ impl State {
             confirmed: Mutex::new(None),
             overlay: Mutex::default(),
             freshness: Mutex::new(Freshness::Unknown),
+            sweeper,
             changed: watch::Sender::new(()),
         }
+    }
+
+    /// Counts ejections from now on.
+    pub(crate) fn ejections(mut self, ejections: Ejections) -> Self {
+        self.sweeper.set_ejections(ejections);
+        self
     }
 
     #[inline]
@@ -101,15 +110,14 @@ impl State {
         let number = slot::number();
         let lane = &self.lanes[number & (self.lanes.len() - 1)];
         let turn = lane.turn.fetch_add(1, Ordering::Relaxed);
-        let Some(drawn) = self.draw(&table, context, number, turn, true).draw() else {
+        let Some((seat, started)) = self.draw(&table, context, number, turn, true).draw() else {
             lane.none.fetch_add(1, Ordering::Relaxed);
             return Err(self.nobody(&table, !context.tried.is_empty()));
         };
         if table.is_panic {
             lane.panic.fetch_add(1, Ordering::Relaxed);
         }
-        let stripe = table.stripe(drawn.seat, number);
-        Ok(Picked::new(stripe, drawn.started))
+        Ok(Picked::new(table.stripe(seat, number), started))
     }
 
     /// What a pick from this table would give, which counts as none: the pool and the seat.
@@ -121,11 +129,10 @@ impl State {
         let number = slot::number();
         let lane = &self.lanes[number & (self.lanes.len() - 1)];
         let turn = lane.turn.load(Ordering::Relaxed);
-        let drawn = self.draw(table, context, number, turn, false).draw();
-        drawn.map(|Drawn { pool, seat, .. }| (pool, seat))
+        self.draw(table, context, number, turn, false).explained()
     }
 
-    #[inline]
+    #[inline(always)]
     fn draw<'a>(
         &'a self,
         table: &'a Table,
@@ -265,6 +272,11 @@ impl State {
             .map(|confirmed| now.saturating_duration_since(confirmed))
     }
 
+    /// When the registry last vouched for the list.
+    pub(crate) fn confirmed_at(&self) -> Option<Instant> {
+        *self.confirmed()
+    }
+
     /// How current the list is.
     pub(crate) fn freshness(&self) -> Freshness {
         *self
@@ -299,10 +311,6 @@ impl State {
 
     pub(crate) const fn rules(&self) -> &LoadBalancing {
         &self.builder.rules
-    }
-
-    pub(crate) const fn signal(&self) -> &Signal {
-        &self.builder.signal
     }
 
     /// What the times of the estimates count by.

@@ -43,6 +43,8 @@ pub(crate) struct Seat {
     pub(super) joined: u64,
     pub(crate) weight: u16,
     pub(crate) routable: Routable,
+    /// Whether it would be called if it were not ejected.
+    pub(super) is_callable: bool,
 }
 
 impl Table {
@@ -70,9 +72,14 @@ impl Table {
         self.care.load(Ordering::Relaxed) & SLOW != 0
     }
 
-    /// Lets picks look at ejections if there is one. After it was stored, so that none is missed.
+    /// Lets picks look at ejections if there is one where they pick from. After it was stored, so that none is missed.
     pub(super) fn heed_ejections(&self) {
-        if self.seats.iter().any(|seat| !seat.host.outlier.is_open()) {
+        let is_closed = |seat: &u32| !self.seats[*seat as usize].host.outlier.is_open();
+        if self
+            .pools
+            .iter()
+            .any(|pool| pool.members.iter().any(is_closed))
+        {
             self.care.fetch_or(CLOSED, Ordering::Relaxed);
         }
     }

@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, num::NonZeroU16, sync::Arc, time::Duration};
 
 use msf_core::{
     classify::Classification,
-    clock,
     name::{InstanceId, ServiceName},
     testing::{advance, allocations},
 };
@@ -220,17 +219,17 @@ async fn a_failure_is_forgiven_in_time_and_at_once_by_a_health_check() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_latency_is_between_the_times_that_the_caller_read() {
+async fn the_latency_is_from_the_pick_to_the_first_record() {
     let state = state(Balance::PeakEwma, unknown(1));
-    let begun = clock::now();
-    let answered = begun + Duration::from_millis(200);
     advance(Duration::from_secs(9)).await;
-    let mut picked = state.pick(&PickContext::new().at(begun)).unwrap();
-    picked.record_at(&Classification::SUCCESS, answered);
-    picked.record_at(&Classification::FAILURE, clock::now());
+    let mut picked = pick(&state).unwrap();
+    advance(Duration::from_millis(200)).await;
+    picked.record(&Classification::SUCCESS);
+    advance(Duration::from_millis(500)).await;
+    picked.record(&Classification::FAILURE);
     drop(picked);
     let host = Arc::clone(&state.table().seats[0].host);
-    let seconds = host.cost.seconds(9_000).unwrap();
+    let seconds = host.cost.seconds(9_200).unwrap();
     assert!((seconds - 0.2).abs() < 1e-4, "{seconds}");
 }
 

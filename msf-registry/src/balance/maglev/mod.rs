@@ -1,12 +1,19 @@
 //! Maglev's table.
 
+mod fill;
 #[cfg(test)]
 mod tests;
 
-use super::hash;
+use self::fill::{Turns, fill};
+use super::{hash, keyed::keyed};
 
-/// A table of 65 537 slots in which each instance has as many as its weight says (Eisenbud et al., NSDI 2016): a
-/// pick is one read. From 5 001 instances on it has 655 373 slots, from 50 001 on 5 000 011.
+/// A table of 65 537 slots in which each instance has as many as its weight says (Eisenbud et al., "Maglev", NSDI
+/// 2016): a pick is one read. The tables are Envoy's, bit for bit.
+///
+/// Shares are even to one slot in the number of slots of an instance. One of 100 instances that leaves moves 1.6 %
+/// of the keys, where 1 % had to move. A table takes 256 KB and about 2 ms to build. From 5 001 instances on it has
+/// 655 373 slots, which take 2.5 MB and about 30 ms; crossing that line moves all keys. So many are better cut down
+/// by a [`Subset`](super::Subset).
 ///
 /// ```
 /// use msf_registry::balance::{Maglev, hash};
@@ -28,25 +35,34 @@ impl Maglev {
     #[must_use]
     pub fn new<'k>(hosts: impl IntoIterator<Item = (&'k str, u16)>) -> Self {
         let hosts: Vec<_> = hosts.into_iter().collect();
-        let size = match hosts.len() {
+        let slots = match hosts.len() {
             0..=5_000 => SLOTS,
-            5_001..=50_000 => 655_373,
-            _ => 5_000_011,
+            _ => 655_373,
         };
-        Self::sized(&hosts, size)
+        Self::sized(hosts, slots)
     }
 
-    fn sized(hosts: &[(&str, u16)], size: usize) -> Self {
-        let slots = (0..size as u64).map(|slot| {
-            let mixed = hash::seeded(&slot.to_le_bytes(), 0);
-            u32::try_from(mixed % hosts.len() as u64).unwrap_or(0)
+    /// `slots` is a prime.
+    fn sized<'k>(hosts: impl IntoIterator<Item = (&'k str, u16)>, slots: u32) -> Self {
+        let hosts = keyed(hosts);
+        let heaviest = hosts.iter().map(|host| host.weight).max().unwrap_or(1);
+        let turns = hosts.iter().map(|host| {
+            let key = host.key.as_bytes();
+            let offset = hash::of(key) % u64::from(slots);
+            let skip = hash::seeded(key, 1) % u64::from(slots - 1) + 1;
+            let below = "a remainder is below the number of slots";
+            Turns::new(
+                u32::try_from(offset).expect(below),
+                u32::try_from(skip).expect(below),
+                (host.weight, heaviest),
+            )
         });
+        let mut table = fill(turns.collect(), slots);
+        for slot in &mut table {
+            *slot = hosts[*slot as usize].place;
+        }
         Self {
-            slots: if hosts.is_empty() {
-                Box::default()
-            } else {
-                slots.collect()
-            },
+            slots: table,
             hosts: hosts.len(),
         }
     }
@@ -83,14 +99,15 @@ impl Maglev {
     )]
     fn slot(&self, hash: u64) -> usize {
         // By a constant it is a multiplication.
-        if self.slots.len() == SLOTS {
-            (hash % SLOTS as u64) as usize
+        if self.slots.len() == SLOTS as usize {
+            (hash % u64::from(SLOTS)) as usize
         } else {
             (hash % self.slots.len() as u64) as usize
         }
     }
 }
 
-const SLOTS: usize = 65_537;
+/// A prime, as each table's length must be: then each skip meets each slot.
+const SLOTS: u32 = 65_537;
 /// How many slots are looked at for another instance before all instances are.
 const WALK: usize = 1_024;

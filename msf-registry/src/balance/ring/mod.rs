@@ -1,31 +1,47 @@
-//! A ring of points.
+//! Consistent hashing on a ring.
 
 mod points;
 #[cfg(test)]
 mod tests;
 
-/// How the points of a [`Ring`] are computed, which decides with whom keys are shared.
+use super::keyed::{Keyed, keyed};
+
+/// How the points of a [`Ring`] are computed, which decides with whom its keys agree.
+///
+/// | | points of an instance | a key's hash |
+/// |---|---|---|
+/// | [`XxHash`](Self::XxHash) | xxHash64 of `key_n`, 160 of them for each unit of weight | xxHash64 |
+/// | [`Envoy`](Self::Envoy) | the same, but as many as Envoy's `minimum_ring_size` of 1024 makes them | xxHash64 |
+/// | [`Ketama`](Self::Ketama) | the four words of MD5 of `key-n`, 160 of them at the mean weight | the first word of MD5 |
+/// | [`Nginx`](Self::Nginx) | chained CRC-32, 160 of them for each unit of weight | CRC-32 |
+///
+/// `key` is what [`hash::key_of`](super::hash::key_of) says. libmemcached and twemproxy leave the port 11211 out of it;
+/// set `hash_key` to the address without port then.
+///
+/// ```
+/// use msf_registry::balance::{RingHash, hash};
+///
+/// assert_eq!(RingHash::default().hash(b"user-17"), hash::of(b"user-17"));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RingHash {
-    /// Envoy's: xxHash64 of `address_n`.
+    /// xxHash64, and a number of points that changes as seldom as possible when instances come and go.
     #[default]
     XxHash,
-    /// libketama's and libmemcached's: four points of each MD5 of `address-n`, 160 for an instance of mean weight.
-    /// Keys are hashed by [`RingHash::hash`].
-    #[cfg(feature = "ketama")]
+    /// As Envoy's `ring_hash` policy with its default sizes: callers behind Envoy and ours agree.
+    Envoy,
+    /// As libketama, and as libmemcached with weights.
     Ketama,
-    /// nginx's `hash .. consistent` and pingora's: chained CRC-32, 160 points for each unit of weight. Keys are
-    /// hashed by [`RingHash::hash`].
-    #[cfg(feature = "ketama")]
+    /// As nginx's `hash .. consistent`, and as pingora.
     Nginx,
 }
 
 impl RingHash {
-    /// The hash of a key on such a ring, for [`PickContext::hash`](crate::PickContext::hash).
+    /// The hash of the key of a call as others with such a ring have it, for
+    /// [`PickContext::hash`](crate::PickContext::hash). 32 bits are the upper half.
     ///
-    /// [`PickContext::key`](crate::PickContext::key) is this for [`RingHash::XxHash`]. The 32 bits of the others are
-    /// the upper half.
+    /// [`PickContext::key`](crate::PickContext::key) takes xxHash64, which is right where nobody else must agree.
     #[must_use]
     pub fn hash(self, key: &[u8]) -> u64 {
         points::of_key(self, key)
@@ -33,7 +49,11 @@ impl RingHash {
 }
 
 /// Keys and instances on a ring of 2^64 places: a key belongs to the instance of the first point at or after it
-/// (Karger et al. 1997).
+/// (Karger et al., STOC 1997).
+///
+/// One of `n` instances that leaves moves the keys that it had, about one in `n`, and no others. Shares differ by
+/// about 8 %, where [`Maglev`](super::Maglev)'s are even. A ring has at most about a million points (20 MB): from
+/// 6 500 instances on each has fewer than 160.
 ///
 /// ```
 /// use msf_registry::balance::{Ring, RingHash, hash};
@@ -61,8 +81,8 @@ impl Ring {
     /// A ring of these instances, each a key and a weight. Depends on the keys and weights and not on their order.
     #[must_use]
     pub fn new<'k>(hosts: impl IntoIterator<Item = (&'k str, u16)>, by: RingHash) -> Self {
-        let hosts: Vec<_> = hosts.into_iter().collect();
-        Self::of_points(points::of_hosts(by, &hosts), hosts.len())
+        let hosts = keyed(hosts);
+        Self::of_points(points::of_hosts(by, &hosts), &hosts)
     }
 
     /// The place of the instance that a key belongs to; `None` if there is no instance.
@@ -102,22 +122,28 @@ impl Ring {
         if at == self.points.len() { 0 } else { at }
     }
 
-    fn of_points(mut points: Vec<(u64, u32)>, hosts: usize) -> Self {
+    /// Where points of two instances meet, the one whose key is first has the place.
+    fn of_points(mut points: Vec<(u64, u32)>, hosts: &[Keyed<'_>]) -> Self {
         points.sort_unstable();
         points.dedup_by_key(|(point, _)| *point);
         let stretches = points.len().next_power_of_two().max(2);
         let shift = u64::BITS - stretches.ilog2();
-        let starts = (0..=stretches as u64)
-            .map(|stretch| {
-                let at = points.partition_point(|(point, _)| (point >> shift) < stretch);
-                u32::try_from(at).expect("a ring has at most POINTS_MAX points")
-            })
-            .collect();
+        let mut starts = Vec::with_capacity(stretches + 1);
+        for (n, (point, _)) in (0_u32..).zip(&points) {
+            while starts.len() <= (point >> shift) as usize {
+                starts.push(n);
+            }
+        }
+        let len = u32::try_from(points.len()).expect("a ring has at most POINTS_MAX points");
+        starts.resize(stretches + 1, len);
         Self {
-            starts,
+            starts: starts.into(),
             shift,
-            hosts,
-            owners: points.iter().map(|(_, owner)| *owner).collect(),
+            hosts: hosts.len(),
+            owners: points
+                .iter()
+                .map(|(_, index)| hosts[*index as usize].place)
+                .collect(),
             points: points.iter().map(|(point, _)| *point).collect(),
         }
     }

@@ -5,15 +5,16 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use msf_core::clock;
 use tokio::{
     task::{Id, JoinError, JoinSet},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 
 use super::{
-    leases::Shared,
+    leases::{Limits, Shared},
     ledger::{Call, Number, Put, Taken},
 };
 use crate::{
     backend::ServiceRegistry,
+    drive::until,
     error::RegistryError,
     model::{Lease, Renewal},
 };
@@ -92,20 +93,19 @@ impl Driver {
     }
 
     fn call(&mut self, call: Call) {
-        let (backend, ttl) = (Arc::clone(&self.shared.backend), self.shared.limits.ttl);
+        let (backend, limits) = (Arc::clone(&self.shared.backend), self.shared.limits);
+        let (ttl, limit) = (limits.ttl, limit(limits));
         let (asked, handle) = match call {
             Call::Put(number, put) => {
                 let instance = Arc::clone(&put.instance);
-                let call = async move {
-                    Answer::Put(limited(limit(ttl), backend.put(&instance, ttl)).await)
-                };
+                let call =
+                    async move { Answer::Put(limited(limit, backend.put(&instance, ttl)).await) };
                 (Asked::Put(number, put), self.calls.spawn(call))
             }
             Call::Renew(batch) => {
                 let (numbers, leases): (Vec<Number>, Vec<Lease>) = batch.into_iter().unzip();
-                let call = async move {
-                    Answer::Renew(limited(limit(ttl), renew(&*backend, &leases)).await)
-                };
+                let call =
+                    async move { Answer::Renew(limited(limit, renew(&*backend, &leases)).await) };
                 (Asked::Renew(numbers), self.calls.spawn(call))
             }
             Call::Remove {
@@ -114,7 +114,7 @@ impl Driver {
                 end_by,
             } => {
                 let left = end_by.saturating_duration_since(clock::now());
-                let limit = limit(ttl).min(left.max(REMOVE_MIN));
+                let limit = limit.min(left.max(REMOVE_MIN));
                 let call =
                     async move { Answer::Remove(limited(limit, backend.remove(&lease)).await) };
                 (Asked::Remove(number), self.calls.spawn(call))
@@ -282,15 +282,8 @@ async fn limited<T>(
 }
 
 /// A registry that hangs is as good as away. A third of the lease's time leaves enough of it for another try.
-fn limit(ttl: Duration) -> Duration {
-    (ttl / 3).clamp(CALL_MIN, CALL_MAX)
-}
-
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
+fn limit(limits: Limits) -> Duration {
+    (limits.ttl / 3).max(CALL_MIN).min(limits.call)
 }
 
 fn count(len: usize) -> u64 {
@@ -300,6 +293,5 @@ fn count(len: usize) -> u64 {
 /// More at once would be a storm on a registry that has just come back.
 const CALLS_MAX: usize = 32;
 const CALL_MIN: Duration = Duration::from_secs(1);
-const CALL_MAX: Duration = Duration::from_secs(10);
 /// A registration that ends is given one honest try, however late it is.
 const REMOVE_MIN: Duration = Duration::from_millis(500);

@@ -37,6 +37,7 @@ pub(crate) struct Leases {
 pub(crate) struct Limits {
     pub(crate) ttl: Duration,
     pub(crate) deregister: Duration,
+    pub(crate) call: Duration,
 }
 
 /// One registration, as its handle holds it.

@@ -384,7 +384,7 @@ fn spread(count: usize, ttl: Duration) -> Duration {
 }
 
 const TTL_MIN: Duration = Duration::from_millis(100);
-const PUT_EVERY: Duration = Duration::from_millis(5);
+const PUT_EVERY: Duration = Duration::from_millis(10);
 const SPREAD_MIN: Duration = Duration::from_millis(100);
 /// A request of this many leases is some tens of kilobytes.
 const BATCH_MAX: usize = 256;

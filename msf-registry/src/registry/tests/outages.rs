@@ -1,185 +1,6 @@
-//! The drivers against a registry that fails on demand, under a paused clock.
+//! What happens when the registry goes away, hangs, forgets or lies.
 
-use std::{
-    future::pending,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
-
-use async_trait::async_trait;
-use msf_core::{
-    clock,
-    metrics::Metrics,
-    name::{InstanceId, ServiceName},
-};
-use tokio::time::{sleep, timeout};
-
-use super::{Registration, Registry};
-use crate::{
-    backend::{Discovery, Registrar, memory::MemoryRegistry},
-    error::RegistryError,
-    model::{Change, Cursor, Instance, Lease, Renewal, Snapshot},
-    service::{PickContext, ServiceHandle},
-};
-
-const TTL: Duration = Duration::from_secs(3);
-const HOLD: Duration = Duration::from_secs(30);
-
-fn payment() -> ServiceName {
-    ServiceName::new("payment").unwrap()
-}
-
-fn instance(n: u16) -> Instance {
-    let id = InstanceId::new(format!("p-{n}")).unwrap();
-    Instance::new(payment(), id, ([127, 0, 0, 1], 8_000 + n).into())
-}
-
-/// A registry that can go away, hang and lose its memory.
-#[derive(Clone)]
-struct Flaky {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    memory: Mutex<MemoryRegistry>,
-    mode: Mutex<Mode>,
-    calls: AtomicUsize,
-}
-
-#[derive(Clone, Copy)]
-enum Mode {
-    Up,
-    Away,
-    Hangs,
-    LosesCursors,
-    /// Grants leases of no time and forgets them at once.
-    GrantsNothing,
-}
-
-impl Flaky {
-    fn new() -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                memory: Mutex::new(MemoryRegistry::new()),
-                mode: Mutex::new(Mode::Up),
-                calls: AtomicUsize::new(0),
-            }),
-        }
-    }
-
-    fn set(&self, mode: Mode) {
-        *self.shared.mode.lock().unwrap() = mode;
-    }
-
-    fn lose_memory(&self, warm_up: Duration) {
-        *self.shared.memory.lock().unwrap() = MemoryRegistry::builder().warm_up(warm_up).build();
-    }
-
-    fn memory(&self) -> MemoryRegistry {
-        self.shared.memory.lock().unwrap().clone()
-    }
-
-    fn calls(&self) -> usize {
-        self.shared.calls.load(Ordering::Relaxed)
-    }
-
-    fn mode(&self) -> Mode {
-        *self.shared.mode.lock().unwrap()
-    }
-
-    async fn up(&self) -> Result<MemoryRegistry, RegistryError> {
-        self.shared.calls.fetch_add(1, Ordering::Relaxed);
-        match self.mode() {
-            // A loop without a pause would never let the test end.
-            Mode::GrantsNothing if self.calls() > 10_000 => pending().await,
-            Mode::Up | Mode::LosesCursors | Mode::GrantsNothing => Ok(self.memory()),
-            Mode::Away => Err(RegistryError::Unreachable("refused".into())),
-            Mode::Hangs => pending().await,
-        }
-    }
-
-    /// Fails a question that was under way when the mode changed.
-    async fn broken(&self) {
-        loop {
-            if matches!(self.mode(), Mode::Away) {
-                return;
-            }
-            sleep(Duration::from_millis(10)).await;
-        }
-    }
-}
-
-#[async_trait]
-impl Registrar for Flaky {
-    async fn put(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
-        let lease = self.up().await?.put(instance, ttl).await?;
-        Ok(match self.mode() {
-            Mode::GrantsNothing => {
-                let (service, id) = (lease.service().clone(), lease.instance().clone());
-                Lease::new(service, id, "forgotten", Duration::ZERO)
-            }
-            _ => lease,
-        })
-    }
-
-    async fn renew(&self, lease: &Lease) -> Result<Renewal, RegistryError> {
-        self.up().await?.renew(lease).await
-    }
-
-    async fn remove(&self, lease: &Lease) -> Result<(), RegistryError> {
-        self.up().await?.remove(lease).await
-    }
-}
-
-#[async_trait]
-impl Discovery for Flaky {
-    async fn fetch(&self, service: &ServiceName) -> Result<Snapshot, RegistryError> {
-        self.up().await?.fetch(service).await
-    }
-
-    async fn next(&self, service: &ServiceName, after: Cursor) -> Result<Change, RegistryError> {
-        let memory = self.up().await?;
-        if matches!(self.mode(), Mode::LosesCursors) {
-            return Err(RegistryError::CursorLost);
-        }
-        tokio::select! {
-            change = memory.next(service, after) => change,
-            () = self.broken() => Err(RegistryError::Unreachable("reset".into())),
-        }
-    }
-
-    async fn services(&self) -> Result<Vec<ServiceName>, RegistryError> {
-        self.up().await?.services().await
-    }
-}
-
-fn registry(backend: &Flaky) -> Registry {
-    Registry::builder(backend.clone())
-        .lease_ttl(TTL)
-        .empty_hold(HOLD)
-        .build()
-        .unwrap()
-}
-
-fn listed(backend: &Flaky) -> usize {
-    backend.memory().snapshot(&payment()).instances().len()
-}
-
-fn in_use(endpoints: &ServiceHandle) -> usize {
-    endpoints.snapshot().instances().len()
-}
-
-async fn registered(registry: &Registry, n: u16) -> Registration {
-    let registration = registry.register(instance(n));
-    timeout(TTL, registration.registered())
-        .await
-        .unwrap()
-        .unwrap();
-    registration
-}
+use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn an_instance_stays_listed_for_as_long_as_its_handle() {
@@ -327,10 +148,10 @@ async fn callers_hear_of_who_comes_and_who_goes() {
     let endpoints = registry.service(&payment());
     let first = registered(&registry, 1).await;
     let second = registered(&registry, 2).await;
-    sleep(Duration::from_millis(100)).await;
+    sleep(Duration::from_millis(250)).await;
     assert_eq!(in_use(&endpoints), 2);
     first.deregister().await.unwrap();
-    sleep(Duration::from_millis(100)).await;
+    sleep(Duration::from_millis(250)).await;
     assert_eq!(in_use(&endpoints), 1);
     drop(second);
 }
@@ -540,4 +361,227 @@ async fn a_hold_without_end_keeps_the_last_list_and_hears_of_the_next() {
         endpoints.pick(&PickContext::new()).unwrap().addr().port(),
         8_002
     );
+}
+
+/// The outage that most registries' clients do not survive: longer than every lease, and then everything is forgotten.
+#[tokio::test(start_paused = true)]
+async fn dead_for_four_leases_and_back_empty_nobody_is_lost_and_all_are_listed_again() {
+    for warm_up in [Duration::ZERO, TTL] {
+        for down in [Mode::Away, Mode::Hangs] {
+            let backend = Flaky::new();
+            let registry = registry(&backend);
+            let mut registrations = Vec::new();
+            for n in 0..5 {
+                registrations.push(registered(&registry, n).await);
+            }
+            let endpoints = registry.service(&payment());
+            endpoints.ready(TTL).await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+
+            backend.set(down);
+            let until = clock::now() + TTL * 4;
+            while clock::now() < until {
+                assert_eq!(in_use(&endpoints), 5, "a caller lost somebody");
+                sleep(Duration::from_millis(20)).await;
+            }
+            // Also the connections of questions under way break when it restarts.
+            backend.set(Mode::Away);
+            sleep(Duration::from_millis(20)).await;
+            backend.lose_memory(warm_up);
+            backend.set(Mode::Up);
+            let back = clock::now();
+            let mut listed_at = None;
+            while clock::now() < back + TTL * 6 {
+                assert_eq!(in_use(&endpoints), 5, "a caller lost somebody");
+                if listed_at.is_none() && listed(&backend) == 5 {
+                    listed_at = Some(clock::now());
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+            let took = listed_at.expect("all are listed again") - back;
+            assert!(took <= TTL, "{took:?}");
+            let puts = backend.puts().into_iter().filter(|at| *at >= back);
+            assert_eq!(
+                puts.count(),
+                5,
+                "one registration each, and the same lease ever since"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_answers_into_the_void_ends_up_with_one_lease_each() {
+    let backend = Flaky::new();
+    backend.set(Mode::Mute);
+    let registry = registry(&backend);
+    let registration = registry.register(instance(1));
+    sleep(TTL * 4).await;
+    backend.set(Mode::Up);
+    sleep(TTL).await;
+    assert_eq!(listed(&backend), 1);
+    let revision = backend.memory().snapshot(&payment()).cursor().revision();
+    sleep(TTL * 4).await;
+    assert_eq!(
+        backend.memory().snapshot(&payment()).cursor().revision(),
+        revision
+    );
+    drop(registration);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(listed(&backend), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_panics_is_as_one_that_is_away() {
+    let backend = Flaky::new();
+    backend.set(Mode::Panics);
+    let registry = registry(&backend);
+    let registration = registry.register(instance(1));
+    sleep(TTL).await;
+    backend.set(Mode::Up);
+    timeout(TTL, registration.registered())
+        .await
+        .unwrap()
+        .unwrap();
+    backend.set(Mode::Panics);
+    sleep(TTL * 2).await;
+    assert!(matches!(registration.standing(), Standing::Lost));
+    backend.set(Mode::Up);
+    sleep(TTL).await;
+    assert!(matches!(registration.standing(), Standing::Registered));
+    backend.set(Mode::Panics);
+    registration.deregister().await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_says_how_fresh_it_is() {
+    let backend = Flaky::new();
+    backend.set(Mode::Away);
+    let registry = registry(&backend);
+    let endpoints = registry.service(&payment());
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(endpoints.freshness(), Freshness::Unknown);
+    assert_eq!(endpoints.age(), None);
+    backend.set(Mode::Up);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(endpoints.freshness(), Freshness::Live);
+    let before = clock::now();
+    backend.set(Mode::Away);
+    sleep(Duration::from_secs(60)).await;
+    let Freshness::Stale { since } = endpoints.freshness() else {
+        panic!("{:?}", endpoints.freshness());
+    };
+    assert!(since <= before);
+    assert_eq!(endpoints.age(), Some(clock::now() - since));
+    backend.set(Mode::Up);
+    sleep(Duration::from_secs(10)).await;
+    assert!(endpoints.freshness().is_live());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scale_to_zero_that_is_meant_is_seen_at_once() {
+    let backend = Flaky::new();
+    backend.say(Authority::Explicit);
+    let registry = registry(&backend);
+    let registration = registered(&registry, 1).await;
+    let endpoints = registry.service(&payment());
+    endpoints.ready(TTL).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    registration.deregister().await.unwrap();
+    sleep(Duration::from_millis(150)).await;
+    assert!(endpoints.pick(&PickContext::new()).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_another_service_is_not_used() {
+    let backend = Flaky::new();
+    let registry = registry(&backend);
+    let _registration = registered(&registry, 1).await;
+    let endpoints = registry.service(&payment());
+    endpoints.ready(TTL).await.unwrap();
+    backend.set(Mode::Confuses);
+    let _second = registered(&registry, 2).await;
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(endpoints.snapshot().service(), &payment());
+    assert!(!endpoints.freshness().is_live());
+    assert_eq!(in_use(&endpoints), 1);
+    backend.set(Mode::Up);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(in_use(&endpoints), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_does_not_wait_is_asked_at_its_pace() {
+    let every = Duration::from_secs(5);
+    let backend = Flaky::with(Capabilities::new().polled(every));
+    let registry = registry(&backend);
+    let endpoints = registry.service(&payment());
+    sleep(Duration::from_secs(1)).await;
+    let calls = backend.calls();
+    sleep(every * 100).await;
+    let asked = backend.calls() - calls;
+    assert!(
+        (90..=112).contains(&asked),
+        "{asked} questions in 100 intervals"
+    );
+    let _registration = registered(&registry, 1).await;
+    sleep(every * 11 / 10 + Duration::from_millis(1)).await;
+    assert_eq!(in_use(&endpoints), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_changes_is_seen_in_a_few_lists() {
+    let backend = Flaky::new();
+    let registry = registry(&backend);
+    let endpoints = registry.service(&payment());
+    let _first = registered(&registry, 0).await;
+    endpoints.ready(TTL).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let mut changes = endpoints.changes();
+    changes.borrow_and_update();
+    let counted = async {
+        let mut lists = 0;
+        while timeout(Duration::from_secs(1), changes.changed())
+            .await
+            .is_ok()
+        {
+            lists += 1;
+        }
+        lists
+    };
+    let burst = async {
+        let mut registrations = Vec::new();
+        for n in 1..100 {
+            registrations.push(registered(&registry, n).await);
+            sleep(Duration::from_millis(5)).await;
+        }
+        registrations
+    };
+    let (lists, _registrations) = tokio::join!(counted, burst);
+    assert_eq!(in_use(&endpoints), 100);
+    assert!(
+        (2..=8).contains(&lists),
+        "{lists} lists within half a second"
+    );
+}
+
+#[test]
+fn a_setting_out_of_range_is_named_with_the_range() {
+    let far = Duration::from_secs(100_000_000_000);
+    type Set = fn(RegistryBuilder, Duration) -> RegistryBuilder;
+    let settings: [(&str, Set); 7] = [
+        ("lease_ttl", RegistryBuilder::lease_ttl),
+        ("merge_window", RegistryBuilder::merge_window),
+        ("drain_wait", RegistryBuilder::drain_wait),
+        ("deregister_timeout", RegistryBuilder::deregister_timeout),
+        ("call_timeout", RegistryBuilder::call_timeout),
+        ("watch_timeout", RegistryBuilder::watch_timeout),
+        ("linger", RegistryBuilder::linger),
+    ];
+    for (name, set) in settings {
+        let error = set(Registry::builder(MemoryRegistry::new()), far)
+            .build()
+            .unwrap_err();
+        assert!(error.to_string().starts_with(name), "{error}");
+    }
 }

@@ -1,0 +1,83 @@
+//! The operations of the façade that need no handle.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_url_is_that_of_a_listed_instance() {
+    let backend = Flaky::new();
+    let registry = registry(&backend);
+    let nobody = registry.service_url(&payment()).await.unwrap_err();
+    assert_eq!(nobody.reason, crate::NoEndpointsReason::NoneRegistered);
+    let _registration = registered(&registry, 1).await;
+    sleep(Duration::from_millis(200)).await;
+    let url = registry.service_url(&payment()).await.unwrap();
+    assert_eq!(url, "http://127.0.0.1:8001");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_waits_for_the_first_answer_and_not_for_ever() {
+    let backend = Flaky::new();
+    let registry = registry(&backend);
+    let _registration = registered(&registry, 1).await;
+    backend.set(Mode::Hangs);
+    let start = clock::now();
+    assert!(!registry.is_healthy(&payment()).await);
+    assert!(registry.service_url(&payment()).await.is_err());
+    assert_eq!(clock::now() - start, Duration::from_secs(10));
+    backend.set(Mode::Up);
+    sleep(Duration::from_secs(20)).await;
+    let start = clock::now();
+    assert!(registry.is_healthy(&payment()).await);
+    assert_eq!(clock::now(), start, "the watch went on meanwhile");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_is_healthy_when_calls_go_to_one_of_its_instances() {
+    let backend = Flaky::new();
+    let registry = registry(&backend);
+    assert!(!registry.is_healthy(&payment()).await);
+    let registration = registered(&registry, 1).await;
+    for (status, is_healthy) in [
+        (Status::Up, true),
+        (Status::Degraded, true),
+        (Status::Starting, false),
+        (Status::Draining, false),
+        (Status::OutOfService, false),
+        (Status::Down, false),
+    ] {
+        registration.set_status(status).await.unwrap();
+        sleep(Duration::from_millis(200)).await;
+        assert_eq!(
+            registry.is_healthy(&payment()).await,
+            is_healthy,
+            "{status:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_without_a_handle_share_a_watch_that_ends_when_nobody_asks() {
+    let backend = Flaky::new();
+    let registry = registry(&backend);
+    let _registration = registered(&registry, 1).await;
+    for _ in 0..50 {
+        assert!(registry.is_healthy(&payment()).await);
+    }
+    let asked = |backend: &Flaky| backend.questions();
+    assert!(asked(&backend) <= 3, "{} questions", asked(&backend));
+    assert_eq!(registry.watched().len(), 1);
+    sleep(Duration::from_secs(59)).await;
+    assert!(registry.is_healthy(&payment()).await);
+    sleep(Duration::from_secs(59)).await;
+    assert_eq!(
+        registry.watched().len(),
+        1,
+        "it was asked for less than a minute ago"
+    );
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(registry.watched().len(), 0);
+    let before = asked(&backend);
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(asked(&backend), before, "nobody asks and it still watches");
+    assert!(registry.is_healthy(&payment()).await, "and it starts again");
+}
