@@ -51,7 +51,7 @@ async fn it_shows_every_word_about_every_instance_that_is_watched() {
     assert_eq!(services["services"][0]["service"], "payment");
     assert_eq!(services["services"][0]["instances"], 1);
     let shown: Value = client.get("/admin/registry/services/payment").await.json();
-    assert_eq!(shown["authority"], "explicit");
+    assert_eq!(shown["authority"], "complete");
     assert!(shown["age_ms"].is_u64(), "{shown}");
     let one = &shown["instances"][0];
     for (member, expected) in [

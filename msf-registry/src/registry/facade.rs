@@ -232,7 +232,7 @@ impl Registry {
     }
 
     /// The services that this process watches now.
-    #[cfg(any(feature = "health", feature = "http"))]
+    #[cfg(any(feature = "health", feature = "http", test))]
     pub(crate) fn watched(&self) -> Vec<Arc<State>> {
         let watches = self
             .shared
