@@ -1,5 +1,7 @@
 //! From a request to its answer.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, Method, Request, Response, header};
 use msf_core::{
     clock,
@@ -12,7 +14,7 @@ use serde::Serialize;
 use crate::{
     model::{Authority, Health, Instance, Member, Status},
     registry::Registry,
-    service::State,
+    service::{PickContext, State},
     wire::{epoch, millis},
 };
 
@@ -67,7 +69,8 @@ impl<'a> From<&'a Member> for ShownInstance<'a> {
 }
 
 pub(super) fn answer(registry: &Registry, prefix: &str, request: &Request<Body>) -> Response<Body> {
-    let answer = path(prefix, request).and_then(|path| dispatch(registry, path));
+    let query = request.uri().query().unwrap_or_default();
+    let answer = path(prefix, request).and_then(|path| dispatch(registry, path, query));
     let mut answer = answer.unwrap_or_else(Problem::into_response);
     if answer.status() == Code::MethodNotAllowed.status() {
         let allowed = HeaderValue::from_static("GET, HEAD");
@@ -92,7 +95,7 @@ fn path<'a>(prefix: &str, request: &'a Request<Body>) -> Result<&'a str, Problem
     }
 }
 
-fn dispatch(registry: &Registry, path: &str) -> Result<Response<Body>, Problem> {
+fn dispatch(registry: &Registry, path: &str, query: &str) -> Result<Response<Body>, Problem> {
     let segments: Vec<&str> = path.splitn(SEGMENTS_MAX, '/').collect();
     match segments[..] {
         ["services"] => {
@@ -101,18 +104,56 @@ fn dispatch(registry: &Registry, path: &str) -> Result<Response<Body>, Problem> 
             services.sort_by(|a, b| a.service.cmp(&b.service));
             json(&Services { services })
         }
-        ["services", name] => {
-            let name = ServiceName::new(name)
-                .map_err(|error| Problem::new(Code::BadRequest).with_detail(error.to_string()))?;
-            let states = registry.watched();
-            let state = states.iter().find(|state| *state.service() == name);
-            let state = state.ok_or_else(|| {
-                Problem::new(Code::NotFound).with_detail("this process does not watch the service")
-            })?;
-            shown(state)
+        ["services", name] => shown(&*named(registry, name)?),
+        ["services", name, "explain"] => {
+            let state = named(registry, name)?;
+            let key = key(query)?;
+            let context = PickContext::new();
+            let context = key.map_or(context, |key| context.key(&key));
+            json(&state.explain(&context))
         }
         _ => Err(Problem::new(Code::NotFound)),
     }
+}
+
+fn named(registry: &Registry, name: &str) -> Result<Arc<State>, Problem> {
+    let name = ServiceName::new(name)
+        .map_err(|error| Problem::new(Code::BadRequest).with_detail(error.to_string()))?;
+    let mut states = registry.watched().into_iter();
+    states
+        .find(|state| *state.service() == name)
+        .ok_or_else(|| {
+            Problem::new(Code::NotFound).with_detail("this process does not watch the service")
+        })
+}
+
+/// What a call would be kept together by, as bytes.
+fn key(query: &str) -> Result<Option<Vec<u8>>, Problem> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let key = pairs.into_iter().find(|(name, _)| *name == "key");
+    key.map(|(_, text)| decoded(text))
+        .map(|key| {
+            key.ok_or_else(|| {
+                Problem::new(Code::BadRequest).with_detail("key is not percent-encoded")
+            })
+        })
+        .transpose()
+}
+
+/// Undoes percent-encoding (RFC 3986 section 2.1).
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let (high, low) = (digit(bytes.next()?)?, digit(bytes.next()?)?);
+        decoded.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    Some(decoded)
 }
 
 fn watched(state: &State) -> Watched {
@@ -152,3 +193,26 @@ fn json(value: &impl Serialize) -> Result<Response<Body>, Problem> {
 }
 
 const SEGMENTS_MAX: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_any_bytes() {
+        for (query, expected) in [
+            ("", None),
+            ("other=1", None),
+            ("key=", Some("")),
+            ("other=1&key=user-17", Some("user-17")),
+            ("key=a%20b%2fc%2F&key=2", Some("a b/c/")),
+        ] {
+            let expected = expected.map(|key| key.as_bytes().to_vec());
+            assert_eq!(key(query).unwrap(), expected, "{query}");
+        }
+        assert_eq!(key("key=%ff%00").unwrap(), Some(vec![255, 0]));
+        for bad in ["key=%", "key=%f", "key=%zz", "key=%é"] {
+            assert!(key(bad).is_err(), "{bad}");
+        }
+    }
+}

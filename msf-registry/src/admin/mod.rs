@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `GET services` | 200 `{services: [{service, instances, revision, age_ms}]}`: those that this process watches |
 //! | `GET services/{name}` | 200 `{service, epoch, revision, authority, age_ms, instances}`, each instance with its endpoints, its own status, the operator's and its health |
+//! | `GET services/{name}/explain?key=user-17` | 200: why a pick would give the instance that it would give now, and why not each other one: an [`Explanation`](crate::Explanation) |
 //!
 //! `HEAD` is answered wherever `GET` is. What stands before the first segment is cut off by
 //! [`Admin::under`]. A service that this process does not watch is 404: looking does not start a watch.

@@ -51,7 +51,7 @@ async fn it_shows_every_word_about_every_instance_that_is_watched() {
     assert_eq!(services["services"][0]["service"], "payment");
     assert_eq!(services["services"][0]["instances"], 1);
     let shown: Value = client.get("/admin/registry/services/payment").await.json();
-    assert_eq!(shown["authority"], "explicit");
+    assert_eq!(shown["authority"], "complete");
     assert!(shown["age_ms"].is_u64(), "{shown}");
     let one = &shown["instances"][0];
     for (member, expected) in [
@@ -63,6 +63,45 @@ async fn it_shows_every_word_about_every_instance_that_is_watched() {
     ] {
         assert_eq!(one[member], expected, "{member} of {one}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_explains_a_pick() {
+    let memory = MemoryRegistry::new();
+    let registry = Registry::builder(memory.clone())
+        .balance(crate::Balance::Maglev)
+        .build()
+        .unwrap();
+    let payment = ServiceName::new("payment").unwrap();
+    let minute = Duration::from_secs(60);
+    for n in 1..4 {
+        let id = InstanceId::new(format!("p-{n}")).unwrap();
+        let instance = Instance::new(payment.clone(), id, ([127, 0, 0, 1], 80 + n).into());
+        let status = if n == 3 { Status::Starting } else { Status::Up };
+        memory.put(&instance.status(status), minute).await.unwrap();
+    }
+    let handle = registry.service(&payment);
+    let mut changes = handle.changes();
+    while handle.snapshot().instances().len() < 3 {
+        changes.changed().await.unwrap();
+    }
+    let client = TestClient::new(Admin::new(&registry));
+    let path = "/services/payment/explain?key=user%2D17";
+    let explained: Value = client.get(path).await.json();
+    let picked = handle
+        .pick(&crate::PickContext::new().key(b"user-17"))
+        .unwrap();
+    assert_eq!(
+        explained["chosen"],
+        picked.instance().id.as_str(),
+        "{explained}"
+    );
+    assert_eq!(explained["candidates"][2]["why"], "starting");
+    assert_problem!(
+        client.get("/services/payment/explain?key=%").await,
+        Code::BadRequest
+    );
+    assert_problem!(client.get("/services/user/explain").await, Code::NotFound);
 }
 
 #[tokio::test(start_paused = true)]

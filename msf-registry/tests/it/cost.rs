@@ -1,5 +1,10 @@
 //! What watching costs by each of the ways that the protocol has.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in what it calls"
+)]
+
 use std::time::Duration;
 
 use msf_core::{clock, task};

@@ -33,7 +33,7 @@
 //! | a list is | when |
 //! |---|---|
 //! | [partial](crate::Authority::Partial) | during the warm-up |
-//! | [complete](crate::Authority::Complete) | for 30 s after a lease of the service ran out, and after the warm-up |
+//! | [complete](crate::Authority::Complete) | for 30 s after a lease of the service ran out, and after the registry began or its warm-up ended: instances of an earlier life may be missing. Not so an empty list of a service whose instances all came and deregistered |
 //! | [explicit](crate::Authority::Explicit) | otherwise: whoever left lately has deregistered |
 //!
 //! # Warm-up

@@ -21,7 +21,7 @@ use super::{
     wake::Doorbells,
 };
 use crate::{
-    backend::{Discovery, Registrar},
+    backend::{Capabilities, Consistency, Discovery, Registrar},
     error::RegistryError,
     model::{Change, Cursor, Health, Instance, Lease, Renewal, Snapshot, Status},
 };
@@ -366,6 +366,10 @@ impl Discovery for MemoryRegistry {
 
     async fn services(&self) -> Result<Vec<ServiceName>, RegistryError> {
         Ok(self.service_names())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default().consistency(Consistency::Strong)
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) struct State {
     floor: u64,
     warm_at: Instant,
     is_warm: bool,
-    /// Until when instances of the epoch before may still be missing, whatever this one knows.
+    /// Until when instances of the epoch before may still be missing of services that this one hardly knows.
     unsure_until: Instant,
     instances: usize,
     /// Services that are kept without an instance.
@@ -102,7 +102,7 @@ impl State {
             floor: 0,
             warm_at: now,
             is_warm: true,
-            unsure_until: now,
+            unsure_until: later(now, UNSURE),
             instances: 0,
             empty: 0,
             instances_max,
@@ -435,10 +435,13 @@ impl State {
     /// How far a list of this moment is vouched for.
     fn authority(&self, name: &ServiceName, now: Instant) -> Authority {
         let service = self.services.get(name);
-        let is_unsure = now < self.unsure_until
-            || service
-                .and_then(|service| service.unsure_until)
-                .is_some_and(|until| now < until);
+        let has_expired = service
+            .and_then(|service| service.unsure_until)
+            .is_some_and(|until| now < until);
+        // Of a young memory, only a service is known whose instances all came and said goodbye.
+        let is_known =
+            now >= self.unsure_until || service.is_some_and(|service| service.listed.is_empty());
+        let is_unsure = has_expired || !is_known;
         match (self.is_warm, is_unsure) {
             (false, _) => Authority::Partial,
             (true, true) => Authority::Complete,
@@ -572,7 +575,7 @@ impl State {
         };
         let service = entry.get_mut();
         if service.listed.is_empty() {
-            let forget_at = service.unsure_until.unwrap_or(now);
+            let forget_at = service.unsure_until.unwrap_or(now).max(self.unsure_until);
             service.check_at = forget_at;
             if forget_at <= now || self.empty > EMPTY_MAX {
                 self.floor = self.floor.max(service.revision);

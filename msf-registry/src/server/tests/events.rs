@@ -91,7 +91,7 @@ async fn it_begins_with_the_whole_and_goes_on_with_what_changes() {
     let first = stream.events().await;
     assert_eq!(names(&first), ["snapshot"]);
     assert_eq!(first[0].data["instances"][0]["id"], "p-1");
-    assert_eq!(first[0].data["authority"], "explicit");
+    assert_eq!(first[0].data["authority"], "complete");
 
     let lease = memory.register_now(&instance(2), TTL).unwrap();
     let second = stream.events().await;

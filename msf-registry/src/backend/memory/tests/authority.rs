@@ -19,9 +19,21 @@ const HOLD: Duration = Duration::from_secs(30);
 #[tokio::test(start_paused = true)]
 async fn whoever_deregisters_leaves_a_list_that_is_believed_at_once() {
     let registry = MemoryRegistry::new();
-    assert_eq!(authority(&registry), Authority::Explicit);
+    assert_eq!(
+        authority(&registry),
+        Authority::Complete,
+        "it has just begun"
+    );
     let lease = registry.register_now(&instance(1), TTL).unwrap();
+    assert_eq!(
+        authority(&registry),
+        Authority::Complete,
+        "others may follow"
+    );
     registry.deregister_now(&lease);
+    assert_eq!(authority(&registry), Authority::Explicit);
+    assert!(registry.service_names().is_empty());
+    advance(HOLD).await;
     assert_eq!(authority(&registry), Authority::Explicit);
 }
 
@@ -52,8 +64,10 @@ async fn a_memory_that_began_empty_is_sure_only_after_its_warm_up_and_a_hold() {
     // Some may still be missing whose way to the registry is longer than their callers'.
     assert_eq!(authority(&registry), Authority::Complete);
     let lease = registry.register_now(&instance(1), TTL).unwrap();
-    registry.deregister_now(&lease);
     assert_eq!(authority(&registry), Authority::Complete);
+    // Whoever lives has registered during the warm-up.
+    registry.deregister_now(&lease);
+    assert_eq!(authority(&registry), Authority::Explicit);
     advance(HOLD).await;
     assert_eq!(authority(&registry), Authority::Explicit);
 }
