@@ -96,46 +96,20 @@ impl Registrar for ConsulRegistry {
         self.shared.put(instance, ttl).await
     }
 
+    /// The check alone does not tell whose it is: the instance may have been taken over.
     async fn renew(&self, lease: &Lease) -> Result<Renewal, RegistryError> {
-        let token = lease.token();
-        if !is_token(token) {
+        let id = mapping::service_id(lease.service(), lease.instance());
+        if self.shared.token_of(&id).await?.as_deref() != Some(lease.token()) {
             return Ok(Renewal::Gone);
         }
-        let verb = if token.ends_with(SILENT) {
-            "warn"
-        } else {
-            "pass"
-        };
-        let check = mapping::check_id(lease.service(), lease.instance(), token);
-        let path = format!("agent/check/{verb}/{check}");
-        let answer = self.shared.put_to(&path, Vec::new()).await?;
-        if answer.status.is_success() {
-            return Ok(Renewal::Renewed { ttl: lease.ttl() });
-        }
-        if is_unknown_check(&answer) {
-            return Ok(Renewal::Gone);
-        }
-        Err(refused(&answer))
+        self.shared.report(&id, lease).await
     }
 
     /// Consul has no conditional deregistration: a successor under the same id that registers between the two
     /// steps is deregistered, hears so at its first renewal, and registers again.
     async fn remove(&self, lease: &Lease) -> Result<(), RegistryError> {
         let id = mapping::service_id(lease.service(), lease.instance());
-        let path = format!("agent/service/{id}");
-        let limit = self.shared.limits.timeout;
-        let answer = self
-            .shared
-            .exchange(Method::GET, &path, Vec::new(), limit)
-            .await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Ok(());
-        }
-        if !answer.status.is_success() {
-            return Err(refused(&answer));
-        }
-        let held: Held = parse(&answer.body, "agent/service")?;
-        if held.meta.get(mapping::LEASE).map(String::as_str) != Some(lease.token()) {
+        if self.shared.token_of(&id).await?.as_deref() != Some(lease.token()) {
             return Ok(());
         }
         let path = format!("agent/service/deregister/{id}");
@@ -149,7 +123,8 @@ impl Registrar for ConsulRegistry {
 }
 
 impl Shared {
-    /// One step, so that a reader never sees the service without its check.
+    /// The service and its check in one step, so that no reader sees one without the other. Checks that others
+    /// have added stay, an operator's maintenance among them; and so does what our check said before, so it is told anew.
     async fn put(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
         if !(TTL_MIN..=TTL_MAX).contains(&ttl) {
             return Err(RegistryError::Ttl {
@@ -159,16 +134,15 @@ impl Shared {
             });
         }
         // To others, who know nothing of our status, a warning says to look for somebody else.
-        let is_taking = matches!(instance.status, Status::Up | Status::Degraded);
-        let (ending, status) = if is_taking {
-            ("", "passing")
-        } else {
-            (SILENT, "warning")
+        let (ending, status) = match instance.status {
+            Status::Up | Status::Degraded => ("", "passing"),
+            _ => (SILENT, "warning"),
         };
         let (service, id) = (&instance.service, &instance.id);
         let token = format!("{:016x}{ending}", fastrand::u64(..));
+        let service_id = mapping::service_id(service, id);
         let registration = Registration {
-            id: mapping::service_id(service, id),
+            id: service_id.clone(),
             name: service.as_str(),
             address: instance.addr().ip().to_string(),
             port: instance.addr().port(),
@@ -176,7 +150,7 @@ impl Shared {
             meta: mapping::meta(instance, &token),
             weights: mapping::weights(instance),
             checks: [Lapse {
-                check_id: mapping::check_id(service, id, &token),
+                check_id: mapping::check_id(&service_id),
                 name: "msf lease",
                 ttl: millis(ttl),
                 status,
@@ -185,12 +159,47 @@ impl Shared {
         };
         let body = serde_json::to_vec(&registration)
             .map_err(|error| RegistryError::Protocol(error.into()))?;
-        let path = "agent/service/register?replace-existing-checks=true";
-        let answer = self.put_to(path, body).await?;
+        let answer = self.put_to("agent/service/register", body).await?;
         if !answer.status.is_success() {
             return Err(refused(&answer));
         }
-        Ok(Lease::new(service.clone(), id.clone(), token, ttl))
+        let lease = Lease::new(service.clone(), id.clone(), token, ttl);
+        // Gone so soon, it was deregistered by somebody else; the next renewal says so.
+        self.report(&service_id, &lease).await?;
+        Ok(lease)
+    }
+
+    /// Says that the instance lives, and whether it takes calls.
+    async fn report(&self, service_id: &str, lease: &Lease) -> Result<Renewal, RegistryError> {
+        let verb = if lease.token().ends_with(SILENT) {
+            "warn"
+        } else {
+            "pass"
+        };
+        let path = format!("agent/check/{verb}/{}", mapping::check_id(service_id));
+        let answer = self.put_to(&path, Vec::new()).await?;
+        if answer.status.is_success() {
+            return Ok(Renewal::Renewed { ttl: lease.ttl() });
+        }
+        if is_unknown_check(&answer) {
+            return Ok(Renewal::Gone);
+        }
+        Err(refused(&answer))
+    }
+
+    /// Whose registration the agent holds; `None` when it holds none.
+    async fn token_of(&self, service_id: &str) -> Result<Option<String>, RegistryError> {
+        let path = format!("agent/service/{service_id}");
+        let limit = self.limits.timeout;
+        let answer = self.exchange(Method::GET, &path, Vec::new(), limit).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if !answer.status.is_success() {
+            return Err(refused(&answer));
+        }
+        let mut held: Held = parse(&answer.body, "agent/service")?;
+        Ok(held.meta.remove(mapping::LEASE))
     }
 
     async fn put_to(&self, path: &str, body: Vec<u8>) -> Result<Answer, RegistryError> {
@@ -243,14 +252,6 @@ fn is_unknown_check(answer: &Answer) -> bool {
     answer.status == StatusCode::NOT_FOUND
         || (answer.status == StatusCode::INTERNAL_SERVER_ERROR
             && (text.contains("does not have associated TTL") || text.contains("Unknown check")))
-}
-
-/// It goes into a path: a token that is none of ours must not name another one.
-fn is_token(token: &str) -> bool {
-    (16..=20).contains(&token.len())
-        && token
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn millis(duration: Duration) -> String {

@@ -24,8 +24,8 @@ pub(super) struct Leavers {
 struct Seen {
     cursor: Cursor,
     ids: BTreeSet<InstanceId>,
-    /// When somebody was last missed.
-    missed_at: Option<Instant>,
+    /// Who is missed, and since when.
+    missed: BTreeMap<InstanceId, Instant>,
 }
 
 impl Leavers {
@@ -43,7 +43,7 @@ impl Leavers {
                 let seen = Seen {
                     cursor,
                     ids: listed,
-                    missed_at: None,
+                    missed: BTreeMap::new(),
                 };
                 self.services.insert(service.clone(), seen);
             }
@@ -57,13 +57,15 @@ impl Leavers {
             return Authority::Complete;
         }
         seen.cursor = cursor;
-        let is_missed = |id: &InstanceId| !listed.contains(id) && !left.contains(id);
-        if seen.ids.iter().any(is_missed) {
-            seen.missed_at = Some(now);
+        let is_explained = |id: &InstanceId| listed.contains(id) || left.contains(id);
+        let before = std::mem::take(&mut seen.ids);
+        for id in before.into_iter().filter(|id| !is_explained(id)) {
+            seen.missed.entry(id).or_insert(now);
         }
-        let is_doubtful = seen
-            .missed_at
-            .is_some_and(|at| now.saturating_duration_since(at) < DOUBT);
+        // Whoever came back is missed no more, and nobody is missed for ever.
+        seen.missed
+            .retain(|id, since| !is_explained(id) && now.saturating_duration_since(*since) < DOUBT);
+        let is_doubtful = !seen.missed.is_empty();
         let is_over = listed.is_empty() && left.is_empty() && !is_doubtful;
         seen.ids = listed;
         if is_over {
@@ -132,6 +134,16 @@ mod tests {
         assert_eq!(watched.see(&[], &["b"]), Authority::Complete);
         watched.now += Duration::from_millis(1);
         assert_eq!(watched.see(&[], &["b"]), Authority::Explicit);
+    }
+
+    #[test]
+    fn whoever_comes_back_is_missed_no_more() {
+        let mut watched = Watched::new();
+        watched.see(&["a", "b"], &[]);
+        assert_eq!(watched.see(&[], &[]), Authority::Complete);
+        assert_eq!(watched.see(&["a"], &[]), Authority::Complete);
+        assert_eq!(watched.see(&["a", "b"], &[]), Authority::Explicit);
+        assert_eq!(watched.see(&[], &["a", "b"]), Authority::Explicit);
     }
 
     #[test]

@@ -325,7 +325,7 @@ impl State {
         });
         let ids = registration["Checks"].as_array().into_iter().flatten();
         let ids = ids.map(|check| check["CheckID"].as_str().expect("ours has one").to_owned());
-        let checks: BTreeMap<String, Check> = ids.zip(checks).collect();
+        let mut checks: BTreeMap<String, Check> = ids.zip(checks).collect();
         let id = registration["ID"].as_str().unwrap_or(&name).to_owned();
         assert_eq!(
             id,
@@ -337,6 +337,16 @@ impl State {
             .services
             .get(&id)
             .map_or(self.index, |held| held.created);
+        // Checks stay, and what they said before, unless it is asked to replace them.
+        for (id, old) in self
+            .services
+            .remove(&id)
+            .into_iter()
+            .flat_map(|held| held.checks)
+        {
+            let status = old.status;
+            checks.entry(id).or_insert(old).status = status;
+        }
         let held = Held {
             registration,
             created,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use msf_registry::{
     Cursor, Discovery, Registrar, RegistryError, Renewal, backend::consul::ConsulRegistry,
 };
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+use wiremock::{
+    Mock, MockServer, ResponseTemplate,
+    matchers::{any, method},
+};
 
 use crate::setup::{instance, payment};
 
@@ -98,11 +101,10 @@ async fn one_instance_that_is_not_understood_hides_no_other() {
 async fn only_an_unknown_check_is_a_lease_that_is_gone() {
     let lease = {
         let (_server, registry) = answering(ResponseTemplate::new(200)).await;
-        registry
-            .put(&instance(1), Duration::from_secs(5))
-            .await
-            .unwrap()
+        let lease = registry.put(&instance(1), Duration::from_secs(5)).await;
+        lease.expect("it takes everything")
     };
+    let held = format!(r#"{{"Meta":{{"msf-lease":"{}"}}}}"#, lease.token());
     for (status, text, is_gone) in [
         (500, "CheckID \"x\" does not have associated TTL", true),
         (404, "Unknown check ID \"x\"", true),
@@ -115,7 +117,12 @@ async fn only_an_unknown_check_is_a_lease_that_is_gone() {
         ),
     ] {
         let template = ResponseTemplate::new(status).set_body_string(text);
-        let (_server, registry) = answering(template).await;
+        let (server, registry) = answering(template).await;
+        Mock::given(method("GET"))
+            .respond_with(ResponseTemplate::new(200).set_body_string(&held))
+            .with_priority(1)
+            .mount(&server)
+            .await;
         match registry.renew(&lease).await {
             Ok(Renewal::Gone) => assert!(is_gone, "{text}"),
             Err(RegistryError::Refused { detail, .. }) => {

@@ -77,17 +77,15 @@ async fn never_lost(service: &ServiceHandle, so_long: Duration) {
 #[tokio::test]
 async fn a_consul_without_memory_hides_nobody() {
     let fake = Fake::start();
-    let (_registry, _registrations, service) = two(fake.builder()).await;
-    let epoch = service.snapshot().cursor().epoch();
+    let (registry, _registrations, service) = two(fake.builder()).await;
     fake.lose_memory();
     tokio::join!(
         eventually("both register again", async || fake.passing() == 2),
         never_lost(&service, TTL * 4),
     );
-    eventually("callers follow", async || {
-        service.snapshot().cursor().epoch() != epoch
-    })
-    .await;
+    let third = registry.register(instance(3));
+    eventually("callers follow the new memory", async || lists(&service, 3)).await;
+    drop(third);
 }
 
 #[tokio::test]
@@ -174,6 +172,10 @@ async fn who_takes_no_calls_is_a_warning_to_others() {
     assert_eq!(fake.passing(), 0);
     registry.renew(&lease).await.unwrap();
     assert_eq!(fake.passing(), 0, "a renewal says that it takes calls");
+    registry.put(&instance(1), TTL).await.unwrap();
+    assert_eq!(fake.passing(), 1, "it takes calls again and nobody knows");
+    registry.put(&draining, TTL).await.unwrap();
+    assert_eq!(fake.passing(), 0);
     let listed = registry.fetch(&payment()).await.unwrap();
     let member = &listed.instances()[0];
     assert_eq!(
@@ -237,6 +239,16 @@ async fn maintenance_is_an_operators_word() {
     assert_eq!(
         (member.status(), member.health),
         (Status::OutOfService, Health::Unknown)
+    );
+    let newer = instance(1).version("2");
+    let lease = registry.put(&newer, Duration::from_secs(60)).await.unwrap();
+    registry.renew(&lease).await.unwrap();
+    let after = registry.fetch(&payment()).await.unwrap();
+    let member = &after.instances()[0];
+    assert_eq!(
+        (member.status(), member.instance.version.as_deref()),
+        (Status::OutOfService, Some("2")),
+        "a registration overwrites an operator's word"
     );
     agent
         .put("agent/service/maintenance/payment:p-1?enable=false", "")

@@ -50,9 +50,9 @@ fn instance_id(service: &ServiceName, id: &str) -> Option<InstanceId> {
     InstanceId::new(text).ok()
 }
 
-/// The id of the check that a lease renews. Another registration of the same instance has another one.
-pub(super) fn check_id(service: &ServiceName, id: &InstanceId, token: &str) -> String {
-    format!("{LAPSE}{}:{token}", service_id(service, id))
+/// The id of the check that a lease renews.
+pub(super) fn check_id(service_id: &str) -> String {
+    format!("{LAPSE}{service_id}")
 }
 
 pub(super) fn weights(instance: &Instance) -> Weights {

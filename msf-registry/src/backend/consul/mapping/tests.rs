@@ -106,7 +106,7 @@ fn the_largest_of_everything_fits_into_consuls_limits() {
 
 #[test]
 fn checks_say_how_it_is() {
-    let lapse = check_id(&payment(), &instance().id, "t");
+    let lapse = check_id(&service_id(&payment(), &instance().id));
     for (checks, health, operator_status) in [
         (
             json!([check("serfHealth", "passing"), check(&lapse, "passing")]),
@@ -154,7 +154,7 @@ fn a_warning_of_others_counts_the_weight_for_warnings() {
         let entry = listed(&heavy, &json!([check(id, "warning")]));
         member(&payment(), &entry).unwrap().instance.weight.get()
     };
-    assert_eq!((weight("web"), weight("msf:payment:p-1:t")), (1, 9));
+    assert_eq!((weight("web"), weight("msf:payment:p-1")), (1, 9));
 }
 
 #[test]
