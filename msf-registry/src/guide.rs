@@ -14,6 +14,8 @@ macro_rules! pages {
 }
 
 pages! {
+    #[cfg(all(feature = "dns", feature = "file"))]
+    backends = "backends.md";
     #[cfg(feature = "health")]
     health = "health.md";
     load_balancing = "load-balancing.md";
