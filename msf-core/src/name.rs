@@ -41,7 +41,7 @@ pub struct ServiceName(Arc<str>);
 /// The identity of one running instance of a service.
 ///
 /// 1 to 128 characters of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.` and `:`, which admits UUIDs, Kubernetes
-/// pod names and `host:port`.
+/// pod names and `host:port`; not `.` and `..`, which mean another place in a URL or a directory.
 ///
 /// ```
 /// use msf_core::name::InstanceId;
@@ -66,7 +66,8 @@ pub enum InvalidName {
     Service(Box<str>),
     /// Not an instance id.
     #[error(
-        "{0:?} is not an instance id: use 1 to 128 characters of a-z, A-Z, 0-9, '-', '_', '.' and ':'"
+        "{0:?} is not an instance id: use 1 to 128 characters of a-z, A-Z, 0-9, '-', '_', '.' and ':', \
+         but not . or .. alone"
     )]
     Instance(Box<str>),
 }
@@ -105,7 +106,10 @@ impl InstanceId {
         let id = id.as_ref();
         let is_allowed =
             |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
-        if (1..=INSTANCE_LEN_MAX).contains(&id.len()) && id.as_bytes().iter().all(is_allowed) {
+        if (1..=INSTANCE_LEN_MAX).contains(&id.len())
+            && id.as_bytes().iter().all(is_allowed)
+            && !matches!(id, "." | "..")
+        {
             Ok(Self(id.into()))
         } else {
             Err(InvalidName::Instance(excerpt(id)))
@@ -253,6 +257,16 @@ mod tests {
             too_long.as_str(),
         ] {
             assert!(ServiceName::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_not_a_place() {
+        for bad in [".", "..", "", "a/b"] {
+            assert!(InstanceId::new(bad).is_err(), "{bad}");
+        }
+        for good in ["...", "a.", ".a", ":"] {
+            assert!(InstanceId::new(good).is_ok(), "{good}");
         }
     }
 

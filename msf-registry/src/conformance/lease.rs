@@ -80,6 +80,7 @@ pub(super) async fn ids_of_every_form_are_kept_apart<B: ServiceRegistry>(
 ) {
     let longest = "x".repeat(128);
     let all = [
+        "...",
         "10.0.0.7:8080",
         "A",
         "P-1",

@@ -76,16 +76,18 @@ impl<B: ServiceRegistry> Stage for Leased<B> {
             let key = (service.clone(), instance.id.clone());
             self.leases.lock().unwrap().insert(key, lease);
         }
-        let is_gone = |(of, id): &(ServiceName, InstanceId), _: &mut Lease| {
+        let is_gone = |(of, id): &(ServiceName, InstanceId)| {
             of == service && !instances.iter().any(|instance| instance.id == *id)
         };
-        let gone: Vec<_> = self
-            .leases
-            .lock()
-            .unwrap()
-            .extract_if(.., is_gone)
-            .collect();
-        for (_, lease) in gone {
+        let gone: Vec<Lease> = {
+            let mut leases = self.leases.lock().unwrap();
+            let (gone, left) = std::mem::take(&mut *leases)
+                .into_iter()
+                .partition(|(key, _)| is_gone(key));
+            *leases = left;
+            BTreeMap::into_values(gone).collect()
+        };
+        for lease in gone {
             self.backend.remove(&lease).await.unwrap();
         }
     }
