@@ -143,9 +143,25 @@ async fn a_rolling_restart_fails_no_call() {
     is_over.store(true, Ordering::Relaxed);
 
     let calls = load.join().await.expect("no panic");
-    let failed: Vec<&String> = calls.iter().filter_map(|call| call.as_ref().err()).collect();
-    assert!(failed.is_empty(), "{} of {}: {failed:#?}", failed.len(), calls.len());
-    assert!(calls.len() > 200, "too few calls to say anything: {}", calls.len());
-    assert_eq!(answered.lock().expect("no panic").len(), 8, "everybody took part");
+    let failed: Vec<&String> = calls
+        .iter()
+        .filter_map(|call| call.as_ref().err())
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {}: {failed:#?}",
+        failed.len(),
+        calls.len()
+    );
+    assert!(
+        calls.len() > 200,
+        "too few calls to say anything: {}",
+        calls.len()
+    );
+    assert_eq!(
+        answered.lock().expect("no panic").len(),
+        8,
+        "everybody took part"
+    );
     server.stop().await;
 }
