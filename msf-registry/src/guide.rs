@@ -17,5 +17,6 @@ pages! {
     #[cfg(feature = "health")]
     health = "health.md";
     load_balancing = "load-balancing.md";
+    outages = "outages.md";
     outliers = "outliers.md";
 }

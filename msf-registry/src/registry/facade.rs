@@ -232,7 +232,7 @@ impl Registry {
     }
 
     /// The services that this process watches now.
-    #[cfg(feature = "health")]
+    #[cfg(any(feature = "health", test))]
     pub(crate) fn watched(&self) -> Vec<Arc<State>> {
         let watches = self
             .shared

@@ -38,29 +38,48 @@ impl Linger {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.handles
             .insert(handle.name().clone(), (handle.clone(), until));
-        if !std::mem::replace(&mut held.is_swept, true) {
+        let is_swept = std::mem::replace(&mut held.is_swept, true);
+        drop(held);
+        if !is_swept {
             // It holds nothing that keeps the registry alive, and ends when nothing is held.
-            task::spawn_root("registry-linger", sweep(Arc::downgrade(&self.held))).detach();
+            let sweep = Sweep(Arc::downgrade(&self.held)).run();
+            task::spawn_root("registry-linger", sweep).detach();
         }
     }
 }
 
-/// Lets go of handles when their time is over, until there is none.
-async fn sweep(held: Weak<Mutex<Held>>) {
-    loop {
-        let next = {
-            let Some(held) = held.upgrade() else {
-                return;
-            };
-            let now = clock::now();
+/// Lets go of handles when their time is over. When it ends with its runtime, the next handle begins another.
+struct Sweep(Weak<Mutex<Held>>);
+
+impl Sweep {
+    /// Until nothing is held.
+    async fn run(mut self) {
+        while let Some(next) = self.step() {
+            sleep_until(next).await;
+        }
+    }
+
+    /// Lets go of whom nobody asked for; when the next one is due.
+    fn step(&mut self) -> Option<Instant> {
+        let held = self.0.upgrade()?;
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock::now();
+        held.handles.retain(|_, (_, until)| *until > now);
+        let next = held.handles.values().map(|(_, until)| *until).min();
+        if next.is_none() {
+            held.is_swept = false;
+            // From here on another sweep may run, whose flag is not ours.
+            self.0 = Weak::new();
+        }
+        next
+    }
+}
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        if let Some(held) = self.0.upgrade() {
             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-            held.handles.retain(|_, (_, until)| *until > now);
-            let Some(next) = held.handles.values().map(|(_, until)| *until).min() else {
-                held.is_swept = false;
-                return;
-            };
-            next
-        };
-        sleep_until(next).await;
+            held.is_swept = false;
+        }
     }
 }

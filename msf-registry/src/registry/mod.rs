@@ -1,4 +1,13 @@
 //! The façade: register this process, find others.
+//!
+//! | operation | |
+//! |---|---|
+//! | [`Registry::register`] | keeps an instance registered until its [`Registration`] is dropped |
+//! | [`Registry::unregister`] | ends a registration by its id |
+//! | [`Registry::service`], [`Registry::service_url`] | a handle to pick from; the URL of one pick |
+//! | [`Registry::services`] | the services that have an instance |
+//! | [`Registry::is_healthy`] | whether calls to a service go anywhere |
+//! | `Registry::start_health_checking` (feature `health`) | checks the instances of watched services from here |
 
 mod builder;
 mod facade;

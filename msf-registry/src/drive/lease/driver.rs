@@ -1,6 +1,6 @@
 //! Asks the registry what the ledger says is due, and tells the ledger what came of it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, ops::ControlFlow, sync::Arc, time::Duration};
 
 use msf_core::clock;
 use tokio::{
@@ -28,7 +28,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         is_away: false,
         is_done: false,
     };
-    while let Some(next_at) = driver.ask() {
+    while let ControlFlow::Continue(next_at) = driver.ask() {
         tokio::select! {
             Some(answer) = driver.calls.join_next_with_id() => driver.take(answer),
             () = driver.shared.bell.notified() => {}
@@ -73,8 +73,8 @@ impl Asked {
 }
 
 impl Driver {
-    /// Makes the calls that are due; gives when the next one is, or `None` when nothing is left to do.
-    fn ask(&mut self) -> Option<Option<Instant>> {
+    /// Makes the calls that are due; gives when the next one is, until nothing is left to do.
+    fn ask(&mut self) -> ControlFlow<(), Option<Instant>> {
         let shared = Arc::clone(&self.shared);
         let mut book = shared.book();
         while self.calls.len() < CALLS_MAX
@@ -85,11 +85,11 @@ impl Driver {
         if book.ledger.is_empty() {
             book.is_driven = false;
             self.is_done = true;
-            return None;
+            return ControlFlow::Break(());
         }
         // With no room for another call, an answer is what to wait for.
         let has_room = self.calls.len() < CALLS_MAX;
-        Some(book.ledger.next_at().filter(|_| has_room))
+        ControlFlow::Continue(book.ledger.next_at().filter(|_| has_room))
     }
 
     fn call(&mut self, call: Call) {
@@ -134,7 +134,7 @@ impl Driver {
         };
         let answer = answer.unwrap_or_else(|| asked.panicked());
         match (asked, answer) {
-            (Asked::Put(number, put), Answer::Put(answer)) => self.put(number, put, answer),
+            (Asked::Put(number, put), Answer::Put(answer)) => self.put(number, &put, answer),
             (Asked::Renew(numbers), Answer::Renew(answer)) => self.renewed(&numbers, answer),
             (Asked::Remove(number), Answer::Remove(answer)) => self.removed(number, answer),
             (Asked::Put(..) | Asked::Renew(_) | Asked::Remove(_), _) => {
@@ -143,12 +143,12 @@ impl Driver {
         }
     }
 
-    fn put(&mut self, number: Number, put: Put, answer: Result<Lease, RegistryError>) {
+    fn put(&mut self, number: Number, put: &Put, answer: Result<Lease, RegistryError>) {
         let shared = Arc::clone(&self.shared);
         let (service, id) = (&put.instance.service, &put.instance.id);
         let told = answer.as_ref().map(Lease::clone);
         let mut book = shared.book();
-        let taken = book.ledger.put(number, &put, told, clock::now());
+        let taken = book.ledger.put(number, put, told, clock::now());
         match (taken, answer) {
             (Taken::Yes, _) => {
                 book.taken(number, put.change);
@@ -213,7 +213,7 @@ impl Driver {
         }
     }
 
-    fn removed(&mut self, number: Number, answer: Result<(), RegistryError>) {
+    fn removed(&self, number: Number, answer: Result<(), RegistryError>) {
         let shared = Arc::clone(&self.shared);
         let mut book = shared.book();
         let wanted = book.ledger.wanted(number).cloned();

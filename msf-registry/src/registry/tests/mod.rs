@@ -107,7 +107,7 @@ impl Flaky {
     }
 
     /// As it is told to say it.
-    fn said(&self, snapshot: Snapshot) -> Snapshot {
+    fn said(&self, snapshot: &Snapshot) -> Snapshot {
         let authority = *self.shared.authority.lock().unwrap();
         let service = match self.mode() {
             Mode::Confuses => ServiceName::new("order").unwrap(),
@@ -116,7 +116,7 @@ impl Flaky {
         Snapshot::new(
             service,
             snapshot.cursor(),
-            authority.unwrap_or(snapshot.authority()),
+            authority.unwrap_or_else(|| snapshot.authority()),
             snapshot.instances(),
         )
     }
@@ -227,7 +227,7 @@ impl Discovery for Flaky {
     async fn fetch(&self, service: &ServiceName) -> Result<Snapshot, RegistryError> {
         self.shared.questions.fetch_add(1, Ordering::Relaxed);
         let snapshot = self.up().await?.fetch(service).await?;
-        self.heard(self.said(snapshot)).await
+        self.heard(self.said(&snapshot)).await
     }
 
     async fn next(&self, service: &ServiceName, after: Cursor) -> Result<Change, RegistryError> {
@@ -241,7 +241,7 @@ impl Discovery for Flaky {
         }
         tokio::select! {
             change = memory.next(service, after) => match change? {
-                Change::Changed(snapshot) => self.heard(Change::Changed(self.said(snapshot))).await,
+                Change::Changed(snapshot) => self.heard(Change::Changed(self.said(&snapshot))).await,
                 change => self.heard(change).await,
             },
             () = self.broken() => Err(RegistryError::Unreachable("reset".into())),

@@ -240,6 +240,8 @@ async fn a_restart_without_memory_hides_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_suddenly_empty_is_not_believed_at_once() {
     let backend = Flaky::new();
+    // Not that it is meant.
+    backend.say(Authority::Complete);
     let registry = registry(&backend);
     let registration = registered(&registry, 1).await;
     let endpoints = registry.service(&payment());
@@ -255,6 +257,8 @@ async fn a_service_that_is_suddenly_empty_is_not_believed_at_once() {
 #[tokio::test(start_paused = true)]
 async fn the_hold_ends_although_the_registry_is_away() {
     let backend = Flaky::new();
+    // Not that it is meant.
+    backend.say(Authority::Complete);
     let registry = registry(&backend);
     let registration = registered(&registry, 1).await;
     let endpoints = registry.service(&payment());
@@ -340,6 +344,8 @@ async fn a_registry_that_grants_no_time_is_not_asked_without_pause() {
 #[tokio::test(start_paused = true)]
 async fn a_hold_without_end_keeps_the_last_list_and_hears_of_the_next() {
     let backend = Flaky::new();
+    // Not that it is meant.
+    backend.say(Authority::Complete);
     let registry = Registry::builder(backend.clone())
         .lease_ttl(TTL)
         .empty_hold(Duration::MAX)
