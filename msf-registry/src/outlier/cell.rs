@@ -101,7 +101,7 @@ impl Cell {
         }
     }
 
-    /// Active checks of the instance, which failed, pass again: if it is ejected, a call may find out at once.
+    /// An active check of the instance passed: if it is ejected, a call may find out at once.
     pub(crate) fn vouch(&self) {
         if !self.is_open() && !self.is_vouched.swap(true, Ordering::Relaxed) {
             self.signal.give();

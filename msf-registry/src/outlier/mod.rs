@@ -7,8 +7,8 @@
 //!
 //! It is not called for 10 s, then 20 s, 30 s and so on up to 300 s, each drawn up to 20 % longer so that not all
 //! callers come back at once. Then *one* call finds out: if it succeeds, the instance is back, and starts slowly; if
-//! it fails, the next ejection begins. Every 10 s without trouble forget one ejection. When active checks that failed
-//! pass again, that ends the wait and not the proof: the one call is sent at once.
+//! it fails, the next ejection begins. Every 10 s without trouble forget one ejection. An active check
+//! that passes ends the wait and not the proof: the one call is sent at once.
 //!
 //! At most half of the instances are ejected, of two at most one, and the last never. Instances that are not called
 //! for other reasons (drained, ill by their checks) do not count as others to call.
