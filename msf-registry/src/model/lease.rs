@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use msf_core::name::{InstanceId, ServiceName};
 
 /// The right of an instance to be listed until its time to live is over. Made by
-/// [`Registrar::register`](crate::Registrar::register).
+/// [`Registrar::put`](crate::Registrar::put).
 ///
 /// The token says which registration is meant: a process that was replaced under its own id can
 /// neither renew nor end the registration of its successor. It is not shown by `Debug`.
