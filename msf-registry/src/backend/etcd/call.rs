@@ -279,6 +279,7 @@ mod tests {
     fn answer(status: StatusCode, body: &str) -> Answer {
         Answer {
             status,
+            #[cfg(feature = "consul")]
             headers: http::HeaderMap::new(),
             body: body.into(),
         }

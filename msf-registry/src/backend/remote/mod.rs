@@ -2,10 +2,14 @@
 
 mod exchange;
 mod limits;
+#[cfg(feature = "etcd")]
+mod lines;
 mod url;
 
+#[cfg(feature = "etcd")]
+pub(super) use self::lines::{Lines, NextLine};
 pub(super) use self::{
-    exchange::{Answer, Lines, NextLine, parse, send, within},
+    exchange::{Answer, parse, send, within},
     limits::{InvalidLimit, Limits},
     url::base_of,
 };
