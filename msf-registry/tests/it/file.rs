@@ -96,7 +96,7 @@ async fn role_of_another_process() {
             let registry = registry.expect("the settings are right");
             let here = registry.register(instance(7));
             here.registered().await.expect("it is taken");
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         "writer" => loop {
             let lease = backend.put(&instance(8), TTL).await.expect("it is taken");
@@ -107,7 +107,7 @@ async fn role_of_another_process() {
             lock.lock().expect("nobody holds it");
             fs::write(format!("{file}.tmp"), "{\"instan").expect("it is written");
             fs::write(format!("{file}.held"), "").expect("it is written");
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         role => panic!("{role} is no role"),
     }
