@@ -208,7 +208,7 @@ impl Draw<'_> {
             let (a, b) = match self.rules.balance {
                 Balance::PeakEwma | Balance::LeastRequest => self.pair(pool),
                 Balance::RoundRobin => {
-                    let seat = pool.at_turn(self.turn.wrapping_add(n));
+                    let seat = pool.at_turn(self.turn.wrapping_add(n as u64));
                     (seat, seat)
                 }
                 _ => {
@@ -246,7 +246,7 @@ impl Draw<'_> {
     /// a structure may ask about more than it gives.
     fn placed_carefully(&self, pool: &Pool, hash: u64, now: u64) -> Option<usize> {
         let placed = pool.placed.as_deref()?;
-        let mut refused = [usize::MAX; REDRAWS as usize];
+        let mut refused = [usize::MAX; REDRAWS];
         for n in 0..refused.len() {
             let coarse = self.coarse.coarse_nanos();
             let seat = placed.find(hash, |place| {
@@ -363,4 +363,4 @@ const fn mixed(hash: u64, n: usize) -> u32 {
     ((mixed ^ (mixed >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32
 }
 
-const REDRAWS: u64 = 3;
+const REDRAWS: usize = 3;
