@@ -19,7 +19,7 @@ use crate::{
 
 fn instance(n: u8) -> Instance {
     let service = ServiceName::new("payment").unwrap();
-    let id = InstanceId::new(&format!("p-{n}")).unwrap();
+    let id = InstanceId::new(format!("p-{n}")).unwrap();
     Instance::new(service, id, ([10, 0, 0, n], 80).into())
 }
 

@@ -49,7 +49,7 @@ impl Driven {
         self.revision += 1;
         let service = self.state.service().clone();
         let member = |(n, health, status)| {
-            let id = InstanceId::new(&format!("p-{n}")).unwrap();
+            let id = InstanceId::new(format!("p-{n}")).unwrap();
             let instance =
                 Instance::new(service.clone(), id, ([10, 0, 0, n], 80).into()).status(status);
             Member::new(Arc::new(instance), health)
@@ -66,7 +66,7 @@ impl Driven {
     }
 
     /// Sweeps if it is time to.
-    async fn drive(&mut self) {
+    fn drive(&mut self) {
         for _ in 0..10 {
             let is_woken = {
                 let given = pin!(self.state.sweeper.signal().given());
@@ -85,23 +85,23 @@ impl Driven {
 
     async fn pass(&mut self, time: Duration) {
         let end = clock::now() + time;
-        self.drive().await;
+        self.drive();
         while let Some(next) = self.next.filter(|next| *next <= end) {
             advance(next.saturating_duration_since(clock::now())).await;
-            self.drive().await;
+            self.drive();
         }
         advance(end.saturating_duration_since(clock::now())).await;
-        self.drive().await;
+        self.drive();
     }
 
     /// Five calls that were under way to the first instance fail.
-    async fn eject_first(&mut self) {
+    fn eject_first(&mut self) {
         let table = self.state.table();
         let cell = &table.seats[0].host.outlier;
         for _ in 0..5 {
             cell.record(Verdict::Failure, &Successes::default());
         }
-        self.drive().await;
+        self.drive();
         assert!(!cell.is_open());
     }
 
@@ -183,7 +183,7 @@ async fn an_instance_that_works_again_has_its_share_back() {
 async fn one_call_finds_out_and_the_others_go_elsewhere_meanwhile() {
     for balance in ALL {
         let mut driven = Driven::new(no_slow_start(balance), 2);
-        driven.eject_first().await;
+        driven.eject_first();
         let elsewhere = (0..100).all(|_| number(&driven.pick()) == 1);
         assert!(elsewhere, "{balance:?}: before the table is made anew");
         driven.pass(Duration::from_secs(1)).await;
@@ -206,13 +206,13 @@ async fn one_call_finds_out_and_the_others_go_elsewhere_meanwhile() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_is_dropped_is_followed_by_another() {
     let mut driven = Driven::new(no_slow_start(Balance::RoundRobin), 2);
-    driven.eject_first().await;
+    driven.eject_first();
     driven.pass(Duration::from_secs(13)).await;
     for _ in 0..3 {
         let calls: Vec<Picked> = (0..10).map(|_| driven.pick()).collect();
         assert_eq!(calls.iter().filter(|picked| number(picked) == 0).count(), 1);
         drop(calls);
-        driven.drive().await;
+        driven.drive();
     }
 }
 
@@ -224,7 +224,7 @@ async fn whoever_is_back_starts_slowly() {
         first[&0] >= 40,
         "nobody of the first list starts slowly: {first:?}"
     );
-    driven.eject_first().await;
+    driven.eject_first();
     let after = traffic(&mut driven, 1_400, None).await;
     let slow = traffic(&mut driven, 100, None).await;
     assert!(after.contains_key(&0), "it never came back: {after:?}");
@@ -349,7 +349,7 @@ proptest! {
                     }
                 }
                 match step {
-                    Step::Call(_) | Step::Hold => driven.drive().await,
+                    Step::Call(_) | Step::Hold => driven.drive(),
                     Step::Release => drop(held.pop()),
                     Step::Pass(ms) => driven.pass(Duration::from_millis(ms)).await,
                     Step::Publish(listed) => {
