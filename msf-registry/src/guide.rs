@@ -14,7 +14,7 @@ macro_rules! pages {
 }
 
 pages! {
-    #[cfg(all(feature = "dns", feature = "file"))]
+    #[cfg(all(feature = "consul", feature = "dns", feature = "etcd", feature = "file"))]
     backends = "backends.md";
     #[cfg(feature = "health")]
     health = "health.md";

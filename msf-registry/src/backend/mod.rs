@@ -5,8 +5,12 @@
 //! [`Registry`](crate::Registry).
 
 mod capabilities;
+#[cfg(feature = "consul")]
+pub mod consul;
 #[cfg(feature = "dns")]
 pub mod dns;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 #[cfg(feature = "file")]
 pub mod file;
 pub mod fixed;
@@ -14,6 +18,8 @@ pub mod fixed;
 pub mod http;
 pub mod memory;
 mod read_only;
+#[cfg(any(feature = "consul", feature = "etcd"))]
+mod remote;
 mod renew;
 
 use std::time::Duration;

@@ -2,9 +2,13 @@
 #![cfg(all(feature = "http", feature = "health", feature = "testing"))]
 
 mod backend;
+#[cfg(feature = "consul")]
+mod consul;
 mod cost;
 #[cfg(feature = "dns")]
 mod dns;
+#[cfg(feature = "etcd")]
+mod etcd;
 #[cfg(feature = "file")]
 mod file;
 mod fixed;
