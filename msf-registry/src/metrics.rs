@@ -235,7 +235,7 @@ static REVISION: Spec<Gauge, 1> = Spec::gauge(
 
 pub(crate) static CHECKS: Spec<Counter, 3> = Spec::counter(
     "msf_health_checks_total",
-    "Active health checks, by result: passed, failed, timeout, refused (it says no) or out_of_reach.",
+    "Active health checks, by result: passed, failed, timeout, refused (it says no), out_of_reach or impeded.",
     ["service", "kind", "result"],
 );
 

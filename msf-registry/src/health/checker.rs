@@ -258,6 +258,7 @@ impl HealthChecker {
             sync_every: (self.interval / 4).clamp(SYNC_MIN, SYNC_MAX),
             schedule: Schedule::new(pace, thresholds, self.concurrency),
             found: Found::new(targets),
+            is_impeded: false,
         };
         Ok(run.run())
     }

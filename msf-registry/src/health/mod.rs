@@ -88,9 +88,11 @@ mod schedule;
 mod tally;
 #[cfg(feature = "health")]
 mod target;
-#[cfg(all(test, feature = "health"))]
+#[cfg(feature = "health")]
+#[cfg(test)]
 mod tests;
-#[cfg(all(test, feature = "health"))]
+#[cfg(feature = "health")]
+#[cfg(test)]
 pub(crate) mod told;
 #[cfg(feature = "health")]
 mod way;

@@ -24,6 +24,8 @@ pub(super) struct Run<T> {
     pub(super) sync_every: Duration,
     pub(super) schedule: Schedule,
     pub(super) found: Found<T>,
+    /// Whether the last check could not be made.
+    pub(super) is_impeded: bool,
 }
 
 /// What was found and is to be told: a little later, all together, since each telling makes a new list of
@@ -34,17 +36,11 @@ pub(super) struct Found<T> {
     tell_at: Option<Instant>,
 }
 
-/// A check that runs.
-struct Running {
-    due: Due,
-    kind: &'static str,
-}
-
 impl<T: Targets> Run<T> {
     pub(super) async fn run(mut self) {
         // Owned by this task: they end with it.
-        let mut checks: JoinSet<Checked> = JoinSet::new();
-        let mut running: HashMap<Id, Running> = HashMap::new();
+        let mut checks: JoinSet<(&'static str, Checked)> = JoinSet::new();
+        let mut running: HashMap<Id, Due> = HashMap::new();
         let mut sync_at = clock::now();
         loop {
             let now = clock::now();
@@ -56,18 +52,18 @@ impl<T: Targets> Run<T> {
             while checks.len() < self.concurrency
                 && let Some(due) = self.schedule.pop(now)
             {
-                let (kind, check) = self.ways.check(&due.instance);
-                running.insert(checks.spawn(check).id(), Running { due, kind });
+                let check = self.ways.check(&due.instance);
+                running.insert(checks.spawn(check).id(), due);
             }
             let next_at = [self.schedule.next_at(), self.found.tell_at];
             let next_at = next_at.into_iter().flatten().fold(sync_at, Instant::min);
             tokio::select! {
                 Some(checked) = checks.join_next_with_id() => {
                     // A probe that panics has not shown that the instance works.
-                    let (id, checked) =
-                        checked.unwrap_or_else(|panic| (panic.id(), Checked::Panicked));
-                    if let Some(running) = running.remove(&id) {
-                        self.note(running, &checked);
+                    let (id, (kind, checked)) = checked
+                        .unwrap_or_else(|panic| (panic.id(), ("custom", Checked::Panicked)));
+                    if let Some(due) = running.remove(&id) {
+                        self.note(due, kind, &checked);
                     }
                 }
                 () = sleep_until(next_at) => {}
@@ -81,7 +77,7 @@ impl<T: Targets> Run<T> {
         self.schedule.sync(targets, now, fastrand::f64);
     }
 
-    fn note(&mut self, Running { due, kind }: Running, checked: &Checked) {
+    fn note(&mut self, due: Due, kind: &'static str, checked: &Checked) {
         let (key, addr) = (due.key.clone(), due.instance.addr());
         if let Some(results) = &self.results {
             results
@@ -94,7 +90,9 @@ impl<T: Targets> Run<T> {
             Checked::OutOfReach(_) => Outcome::Refused,
             Checked::Failed(failed) if failed.is_refusal() && self.fail_fast => Outcome::Refused,
             Checked::Failed(_) | Checked::TimedOut(_) | Checked::Panicked => Outcome::Failed,
+            Checked::Impeded(_) => Outcome::Impeded,
         };
+        self.tell_impeded(checked);
         let now = clock::now();
         let verdict = self.schedule.done(due, outcome, now, fastrand::f64());
         let (service, instance) = (&key.service, &key.id);
@@ -122,6 +120,21 @@ impl<T: Targets> Run<T> {
             },
             now,
         );
+    }
+}
+
+impl<T> Run<T> {
+    /// Says it once for each time of trouble.
+    fn tell_impeded(&mut self, checked: &Checked) {
+        let was_impeded = self.is_impeded;
+        self.is_impeded = matches!(checked, Checked::Impeded(_));
+        if self.is_impeded && !was_impeded {
+            let cause = checked.cause();
+            tracing::error!(
+                cause,
+                "health checks cannot be made; what was found before still counts"
+            );
+        }
     }
 }
 

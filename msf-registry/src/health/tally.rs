@@ -16,6 +16,8 @@ pub(super) enum Outcome {
     Failed,
     /// A failure that needs no second opinion.
     Refused,
+    /// Nothing: it could not be made.
+    Impeded,
 }
 
 /// The results of one instance so far.
@@ -43,6 +45,7 @@ impl Tally {
     /// Counts a result; gives the verdict when it is another one.
     pub(super) fn count(&mut self, outcome: Outcome, thresholds: Thresholds) -> Option<Health> {
         let (verdict, needed) = match (self.health, outcome) {
+            (_, Outcome::Impeded) => return None,
             (Health::Unknown, Outcome::Passed) => (Health::Healthy, 1),
             (Health::Unhealthy, Outcome::Passed) => (Health::Healthy, thresholds.rise),
             (Health::Healthy | Health::Unknown, Outcome::Refused) => (Health::Unhealthy, 1),
@@ -66,7 +69,7 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use Outcome::{Failed, Passed, Refused};
+    use Outcome::{Failed, Impeded, Passed, Refused};
     use proptest::{prelude::*, sample::select};
 
     use super::*;
@@ -114,6 +117,17 @@ mod tests {
         }
         let seen = verdicts(Health::Unhealthy, &[Passed, Refused, Passed, Passed]);
         assert_eq!(seen, [None, None, None, Some(Health::Healthy)]);
+    }
+
+    #[test]
+    fn what_could_not_be_made_counts_for_nothing() {
+        let (no, none) = (Failed, Impeded);
+        let seen = verdicts(Health::Healthy, &[no, none, none, no, none, no]);
+        assert_eq!(
+            seen,
+            [None, None, None, None, None, Some(Health::Unhealthy)]
+        );
+        assert_eq!(verdicts(Health::Unknown, &[none; 9]), [None; 9]);
     }
 
     /// The rule as a person would say it, over the whole history.

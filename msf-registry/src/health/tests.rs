@@ -10,7 +10,7 @@ use msf_core::{
 use tokio::time::sleep;
 
 use super::{
-    HealthChecker, Reach,
+    HealthChecker, Probe, ProbeFailed, Reach,
     told::{Answer, Told},
 };
 use crate::{
@@ -310,4 +310,45 @@ async fn who_asks_for_no_check_is_given_one() {
     assert_eq!(health(&memory), [Health::Healthy], "its own probe says so");
     let seen = memory.snapshot(&orders).instances()[0].health;
     assert_eq!(seen, Health::Unhealthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_checker_that_has_no_sockets_gives_nobody_up() {
+    let (memory, told, metrics) = (MemoryRegistry::new(), Told::default(), Metrics::new());
+    memory.register_now(&instance(1), TTL).unwrap();
+    let _checks = checker(&told).metrics(&metrics).start(&memory).unwrap();
+    sleep(INTERVAL).await;
+    told.set(1, Answer::Impeded);
+    sleep(INTERVAL * 20).await;
+    assert_eq!(health(&memory), [Health::Healthy]);
+    assert!(metrics.render().contains(r#"result="impeded""#));
+    told.set(1, Answer::Fails);
+    sleep(INTERVAL * 4).await;
+    assert_eq!(health(&memory), [Health::Unhealthy]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_whose_kind_panics_ends_no_other_check() {
+    struct Nameless;
+
+    #[async_trait::async_trait]
+    impl Probe for Nameless {
+        async fn probe(&self, _: &Instance) -> Result<(), ProbeFailed> {
+            Ok(())
+        }
+
+        fn kind(&self, instance: &Instance) -> &'static str {
+            assert!(instance.addr().port() != 1, "it has no name for that");
+            "named"
+        }
+    }
+
+    let memory = MemoryRegistry::new();
+    for port in [1, 2] {
+        memory.register_now(&instance(port), TTL).unwrap();
+    }
+    let checker = HealthChecker::new().interval(INTERVAL).probe(Nameless);
+    let _checks = checker.start(&memory).unwrap();
+    sleep(INTERVAL * 5).await;
+    assert_eq!(health(&memory), [Health::Unhealthy, Health::Healthy]);
 }

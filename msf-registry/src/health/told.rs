@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     future::pending,
+    io,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -24,6 +25,8 @@ pub(crate) enum Answer {
     Hangs,
     Panics,
     Refuses,
+    /// As a process without free sockets does.
+    Impeded,
 }
 
 /// Answers by port; counts how many probes run at once.
@@ -66,8 +69,11 @@ impl Probe for Told {
             Answer::Passes => Ok(()),
             Answer::Fails => Err(ProbeFailed::new("as told")),
             Answer::Refuses => Err(ProbeFailed::refusal("as told")),
+            Answer::Impeded => Err(ProbeFailed::new(io::Error::from_raw_os_error(EMFILE))),
             Answer::Panics => panic!("as told"),
             Answer::Hangs => pending().await,
         }
     }
 }
+
+const EMFILE: i32 = 24;

@@ -28,6 +28,8 @@ pub(super) enum Checked {
     Failed(ProbeFailed),
     TimedOut(Duration),
     OutOfReach(ProbeFailed),
+    /// This process could not make it.
+    Impeded(ProbeFailed),
     Panicked,
 }
 
@@ -40,28 +42,30 @@ impl Ways {
             || self.probe_of.contains_key(&instance.service)
     }
 
-    /// The check of an instance, and its kind. It holds all that it needs, so that it can run anywhere.
+    /// The check of an instance, which gives its kind as well. It holds all that it needs, so that it can run
+    /// anywhere; nothing of the probe runs before it is polled.
     pub(super) fn check(
         &self,
         instance: &Arc<Instance>,
-    ) -> (&'static str, impl Future<Output = Checked> + Send + use<>) {
+    ) -> impl Future<Output = (&'static str, Checked)> + Send + use<> {
         let own = self.probe_of.get(&instance.service);
         let probe = Arc::clone(own.unwrap_or(&self.probe));
         let instance = self.with_check(instance);
-        let kind = probe.kind(&instance);
         let reached = self.reach.check("health_check", asked(&instance));
         let limit = self.timeout;
-        let check = async move {
+        async move {
+            let kind = probe.kind(&instance);
             if let Err(out) = reached {
-                return Checked::OutOfReach(ProbeFailed::refusal(out));
+                return (kind, Checked::OutOfReach(ProbeFailed::refusal(out)));
             }
-            match timeout(limit, probe.probe(&instance)).await {
+            let checked = match timeout(limit, probe.probe(&instance)).await {
                 Ok(Ok(())) => Checked::Passed,
+                Ok(Err(failed)) if failed.is_ours() => Checked::Impeded(failed),
                 Ok(Err(failed)) => Checked::Failed(failed),
                 Err(_elapsed) => Checked::TimedOut(limit),
-            }
-        };
-        (kind, check)
+            };
+            (kind, checked)
+        }
     }
 
     /// With the check that it is given where it asks for none.
@@ -86,6 +90,7 @@ impl Checked {
             Self::Failed(_) | Self::Panicked => "failed",
             Self::TimedOut(_) => "timeout",
             Self::OutOfReach(_) => "out_of_reach",
+            Self::Impeded(_) => "impeded",
         }
     }
 
@@ -93,7 +98,9 @@ impl Checked {
     pub(super) fn cause(&self) -> Option<String> {
         match self {
             Self::Passed => None,
-            Self::Failed(failed) | Self::OutOfReach(failed) => Some(failed.line()),
+            Self::Failed(failed) | Self::OutOfReach(failed) | Self::Impeded(failed) => {
+                Some(failed.line())
+            }
             Self::TimedOut(limit) => Some(format!("no answer within {limit:?}")),
             Self::Panicked => Some("the probe panicked".to_owned()),
         }

@@ -111,10 +111,10 @@ async fn callers_leave_an_instance_that_fails_and_come_back_to_one_that_recovers
     }
     sick.store(200, Ordering::Relaxed);
     eventually("it is back", health(both_well)).await;
-    let calls = [
-        endpoints.pick(&PickContext::new()).unwrap(),
-        endpoints.pick(&PickContext::new()).unwrap(),
-    ];
+    // It starts slowly, so it takes some calls in flight at once.
+    let calls: Vec<_> = (0..64)
+        .map(|_| endpoints.pick(&PickContext::new()).unwrap())
+        .collect();
     assert!(calls.iter().any(|picked| picked.addr() == first.addr()));
 
     // A process that is gone refuses the connection.
@@ -129,8 +129,10 @@ async fn callers_leave_an_instance_that_fails_and_come_back_to_one_that_recovers
 
 /// Answers every connection with the same bytes, again and again if told so.
 async fn raw(bytes: &'static [u8], for_ever: &'static [u8]) -> (SocketAddr, Task<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port is free");
+    let addr = listener.local_addr().expect("it is bound");
     let answer = async move |mut stream: TcpStream| {
         let mut request = [0; 1_024];
         let _read = stream.read(&mut request).await;
@@ -219,8 +221,10 @@ async fn only_a_503_is_the_instances_own_no() {
 
 /// A gRPC server that says `SERVING`.
 async fn serving() -> (SocketAddr, Task<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port is free");
+    let addr = listener.local_addr().expect("it is bound");
     let serve = async move {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(mut connection) = h2::server::handshake(stream).await else {
@@ -229,13 +233,13 @@ async fn serving() -> (SocketAddr, Task<()>) {
             while let Some(Ok((_request, mut respond))) = connection.accept().await {
                 let head = Response::builder().header("content-type", "application/grpc");
                 let mut body = respond
-                    .send_response(head.body(()).unwrap(), false)
-                    .unwrap();
+                    .send_response(head.body(()).expect("the client is there"), false)
+                    .expect("the client is there");
                 let serving = Bytes::from_static(&[0, 0, 0, 0, 2, 0x08, 1]);
-                body.send_data(serving, false).unwrap();
+                body.send_data(serving, false).expect("the client is there");
                 let mut trailers = HeaderMap::new();
                 trailers.insert("grpc-status", 0.into());
-                body.send_trailers(trailers).unwrap();
+                body.send_trailers(trailers).expect("the client is there");
             }
         }
     };

@@ -6,7 +6,7 @@ mod http;
 mod standard;
 mod tcp;
 
-use std::net::SocketAddr;
+use std::{error::Error, io, net::SocketAddr};
 
 use async_trait::async_trait;
 use msf_core::BoxError;
@@ -92,6 +92,19 @@ impl ProbeFailed {
         self.is_refusal
     }
 
+    /// Whether it is this process that could not make the check, for want of sockets, processes or memory. Then it
+    /// says nothing about the instance, and would be true of all instances at once.
+    pub(super) fn is_ours(&self) -> bool {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&*self.cause);
+        while let Some(error) = cause {
+            if error.downcast_ref().is_some_and(is_want) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
     fn wrong_kind() -> Self {
         Self::new("the instance asks for another kind of check")
     }
@@ -116,6 +129,23 @@ pub(super) fn asked(instance: &Instance) -> SocketAddr {
     check
         .and_then(|check| check.at())
         .unwrap_or_else(|| instance.addr())
+}
+
+fn is_want(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if let Some(code) = error.raw_os_error() {
+        use rustix::io::Errno;
+        // The last one is that of processes that cannot be started.
+        let wants = [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::NOMEM,
+            Errno::AGAIN,
+        ];
+        return wants.iter().any(|want| want.raw_os_error() == code);
+    }
+    error.kind() == io::ErrorKind::OutOfMemory
 }
 
 /// In characters.

@@ -177,8 +177,9 @@ impl Schedule {
         checked.lane = match outcome {
             Outcome::Passed => Lane::Proven,
             Outcome::Failed | Outcome::Refused => Lane::Unproven,
+            Outcome::Impeded => checked.lane,
         };
-        let wait = self.pace.wait(checked, random);
+        let wait = self.pace.wait(checked, outcome, random);
         checked.next_at = Some(now + wait);
         let lane = checked.lane;
         self.queue(lane).insert((now + wait, due.key));
@@ -199,18 +200,38 @@ impl Schedule {
                 ((interval / 4).min(FIRST_WITHIN), Lane::Unproven)
             }
         };
-        let next_at = now + within.mul_f64(random);
+        let mut next_at = now + within.mul_f64(random);
+        let mut tally = Tally::new(target.health);
+        // Registering again is no way to be asked less often, or to have failures forgotten.
+        if let Some(before) = self.predecessor(&key, &target) {
+            tally = before.tally;
+            next_at = before.next_at.map_or(next_at, |at| at.min(next_at));
+        }
         self.queue(lane).insert((next_at, key.clone()));
         self.entry += 1;
         let checked = Checked {
             instance: target.instance,
             entry: self.entry,
-            tally: Tally::new(target.health),
+            tally,
             lane,
             is_idle: target.is_idle,
             next_at: Some(next_at),
         };
         self.checked.insert(key, checked);
+    }
+
+    /// The same instance at the same place, as it was registered before.
+    fn predecessor(&self, key: &Key, target: &Target) -> Option<&Checked> {
+        let of_token = |token| Key {
+            token,
+            ..key.clone()
+        };
+        let namesakes = self.checked.range(of_token(0)..=of_token(u64::MAX));
+        namesakes.map(|(_, checked)| checked).find(|checked| {
+            checked.instance.addr() == target.instance.addr()
+                && checked.instance.health_check == target.instance.health_check
+                && checked.tally.health() == target.health
+        })
     }
 
     /// Checks it at `at`, unless it is its turn before or it is being checked.
@@ -253,9 +274,10 @@ impl Schedule {
 }
 
 impl Pace {
-    fn wait(&self, checked: &Checked, random: f64) -> Duration {
+    fn wait(&self, checked: &Checked, outcome: Outcome, random: f64) -> Duration {
+        let is_open = !checked.tally.is_settled() || outcome == Outcome::Impeded;
         let wait = match self.idle {
-            _ if !checked.tally.is_settled() => self.edge.min(self.interval),
+            _ if is_open => self.edge.min(self.interval),
             Some(idle) if checked.is_idle => idle,
             _ => self.interval,
         };

@@ -131,19 +131,40 @@ fn whoever_left_is_forgotten_even_while_being_checked() {
 }
 
 #[test]
-fn a_new_registration_starts_a_new_tally() {
-    let (mut schedule, start) = (schedule(8), clock::now());
-    schedule.sync(vec![target("a", 1)], start, || 0.0);
-    for _ in 0..2 {
-        let due = schedule.pop(start + INTERVAL).unwrap();
-        assert_eq!(schedule.done(due, Outcome::Failed, start, 0.5), None);
+fn registering_again_makes_nothing_forgotten_and_moving_does() {
+    let start = clock::now();
+    let moved = |token| {
+        let mut target = target("a", token);
+        let elsewhere = ([127, 0, 0, 2], 80).into();
+        target.instance = Arc::new(Instance::clone(&target.instance).moved_to(elsewhere));
+        target
+    };
+    for (next, left) in [(target("a", 2), 1), (moved(2), 3)] {
+        let mut schedule = schedule(8);
+        schedule.sync(vec![target("a", 1)], start, || 0.0);
+        for n in 0..2 {
+            let verdict = check(&mut schedule, start + EDGE * n, Outcome::Failed);
+            assert_eq!(verdict, None);
+        }
+        schedule.sync(vec![next], start + EDGE, || 1.0);
+        assert!(schedule.next_at() <= Some(start + EDGE * 2), "not put off");
+        for n in 0..left {
+            let due = schedule.pop(start + INTERVAL + EDGE * n).unwrap();
+            assert_eq!(due.key.token, 2);
+            let verdict = schedule.done(due, Outcome::Failed, start + INTERVAL, 0.5);
+            assert_eq!(verdict.is_some(), n + 1 == left, "{n}");
+        }
     }
-    schedule.sync(vec![target("a", 2)], start, || 0.0);
-    for expected in [None, None, Some(Health::Unhealthy)] {
-        let due = schedule.pop(start + INTERVAL).unwrap();
-        assert_eq!(due.key.token, 2);
-        assert_eq!(schedule.done(due, Outcome::Failed, start, 0.5), expected);
-    }
+}
+
+#[test]
+fn what_could_not_be_made_is_tried_again_soon() {
+    let (mut schedule, now) = (schedule(8), clock::now());
+    schedule.sync(vec![target("a", 1)], now, || 0.0);
+    check(&mut schedule, now, Outcome::Passed);
+    let now = now + INTERVAL;
+    assert_eq!(check(&mut schedule, now, Outcome::Impeded), None);
+    assert_eq!(schedule.next_at(), Some(now + EDGE));
 }
 
 #[test]

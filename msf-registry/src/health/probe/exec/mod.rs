@@ -180,5 +180,6 @@ const LAST_WORDS: Duration = Duration::from_millis(10);
 const SAID_MAX: usize = 1_024;
 const OUTPUT_MAX: usize = 64 * 1_024;
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -52,7 +52,7 @@ pub(super) fn request(service: &str) -> Bytes {
     let mut message = BytesMut::with_capacity(service.len() + 3);
     if !service.is_empty() {
         message.put_u8(SERVICE_TAG);
-        put_varint(&mut message, service.len() as u64);
+        put_varint(&mut message, service.len());
         message.put_slice(service.as_bytes());
     }
     let mut framed = BytesMut::with_capacity(PREFIX_LEN + message.len());
@@ -114,12 +114,12 @@ fn varint(message: &mut &[u8]) -> Result<u64, Malformed> {
     Err(Malformed::Field)
 }
 
-fn put_varint(buffer: &mut BytesMut, mut value: u64) {
+fn put_varint(buffer: &mut BytesMut, mut value: usize) {
     while value >= 0x80 {
-        buffer.put_u8((value & 0x7f) as u8 | 0x80);
+        buffer.put_u8(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
     }
-    buffer.put_u8(value as u8);
+    buffer.put_u8(value.to_le_bytes()[0]);
 }
 
 /// Field 1, length-delimited.
