@@ -12,6 +12,8 @@ async fn nobody_notices_a_restart_but_the_log() {
     let server = start(0);
     let registry = Registry::builder(server.client())
         .lease_ttl(TTL)
+        // A caller that was away during the whole warm-up doubts the new memory for as long as this.
+        .empty_hold(2 * TTL)
         .build()
         .unwrap();
     let first = registry.register(instance(1));
