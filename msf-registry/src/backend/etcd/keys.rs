@@ -130,7 +130,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         let keys = Keys::new("/msf");
         let user = service("user");
-        for name in ["u-1", "left", "10.0.0.7:80", "..", "A_b"] {
+        for name in ["u-1", "left", "10.0.0.7:80", "a..b", "A_b"] {
             let listed = keys.instance(&user, &id(name));
             let entry = keys.entry(&user, listed.as_bytes());
             assert_eq!(entry, Some(Entry::Listed(id(name))));

@@ -6,7 +6,8 @@ use msf_core::name::{InstanceId, ServiceName};
 use tokio::time::sleep;
 
 use crate::{
-    Discovery, Health, Instance, PickContext, Registrar, Registry, ServiceHandle,
+    Balance, Discovery, Health, Instance, LoadBalancing, PickContext, Registrar, Registry,
+    ServiceHandle,
     backend::memory::MemoryRegistry,
     health::{
         HealthChecker, InvalidHealthChecker,
@@ -66,7 +67,10 @@ async fn two() -> Setup {
     for port in [1, 2] {
         memory.put(&instance(port), TTL).await.unwrap();
     }
-    let registry = Registry::new(memory.clone());
+    // Who comes later is called as often as the others at once: these tests look at who is called at all.
+    let at_once = LoadBalancing::new(Balance::default()).without_slow_start();
+    let registry = Registry::builder(memory.clone()).load_balancing(at_once);
+    let registry = registry.build().unwrap();
     let handle = registry.service(&payment());
     handle.ready(INTERVAL).await.unwrap();
     Setup {
