@@ -90,7 +90,7 @@ impl Board {
             match self.seen.get(id) {
                 None => news.push(format!("{at:>6.1} s  {id} came")),
                 Some(before) if before != status => {
-                    news.push(format!("{at:>6.1} s  {id} is {status}"))
+                    news.push(format!("{at:>6.1} s  {id} is {status}"));
                 }
                 Some(_) => {}
             }
