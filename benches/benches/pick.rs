@@ -3,7 +3,8 @@
 //! `pick` is [`ServiceHandle::pick`] alone. `call` is what a call does in all: pick, record a success, drop; `two` is a call
 //! while a second thread does the same. The row "clock" is one reading of tokio's clock; a pick by latency reads the
 //! processor's counter instead. tower's balancer is driven as it is meant to be: ready, call, and the answer awaited.
-//! Medians of rounds taken in turns; of the second thread those of windows that began together.
+//! Medians of rounds taken in turns, each with its table in the caches that it fits into; of the second thread those of
+//! windows that began together. `benches/pingora` has pingora's balancer beside ours.
 
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 
@@ -32,13 +33,14 @@ use tokio::{runtime::Runtime, time::Instant};
 use tower::{
     Service, ServiceExt,
     balance::p2c::Balance as TowerBalance,
+    buffer::Buffer,
     discover::ServiceList,
     load::{CompleteOnResponse, PeakEwma},
 };
 
 fn main() -> Result<(), BoxError> {
     let is_quick = std::env::args().any(|arg| arg == "--quick");
-    let rounds = if is_quick { 11 } else { 101 };
+    let rounds = if is_quick { 5 } else { 41 };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
@@ -90,6 +92,12 @@ fn main() -> Result<(), BoxError> {
             "{:<16}{instances:>12}{:>10}{call:>10.1}{:>10}{count:>14}",
             "tower peak_ewma", "", ""
         );
+        let (mut ns, count) = runtime.block_on(buffered(instances, rounds))?;
+        let call = median(&mut ns);
+        println!(
+            "{:<16}{instances:>12}{:>10}{call:>10.1}{:>10}{count:>14}",
+            "tower buffered", "", ""
+        );
     }
     drop::<Runtime>(runtime);
     Ok(())
@@ -115,16 +123,7 @@ impl Service<()> for Answers {
 
 /// A call through tower's balancer, of rounds, and its allocations.
 async fn tower(instances: u16, rounds: u32) -> Result<(Vec<f64>, u64), BoxError> {
-    let answering = |_| {
-        PeakEwma::new(
-            Answers,
-            Duration::from_millis(30),
-            10e9,
-            CompleteOnResponse::default(),
-        )
-    };
-    let all: Vec<_> = (0..instances).map(answering).collect();
-    let mut balance = TowerBalance::new(ServiceList::new(all));
+    let mut balance = balancer(instances);
     let warm = u32::from(instances) * 4;
     let mut rounds_ns = Vec::new();
     for _ in 0..warm {
@@ -144,6 +143,44 @@ async fn tower(instances: u16, rounds: u32) -> Result<(Vec<f64>, u64), BoxError>
         }
     });
     Ok((rounds_ns, count.count))
+}
+
+/// The same behind tower's `Buffer`, which is how clones of a service share its balancer.
+async fn buffered(instances: u16, rounds: u32) -> Result<(Vec<f64>, u64), BoxError> {
+    let mut buffer = Buffer::new(balancer(instances), 64);
+    for _ in 0..u32::from(instances) * 4 {
+        buffer.ready().await?.call(()).await?;
+    }
+    let mut rounds_ns = Vec::new();
+    for _ in 0..rounds {
+        let start = Instant::now();
+        for _ in 0..OPERATIONS {
+            buffer.ready().await?.call(()).await?;
+        }
+        rounds_ns.push(start.elapsed().as_nanos() as f64 / f64::from(OPERATIONS));
+    }
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    let count = allocations(|| {
+        if buffer.poll_ready(&mut context).is_ready() {
+            drop(buffer.call(()));
+        }
+    });
+    Ok((rounds_ns, count.count))
+}
+
+type Balanced = TowerBalance<ServiceList<Vec<PeakEwma<Answers>>>, ()>;
+
+fn balancer(instances: u16) -> Balanced {
+    let answering = |_| {
+        PeakEwma::new(
+            Answers,
+            Duration::from_millis(30),
+            10e9,
+            CompleteOnResponse::default(),
+        )
+    };
+    let all: Vec<_> = (0..instances).map(answering).collect();
+    TowerBalance::new(ServiceList::new(all))
 }
 
 async fn endpoints(
@@ -196,6 +233,8 @@ impl Row {
     }
 
     fn round(&mut self) {
+        // What the other rows have left in the caches is theirs.
+        per_operation(|| call(&self.endpoints, &mut self.key));
         let (endpoints, held, key) = (&self.endpoints, &mut self.held, &mut self.key);
         self.pick_ns.push(per_operation(|| {
             held.extend(endpoints.pick(&context(key)).ok());
@@ -253,4 +292,4 @@ fn per_operation(mut operation: impl FnMut()) -> f64 {
     start.elapsed().as_nanos() as f64 / f64::from(OPERATIONS)
 }
 
-const OPERATIONS: u32 = 2_000;
+const OPERATIONS: u32 = 10_000;
