@@ -195,6 +195,7 @@ fn what_is_no_file_is_not_opened() {
         .build()
         .unwrap();
     let (metrics, backend) = (Metrics::new(), Flaky::new());
+    backend.set(Mode::Away);
     runtime.block_on(async {
         let registry = kept(&backend, &dir.0, &metrics);
         let _endpoints = registry.service(&payment());
