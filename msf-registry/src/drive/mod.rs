@@ -13,13 +13,13 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::error::RegistryError;
+
 pub use self::standing::Standing;
 pub(crate) use self::{
     lease::{Leases, Limits, Seat},
     watch::{WatchDriver, WatchRules},
 };
-
-use crate::error::RegistryError;
 
 /// A backend that panics is as one that does not answer; the panic hook has reported it.
 async fn caught<T>(
