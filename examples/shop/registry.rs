@@ -10,6 +10,8 @@ use msf_registry::{
     server::RegistryServer,
 };
 
+use crate::settings::LEAVE_WAIT;
+
 /// The server and what runs beside it.
 pub(crate) struct Parts {
     pub(crate) server: RegistryServer,
@@ -39,6 +41,7 @@ pub(crate) fn connect(addr: SocketAddr, metrics: &Metrics) -> Result<Registry, B
     let backend = HttpRegistry::new(format!("http://{addr}"))?;
     Ok(Registry::builder(backend)
         .lease_ttl(LEASE_TTL)
+        .drain_wait(LEAVE_WAIT)
         .balance(Balance::PeakEwma)
         .metrics(metrics)
         .build()?)

@@ -157,8 +157,12 @@ pub(crate) const BREAKER_OPEN: Duration = Duration::from_secs(1);
 /// The longest that an outage may go on after its cause is gone.
 pub(crate) const BREAKER_OPEN_MAX: Duration = Duration::from_secs(5);
 
-/// How long a service tries to leave the registry when it ends; its lease expires anyway.
-pub(crate) const DEREGISTER_MAX: Duration = Duration::from_secs(1);
+/// How long a service goes on serving after it has said that it ends. Callers hear of it within milliseconds, since all
+/// is on this machine.
+pub(crate) const LEAVE_WAIT: Duration = Duration::from_millis(300);
+
+/// How long a service tries to leave the registry when it ends, with [`LEAVE_WAIT`]; its lease expires anyway.
+pub(crate) const LEAVE_MAX: Duration = Duration::from_secs(1);
 
 /// Threads of one service: one that works while another is busy. Eight processes share the machine.
 pub(crate) const WORKERS: usize = 2;

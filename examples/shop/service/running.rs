@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     ready::{Event, Ready},
-    settings::{DEREGISTER_MAX, ServiceSettings},
+    settings::{LEAVE_MAX, ServiceSettings},
 };
 
 /// A service that is ready. Dropping it cuts it off.
@@ -113,10 +113,11 @@ impl Service {
         }
     }
 
-    /// Ends it in order: out of the registry, then the requests in flight, then the rest.
+    /// Ends it in order: out of the registry, serving on until callers have heard, then the requests in flight, then
+    /// the rest.
     pub(crate) async fn stop(self) -> Result<(), BoxError> {
         if let Some(registration) = self.registration {
-            match timeout(DEREGISTER_MAX, registration.deregister()).await {
+            match timeout(LEAVE_MAX, registration.drain()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "the lease has to expire by itself"),
                 Err(_late) => tracing::warn!("the registry is away; the lease expires by itself"),

@@ -35,8 +35,11 @@ impl Disk {
         now: SystemTime,
     ) -> Result<Option<Persisted>, CacheError> {
         self.sweep(service, now);
-        let file = match File::open(self.path(service)) {
-            Ok(file) => file,
+        let path = self.path(service);
+        let file = match fs::metadata(&path) {
+            // To open a pipe would wait for a writer for ever.
+            Ok(found) if !found.is_file() => return Err(CacheError::NoFile),
+            Ok(_file) => File::open(path)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
@@ -51,7 +54,7 @@ impl Disk {
 
     /// Replaces the file of a service as a whole: after a crash at any moment it is the old one or the new one.
     pub(super) fn write(&self, service: &ServiceName, bytes: &[u8]) -> Result<(), CacheError> {
-        fs::create_dir_all(&self.dir)?;
+        make_dir(&self.dir)?;
         let path = self.path(service);
         let temporary = self.temporary(service);
         let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, &path));
@@ -91,6 +94,15 @@ impl Disk {
         self.dir
             .join(format!(".service-{service}.json.{unique:016x}{SUFFIX}"))
     }
+}
+
+/// Only this user may write into a directory of ours: its lists say where calls go.
+fn make_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {

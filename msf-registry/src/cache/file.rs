@@ -25,6 +25,8 @@ pub(crate) struct Persisted {
 pub(super) enum CacheError {
     #[error("the disk refuses")]
     Disk(#[from] io::Error),
+    #[error("it is not a file")]
+    NoFile,
     #[error("it is larger than {0} bytes")]
     Large(u64),
     #[error("it is not a list of instances")]

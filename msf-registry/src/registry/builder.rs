@@ -151,8 +151,9 @@ impl RegistryBuilder {
     }
 
     /// For how long [`Registration::drain`](crate::Registration::drain) waits between saying that an instance drains
-    /// and taking it off the list; 5 s unless set: callers hear of it within a round trip and a merge window, or at
-    /// their next question where the backend is polled.
+    /// and taking it off the list; 3 s unless set: callers hear of it within a round trip and a merge window, or at
+    /// their next question where the backend is polled, for which it waits longer if need be. With 3 s it is done
+    /// within the 5 s that a host grants its drain hooks.
     pub const fn drain_wait(mut self, wait: Duration) -> Self {
         self.settings.drain_wait = wait;
         self
@@ -166,8 +167,9 @@ impl RegistryBuilder {
     }
 
     /// Where the last list of every watched service is kept, one file each; nowhere unless set. A process that
-    /// starts while the registry is away begins with it. The directory is made if it is missing; where that or
-    /// writing fails, it is logged and [counted](crate::catalogue), and the process goes on without.
+    /// starts while the registry is away begins with it, so only who may send calls elsewhere may write to it: not a
+    /// directory below `/tmp`. It is made for this user alone if it is missing; where that or writing fails, it is logged
+    /// and [counted](crate::catalogue), and the process goes on without.
     pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.settings.cache_dir = Some(dir.into());
         self
@@ -276,7 +278,7 @@ impl Default for Settings {
             load_balancing_of: BTreeMap::new(),
             empty_hold: Duration::from_secs(30),
             merge_window: Duration::from_millis(100),
-            drain_wait: Duration::from_secs(5),
+            drain_wait: Duration::from_secs(3),
             deregister_timeout: Duration::from_secs(3),
             call_timeout: Duration::from_secs(10),
             watch_timeout: Duration::from_secs(120),

@@ -21,7 +21,7 @@ use crate::{
     model::Instance,
     outlier::Ejections,
     routing::{Ejection, Routable, routable},
-    service::{Freshness, NoEndpoints, PickContext, ServiceHandle, State, Watch},
+    service::{NoEndpoints, PickContext, ServiceHandle, State, Watch},
 };
 use msf_core::{
     name::{InstanceId, ServiceName},
@@ -166,8 +166,7 @@ impl Registry {
     ) -> Result<bool, RegistryError> {
         match self.shared.leases.unregister(service, id) {
             None => Ok(false),
-            // Whoever answers goes only with the runtime.
-            Some(ended) => ended.await.unwrap_or(Ok(())).map(|()| true),
+            Some(ending) => ending.wait().await.map(|()| true),
         }
     }
 
@@ -220,7 +219,7 @@ impl Registry {
         self.shared.linger.hold(&handle);
         let mut changes = handle.changes();
         let is_known = async {
-            while matches!(handle.freshness(), Freshness::Unknown) {
+            while !handle.is_known() {
                 if changes.changed().await.is_err() {
                     return;
                 }
@@ -247,9 +246,13 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`RegistryError`] when the registry does not answer.
+    /// [`RegistryError`] when the registry does not answer within
+    /// [`call_timeout`](RegistryBuilder::call_timeout), 10 s.
     pub async fn services(&self) -> Result<Vec<ServiceName>, RegistryError> {
-        self.shared.backend.services().await
+        let limit = self.shared.settings.call_timeout;
+        timeout(limit, self.shared.backend.services())
+            .await
+            .unwrap_or(Err(RegistryError::Timeout(limit)))
     }
 
     /// Long enough for callers to hear that an instance drains.

@@ -115,8 +115,11 @@ impl Registration {
     }
 
     /// Ends the registration so that callers lose no call: says [`Status::Draining`], waits until callers have
-    /// heard ([`drain_wait`](crate::RegistryBuilder::drain_wait), 5 s), then deregisters. Go on serving until it
+    /// heard ([`drain_wait`](crate::RegistryBuilder::drain_wait), 3 s), then deregisters. Go on serving until it
     /// returns; then stop accepting.
+    ///
+    /// While the registry is away it takes twice the
+    /// [`deregister_timeout`](crate::RegistryBuilder::deregister_timeout) (3 s) at most and half a second: nobody hears.
     ///
     /// # Errors
     ///
@@ -126,10 +129,14 @@ impl Registration {
     ///
     /// Dropped, the instance is deregistered at once in the background.
     pub async fn drain(self) -> Result<(), RegistryError> {
-        let told = timeout(self.drain_wait, self.set_status(Status::Draining)).await;
-        // A registry that is away tells nobody, however long one waits.
-        if matches!(told, Ok(Ok(()))) {
-            sleep(self.drain_wait).await;
+        // Whoever was never registered has no callers.
+        if !self.drain_wait.is_zero() && !matches!(self.standing(), Standing::Pending) {
+            let draining = self.set_status(Status::Draining);
+            let told = timeout(self.seat.end_limit(), draining).await;
+            // A registry that is away tells nobody, however long one waits.
+            if matches!(told, Ok(Ok(()))) {
+                sleep(self.drain_wait).await;
+            }
         }
         self.deregister().await
     }
@@ -164,9 +171,7 @@ impl Registration {
     ///
     /// Dropped, it happens in the background.
     pub async fn deregister(self) -> Result<(), RegistryError> {
-        let ended = self.seat.end().await;
-        // Whoever answers goes only with the runtime.
-        ended.unwrap_or(Ok(()))
+        self.seat.end().wait().await
     }
 }
 

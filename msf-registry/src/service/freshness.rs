@@ -15,7 +15,7 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Freshness {
-    /// The registry answers; the list is what it says.
+    /// The registry answers. The list is what it says, and while it does not vouch for that, also whom it listed before.
     Live,
     /// The registry was heard and does not answer now; its last list stays in use.
     Stale {
@@ -33,7 +33,7 @@ pub enum Freshness {
 }
 
 impl Freshness {
-    /// Whether the list is what the registry says.
+    /// Whether the registry answers.
     #[must_use]
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Live)

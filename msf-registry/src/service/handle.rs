@@ -120,6 +120,11 @@ impl ServiceHandle {
         self.state.age(clock::now())
     }
 
+    /// Whether there is a list: from the registry, or from the disk.
+    pub(crate) fn is_known(&self) -> bool {
+        self.state.table().is_known
+    }
+
     /// How current the list is.
     #[must_use]
     pub fn freshness(&self) -> Freshness {

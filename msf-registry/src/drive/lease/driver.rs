@@ -20,7 +20,8 @@ use crate::{
 };
 
 /// Runs until nothing is registered any more.
-pub(super) async fn run(shared: Arc<Shared>) {
+pub(super) fn run(shared: Arc<Shared>) -> impl Future<Output = ()> + Send {
+    // Made here and not at the first poll: a runtime that ends may never poll it, and its end must be noted all the same.
     let mut driver = Driver {
         shared,
         calls: JoinSet::new(),
@@ -28,11 +29,13 @@ pub(super) async fn run(shared: Arc<Shared>) {
         is_away: false,
         is_done: false,
     };
-    while let ControlFlow::Continue(next_at) = driver.ask() {
-        tokio::select! {
-            Some(answer) = driver.calls.join_next_with_id() => driver.take(answer),
-            () = driver.shared.bell.notified() => {}
-            () = until(next_at) => {}
+    async move {
+        while let ControlFlow::Continue(next_at) = driver.ask() {
+            tokio::select! {
+                Some(answer) = driver.calls.join_next_with_id() => driver.take(answer),
+                () = driver.shared.bell.notified() => {}
+                () = until(next_at) => {}
+            }
         }
     }
 }
@@ -294,4 +297,4 @@ fn count(len: usize) -> u64 {
 const CALLS_MAX: usize = 32;
 const CALL_MIN: Duration = Duration::from_secs(1);
 /// A registration that ends is given one honest try, however late it is.
-const REMOVE_MIN: Duration = Duration::from_millis(500);
+pub(super) const REMOVE_MIN: Duration = Duration::from_millis(500);

@@ -23,8 +23,8 @@ pub(super) struct Entry {
     pub(super) is_refused: bool,
     /// A call of it is under way: what becomes due meanwhile waits, so that answers cannot overtake each other.
     pub(super) is_busy: bool,
-    /// A registration of the same id that ends while its own put is under way: were ours to overtake it, the
-    /// registry would hold the older one.
+    /// A registration of the same id that has not ended yet: were our put to overtake its put, the registry would
+    /// hold the older one, and its removal must not hit us where a backend looks before it removes.
     pub(super) waits_for: Option<u64>,
     put_at: Option<Instant>,
     puts: Delays,
@@ -190,18 +190,19 @@ impl Entry {
         is_first
     }
 
-    /// The registry will never take it as of this change; whether that was the first time in a row.
-    pub(super) fn refused(&mut self, change: u64, now: Instant) -> bool {
+    /// The registry will never take what was put; whether that was the first time in a row.
+    pub(super) fn refused(&mut self, put: &Put, now: Instant) -> bool {
         match &self.taken {
             // What was wanted since builds on what was refused; it gets its own answer.
-            Some(_) if self.change > change => {
+            Some(_) if self.change > put.change => {
                 self.put_at = Some(now);
                 true
             }
-            Some((taken, _)) if self.lease.is_some() => {
+            // Back to what it took before; that has to be put again if the lease has gone meanwhile.
+            Some((taken, _)) if self.lease.is_some() || *taken != put.instance => {
                 self.wanted = Arc::clone(taken);
                 self.taken = Some((Arc::clone(taken), self.change));
-                self.put_at = None;
+                self.put_at = self.lease.is_none().then_some(now);
                 self.puts.reset();
                 true
             }

@@ -14,10 +14,11 @@ use msf_core::{
 use tokio::{
     runtime::Handle,
     sync::{Notify, oneshot, watch},
+    time::timeout,
 };
 
 use super::{
-    driver,
+    driver::{self, REMOVE_MIN},
     entry::Stage,
     ledger::{Ledger, Number},
 };
@@ -48,6 +49,12 @@ pub(crate) struct Seat {
     standing: watch::Receiver<Standing>,
     /// Held while a change is made of what is wanted, so that none is lost to another.
     changing: Arc<Mutex<()>>,
+}
+
+/// The end of a registration, which happens whether or not somebody waits for it.
+pub(crate) struct Ending {
+    answer: oneshot::Receiver<Result<(), RegistryError>>,
+    limit: Duration,
 }
 
 pub(super) struct Shared {
@@ -122,11 +129,7 @@ impl Leases {
     }
 
     /// Ends the registration of an id; `None` when there is none.
-    pub(crate) fn unregister(
-        &self,
-        service: &ServiceName,
-        id: &InstanceId,
-    ) -> Option<oneshot::Receiver<Result<(), RegistryError>>> {
+    pub(crate) fn unregister(&self, service: &ServiceName, id: &InstanceId) -> Option<Ending> {
         let number = self.shared.book().ledger.living(service, id)?;
         Some(self.end(number))
     }
@@ -140,13 +143,17 @@ impl Leases {
         }
     }
 
-    fn end(&self, number: Number) -> oneshot::Receiver<Result<(), RegistryError>> {
-        let (sender, receiver) = oneshot::channel();
+    fn end(&self, number: Number) -> Ending {
+        let (sender, answer) = oneshot::channel();
+        let ending = Ending {
+            answer,
+            limit: self.shared.limits.deregister + REMOVE_MIN,
+        };
         let mut book = self.shared.book();
         let (now, within) = (clock::now(), self.shared.limits.deregister);
         if !book.ledger.end(number, now, within) {
             let _nobody = sender.send(Ok(()));
-            return receiver;
+            return ending;
         }
         if let Some(ears) = book.ears.get_mut(&number) {
             ears.ends.push(sender);
@@ -162,7 +169,7 @@ impl Leases {
             // The runtime that drove it is gone and there is no other: the lease expires.
             book.abandon_ending();
         }
-        receiver
+        ending
     }
 
     fn runtime(&self) -> Option<Handle> {
@@ -225,9 +232,26 @@ impl Seat {
         Ok(receiver)
     }
 
-    /// Begins the end; the answer comes when nothing is left to do.
-    pub(crate) fn end(&self) -> oneshot::Receiver<Result<(), RegistryError>> {
+    /// Begins the end.
+    pub(crate) fn end(&self) -> Ending {
         self.leases.end(self.number)
+    }
+
+    /// For how long the registry is asked for an end.
+    pub(crate) fn end_limit(&self) -> Duration {
+        self.leases.shared.limits.deregister
+    }
+}
+
+impl Ending {
+    /// Waits until nothing is left to do, and not much longer than that is tried: a call that hangs may have begun
+    /// before, and has a limit of its own.
+    pub(crate) async fn wait(self) -> Result<(), RegistryError> {
+        match timeout(self.limit, self.answer).await {
+            // Whoever answers lives as long as the registration.
+            Ok(answer) => answer.unwrap_or(Ok(())),
+            Err(_late) => Err(RegistryError::Timeout(self.limit)),
+        }
     }
 }
 

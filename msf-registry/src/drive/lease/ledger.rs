@@ -87,16 +87,14 @@ impl Ledger {
         self.next_number += 1;
         self.living.insert(identity, number);
         let mut entry = Entry::new(Arc::new(instance), self.ttl, now, self.rng.u64(..));
-        let is_before = |before: &&Entry| {
-            before.is_busy
-                && before.is_ending()
-                && (&before.wanted.service, &before.wanted.id)
-                    == (&entry.wanted.service, &entry.wanted.id)
+        // It is ending, or the id would not be free. The last of several waits for those before it.
+        let is_before = |before: &Entry| {
+            (&before.wanted.service, &before.wanted.id) == (&entry.wanted.service, &entry.wanted.id)
         };
         entry.waits_for = self
             .entries
             .iter()
-            .find(|(_, before)| is_before(before))
+            .rfind(|(_, before)| is_before(before))
             .map(|(number, _)| *number);
         self.entries.insert(number, entry);
         self.queue(number);
@@ -230,7 +228,7 @@ impl Ledger {
                 Taken::Yes
             }
             Err(error) if error.is_permanent() => Taken::Never {
-                is_first: entry.refused(put.change, now),
+                is_first: entry.refused(put, now),
             },
             Err(_) => {
                 entry.not_listed(now);
@@ -277,12 +275,14 @@ impl Ledger {
 
     /// What the registry said to a [`Call::Remove`]; whether it is tried again.
     pub(super) fn removed(&mut self, number: Number, is_done: bool, now: Instant) -> bool {
+        // Whoever waits for the id takes its place in the registry, which ends it as well.
+        let is_followed = self.followers(number).next().is_some();
         let Some(entry) = self.entries.get_mut(&number) else {
             return false;
         };
         entry.is_busy = false;
-        let is_again = !is_done && entry.not_removed(now);
-        if is_done {
+        let is_again = !is_done && !is_followed && entry.not_removed(now);
+        if !is_again {
             entry.removed();
         }
         self.settle(number);
@@ -320,29 +320,28 @@ impl Ledger {
     /// After an answer: due again, or over.
     fn settle(&mut self, number: Number) {
         self.queue(number);
-        if self.entries.get(&number).is_some_and(Entry::is_ending) {
-            self.release(number);
-        }
         self.sweep(number);
     }
 
-    /// Lets those go on that wait for this one.
+    /// Lets those go on that wait for this one, which is over.
     fn release(&mut self, number: Number) {
-        let waiting = self.entries.iter_mut().filter_map(|(waiting, entry)| {
-            let is_it = entry.waits_for == Some(number);
-            is_it.then(|| {
+        for waiting in self.followers(number).collect::<Vec<_>>() {
+            if let Some(entry) = self.entries.get_mut(&waiting) {
                 entry.waits_for = None;
-                *waiting
-            })
-        });
-        for waiting in waiting.collect::<Vec<_>>() {
+            }
             self.queue(waiting);
         }
+    }
+
+    fn followers(&self, of: Number) -> impl Iterator<Item = Number> {
+        let waiting = self.entries.iter();
+        waiting.filter_map(move |(number, entry)| (entry.waits_for == Some(of)).then_some(*number))
     }
 
     fn sweep(&mut self, number: Number) {
         if self.entries.get(&number).is_some_and(Entry::is_over) {
             self.entries.remove(&number);
+            self.release(number);
         }
     }
 

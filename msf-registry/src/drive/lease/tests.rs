@@ -302,9 +302,52 @@ fn who_takes_over_an_id_waits_for_the_put_of_its_predecessor() {
     let second = ledger.add(instance(1), now).unwrap();
     assert!(ledger.call(now).is_none(), "the first put is not over");
     ledger.put(first, &asked, Ok(lease(1)), now);
-    let mut next = vec![ledger.call(now), ledger.call(now)];
-    next.retain(|call| matches!(call, Some(Call::Put(number, _)) if *number == second));
-    assert_eq!(next.len(), 1);
+    let Some(Call::Remove { number, .. }) = ledger.call(now) else {
+        panic!("what was put is not removed");
+    };
+    assert_eq!(number, first);
+    // Nor may the removal hit the second one.
+    assert!(ledger.call(now).is_none(), "the removal is not over");
+    assert!(
+        !ledger.removed(first, false, now),
+        "the second one takes its place"
+    );
+    assert_eq!(put(&mut ledger, now).0, second);
+}
+
+#[test]
+fn of_several_that_end_under_an_id_the_next_waits_for_the_last() {
+    let now = clock::now();
+    let mut ledger = listed(1, now);
+    let mut before = 0;
+    for _ in 0..3 {
+        ledger.end(before, now, END);
+        let next = ledger.add(instance(0), now).unwrap();
+        while let Some(call) = ledger.call(now) {
+            match call {
+                Call::Remove { number, .. } => {
+                    assert_eq!(number, before);
+                    ledger.removed(number, true, now);
+                }
+                Call::Put(number, asked) => {
+                    assert_eq!(number, next);
+                    ledger.put(number, &asked, Ok(lease(0)), now);
+                }
+                Call::Renew(_) => unreachable!("nothing is due"),
+            }
+        }
+        assert!(ledger.is_over(before));
+        before = next;
+    }
+    // One that never got its turn leaves nobody waiting.
+    ledger.end(before, now, END);
+    let skipped = ledger.add(instance(0), now).unwrap();
+    let last_busy = ledger.call(now).is_some();
+    ledger.end(skipped, now, END);
+    let last = ledger.add(instance(0), now).unwrap();
+    assert!(last_busy && ledger.call(now).is_none());
+    ledger.removed(before, true, now);
+    assert_eq!(put(&mut ledger, now).0, last);
 }
 
 #[test]

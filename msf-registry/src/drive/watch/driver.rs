@@ -12,7 +12,7 @@ use super::{merge::Merge, pace::Pace, track::Track};
 use crate::{
     backend::{Capabilities, ServiceRegistry},
     cache::Persisted,
-    drive::until,
+    drive::{caught, until},
     error::RegistryError,
     model::{Change, Cursor, Snapshot},
     service::{Freshness, State},
@@ -97,7 +97,7 @@ impl WatchDriver {
         let rules = self.rules;
         Box::pin(async move {
             sleep_until(at).await;
-            ask(&*backend, &state, cursor, rules).await
+            caught(ask(&*backend, &state, cursor, rules)).await
         })
     }
 
@@ -118,7 +118,8 @@ impl WatchDriver {
                     paced.max(now + jittered(self.capabilities.poll_interval))
                 }
             }
-            Err(RegistryError::CursorLost) => {
+            // Who asks for the list has no position to lose.
+            Err(RegistryError::CursorLost) if self.track.cursor().is_some() && !self.is_away => {
                 tracing::debug!(service = %self.state.service(), "the position is lost; fetching all");
                 self.track.lose_cursor();
                 paced
@@ -137,12 +138,14 @@ impl WatchDriver {
         tracing::info!(
             service = %snapshot.service(),
             instances = snapshot.instances().len(),
-            "the list of an earlier process is used until the registry answers"
+            "the list of an earlier process is used until the registry vouches for its own"
         );
-        self.state.set_freshness(Freshness::Persisted {
-            written_at: persisted.written_at,
-        });
-        self.publish(snapshot, clock::now());
+        if self.state.freshness() == Freshness::Unknown {
+            self.state.set_freshness(Freshness::Persisted {
+                written_at: persisted.written_at,
+            });
+        }
+        self.offer(snapshot, clock::now());
     }
 
     /// When something is due that needs no answer.
@@ -201,15 +204,19 @@ impl WatchDriver {
         }
     }
 
+    fn grow_stale(&self) {
+        if let (Freshness::Live, Some(since)) = (self.state.freshness(), self.state.confirmed_at())
+        {
+            self.state.set_freshness(Freshness::Stale { since });
+        }
+    }
+
     /// Says it once per outage.
     fn away(&mut self, error: &RegistryError) {
         if std::mem::replace(&mut self.is_away, true) {
             return;
         }
-        if let (Freshness::Live, Some(since)) = (self.state.freshness(), self.state.confirmed_at())
-        {
-            self.state.set_freshness(Freshness::Stale { since });
-        }
+        self.grow_stale();
         let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::warn!(
             service = %self.state.service(),
@@ -219,6 +226,13 @@ impl WatchDriver {
             freshness = self.state.freshness().as_str(),
             "the registry is away; the last list stays in use"
         );
+    }
+}
+
+/// It ends with the last handle, or with its runtime: then others may hold the list, which nobody confirms any more.
+impl Drop for WatchDriver {
+    fn drop(&mut self) {
+        self.grow_stale();
     }
 }
 

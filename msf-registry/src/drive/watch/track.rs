@@ -24,6 +24,8 @@ pub(super) struct Track {
     in_use: Option<Snapshot>,
     /// Whether the list in use comes from an earlier process, which knew another memory of the registry.
     is_persisted: bool,
+    /// Whether a list was believed that the registry vouched for.
+    is_vouched: bool,
     doubt: Option<Doubt>,
 }
 
@@ -43,6 +45,7 @@ impl Track {
             cursor: None,
             in_use: None,
             is_persisted: false,
+            is_vouched: false,
             doubt: None,
         }
     }
@@ -57,12 +60,16 @@ impl Track {
         self.cursor = None;
     }
 
-    /// A list that an earlier process used; gives it back to be used, unless the registry was quicker.
+    /// A list that an earlier process used; gives back what to use of it, unless the registry was quicker and vouches for
+    /// its list.
     pub(super) fn preload(&mut self, snapshot: Snapshot) -> Option<Snapshot> {
-        if self.in_use.is_some() {
+        if self.is_vouched {
             return None;
         }
-        let snapshot = tidied(snapshot);
+        let snapshot = match &self.in_use {
+            None => tidied(snapshot),
+            Some(theirs) => merged(&snapshot, theirs),
+        };
         self.is_persisted = true;
         self.in_use = Some(snapshot.clone());
         Some(snapshot)
@@ -128,6 +135,7 @@ impl Track {
     fn believe(&mut self, snapshot: Snapshot) -> Snapshot {
         self.doubt = None;
         self.is_persisted = false;
+        self.is_vouched |= snapshot.is_authoritative();
         self.in_use = Some(snapshot.clone());
         snapshot
     }
@@ -360,6 +368,19 @@ mod tests {
         let _first = track.preload(complete((1, 9), &["a"]));
         is(track.take(partial((2, 1), &["b"]), now), &["a", "b"]);
         is(track.take(complete((2, 2), &["b"]), now), &["b"]);
+    }
+
+    #[test]
+    fn a_list_from_the_disk_adds_to_one_that_nobody_vouches_for() {
+        let (mut track, now) = (Track::new(HOLD), clock::now());
+        is(track.take(partial((2, 1), &["b"]), now), &["b"]);
+        is(
+            track.preload(complete((1, 9), &["c", "a"])),
+            &["a", "b", "c"],
+        );
+        assert_eq!(track.cursor(), Some(Cursor::new(2, 1)));
+        is(track.take(complete((2, 2), &["b"]), now), &["b"]);
+        assert_eq!(track.preload(complete((1, 9), &["a"])), None, "too late");
     }
 
     #[test]

@@ -180,6 +180,35 @@ async fn a_file_that_cannot_be_used_costs_a_warning_and_a_count() {
     }
 }
 
+/// To open a pipe waits for its writer, and a thread that waits holds up the end of the process.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let dir = Dir::new();
+    fs::create_dir_all(&dir.0).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(dir.file())
+        .status();
+    assert!(made.unwrap().success());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (metrics, backend) = (Metrics::new(), Flaky::new());
+    backend.set(Mode::Away);
+    runtime.block_on(async {
+        let registry = kept(&backend, &dir.0, &metrics);
+        let _endpoints = registry.service(&payment());
+        let failed = r#"msf_registry_cache_errors_total{operation="read"} 1"#;
+        let deadline = clock::now() + Duration::from_secs(3);
+        while !metrics.render().contains(failed) {
+            assert!(clock::now() < deadline, "it waits for a writer");
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    runtime.shutdown_background();
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_instance_that_is_not_understood_hides_no_other() {
     let dir = Dir::new();
@@ -322,6 +351,7 @@ async fn it_is_for_this_user_only() {
 
     let dir = Dir::new();
     drop(written(&dir).await);
-    let mode = fs::metadata(dir.file()).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dir.file()), 0o600);
+    assert_eq!(mode(&dir.0), 0o700);
 }

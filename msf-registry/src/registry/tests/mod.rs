@@ -69,9 +69,13 @@ enum Mode {
     Away,
     Hangs,
     LosesCursors,
+    /// Also when it is asked for the list.
+    Lost,
     Panics,
     /// Does what it is asked, and the answer is lost.
     Mute,
+    /// Refuses for ever what has the version `refused`.
+    Picky,
     /// Answers for another service.
     Confuses,
     /// Grants leases of no time and forgets them at once.
@@ -155,10 +159,14 @@ impl Flaky {
         match self.mode() {
             // A loop without a pause would never let the test end.
             Mode::GrantsNothing if self.calls() > 10_000 => pending().await,
-            Mode::Up | Mode::LosesCursors | Mode::GrantsNothing | Mode::Mute | Mode::Confuses => {
-                Ok(self.memory())
-            }
+            Mode::Up
+            | Mode::LosesCursors
+            | Mode::GrantsNothing
+            | Mode::Mute
+            | Mode::Picky
+            | Mode::Confuses => Ok(self.memory()),
             Mode::Panics => panic!("on purpose"),
+            Mode::Lost => Err(RegistryError::CursorLost),
             Mode::Away => Err(RegistryError::Unreachable("refused".into())),
             Mode::Hangs => pending().await,
         }
@@ -176,7 +184,7 @@ impl Flaky {
     /// Fails a question that was under way when the mode changed.
     async fn broken(&self) {
         loop {
-            if matches!(self.mode(), Mode::Away) {
+            if matches!(self.mode(), Mode::Away | Mode::Lost) {
                 return;
             }
             sleep(Duration::from_millis(10)).await;
@@ -188,6 +196,12 @@ impl Flaky {
 impl Registrar for Flaky {
     async fn put(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
         let memory = self.up().await?;
+        if matches!(self.mode(), Mode::Picky) && instance.version.as_deref() == Some("refused") {
+            return Err(RegistryError::Refused {
+                status: 422,
+                detail: None,
+            });
+        }
         self.shared.puts.lock().unwrap().push(clock::now());
         let lease = memory.put(instance, ttl).await?;
         let granted = match self.mode() {
@@ -249,7 +263,8 @@ impl Discovery for Flaky {
     }
 
     async fn services(&self) -> Result<Vec<ServiceName>, RegistryError> {
-        self.up().await?.services().await
+        let services = self.up().await?.services().await?;
+        self.heard(services).await
     }
 
     fn capabilities(&self) -> Capabilities {

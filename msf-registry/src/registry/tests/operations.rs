@@ -31,6 +31,39 @@ async fn a_question_waits_for_the_first_answer_and_not_for_ever() {
     assert_eq!(clock::now(), start, "the watch went on meanwhile");
 }
 
+/// The registry has answered, and its list is not there yet: another thread may look just then.
+#[tokio::test(start_paused = true)]
+async fn a_question_waits_for_the_list_and_not_for_the_answer() {
+    let backend = Flaky::new();
+    backend.set(Mode::Hangs);
+    let registry = registry(&backend);
+    let handle = registry.service(&payment());
+    let state = registry.watched().remove(0);
+    state.set_freshness(Freshness::Live);
+    let answered = async {
+        sleep(Duration::from_millis(10)).await;
+        backend.memory().put(&instance(1), TTL).await.unwrap();
+        state.publish(backend.memory().snapshot(&payment()));
+    };
+    let service = payment();
+    let (url, ()) = tokio::join!(registry.service_url(&service), answered);
+    assert_eq!(url.unwrap(), "http://127.0.0.1:8001");
+    drop(handle);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_of_services_is_not_waited_for_for_ever() {
+    let backend = Flaky::new();
+    let registry = registry(&backend);
+    let _registration = registered(&registry, 1).await;
+    assert_eq!(registry.services().await.unwrap(), [payment()]);
+    backend.set(Mode::Hangs);
+    let start = clock::now();
+    let late = registry.services().await.unwrap_err();
+    assert!(matches!(late, RegistryError::Timeout(_)));
+    assert_eq!(clock::now() - start, Duration::from_secs(10));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_service_is_healthy_when_calls_go_to_one_of_its_instances() {
     let backend = Flaky::new();

@@ -460,6 +460,48 @@ async fn a_backend_that_panics_is_as_one_that_is_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watch_survives_a_backend_that_panics() {
+    let backend = Flaky::new();
+    backend.set(Mode::Panics);
+    let registry = registry(&backend);
+    let endpoints = registry.service(&payment());
+    sleep(TTL).await;
+    backend.set(Mode::Up);
+    let _registration = registered(&registry, 1).await;
+    endpoints.ready(Duration::from_secs(10)).await.unwrap();
+    // Wakes the question that is under way, and the next one panics.
+    backend.set(Mode::Panics);
+    let _second = registry.register(instance(2));
+    backend.memory().put(&instance(3), TTL).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert!(matches!(endpoints.freshness(), Freshness::Stale { .. }));
+    backend.set(Mode::Up);
+    sleep(Duration::from_secs(10)).await;
+    assert!(endpoints.freshness().is_live());
+    assert_eq!(in_use(&endpoints), 2);
+}
+
+/// It has lost more than the position.
+#[tokio::test(start_paused = true)]
+async fn a_registry_without_any_position_is_away() {
+    let backend = Flaky::new();
+    let registry = registry(&backend);
+    let _registration = registered(&registry, 1).await;
+    let endpoints = registry.service(&payment());
+    endpoints.ready(TTL).await.unwrap();
+    backend.set(Mode::Lost);
+    sleep(Duration::from_secs(60)).await;
+    assert!(!endpoints.freshness().is_live());
+    let questions = backend.questions();
+    sleep(Duration::from_secs(60)).await;
+    let asked = backend.questions() - questions;
+    assert!((5..=120).contains(&asked), "{asked} questions in a minute");
+    backend.set(Mode::Up);
+    sleep(Duration::from_secs(10)).await;
+    assert!(endpoints.freshness().is_live());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_says_how_fresh_it_is() {
     let backend = Flaky::new();
     backend.set(Mode::Away);

@@ -7,7 +7,9 @@ use crate::registry::NotRegistered;
 
 const MOMENT: Duration = Duration::from_millis(10);
 /// `drain_wait`, unless set.
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(3);
+/// What a host grants its drain hooks.
+const HOOKS: Duration = Duration::from_secs(5);
 
 fn stored(backend: &Flaky) -> Arc<Instance> {
     let snapshot = backend.memory().snapshot(&payment());
@@ -173,6 +175,7 @@ async fn draining_is_seen_at_once_and_the_end_only_after_the_wait() {
     drained.unwrap();
     let took = clock::now() - start;
     assert!(took >= DRAIN && took < DRAIN + MOMENT, "{took:?}");
+    assert!(took < HOOKS, "it does not fit into a drain hook");
     assert_eq!(listed(&backend), 1);
 }
 
@@ -185,8 +188,53 @@ async fn draining_from_a_registry_that_is_away_ends_in_time() {
         let start = clock::now();
         registration.drain().await.unwrap_err();
         let took = clock::now() - start;
-        assert!(took <= DRAIN + Duration::from_secs(5), "{took:?}");
+        assert!(took <= Duration::from_millis(6_500), "{took:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_what_was_never_registered_waits_for_nobody() {
+    let backend = Flaky::new();
+    backend.set(Mode::Away);
+    let registration = registry(&backend).register(instance(1));
+    sleep(TTL).await;
+    let start = clock::now();
+    registration.drain().await.unwrap();
+    assert_eq!(clock::now(), start);
+}
+
+/// A call that hangs has a limit of its own, which is longer.
+#[tokio::test(start_paused = true)]
+async fn deregistering_behind_a_renewal_that_hangs_ends_in_time() {
+    let backend = Flaky::new();
+    let registry = Registry::new(backend.clone());
+    let registration = registered(&registry, 1).await;
+    sleep(Duration::from_secs(4)).await;
+    backend.set(Mode::Hangs);
+    let calls = backend.calls();
+    while backend.calls() == calls {
+        sleep(MOMENT).await;
+    }
+    let start = clock::now();
+    registration.deregister().await.unwrap_err();
+    let took = clock::now() - start;
+    assert!(took <= Duration::from_millis(3_500), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_refused_after_an_outage_leaves_what_was() {
+    let backend = Flaky::new();
+    let registration = registered(&registry(&backend), 1).await;
+    backend.set(Mode::Away);
+    let change = registration.update(|instance| instance.version("refused"));
+    let dropped = timeout(TTL * 2, change).await;
+    assert!(dropped.is_err());
+    backend.lose_memory(Duration::ZERO);
+    backend.set(Mode::Picky);
+    sleep(TTL).await;
+    assert_eq!(listed(&backend), 1, "a bad change took it off the list");
+    assert_eq!(*stored(&backend), instance(1));
+    assert!(matches!(registration.standing(), Standing::Registered));
 }
 
 #[tokio::test(start_paused = true)]
@@ -303,15 +351,53 @@ async fn unregistering_says_so_when_the_registry_is_away() {
     assert!(matches!(second, Ok(false)), "its end has begun: {second:?}");
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Such as a program that ends its first runtime before anything of it has run.
+#[test]
+fn a_runtime_that_ends_before_its_first_turn_keeps_no_other_from_registering() {
+    let backend = Flaky::new();
+    let registry = registry(&backend);
+    let first = runtime();
+    let early = first.block_on(async { registry.register(instance(1)) });
+    drop(first);
+    runtime().block_on(async {
+        registered(&registry, 2).await.detach();
+        timeout(TTL, early.registered()).await.unwrap().unwrap();
+    });
+}
+
+/// A list that nobody confirms any more must not look as if somebody did.
+#[test]
+fn a_list_whose_runtime_has_ended_is_stale() {
+    let backend = Flaky::new();
+    let registry = registry(&backend);
+    let first = runtime();
+    let endpoints = first.block_on(async {
+        registered(&registry, 1).await.detach();
+        let endpoints = registry.service(&payment());
+        endpoints.ready(TTL).await.unwrap();
+        endpoints
+    });
+    assert!(endpoints.freshness().is_live());
+    drop(first);
+    assert!(matches!(endpoints.freshness(), Freshness::Stale { .. }));
+    assert!(endpoints.pick(&PickContext::new()).is_ok());
+    runtime().block_on(async {
+        let again = registry.service(&payment());
+        again.ready(TTL).await.unwrap();
+        assert!(again.freshness().is_live());
+    });
+}
+
 /// A process whose runtimes come and go, such as one runtime per test.
 #[test]
 fn a_runtime_that_ends_takes_no_registration_along_that_another_one_can_keep() {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-    };
     let backend = Flaky::new();
     let registry = registry(&backend);
     let first = runtime();
