@@ -167,6 +167,56 @@ pub(super) async fn a_renewed_lease_outlives_its_time<B: ServiceRegistry>(
     assert_eq!(ids(&snapshot), ["p-1"], "not listed although renewed");
 }
 
+pub(super) async fn a_renewed_lease_ends_too<B: ServiceRegistry>(backend: &B, suite: &Suite) {
+    let instance = instance("payment", "p-1", 81);
+    let lease = backend.put(&instance, suite.short).await.unwrap();
+    backend.renew(&lease).await.unwrap();
+    backend.renew_all(&[lease]).await.unwrap();
+    // From the last renewal, and not from the sum of all.
+    tokio::time::sleep(suite.short + suite.grace).await;
+    let snapshot = backend.fetch(&instance.service).await.unwrap();
+    let left = callable(&snapshot).count();
+    assert_eq!(
+        left, 0,
+        "listed for more than a time to live after its last renewal"
+    );
+}
+
+pub(super) async fn a_renewal_is_no_news<B: ServiceRegistry>(backend: &B, suite: &Suite) {
+    let lease = backend
+        .put(&instance("payment", "p-1", 81), suite.long)
+        .await
+        .unwrap();
+    let before = suite.vouched(backend, &payment()).await;
+    for _ in 0..3 {
+        backend.renew(&lease).await.unwrap();
+    }
+    let after = backend.fetch(&payment()).await.unwrap();
+    assert_eq!(
+        after.cursor(),
+        before.cursor(),
+        "every renewal wakes every caller"
+    );
+}
+
+pub(super) async fn the_end_of_a_replaced_lease_ends_nobody<B: ServiceRegistry>(
+    backend: &B,
+    suite: &Suite,
+) {
+    let instance = instance("payment", "p-1", 81);
+    backend.put(&instance, suite.short).await.unwrap();
+    let lease = backend.put(&instance, suite.long).await.unwrap();
+    tokio::time::sleep(suite.short + suite.grace).await;
+    let snapshot = backend.fetch(&instance.service).await.unwrap();
+    assert_eq!(
+        ids(&snapshot),
+        ["p-1"],
+        "ended at the time of the lease before it"
+    );
+    let renewed = backend.renew(&lease).await.unwrap();
+    assert_eq!(renewed, Renewal::Renewed { ttl: suite.long });
+}
+
 pub(super) async fn an_expired_lease_is_gone<B: ServiceRegistry>(backend: &B, suite: &Suite) {
     let instance = instance("payment", "p-1", 81);
     let lease = backend.put(&instance, suite.short).await.unwrap();

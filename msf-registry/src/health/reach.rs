@@ -17,6 +17,9 @@ use crate::model::Instance;
 /// or useless to ask: link-local ones, the metadata services of clouds, multicast, broadcast and
 /// unspecified ones. IPv4 addresses inside IPv6 ones (mapped, compatible, 6to4, NAT64) count as IPv4.
 ///
+/// It is asked in three places: where an instance registers with a registry of ours, before a check, and before
+/// callers see a list, [whatever backend](crate::RegistryBuilder::reach) it comes from.
+///
 /// Loopback and private addresses are allowed: that is where instances are. A registry that takes
 /// registrations from people it does not trust names the one network that they live in with
 /// [`only`](Self::only).

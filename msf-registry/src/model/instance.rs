@@ -70,7 +70,7 @@ pub enum InvalidInstance {
     NoEndpoint,
     /// It listens at too many addresses.
     #[error("an instance has at most {ENDPOINTS_MAX} endpoints")]
-    ServiceHandle,
+    Endpoints,
     /// An endpoint that nobody could call.
     #[error(transparent)]
     Endpoint(#[from] InvalidEndpoint),
@@ -210,7 +210,7 @@ impl Instance {
     /// [`InvalidInstance`] with the first rule that is broken.
     pub fn validate(&self) -> Result<(), InvalidInstance> {
         if self.others.len() >= ENDPOINTS_MAX {
-            return Err(InvalidInstance::ServiceHandle);
+            return Err(InvalidInstance::Endpoints);
         }
         for endpoint in self.endpoints() {
             endpoint.validate()?;
@@ -331,7 +331,7 @@ mod tests {
         let many = (0..8).fold(instance(), |i, n| {
             i.endpoint(Endpoint::new(Scheme::Tcp, ([127, 0, 0, 1], 81 + n).into()))
         });
-        assert_eq!(many.validate(), Err(InvalidInstance::ServiceHandle));
+        assert_eq!(many.validate(), Err(InvalidInstance::Endpoints));
         let none = r#"{"service":"payment","id":"p","endpoints":[]}"#;
         assert!(serde_json::from_str::<Instance>(none).is_err());
     }

@@ -13,6 +13,7 @@ use super::facade::Registry;
 use crate::{
     backend::ServiceRegistry,
     balance::{Balance, InvalidLoadBalancing, LoadBalancing},
+    health::Reach,
     metrics::Families,
 };
 
@@ -57,6 +58,7 @@ pub(super) struct Settings {
     pub(super) cache_dir: Option<PathBuf>,
     pub(super) cache_age_max: Duration,
     pub(super) backoff: Backoff,
+    pub(super) reach: Reach,
     pub(super) runtime: Option<Handle>,
 }
 
@@ -203,6 +205,23 @@ impl RegistryBuilder {
         self
     }
 
+    /// Which addresses instances may be called at, whatever the registry lists; [all that an instance can
+    /// have](Reach) unless set. Who names another one is left out, and a warning says so: a registry refuses
+    /// such an instance by itself only where it is one of ours, and a zone, a file or a key may be written by others.
+    ///
+    /// ```
+    /// use msf_registry::{Registry, backend::memory::MemoryRegistry, health::Reach};
+    ///
+    /// let ours = Reach::default().only("10.0.0.0/8".parse()?);
+    /// let registry = Registry::builder(MemoryRegistry::new()).reach(ours).build()?;
+    /// # drop(registry);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reach(mut self, reach: Reach) -> Self {
+        self.settings.reach = reach;
+        self
+    }
+
     /// Where its tasks run; the runtime that is current when it is used unless set. A program with
     /// several runtimes names the one that lives longest.
     pub fn runtime(mut self, runtime: Handle) -> Self {
@@ -286,6 +305,7 @@ impl Default for Settings {
             cache_dir: None,
             cache_age_max: DAY * 3,
             backoff: WATCH_BACKOFF,
+            reach: Reach::default(),
             runtime: None,
         }
     }

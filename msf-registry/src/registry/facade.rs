@@ -291,7 +291,12 @@ impl Registry {
             call_timeout: settings.call_timeout,
             watch_timeout: settings.watch_timeout,
         };
-        let driver = WatchDriver::new(Arc::clone(&self.shared.backend), Arc::clone(&state), rules);
+        let driver = WatchDriver::new(
+            Arc::clone(&self.shared.backend),
+            Arc::clone(&state),
+            rules,
+            settings.reach.clone(),
+        );
         let task = match self.shared.cache.clone() {
             None => self.spawn("registry-watch", driver.run(std::future::ready(None))),
             Some(cache) => {

@@ -317,6 +317,68 @@ async fn a_process_that_is_killed_with_the_lock_in_hand_stops_nobody() {
     assert_eq!(snapshot.instances()[0].health, Health::Unknown);
 }
 
+/// Takes the lock as another process would.
+fn lock(path: &Path) -> fs::File {
+    let lock = fs::File::create(path).expect("the directory is there");
+    lock.lock().expect("nobody holds it");
+    lock
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn whoever_comes_by_way_of_a_link_waits_for_those_who_do_not() {
+    let (place, elsewhere) = (Place::new(), Place::new());
+    place.write(&hand_written(&[1]));
+    std::os::unix::fs::symlink(place.file(), elsewhere.file()).unwrap();
+    let linked = FileRegistry::builder(elsewhere.file())
+        .timeout(Duration::from_millis(50))
+        .open()
+        .unwrap();
+    let held = lock(&place.0.join("services.json.lock"));
+    let error = linked.put(&instance(9), TTL).await.unwrap_err();
+    assert!(matches!(error, RegistryError::Unreachable(_)), "{error:?}");
+    drop(held);
+    linked.put(&instance(9), TTL).await.unwrap();
+    assert!(elsewhere.file().is_symlink(), "the link is a file now");
+    let listed = place.open().fetch(&payment()).await.unwrap();
+    assert_eq!(listed.instances().len(), 2);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_lock_that_was_deleted_while_it_was_held_is_made_again() {
+    let place = Place::new();
+    let registry = place.open();
+    let path = place.0.join("services.json.lock");
+    let held = lock(&path);
+    let one = instance(1);
+    let (lease, ()) = tokio::join!(registry.put(&one, TTL), async {
+        tokio::time::sleep(POLL).await;
+        fs::remove_file(&path).unwrap();
+        drop(held);
+    });
+    lease.unwrap();
+    assert!(path.exists(), "whoever comes now would not be kept out");
+}
+
+#[tokio::test]
+async fn a_write_that_fails_leaves_the_file_as_it_is_and_says_why() {
+    let place = Place::new();
+    let registry = place.open();
+    let lease = registry.put(&instance(1), TTL * 60).await.unwrap();
+    let before = fs::read_to_string(place.file()).unwrap();
+    let in_the_way = place.0.join("services.json.tmp");
+    fs::create_dir(&in_the_way).unwrap();
+    let error = registry.renew(&lease).await.unwrap_err();
+    let said = std::error::Error::source(&error).unwrap().to_string();
+    assert!(said.ends_with("services.json cannot be written"), "{said}");
+    assert!(!error.is_permanent());
+    assert_eq!(fs::read_to_string(place.file()).unwrap(), before);
+    fs::remove_dir(&in_the_way).unwrap();
+    let renewed = registry.renew(&lease).await.unwrap();
+    assert_ne!(renewed, msf_registry::Renewal::Gone);
+}
+
 #[tokio::test]
 async fn writers_that_are_killed_at_any_moment_leave_a_whole_file() {
     let place = Place::new();

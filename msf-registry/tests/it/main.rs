@@ -15,6 +15,7 @@ mod etcd;
 mod file;
 mod fixed;
 mod health;
+mod mutants;
 mod restart;
 mod rolling;
 mod setup;

@@ -41,7 +41,7 @@ pub(super) fn members(service: &ServiceName, scheme: Scheme, located: Vec<Locate
         let instance = Instance::at(service.clone(), id, Endpoint::new(scheme, one.addr))
             .priority(priority)
             .weight(weight)
-            .metadata("dns.target", &*one.target);
+            .metadata(TARGET, &*one.target);
         // An address that nobody can connect to, such as port 0, hides no other.
         if instance.validate().is_ok() {
             members.push(Member::new(Arc::new(instance), Health::Unknown));
@@ -94,6 +94,9 @@ impl Tiers {
         )
     }
 }
+
+/// Where the metadata say which host it is.
+pub(super) const TARGET: &str = "dns.target";
 
 #[cfg(test)]
 mod tests {

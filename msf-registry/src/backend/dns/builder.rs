@@ -180,8 +180,8 @@ impl DnsRegistryBuilder {
         self
     }
 
-    /// How many records of a service are used; 1 000 unless set, at most 10 000. More is refused, and the
-    /// list before it stays in use.
+    /// How many records a service may have, and how many addresses they may lead to; 1 000 unless set, at most
+    /// 10 000. More is refused, and the list before it stays in use.
     pub const fn instances_max(mut self, instances: usize) -> Self {
         self.instances_max = instances;
         self

@@ -1,7 +1,7 @@
 //! From a name to addresses, with every answer told apart: somebody, nobody, or no answer.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -17,8 +17,12 @@ use hickory_resolver::{
     },
 };
 
-use super::{answer::Located, builder::AddressFamily, query::Records};
-use crate::{backend::renew::all, error::RegistryError};
+use super::{
+    answer::{Located, TARGET},
+    builder::AddressFamily,
+    query::Records,
+};
+use crate::{backend::renew::all, error::RegistryError, model::Member};
 
 /// What a name leads to.
 #[derive(Debug)]
@@ -26,8 +30,19 @@ pub(super) struct Found {
     pub(super) located: Vec<Located>,
     /// The shortest of all records; without one, the zone does not say how long nothing stays nothing.
     pub(super) ttl: Option<Duration>,
-    /// Whether every host was answered for.
-    pub(super) is_whole: bool,
+    /// Whether every host was answered for, now or before.
+    pub(super) coverage: Coverage,
+}
+
+/// How many of the hosts that SRV records name were answered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coverage {
+    /// All of them.
+    Whole,
+    /// All of them, some only before: those keep the addresses that they had.
+    Kept,
+    /// Not all of them.
+    Part,
 }
 
 /// Asks for records.
@@ -37,6 +52,8 @@ pub(super) struct Asking<'a> {
     pub(super) family: AddressFamily,
     pub(super) timeout: Duration,
     pub(super) records_max: usize,
+    /// The list before this one.
+    pub(super) before: &'a [Member],
 }
 
 /// Records, or the certainty that there are none.
@@ -67,7 +84,7 @@ impl Asking<'_> {
         Ok(Found {
             located: located.collect(),
             ttl,
-            is_whole: true,
+            coverage: Coverage::Whole,
         })
     }
 
@@ -86,6 +103,7 @@ impl Asking<'_> {
             }
         }
         let (mut located, mut failed) = (Vec::new(), None);
+        let mut coverage = Coverage::Whole;
         let mut unknown: Vec<Name> = Vec::new();
         let mut place = |host: &Name, ips: &[IpAddr]| {
             let target: Arc<str> = host.to_ascii().into();
@@ -118,19 +136,43 @@ impl Asking<'_> {
                         ttl = sooner(ttl, host_ttl);
                         place(host, &ips);
                     }
-                    Err(error) => failed = Some(error),
+                    Err(error) => {
+                        let ips = self.before(host);
+                        coverage = match (coverage, ips.is_empty()) {
+                            (Coverage::Part, _) | (_, true) => Coverage::Part,
+                            _ => Coverage::Kept,
+                        };
+                        place(host, &ips);
+                        failed = Some(error);
+                    }
                 }
             }
         }
         match failed {
+            // Each record may name a host of many addresses.
+            _ if located.len() > self.records_max => {
+                let (count, max) = (located.len(), self.records_max);
+                let text = format!("the SRV records lead to {count} addresses, more than {max}");
+                Err(RegistryError::Protocol(text.into()))
+            }
             // Some hosts are better than none, if nobody takes the rest for gone.
             Some(error) if located.is_empty() => Err(error),
-            failed => Ok(Found {
+            _ => Ok(Found {
                 located,
                 ttl,
-                is_whole: failed.is_none(),
+                coverage,
             }),
         }
+    }
+
+    /// The addresses that a host had. One host that nobody answers for must not keep those of others listed that
+    /// are gone.
+    fn before(self, host: &Name) -> Vec<IpAddr> {
+        let host = host.to_ascii();
+        let instances = self.before.iter().map(|member| &member.instance);
+        let of_host = instances.filter(|i| i.metadata.get(TARGET) == Some(&host));
+        let ips: BTreeSet<IpAddr> = of_host.map(|i| i.addr().ip()).collect();
+        ips.into_iter().collect()
     }
 
     /// The addresses of a host that came with the answer, of the family that is wanted.

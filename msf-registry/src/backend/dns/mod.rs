@@ -25,7 +25,7 @@
 //! | NXDOMAIN, or no records of the type | empty, and believed at once: the server knows. Asked for again after 10 s at most |
 //! | SRV records with the target `.` | empty: the service is decidedly not there |
 //! | SERVFAIL, REFUSED, no answer in time, a referral, garbage | an error; the list before it stays in use |
-//! | SRV records, and no answer about some of their hosts | the others, added to the list before it: nobody is taken for gone |
+//! | SRV records, and no answer about some of their hosts | these keep the addresses that they had. Of one that was never answered for nothing is known: until it is, the others are added to the list before it, and nobody is taken for gone |
 //! | does not fit into a datagram | asked for again over TCP |
 //!
 //! # Instances

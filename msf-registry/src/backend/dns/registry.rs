@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::{
     answer::{members, refresh_after},
     builder::DnsRegistryBuilder,
-    lookup::{Asking, Found},
+    lookup::{Asking, Coverage, Found},
     query::Query,
 };
 use crate::{
@@ -100,20 +100,22 @@ impl Shared {
             );
             RegistryError::Protocol(text.into())
         })?;
+        let before = known.as_ref().map(|known| known.snapshot.clone());
         let asking = Asking {
             resolver: &self.resolver,
             family: settings.family,
             timeout: settings.timeout,
             records_max: settings.instances_max,
+            before: before.as_ref().map_or(&[], Snapshot::instances),
         };
         let found = timeout(settings.timeout, asking.find(name, query.records))
             .await
             .unwrap_or(Err(RegistryError::Timeout(settings.timeout)))?;
         let due = clock::now() + self.refresh_after(&found);
-        let authority = if found.is_whole {
-            Authority::Explicit
-        } else {
-            Authority::Partial
+        let authority = match found.coverage {
+            Coverage::Whole => Authority::Explicit,
+            Coverage::Kept => Authority::Complete,
+            Coverage::Part => Authority::Partial,
         };
         let members = members(service, settings.scheme, found.located);
         let unchanged = known.as_ref().filter(|known| {
@@ -136,7 +138,8 @@ impl Shared {
 
     fn refresh_after(&self, found: &Found) -> Duration {
         let settings = &self.settings;
-        let (ttl, max) = match (found.is_whole, found.located.is_empty()) {
+        let is_whole = found.coverage == Coverage::Whole;
+        let (ttl, max) = match (is_whole, found.located.is_empty()) {
             (false, _) => (settings.ttl_min, settings.ttl_max),
             (true, true) => (found.ttl.unwrap_or(NEGATIVE_TTL), settings.negative_ttl_max),
             (true, false) => (found.ttl.unwrap_or_default(), settings.ttl_max),

@@ -34,10 +34,14 @@ impl Stamp {
         })
     }
 
-    /// Whether the file is old enough that another content would have another stamp: file systems
-    /// count time in steps, and a number that was given back is given out again.
+    /// Whether it is so long ago that another content would have another stamp: file systems count time
+    /// in steps, and a number that was given back is given out again. The same holds for a time that is
+    /// yet to come, since the clock was set back.
     pub(super) fn is_settled(&self, now: SystemTime) -> bool {
-        let age = self.modified.and_then(|at| now.duration_since(at).ok());
+        let age = self.modified.map(|at| match now.duration_since(at) {
+            Ok(age) => age,
+            Err(ahead) => ahead.duration(),
+        });
         age.is_some_and(|age| age > SETTLED)
     }
 }
@@ -108,25 +112,41 @@ pub(super) struct Lock(
 impl Lock {
     /// Waits for at most so long.
     pub(super) fn take(path: &Path, wait: Duration) -> Result<Self, InvalidFile> {
-        let path = beside(path, "lock");
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|source| failed(&path, "locked", source))?;
+        // Whoever comes by way of a link waits for those who do not.
+        let path = fs::canonicalize(path).unwrap_or_else(|_new| path.into());
+        let path = beside(&path, "lock");
         let deadline = clock::now() + wait;
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self(file)),
-                Err(TryLockError::WouldBlock) if clock::now() < deadline => {
+            let locked = open_lock(&path)
+                .map_err(TryLockError::Error)
+                .and_then(|file| file.try_lock().map(|()| file));
+            match locked {
+                Ok(file) if is_at(&file, &path) => return Ok(Self(file)),
+                // Somebody has tidied the directory up: a lock that nobody else finds keeps nobody out.
+                Ok(_) | Err(TryLockError::WouldBlock) if clock::now() < deadline => {
                     // The system's own waiting has no limit.
                     thread::sleep(Duration::from_micros(fastrand::u64(500..5_000)));
                 }
-                Err(TryLockError::WouldBlock) => return Err(InvalidFile::Locked { path }),
+                Ok(_) | Err(TryLockError::WouldBlock) => return Err(InvalidFile::Locked { path }),
                 Err(TryLockError::Error(source)) => return Err(failed(&path, "locked", source)),
             }
         }
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
+/// Whether the path still leads to this file.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(ours), Ok(theirs)) => inode(&ours) == inode(&theirs),
+        _ => false,
     }
 }
 

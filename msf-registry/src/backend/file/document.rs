@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
 use msf_core::name::{InstanceId, ServiceName};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::model::Instance;
 
@@ -221,8 +224,19 @@ impl Document {
         self.entries.len() < before
     }
 
+    /// No lease ends later than a whole time to live from now, whatever clock wrote it: else whoever dies after the
+    /// clock was set back stays listed until it has caught up. Whether any was shortened.
+    pub(super) fn cap(&mut self, now: u64) -> bool {
+        let mut is_shorter = false;
+        for entry in &mut self.entries {
+            is_shorter |= entry.cap(now);
+        }
+        is_shorter
+    }
+
     /// Takes out whose lease ran out, and forgets what nobody needs to know any more.
     pub(super) fn sweep(&mut self, now: u64) {
+        self.cap(now);
         let mut lapsed = std::mem::take(&mut self.lapsed);
         self.entries.retain(|entry| {
             let is_expired = entry.is_expired(now);
@@ -268,10 +282,8 @@ impl Document {
 
     /// The next moment at which it says something else by itself.
     pub(super) fn next_change(&self, hold_ms: u64, now: u64) -> Option<u64> {
-        let expiries = self
-            .entries
-            .iter()
-            .filter_map(|entry| entry.expires_at(now));
+        let leases = self.entries.iter().filter_map(|entry| entry.lease.as_ref());
+        let expiries = leases.map(|lease| lease.expires_at_ms);
         let unswept = self
             .entries
             .iter()
@@ -312,8 +324,8 @@ impl Entry {
             instance: &instance,
             lease: &lease,
         };
-        let text = serde_json::value::to_raw_value(&written)
-            .map_err(|error| Refused::Unwritable(error.to_string()))?;
+        let text =
+            to_raw_value(&written).map_err(|error| Refused::Unwritable(error.to_string()))?;
         Ok(Self {
             instance: Some(instance),
             lease: Some(lease),
@@ -327,15 +339,31 @@ impl Entry {
             .is_some_and(|i| i.service == *service && i.id == *id)
     }
 
-    /// When it runs out: never later than a whole time to live from now, whatever clock wrote it.
-    fn expires_at(&self, now: u64) -> Option<u64> {
-        let lease = self.lease.as_ref()?;
+    /// Whether its lease was shortened to a whole time to live from now.
+    fn cap(&mut self, now: u64) -> bool {
+        let Some(lease) = &mut self.lease else {
+            return false;
+        };
         let latest = now.saturating_add(lease.ttl_ms);
-        Some(lease.expires_at_ms.min(latest))
+        if lease.expires_at_ms <= latest {
+            return false;
+        }
+        lease.expires_at_ms = latest;
+        // Whatever else the text says stays: a newer version may have written it.
+        if let Ok(mut text) = serde_json::from_str::<Value>(self.text.get())
+            && let Some(expires_at) = text.pointer_mut("/lease/expires_at_ms")
+        {
+            *expires_at = latest.into();
+            if let Ok(text) = to_raw_value(&text) {
+                self.text = text;
+            }
+        }
+        true
     }
 
     fn is_expired(&self, now: u64) -> bool {
-        self.expires_at(now).is_some_and(|at| at <= now)
+        let lease = self.lease.as_ref();
+        lease.is_some_and(|lease| lease.expires_at_ms <= now)
     }
 }
 

@@ -38,7 +38,8 @@
 //!
 //! An instance that registered has a `lease` beside it, with the moment at which it runs out in wall
 //! time: processes share no other clock. A clock that jumps ahead ends leases early, and whoever runs
-//! registers again at its next renewal; no entry outlives its time to live by the reader's clock.
+//! registers again at its next renewal. After one that jumps back, a lease ends at most one time to live after
+//! it was next looked at.
 //!
 //! # What can happen to it
 //!

@@ -235,13 +235,14 @@ impl Known {
         if !is_same {
             let (stamp, document) = shared.read()?;
             self.take(Some(stamp), document, now);
-        } else if self.next_change.is_some_and(|at| at <= now) {
+        } else if self.document.cap(now) || self.next_change.is_some_and(|at| at <= now) {
             self.show(now);
         }
         Ok(())
     }
 
-    fn take(&mut self, stamp: Option<Stamp>, document: Document, now: u64) {
+    fn take(&mut self, stamp: Option<Stamp>, mut document: Document, now: u64) {
+        document.cap(now);
         let foreign = document.foreign();
         if foreign > self.foreign {
             tracing::warn!(

@@ -82,16 +82,35 @@ fn only_the_token_counts_and_what_is_written_by_hand_has_none() {
 }
 
 #[test]
-fn a_clock_that_was_wrong_lists_nobody_for_ever() {
+fn a_clock_that_was_set_back_keeps_the_dead_listed_for_one_time_to_live() {
     let mut document = Document::default();
     put(&mut document, "p-1", NOW + 86_400_000);
-    let read = Document::parse(&document.render()).unwrap();
-    // A reader whose clock is right: one time to live from each look, and a renewal sets it right.
+    let mut read = Document::parse(&document.render()).unwrap();
+    assert!(read.cap(NOW), "a reader whose clock is right");
+    assert!(!read.cap(NOW + 1_000), "its end is not put off again");
     assert_eq!(read.next_change(HOLD_MS, NOW), Some(NOW + 10_000));
-    let mut renewed = read;
-    let id = InstanceId::new("p-1").unwrap();
-    renewed.renew(&payment(), &id, "t-p-1", NOW).unwrap();
-    assert!(ids(&renewed, NOW + 10_000).is_empty());
+    assert_eq!(ids(&read, NOW + 9_999), ["p-1"]);
+    assert!(ids(&read, NOW + 10_000).is_empty());
+    // A writer tells everybody.
+    document.sweep(NOW);
+    let told = Document::parse(&document.render()).unwrap();
+    assert!(ids(&told, NOW + 10_000).is_empty());
+    assert_eq!(told.lapsed(NOW, NOW + 10_000).count(), 1);
+}
+
+#[test]
+fn the_lease_of_a_newer_version_is_shortened_and_the_rest_of_it_kept() {
+    let newer = r#"{"service":"payment","id":"n","endpoints":["quic://10.0.0.1:1"],
+        "lease":{"token":"t","ttl_ms":10000,"expires_at_ms":1700086400000}}"#;
+    let mut document = Document::parse(&format!("{{\"instances\":[{newer}]}}")).unwrap();
+    document.sweep(NOW);
+    let text = document.render();
+    assert!(
+        text.contains("quic://10.0.0.1:1") && text.contains("1700000010000"),
+        "{text}"
+    );
+    document.sweep(NOW + 10_000);
+    assert_eq!(document.foreign(), 0, "it outlived its lease");
 }
 
 #[test]

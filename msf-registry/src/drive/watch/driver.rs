@@ -14,7 +14,8 @@ use crate::{
     cache::Persisted,
     drive::{caught, until},
     error::RegistryError,
-    model::{Change, Cursor, Snapshot},
+    health::Reach,
+    model::{Change, Cursor, Member, Snapshot},
     service::{Freshness, State},
 };
 
@@ -23,6 +24,9 @@ pub(crate) struct WatchDriver {
     backend: Arc<dyn ServiceRegistry>,
     capabilities: Capabilities,
     rules: WatchRules,
+    reach: Reach,
+    /// How many were left out of the last list, because they are out of reach.
+    left_out: usize,
     state: Arc<State>,
     track: Track,
     merge: Merge,
@@ -50,10 +54,13 @@ impl WatchDriver {
         backend: Arc<dyn ServiceRegistry>,
         state: Arc<State>,
         rules: WatchRules,
+        reach: Reach,
     ) -> Self {
         Self {
             capabilities: backend.capabilities(),
             backend,
+            reach,
+            left_out: 0,
             state,
             track: Track::new(rules.empty_hold),
             merge: Merge::new(rules.merge_window),
@@ -107,10 +114,11 @@ impl WatchDriver {
         match answer.and_then(|change| of_service(change, &self.state)) {
             Ok(change) => {
                 self.back(now);
-                if let Change::Changed(snapshot) = change
-                    && let Some(next) = self.track.take(snapshot, now)
-                {
-                    self.offer(next, now);
+                if let Change::Changed(snapshot) = change {
+                    let snapshot = self.within_reach(snapshot);
+                    if let Some(next) = self.track.take(snapshot, now) {
+                        self.offer(next, now);
+                    }
                 }
                 if self.capabilities.watch {
                     paced
@@ -131,8 +139,34 @@ impl WatchDriver {
         }
     }
 
+    /// Whoever may write into a zone, a file or a key is not thereby allowed to have us call what only we can reach.
+    fn within_reach(&mut self, snapshot: Snapshot) -> Snapshot {
+        let listed = snapshot.instances();
+        let reach = &self.reach;
+        let is_within = |member: &&Member| {
+            let mut endpoints = member.instance.endpoints();
+            endpoints.all(|endpoint| reach.contains(endpoint.addr.ip()))
+        };
+        let left_out = listed.len() - listed.iter().filter(is_within).count();
+        let is_news = left_out > std::mem::replace(&mut self.left_out, left_out);
+        if is_news {
+            tracing::warn!(
+                service = %snapshot.service(),
+                instances = left_out,
+                "instances at addresses that may not be called are left out; allow them with `RegistryBuilder::reach`"
+            );
+        }
+        if left_out == 0 {
+            return snapshot;
+        }
+        let within: Vec<Member> = listed.iter().filter(is_within).cloned().collect();
+        let (cursor, authority) = (snapshot.cursor(), snapshot.authority());
+        Snapshot::new(snapshot.service().clone(), cursor, authority, within)
+    }
+
     fn preload(&mut self, persisted: Persisted) {
-        let Some(snapshot) = self.track.preload(persisted.snapshot) else {
+        let snapshot = self.within_reach(persisted.snapshot);
+        let Some(snapshot) = self.track.preload(snapshot) else {
             return;
         };
         tracing::info!(

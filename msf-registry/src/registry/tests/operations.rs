@@ -1,6 +1,7 @@
 //! The operations of the façade that need no handle.
 
 use super::*;
+use crate::health::Reach;
 
 #[tokio::test(start_paused = true)]
 async fn a_url_is_that_of_a_listed_instance() {
@@ -113,4 +114,28 @@ async fn questions_without_a_handle_share_a_watch_that_ends_when_nobody_asks() {
     sleep(Duration::from_secs(600)).await;
     assert_eq!(asked(&backend), before, "nobody asks and it still watches");
     assert!(registry.is_healthy(&payment()).await, "and it starts again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_the_registry_lists_at_an_address_out_of_reach_is_not_called() {
+    let memory = MemoryRegistry::new();
+    let at = |n: u16, addr: &str| instance(n).moved_to(addr.parse().unwrap());
+    let metadata = "169.254.169.254:80";
+    let behind = instance(3).endpoint("tcp://[fe80::1]:80".parse().unwrap());
+    for one in [at(1, "10.0.0.1:80"), at(2, metadata), behind] {
+        memory.put(&one, TTL * 9).await.unwrap();
+    }
+    let listed = async |builder: RegistryBuilder| {
+        let service = builder.build().unwrap().service(&payment());
+        sleep(Duration::from_secs(1)).await;
+        let snapshot = service.snapshot();
+        let ids = snapshot.instances().iter();
+        ids.map(|m| m.instance.id.to_string()).collect::<Vec<_>>()
+    };
+    let usual = Registry::builder(memory.clone());
+    assert_eq!(listed(usual.clone()).await, ["p-1"]);
+    let odd = Reach::default().allow("169.254.169.254/32".parse().unwrap());
+    assert_eq!(listed(usual.clone().reach(odd)).await, ["p-1", "p-2"]);
+    let elsewhere = Reach::default().only("192.168.0.0/16".parse().unwrap());
+    assert!(listed(usual.reach(elsewhere)).await.is_empty());
 }

@@ -1,13 +1,17 @@
 //! A server that says anything but the truth.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use msf_core::{
     clock,
     task::{self, Task},
 };
 use msf_registry::{
-    Discovery, RegistryError,
+    Authority, Discovery, RegistryError,
     backend::dns::{DnsRegistry, Query},
 };
 use tokio::net::UdpSocket;
@@ -109,4 +113,65 @@ async fn a_question_that_is_dropped_is_asked_again() {
     }
     let snapshot = registry.fetch(&payment()).await.unwrap();
     assert!(snapshot.instances().is_empty());
+}
+
+#[tokio::test]
+async fn records_that_multiply_are_refused() {
+    // 40 ports of one host with 40 addresses: few records, and 1 600 instances.
+    let (addr, _server) = answering(|question| {
+        let mut tail = Vec::new();
+        let is_srv = question[12..].windows(5).any(|part| part == b"_http");
+        for n in 1..=40_u8 {
+            if is_srv {
+                let host = [1, b'h', 0];
+                tail.extend([0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 1, 0, 9, 0, 0, 0, 0, 1, n]);
+                tail.extend(host);
+            } else {
+                tail.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 10, 0, 0, n]);
+            }
+        }
+        echo(question, 0, 40, &tail)
+    })
+    .await;
+    let error = registry(addr).fetch(&payment()).await.unwrap_err();
+    let RegistryError::Protocol(cause) = &error else {
+        panic!("{error:?}");
+    };
+    assert!(cause.to_string().contains("1600 addresses"), "{cause}");
+}
+
+#[tokio::test]
+async fn one_host_without_an_answer_keeps_its_own_address_and_nobody_elses() {
+    // Two hosts; later `a` is not answered for any more, and `b` is not named any more.
+    static IS_LATER: AtomicBool = AtomicBool::new(false);
+    let (addr, _server) = answering(|question| {
+        let is_later = IS_LATER.load(Ordering::Relaxed);
+        let srv = |host: u8| {
+            let head = [0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 1, 0, 9];
+            [&head[..], &[0, 0, 0, 0, 0, 80, 1, host, 0]].concat()
+        };
+        let a = |last: u8| [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 10, 0, 0, last];
+        match (question[13], is_later) {
+            (b'_', false) => echo(question, 0, 2, &[srv(b'a'), srv(b'b')].concat()),
+            (b'_', true) => echo(question, 0, 1, &srv(b'a')),
+            (b'a', true) => echo(question, 2, 0, &[]),
+            (b'a', false) => echo(question, 0, 1, &a(1)),
+            _ => echo(question, 0, 1, &a(2)),
+        }
+    })
+    .await;
+    let registry = registry(addr);
+    let listed = async || {
+        let snapshot = registry.fetch(&payment()).await.unwrap();
+        let ids = snapshot.instances().iter();
+        let ids: Vec<String> = ids.map(|m| m.instance.id.to_string()).collect();
+        (ids.join(" "), snapshot.authority())
+    };
+    let both = "10.0.0.1:80 10.0.0.2:80".to_owned();
+    assert_eq!(listed().await, (both, Authority::Explicit));
+    IS_LATER.store(true, Ordering::Relaxed);
+    for _ in 0..2 {
+        let kept = "10.0.0.1:80".to_owned();
+        assert_eq!(listed().await, (kept, Authority::Complete));
+    }
 }

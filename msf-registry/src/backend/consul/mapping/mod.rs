@@ -16,7 +16,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use msf_core::name::{InstanceId, ServiceName};
 
 use super::wire::{Check, Entry, Weights};
-use crate::model::{Endpoint, Health, Instance, Member, Scheme, Status};
+use crate::model::{Endpoint, Health, Instance, InvalidInstance, Member, Scheme, Status};
 
 /// A service of Consul that is no instance; the text says why.
 pub(super) type NotUnderstood = &'static str;
@@ -115,6 +115,9 @@ pub(super) fn member(service: &ServiceName, entry: &Entry) -> Result<Member, Not
             instance.metadata.insert(key, value.clone());
         }
     }
+    if !meta.contains_key(LEASE) {
+        instance = without_what_is_too_long(instance);
+    }
     instance
         .validate()
         .map_err(|_broken| "it breaks a rule of instances")?;
@@ -184,6 +187,26 @@ fn of_others(service: &ServiceName, entry: &Entry) -> Result<Instance, NotUnders
     instance.version = meta.get("version").cloned();
     instance.zone = meta.get("zone").filter(|zone| !zone.is_empty()).cloned();
     Ok(instance)
+}
+
+/// Consul takes more text than we do. Who said too much is called all the same: only its text is left out.
+fn without_what_is_too_long(mut instance: Instance) -> Instance {
+    if instance.validate() == Err(InvalidInstance::Version) {
+        instance.version = None;
+    }
+    if instance.validate() == Err(InvalidInstance::Zone) {
+        instance.zone = None;
+    }
+    if instance.validate() == Err(InvalidInstance::Metadata) {
+        let all = std::mem::take(&mut instance.metadata);
+        for (key, value) in all {
+            instance.metadata.insert(key.clone(), value);
+            if instance.validate() == Err(InvalidInstance::Metadata) {
+                instance.metadata.remove(&key);
+            }
+        }
+    }
+    instance
 }
 
 /// What all checks together say.

@@ -176,6 +176,20 @@ fn what_others_register_is_an_instance_too() {
 }
 
 #[test]
+fn whoever_says_more_than_we_take_is_called_all_the_same() {
+    let long = "x".repeat(300);
+    let mut meta = json!({ "version": long, "zone": long, "team": "shop", "long": long });
+    for n in 0..40 {
+        meta[format!("m-{n:02}")] = "".into();
+    }
+    let member = foreign(&json!({ "ID": "web", "Port": 80, "Meta": meta })).unwrap();
+    let instance = member.instance;
+    assert_eq!((&instance.version, &instance.zone), (&None, &None));
+    assert_eq!(instance.metadata.len(), 32);
+    assert!(!instance.metadata.contains_key("long"));
+}
+
+#[test]
 fn what_nobody_could_call_is_not_understood() {
     for service in [
         json!({ "ID": "web", "Port": 0 }),
