@@ -116,7 +116,8 @@ impl Registration {
 
     /// Ends the registration so that callers lose no call: says [`Status::Draining`], waits until callers have
     /// heard ([`drain_wait`](crate::RegistryBuilder::drain_wait), 5 s), then deregisters. Go on serving until it
-    /// returns; then stop accepting.
+    /// returns; then stop accepting. It takes about as long as `drain_wait`: where hooks have a limit, as those of
+    /// `ServiceHost::on_drain` have (5 s together), set a shorter one.
     ///
     /// # Errors
     ///

@@ -15,6 +15,7 @@ mod etcd;
 mod file;
 mod fixed;
 mod health;
+mod readme;
 mod restart;
 mod rolling;
 mod setup;
