@@ -7,7 +7,7 @@ use std::{
 };
 
 use msf_core::clock;
-use msf_registry::ServiceHandle;
+use msf_registry::{PickContext, ServiceHandle, explain::Explained, routing::Routable};
 use tokio::time::Instant;
 
 use crate::{caller::Tally, children::Children};
@@ -16,97 +16,106 @@ use crate::{caller::Tally, children::Children};
 pub(crate) struct Board {
     handle: ServiceHandle,
     began: Instant,
-    seen: BTreeMap<String, String>,
+    seen: BTreeMap<String, &'static str>,
     news: VecDeque<String>,
     is_terminal: bool,
 }
 
 impl Board {
     pub(crate) fn new(handle: ServiceHandle) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        if is_terminal {
+            say(CLEAR);
+        }
         Self {
             handle,
             began: clock::now(),
             seen: BTreeMap::new(),
             news: VecDeque::new(),
-            is_terminal: io::stdout().is_terminal(),
+            is_terminal,
         }
     }
 
     pub(crate) fn draw(&mut self, tally: &Tally, children: Option<&Children>) {
-        let snapshot = self.handle.snapshot();
-        let states = snapshot.instances().iter().map(|member| {
-            let status = format!("{:?}", member.instance.status).to_lowercase();
-            (member.instance.id.to_string(), status)
-        });
-        self.compare(states.collect());
+        let explanation = self.handle.explain(&PickContext::new());
+        let instances = &explanation.candidates;
+        self.compare(
+            instances
+                .iter()
+                .map(|instance| (instance.id.to_string(), state(instance)))
+                .collect(),
+        );
         if !self.is_terminal {
             return;
         }
 
-        let mut text = String::from("\x1b[H\x1b[2J");
-        let _ = writeln!(
-            text,
-            "{:<22} {:<18} {:<10} {:>8}",
-            "instance", "address", "status", "calls/s"
+        let mut text = format!(
+            "{:<18} {:<16} {:<14} {:>7}\n",
+            "instance", "address", "state", "calls/s"
         );
-        for member in snapshot.instances() {
-            let instance = &member.instance;
-            let id = instance.id.as_str();
+        for instance in instances {
+            let (id, addr) = (instance.id.as_str(), instance.addr.to_string());
             let calls = tally.by_instance.get(id).copied().unwrap_or_default() * 2;
-            let bar = "▪".repeat(calls as usize / 5);
-            let status = &self.seen[id];
-            let _ = writeln!(
-                text,
-                "{id:<22} {:<18} {status:<10} {calls:>8} {bar}",
-                instance.addr().to_string()
-            );
+            let bar = "▪".repeat(calls as usize / 10);
+            let state = state(instance);
+            let _ = writeln!(text, "{id:<18} {addr:<16} {state:<14} {calls:>7} {bar}");
         }
-        let _ = writeln!(
-            text,
-            "\n{} answered, {} failed {}",
-            tally.answered,
-            tally.failed,
-            tally.last_failure.as_deref().unwrap_or_default()
-        );
+        let _ = writeln!(text, "\n{tally}");
+        if let Some(failure) = &tally.last_failure {
+            let _ = writeln!(text, "{failure}");
+        }
         let age = self.handle.age().unwrap_or_default().as_secs();
         let _ = writeln!(text, "the registry confirmed the list {age} s ago\n");
         for news in &self.news {
             let _ = writeln!(text, "{news}");
         }
         if let Some(children) = children {
-            let _ = writeln!(text, "\ntry, in another terminal (ctrl-c ends all):");
+            let _ = writeln!(text, "\ntry, in another terminal (ctrl-c here ends all):");
             for (name, pid) in &children.pids {
                 let Some(pid) = *pid.borrow() else { continue };
                 let _ = writeln!(text, "  kill -9 {pid:<8} or   kill {pid:<8} {name}");
             }
         }
-        say(&text);
+        let lines = text.lines().map(|line| {
+            let line: String = line.chars().take(COLUMNS).collect();
+            format!("{line}{CLEAR_LINE}\n")
+        });
+        say(&format!("{HOME}{}{CLEAR_BELOW}", lines.collect::<String>()));
     }
 
-    fn compare(&mut self, now: BTreeMap<String, String>) {
+    /// Something happened.
+    pub(crate) fn news(&mut self, what: &str) {
         let at = self.began.elapsed().as_secs_f32();
-        let mut news = Vec::new();
-        for (id, status) in &now {
-            match self.seen.get(id) {
-                None => news.push(format!("{at:>6.1} s  {id} came")),
-                Some(before) if before != status => {
-                    news.push(format!("{at:>6.1} s  {id} is {status}"));
-                }
+        let line = format!("{at:>6.1} s  {what}");
+        if !self.is_terminal {
+            say(&format!("{line}\n"));
+        }
+        self.news.push_back(line);
+        if self.news.len() > NEWS {
+            self.news.pop_front();
+        }
+    }
+
+    fn compare(&mut self, now: BTreeMap<String, &'static str>) {
+        let before = std::mem::replace(&mut self.seen, now.clone());
+        for (id, state) in &now {
+            match before.get(id) {
+                None => self.news(&format!("{id} came, {state}")),
+                Some(before) if before != state => self.news(&format!("{id} is {state}")),
                 Some(_) => {}
             }
         }
-        let gone = self.seen.keys().filter(|id| !now.contains_key(*id));
-        news.extend(gone.map(|id| format!("{at:>6.1} s  {id} left")));
-        for line in news {
-            if !self.is_terminal {
-                say(&format!("{line}\n"));
-            }
-            self.news.push_back(line);
+        for id in before.keys().filter(|id| !now.contains_key(*id)) {
+            self.news(&format!("{id} left"));
         }
-        while self.news.len() > NEWS {
-            self.news.pop_front();
-        }
-        self.seen = now;
+    }
+}
+
+/// What it says about itself, or why it is not called.
+fn state(instance: &Explained) -> &'static str {
+    match instance.routable {
+        Routable::No(why) => why.as_str(),
+        _ => instance.status.as_str(),
     }
 }
 
@@ -117,4 +126,11 @@ pub(crate) fn say(text: &str) {
     let _ = out.flush();
 }
 
-const NEWS: usize = 10;
+/// With five instances, the table is 23 lines.
+const NEWS: usize = 6;
+/// A longer line would be two, and the next table would be drawn beside the last one.
+const COLUMNS: usize = 79;
+const CLEAR: &str = "\x1b[2J";
+const HOME: &str = "\x1b[H";
+const CLEAR_LINE: &str = "\x1b[K";
+const CLEAR_BELOW: &str = "\x1b[J";

@@ -8,20 +8,22 @@ use std::{
     time::Duration,
 };
 
-use msf_client::Client;
+use msf_client::{Client, Error, ServiceClient};
 use msf_core::{BoxError, task};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     board::{Board, say},
     children::Children,
-    roles::{connect, ended, service_name},
+    roles::{connect, service_name},
 };
 
 /// What became of the calls.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) answered: u64,
+    /// Of those, the ones that were made a second time.
+    pub(crate) repeated: u64,
     pub(crate) failed: u64,
     pub(crate) last_failure: Option<String>,
     /// By the instance that answered, since the table was drawn.
@@ -29,18 +31,23 @@ pub(crate) struct Tally {
 }
 
 /// Calls until it is told to end, and says how many calls failed.
-pub(crate) async fn run(registry: SocketAddr, children: Option<Children>) -> Result<u64, BoxError> {
+pub(crate) async fn run(
+    registry: SocketAddr,
+    mut children: Option<Children>,
+    ended: impl Future<Output = ()>,
+) -> Result<u64, BoxError> {
     let client = Client::builder(connect(registry)?)
         .resolve_timeout(Duration::from_secs(10))
         .build()?;
     let greeter = client.service(service_name()?)?;
-    greeter.instances().ready(Duration::from_secs(10)).await?;
+    let mut ended = std::pin::pin!(ended);
+    tokio::select! {
+        ready = greeter.instances().ready(Duration::from_secs(10)) => ready?,
+        () = &mut ended => return Ok(0),
+    }
 
     let tally = Arc::new(Mutex::new(Tally::default()));
     let mut board = Board::new(greeter.instances().clone());
-    let mut children = children;
-    let ended = ended()?;
-    let mut ended = std::pin::pin!(ended);
     let mut calls = interval(Duration::from_millis(5));
     calls.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut draws = interval(Duration::from_millis(500));
@@ -48,25 +55,7 @@ pub(crate) async fn run(registry: SocketAddr, children: Option<Children>) -> Res
         tokio::select! {
             _ = calls.tick() => {
                 let (greeter, tally) = (greeter.clone(), Arc::clone(&tally));
-                task::spawn("call", async move {
-                    let outcome = match greeter.get("/").send().await {
-                        Ok(answer) => answer.bytes().await,
-                        Err(error) => Err(error),
-                    };
-                    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-                    match outcome {
-                        Ok(name) => {
-                            tally.answered += 1;
-                            let name = String::from_utf8_lossy(&name).into_owned();
-                            *tally.by_instance.entry(name).or_default() += 1;
-                        }
-                        Err(error) => {
-                            tally.failed += 1;
-                            tally.last_failure = Some(error.to_string());
-                        }
-                    }
-                })
-                .detach();
+                task::spawn("call", async move { call(&greeter, &tally).await }).detach();
             }
             _ = draws.tick() => {
                 let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,20 +63,62 @@ pub(crate) async fn run(registry: SocketAddr, children: Option<Children>) -> Res
                 tally.by_instance.clear();
             }
             () = &mut ended => break,
-            () = over(&mut children) => break,
+            told = told(&mut children) => match told {
+                Some(what) => board.news(&what),
+                None => break,
+            },
         }
     }
     let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-    say(&format!(
-        "{} calls answered, {} failed\n",
-        tally.answered, tally.failed
-    ));
+    say(&format!("{tally}\n"));
     Ok(tally.failed)
 }
 
-async fn over(children: &mut Option<Children>) {
+/// Asks for a greeting. An instance that is killed takes the calls that it works on along; asking does no harm, so it is
+/// done once more.
+async fn call(greeter: &ServiceClient, tally: &Mutex<Tally>) {
+    let mut answer = ask(greeter).await;
+    let is_repeated = answer.is_err();
+    if is_repeated {
+        answer = ask(greeter).await;
+    }
+    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    match answer {
+        Ok(name) => {
+            tally.answered += 1;
+            tally.repeated += u64::from(is_repeated);
+            *tally.by_instance.entry(name).or_default() += 1;
+        }
+        Err(error) => {
+            tally.failed += 1;
+            tally.last_failure = Some(error.to_string());
+        }
+    }
+}
+
+async fn ask(greeter: &ServiceClient) -> Result<String, Error> {
+    let name = greeter.get("/").send().await?.bytes().await?;
+    Ok(String::from_utf8_lossy(&name).into_owned())
+}
+
+async fn told(children: &mut Option<Children>) -> Option<String> {
     match children {
         Some(children) => children.told().await,
         None => pending().await,
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            answered,
+            repeated,
+            failed,
+            ..
+        } = self;
+        write!(
+            f,
+            "{answered} calls answered, {repeated} of them at the second try, {failed} failed"
+        )
     }
 }

@@ -1,6 +1,6 @@
 //! The processes of one command.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, process::Stdio, time::Duration};
 
 use msf_core::{
     BoxError,
@@ -8,7 +8,7 @@ use msf_core::{
 };
 use tokio::{
     process::{Child, Command},
-    sync::watch,
+    sync::{mpsc, watch},
     time::sleep,
 };
 
@@ -17,7 +17,9 @@ pub(crate) struct Children {
     /// What each is called, and its number while it runs.
     pub(crate) pids: Vec<(&'static str, watch::Receiver<Option<u32>>)>,
     _kept: Vec<Task<()>>,
-    story: Option<Task<()>>,
+    /// What the demonstration does, until it is over; without one it never says anything.
+    told: mpsc::Receiver<String>,
+    _story: Task<()>,
 }
 
 const PARTS: [(&str, &[&str]); 4] = [
@@ -30,59 +32,64 @@ const PARTS: [(&str, &[&str]); 4] = [
 /// Starts everything, and starts again what dies.
 pub(crate) fn start(registry: SocketAddr, is_demo: bool) -> Result<Children, BoxError> {
     let program = std::env::current_exe()?;
-    let mut children = Children {
-        pids: Vec::new(),
-        _kept: Vec::new(),
-        story: None,
-    };
+    let mut pids = Vec::new();
+    let mut kept = Vec::new();
     for (name, args) in PARTS {
-        let (told, pid) = watch::channel(None);
-        let program = program.clone();
-        children.pids.push((name, pid));
-        children._kept.push(task::spawn("child", async move {
+        let (seen, pid) = watch::channel(None);
+        pids.push((name, pid));
+        let mut command = Command::new(&program);
+        command
+            .args(args)
+            .args(["--child", "--registry", &registry.to_string()])
+            // They end with this process, however it ends, because it holds the other end.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        kept.push(task::spawn("child", async move {
             loop {
-                let started = Command::new(&program)
-                    .args(args)
-                    .args(["--registry", &registry.to_string()])
-                    .kill_on_drop(true)
-                    .spawn();
-                if let Ok(mut child) = started {
-                    told.send_replace(Child::id(&child));
+                if let Ok(mut child) = command.spawn() {
+                    // Waiting would close it.
+                    let _input = child.stdin.take();
+                    seen.send_replace(Child::id(&child));
                     let _status = child.wait().await;
-                    told.send_replace(None);
+                    seen.send_replace(None);
                 }
                 sleep(RESTART).await;
             }
         }));
     }
-    if is_demo {
-        let pids = children.pids.clone();
-        children.story = Some(task::spawn("story", async move {
-            for (part, signal) in [(1, "-9"), (2, "-TERM"), (0, "-9")] {
-                sleep(CHAPTER).await;
-                let pid = *pids[part].1.borrow();
-                if let Some(pid) = pid {
-                    let _sent = Command::new("kill")
-                        .args([signal, &pid.to_string()])
-                        .status()
-                        .await;
-                }
-            }
+    let (tell, told) = mpsc::channel(1);
+    let acting = pids.clone();
+    let story = task::spawn("story", async move {
+        if !is_demo {
+            return tell.closed().await;
+        }
+        for (part, signal) in [(1, "-KILL"), (2, "-TERM"), (0, "-KILL")] {
             sleep(CHAPTER).await;
-        }));
-    }
-    Ok(children)
+            let (name, pid) = &acting[part];
+            let pid = *pid.borrow();
+            if let Some(pid) = pid.map(|pid| pid.to_string()) {
+                let _nobody_listens = tell.send(format!("kill {signal} {pid}: {name}")).await;
+                let _gone_already = Command::new("kill").args([signal, &pid]).status().await;
+            }
+        }
+        sleep(CHAPTER).await;
+    });
+    Ok(Children {
+        pids,
+        _kept: kept,
+        told,
+        _story: story,
+    })
 }
 
 impl Children {
-    /// Waits until the demonstration is over; for ever if there is none.
-    pub(crate) async fn told(&mut self) {
-        match &mut self.story {
-            Some(story) => story.finished().await,
-            None => std::future::pending().await,
-        }
+    /// What the demonstration does next; none when it is over.
+    pub(crate) async fn told(&mut self) -> Option<String> {
+        self.told.recv().await
     }
 }
 
 const RESTART: Duration = Duration::from_secs(3);
+/// An instance that drains is gone after 5 s, one that dies is back after 3.
 const CHAPTER: Duration = Duration::from_secs(7);

@@ -1,6 +1,12 @@
 //! The registry server and an instance.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    io::{self, Read},
+    net::SocketAddr,
+    thread,
+    time::Duration,
+};
 
 use http::{Request, Response};
 use msf_core::{
@@ -14,31 +20,41 @@ use msf_registry::{
     backend::{http::HttpRegistry, memory::MemoryRegistry},
     server::RegistryServer,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
 
-pub(crate) async fn serve(addr: SocketAddr) -> Result<(), BoxError> {
+use crate::board::say;
+
+pub(crate) async fn serve(
+    addr: SocketAddr,
+    ended: impl Future<Output = ()> + Send,
+) -> Result<(), BoxError> {
     // For one lease after its start it says that its list is not whole yet.
     let memory = MemoryRegistry::builder().warm_up(LEASE_TTL).build();
     let listener = Listener::bind(addr)?;
+    say(&format!("the registry is at {}\n", listener.local_addr()));
     let plan = DrainPlan::new(Duration::ZERO, Duration::ZERO);
     Server::new()
-        .serve_until(listener, RegistryServer::new(memory), ended()?, plan)
+        .serve_until(listener, RegistryServer::new(memory), ended, plan)
         .await?;
     Ok(())
 }
 
 /// Answers with its name until it is told to end.
-pub(crate) async fn instance(n: u16, registry: SocketAddr) -> Result<(), BoxError> {
+pub(crate) async fn instance(
+    n: u16,
+    registry: SocketAddr,
+    ended: impl Future<Output = ()> + Send,
+) -> Result<(), BoxError> {
     let listener = Listener::bind(([127, 0, 0, 1], 0).into())?;
-    let greeter = service_name()?;
     // A new identity for each process: the lease of one that was killed is not this one's.
-    let pid = std::process::id();
-    let id = InstanceId::new(format!("greeter-{n}-{pid}"))?;
-    let described =
-        Instance::new(greeter, id.clone(), listener.local_addr()).metadata("pid", pid.to_string());
+    let id = InstanceId::new(format!("greeter-{n}-{}", std::process::id()))?;
+    let described = Instance::new(service_name()?, id.clone(), listener.local_addr());
     let registration = connect(registry)?.register(described);
+    say(&format!("{id} is at {}\n", listener.local_addr()));
 
-    let ended = ended()?;
     let end = async {
         ended.await;
         // Serves on while callers learn that it goes.
@@ -65,14 +81,24 @@ pub(crate) fn service_name() -> Result<ServiceName, BoxError> {
     Ok(ServiceName::new("greeter")?)
 }
 
-/// Waits for SIGTERM or ctrl-c.
-pub(crate) fn ended() -> Result<impl Future<Output = ()> + Send, BoxError> {
+/// Waits for SIGTERM or ctrl-c. A child waits for the end of its parent instead of ctrl-c: the terminal sends that
+/// to both, and the parent ends the child.
+pub(crate) fn ended(is_child: bool) -> Result<impl Future<Output = ()> + Send, BoxError> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
+    let (orphaned, parent) = oneshot::channel::<()>();
+    if is_child {
+        // The parent holds the other end of standard input, however it dies.
+        thread::spawn(move || {
+            let _ended = io::stdin().read(&mut [0]);
+            drop(orphaned);
+        });
+    }
     Ok(async move {
         tokio::select! {
             _ = terminated.recv() => {}
-            _ = interrupted.recv() => {}
+            _ = interrupted.recv(), if !is_child => {}
+            _ = parent, if is_child => {}
         }
     })
 }

@@ -12,8 +12,8 @@ use crate::model::InvalidInstance;
 
 /// A registry did not do what it was asked for.
 ///
-/// The drivers behind [`Registry`](crate::Registry) retry all of these for ever; whoever calls a
-/// backend directly decides alone.
+/// The drivers behind [`Registry`](crate::Registry) retry for ever whatever is not
+/// [permanent](Self::is_permanent); whoever calls a backend directly decides alone.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {

@@ -16,9 +16,15 @@ macro_rules! pages {
 pages! {
     #[cfg(all(feature = "consul", feature = "dns", feature = "etcd", feature = "file"))]
     backends = "backends.md";
+    hashing = "hashing.md";
     #[cfg(feature = "health")]
     health = "health.md";
+    index = "README.md";
+    #[cfg(feature = "tower")]
     load_balancing = "load-balancing.md";
     outages = "outages.md";
     outliers = "outliers.md";
+    protocol = "protocol.md";
+    #[cfg(feature = "http")]
+    server = "server.md";
 }

@@ -193,7 +193,7 @@ impl Picks {
 
 static PICKS: Spec<Counter, 3> = Spec::counter(
     "msf_lb_picks_total",
-    "Instances picked, by outcome: ok, panic (all were unhealthy) or none (there was none).",
+    "Instances picked, by outcome: ok, panic (too few work, so health is not believed) or none (there was none).",
     ["service", "policy", "outcome"],
 );
 

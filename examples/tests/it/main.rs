@@ -5,4 +5,5 @@ mod hello;
 mod layers;
 mod process;
 mod reference;
+mod registry;
 mod shop;

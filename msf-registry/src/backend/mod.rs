@@ -37,17 +37,25 @@ use crate::{
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a registry that instances can register with",
-    note = "use `MemoryRegistry` or `HttpRegistry`, or implement `msf_registry::Registrar`"
+    note = "use one of `msf_registry::backend`, or implement `msf_registry::Registrar`"
 )]
 pub trait Registrar: Send + Sync + 'static {
     /// Lists an instance for `ttl`. An instance of the same id is replaced and its lease ends.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`]; one that is [permanent](RegistryError::is_permanent) is not tried again.
     ///
     /// # Cancel safety
     ///
     /// Dropped, the registration may or may not have happened; what happened expires.
     async fn put(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError>;
 
-    /// Prolongs a lease by its time to live.
+    /// Prolongs a lease by its time to live. That it is gone is an answer and no error: the instance registers again.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`] when nobody knows what became of the lease.
     async fn renew(&self, lease: &Lease) -> Result<Renewal, RegistryError>;
 
     /// Prolongs several leases: one answer for each, in their order. Where answers are missing at the end, those leases
@@ -67,6 +75,10 @@ pub trait Registrar: Send + Sync + 'static {
     }
 
     /// Ends a lease. One that is gone already is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`] when the lease may live on; it then expires.
     async fn remove(&self, lease: &Lease) -> Result<(), RegistryError>;
 }
 
@@ -74,10 +86,14 @@ pub trait Registrar: Send + Sync + 'static {
 #[async_trait]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a registry that instances can be found in",
-    note = "use `MemoryRegistry` or `HttpRegistry`, or implement `msf_registry::Discovery`"
+    note = "use one of `msf_registry::backend`, or implement `msf_registry::Discovery`"
 )]
 pub trait Discovery: Send + Sync + 'static {
     /// The instances of a service now. A service that nobody registered for has none.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`] when it is not known who they are. Callers keep the list that they have.
     async fn fetch(&self, service: &ServiceName) -> Result<Snapshot, RegistryError>;
 
     /// Waits until something may have changed since `after`, or for as long as the backend waits at
@@ -93,6 +109,10 @@ pub trait Discovery: Send + Sync + 'static {
     async fn next(&self, service: &ServiceName, after: Cursor) -> Result<Change, RegistryError>;
 
     /// The services that have an instance, sorted.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`] when they are not known.
     async fn services(&self) -> Result<Vec<ServiceName>, RegistryError>;
 
     /// What it can do.

@@ -1,4 +1,20 @@
-//! How the next instance is chosen.
+//! How the next instance is chosen, and the settings of that.
+//!
+//! [`LoadBalancing`] is the whole setting, for all services or for one:
+//!
+//! ```
+//! use msf_core::name::ServiceName;
+//! use msf_registry::{Balance, LoadBalancing, Registry, backend::memory::MemoryRegistry};
+//!
+//! let registry = Registry::builder(MemoryRegistry::new())
+//!     .load_balancing(LoadBalancing::default().zone("a"))
+//!     .load_balancing_of(ServiceName::new("cache")?, LoadBalancing::new(Balance::Maglev))
+//!     .build()?;
+//! # drop(registry);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Balance`] is the policy in it:
 //!
 //! | policy | chooses | for |
 //! |---|---|---|
@@ -29,10 +45,11 @@
 //! - The estimate belongs to the instance, by id and address: it survives every change of the list.
 //!   One that is listed as healthy again after it was unhealthy starts anew.
 //!
-//! # Unhealthy instances
+//! # Who may be picked
 //!
-//! Neither policy picks an instance that is [unhealthy](crate::Health::Unhealthy), unless all are: then
-//! the checks are more likely wrong than every instance is dead, and all are picked from ("panic mode").
+//! A policy picks from those that [routing](crate::routing) leaves: by status, checks, ejection, priority and zone. When
+//! too few of the instances work, the checks are more likely wrong than so many instances are dead, and all are picked
+//! from ("panic", below the [threshold](LoadBalancing::panic_threshold)).
 
 mod bounded;
 mod ewma;

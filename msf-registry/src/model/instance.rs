@@ -47,7 +47,7 @@ pub struct Instance {
     others: Vec<Endpoint>,
     /// Which version runs.
     pub version: Option<String>,
-    /// The zone that it runs in: callers of the same zone prefer it.
+    /// The zone that it runs in: callers that [say](crate::LoadBalancing::zone) that they are in the same one prefer it.
     pub zone: Option<String>,
     /// Its share of the calls, relative to the other instances.
     pub weight: NonZeroU16,
@@ -70,7 +70,7 @@ pub enum InvalidInstance {
     NoEndpoint,
     /// It listens at too many addresses.
     #[error("an instance has at most {ENDPOINTS_MAX} endpoints")]
-    Endpoints,
+    TooManyEndpoints,
     /// An endpoint that nobody could call.
     #[error(transparent)]
     Endpoint(#[from] InvalidEndpoint),
@@ -210,7 +210,7 @@ impl Instance {
     /// [`InvalidInstance`] with the first rule that is broken.
     pub fn validate(&self) -> Result<(), InvalidInstance> {
         if self.others.len() >= ENDPOINTS_MAX {
-            return Err(InvalidInstance::Endpoints);
+            return Err(InvalidInstance::TooManyEndpoints);
         }
         for endpoint in self.endpoints() {
             endpoint.validate()?;
@@ -331,7 +331,7 @@ mod tests {
         let many = (0..8).fold(instance(), |i, n| {
             i.endpoint(Endpoint::new(Scheme::Tcp, ([127, 0, 0, 1], 81 + n).into()))
         });
-        assert_eq!(many.validate(), Err(InvalidInstance::Endpoints));
+        assert_eq!(many.validate(), Err(InvalidInstance::TooManyEndpoints));
         let none = r#"{"service":"payment","id":"p","endpoints":[]}"#;
         assert!(serde_json::from_str::<Instance>(none).is_err());
     }

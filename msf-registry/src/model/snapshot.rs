@@ -62,7 +62,7 @@ pub enum Authority {
 pub enum Health {
     /// It answers its checks.
     Healthy,
-    /// It does not answer its checks, and is not picked while another one is not unhealthy.
+    /// It fails its checks, and is called only when too few others work.
     Unhealthy,
     /// It was not checked yet, or is not checked at all. It is picked: it holds a lease.
     #[default]

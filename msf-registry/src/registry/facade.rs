@@ -73,7 +73,8 @@ impl Registry {
         Self::with(Arc::new(backend), Settings::default(), None)
     }
 
-    /// A registry with settings of its own.
+    /// A registry with settings of its own. What is built is of the same type whatever the backend, so a program
+    /// can choose one when it starts.
     pub fn builder(backend: impl ServiceRegistry) -> RegistryBuilder {
         RegistryBuilder::new(Arc::new(backend))
     }
@@ -114,7 +115,11 @@ impl Registry {
     }
 
     /// Registers an instance and keeps it registered in the background, for ever: a registry that is
-    /// away is tried again, one that has forgotten is told again. Returns at once.
+    /// away is tried again, one that has forgotten is told again. Returns at once;
+    /// [`Registration::registered`] waits.
+    ///
+    /// What would be refused again is not tried again, and [`Registration::registered`] says why: an instance that
+    /// breaks a rule, a backend that is only read, an id that this process has registered already.
     ///
     /// # Panics
     ///
@@ -125,8 +130,9 @@ impl Registry {
         Registration::new(first, seat, self.drain_wait())
     }
 
-    /// The instances of a service. All callers in the process share one watch, which starts with the
-    /// first and ends with the last.
+    /// The instances of a service, to pick from. Returns at once, with a list that is empty until the registry has
+    /// answered: wait for that with [`ServiceHandle::ready`]. Keep the handle: all that the process holds share one
+    /// watch, which starts with the first and ends with the last.
     ///
     /// # Panics
     ///

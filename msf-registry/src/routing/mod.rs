@@ -1,8 +1,9 @@
 //! Which instances may be called, and which share of the calls goes to which group of them.
 //!
-//! Two pure functions. [`routable`] joins what an instance says, what an operator says, what its checks say and
-//! what its calls say into one answer; nothing else in this crate decides it. [`plan`] makes groups of those
-//! that may be called: by priority, by zone, and what is left when too few are well.
+//! Two pure functions, of which callers see the words: `routable` joins what an instance says, what an operator says,
+//! what its checks say and what its calls say into one [`Routable`]; nothing else in this crate decides it. `plan` makes
+//! groups of those that may be called, each of a [`GroupKind`]: by priority, by zone, and what is left when too few are
+//! well. Both are shown by [`ServiceHandle::explain`](crate::ServiceHandle::explain).
 
 mod plan;
 mod priority;

@@ -6,13 +6,26 @@ use crate::balance::hash;
 
 /// What one call tells about itself when it [picks](crate::ServiceHandle::pick) an instance.
 ///
-/// Nothing in it is needed. It borrows and is copied for nothing, so it is made anew for each attempt.
+/// Nothing in it is needed. It borrows and costs nothing to make, so it is made anew for each attempt.
 ///
 /// ```
-/// use msf_registry::PickContext;
+/// use msf_core::name::ServiceName;
+/// use msf_registry::{PickContext, Registry, backend::fixed::StaticRegistry};
 ///
-/// let context = PickContext::new().key(b"user-17");
-/// # let _ = context;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let payment = ServiceName::new("payment")?;
+/// let backend = StaticRegistry::new()
+///     .addrs(&payment, ["10.0.0.1:80".parse()?, "10.0.0.2:80".parse()?])?;
+/// let instances = Registry::new(backend).service(&payment);
+/// instances.ready(std::time::Duration::from_secs(1)).await?;
+///
+/// let first = instances.pick(&PickContext::new())?;
+/// let tried = [first.instance().id.clone()];
+/// let second = instances.pick(&PickContext::new().tried(&tried))?;
+/// assert_ne!(first.addr(), second.addr());
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PickContext<'a> {

@@ -75,14 +75,16 @@ impl ServiceHandle {
         }
     }
 
-    /// The next instance by the registry's [policy](crate::Balance). Takes no lock and allocates nothing.
+    /// The next instance, by the [load balancing](crate::LoadBalancing) of the service. Takes no lock, allocates
+    /// nothing, waits for nothing and needs no runtime.
     ///
-    /// Instances that were [tried](PickContext::tried) are not picked again; unhealthy ones are when all others
-    /// were tried.
+    /// Instances that were [tried](PickContext::tried) are not picked again. When all others were, an unhealthy or
+    /// ejected one is better than none.
     ///
     /// # Errors
     ///
-    /// [`NoEndpoints`] when there is no instance that was not tried.
+    /// [`NoEndpoints`] when there is nobody to call, with the [reason](crate::NoEndpointsReason): nothing is known yet
+    /// (wait with [`ready`](Self::ready)), nobody is registered, nobody takes calls, or all were tried.
     #[inline]
     pub fn pick(&self, context: &PickContext<'_>) -> Result<Picked, NoEndpoints> {
         self.state.pick(context)

@@ -16,6 +16,7 @@ mod file;
 mod fixed;
 mod health;
 mod mutants;
+mod readme;
 mod restart;
 mod rolling;
 mod setup;
