@@ -53,7 +53,7 @@ struct ShownInstance<'a> {
     health: Health,
     #[serde(skip_serializing_if = "Option::is_none")]
     operator_status: Option<Status>,
-    /// What counts: the operator's word, else its own.
+    /// What counts of the two.
     effective_status: Status,
 }
 

@@ -33,8 +33,8 @@
 //!
 //! # Security
 //!
-//! It only reads, and it tells addresses and metadata of every service. It asks for no token: mount it where
-//! only operators are.
+//! It only reads, and it tells addresses and metadata of every service. Without
+//! [`Admin::token`], whoever reaches it may read: mount it where only operators are, and set a token besides.
 
 mod answer;
 mod service;

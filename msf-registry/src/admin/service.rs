@@ -9,17 +9,22 @@ use std::{
 };
 
 use http::{Request, Response};
-use msf_core::server::Body;
+use msf_core::{config::Secret, server::Body};
 use tower_service::Service;
 
 use super::answer;
-use crate::registry::Registry;
+use crate::{
+    registry::Registry,
+    server::{Access, Scope},
+    token::InvalidToken,
+};
 
 /// Shows what a [`Registry`] knows; clones share it. See the [module documentation](super).
 #[derive(Clone, Debug)]
 pub struct Admin {
     registry: Registry,
     prefix: Arc<str>,
+    access: Arc<Access>,
 }
 
 /// The answer of an [`Admin`], which is there at once.
@@ -33,7 +38,19 @@ impl Admin {
         Self {
             registry: registry.clone(),
             prefix: Arc::from(""),
+            access: Arc::default(),
         }
+    }
+
+    /// Answers only requests with this bearer token; everybody unless set. Each call adds another one, so that a
+    /// token can be replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidToken`] unless it is 16 to 512 visible ASCII characters.
+    pub fn token(mut self, token: impl Into<Secret<String>>) -> Result<Self, InvalidToken> {
+        Arc::make_mut(&mut self.access).client(token.into())?;
+        Ok(self)
     }
 
     /// Cuts this off the path of every request, such as `/admin/registry`; nothing unless set. A path that does
@@ -55,11 +72,11 @@ impl Service<Request<Body>> for Admin {
     }
 
     fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        ResponseFuture(ready(answer::answer(
-            &self.registry,
-            &self.prefix,
-            &request,
-        )))
+        let answer = match self.access.check(Scope::Client, request.headers()) {
+            Ok(()) => answer::answer(&self.registry, &self.prefix, &request),
+            Err(denied) => denied.into_response(),
+        };
+        ResponseFuture(ready(answer))
     }
 }
 

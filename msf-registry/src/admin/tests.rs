@@ -105,6 +105,26 @@ async fn it_explains_a_pick() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn with_a_token_only_who_has_it_may_look() {
+    let registry = Registry::new(MemoryRegistry::new());
+    let token = "operator-0123456789";
+    let admin = Admin::new(&registry).token(token.to_owned()).unwrap();
+    assert!(Admin::new(&registry).token("short".to_owned()).is_err());
+    assert!(!format!("{admin:?}").contains(token));
+    let client = TestClient::new(admin);
+    for path in ["/services", "/services/payment", "/nowhere"] {
+        assert_problem!(client.get(path).await, Code::Unauthenticated);
+    }
+    let ask = |token: &str| {
+        let ask = Request::get("/services").header("authorization", format!("Bearer {token}"));
+        ask.body(Body::empty()).unwrap()
+    };
+    assert_eq!(client.send(ask(token)).await.status(), 200);
+    let wrong = client.send(ask("operator-9876543210")).await;
+    assert_problem!(wrong, Code::InvalidToken);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nonsense_is_answered_with_the_right_problem() {
     let registry = Registry::new(MemoryRegistry::new());
     let client = TestClient::new(Admin::new(&registry).under("/admin"));

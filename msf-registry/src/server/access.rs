@@ -11,7 +11,7 @@ use crate::token::{InvalidToken, Token};
 
 /// What a request needs to be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(crate) enum Scope {
     /// Nothing: whether the server is there.
     Open,
     /// The token of those who register and look up.
@@ -22,14 +22,14 @@ pub(super) enum Scope {
 
 /// The tokens that a server takes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Access {
+pub(crate) struct Access {
     clients: Vec<Token>,
     operators: Vec<Token>,
 }
 
 /// Why a request is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Denied {
+pub(crate) enum Denied {
     /// It presents no token.
     Missing,
     /// It presents one that is not known.
@@ -41,17 +41,17 @@ pub(super) enum Denied {
 }
 
 impl Access {
-    pub(super) fn client(&mut self, token: Secret<String>) -> Result<(), InvalidToken> {
+    pub(crate) fn client(&mut self, token: Secret<String>) -> Result<(), InvalidToken> {
         self.clients.push(Token::new(token)?);
         Ok(())
     }
 
-    pub(super) fn operator(&mut self, token: Secret<String>) -> Result<(), InvalidToken> {
+    pub(crate) fn operator(&mut self, token: Secret<String>) -> Result<(), InvalidToken> {
         self.operators.push(Token::new(token)?);
         Ok(())
     }
 
-    pub(super) fn check(&self, scope: Scope, headers: &HeaderMap) -> Result<(), Denied> {
+    pub(crate) fn check(&self, scope: Scope, headers: &HeaderMap) -> Result<(), Denied> {
         let is_open = match scope {
             Scope::Open => true,
             Scope::Client => self.clients.is_empty(),
@@ -79,7 +79,7 @@ impl Access {
 }
 
 impl Denied {
-    pub(super) fn into_response(self) -> Response<Body> {
+    pub(crate) fn into_response(self) -> Response<Body> {
         let (problem, challenge) = match self {
             Self::Missing => (Problem::new(Code::Unauthenticated), Some("Bearer")),
             Self::Wrong => (

@@ -169,5 +169,8 @@ pub(super) fn ok(bytes: bytes::Bytes) -> Response<Body> {
 pub(super) fn empty() -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::NO_CONTENT;
+    // That nothing happened holds for one question only; a cache may keep it (RFC 9110 section 15.3.5).
+    let headers = answer.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }

@@ -82,4 +82,5 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::access::{Access, Scope};
 pub use self::service::{RegistryServer, ResponseFuture};

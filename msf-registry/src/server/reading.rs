@@ -29,6 +29,18 @@ pub(super) async fn snapshot(
     service: ServiceName,
     parts: &Parts,
 ) -> Result<Response<Body>, Problem> {
+    let mut answer = read(server, service, parts).await?;
+    // The same address is a list or a stream.
+    let by = HeaderValue::from_static("accept");
+    answer.headers_mut().insert(header::VARY, by);
+    Ok(answer)
+}
+
+async fn read(
+    server: &RegistryServer,
+    service: ServiceName,
+    parts: &Parts,
+) -> Result<Response<Body>, Problem> {
     if request::wants_events(&parts.headers) {
         let place = place(server)?;
         return Ok(stream::events(server, service, parts, place));
@@ -134,6 +146,9 @@ fn with_tag(mut answer: Response<Body>, tag: HeaderValue) -> Response<Body> {
 fn not_modified() -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    // What the whole answer would say (RFC 9110 section 15.4.5).
+    let headers = answer.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     answer
 }
 

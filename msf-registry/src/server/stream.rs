@@ -111,18 +111,18 @@ impl Watcher {
     fn first(&mut self) -> Chunks {
         let view = self.memory.view(&self.service);
         let mut chunks = Chunks::from([format!("retry: {}\n", RETRY.as_millis()).into()]);
-        let known = self
-            .at
-            .map(|at| (at == view.cursor(), view.delta_json(at, reading::delta)));
-        self.at = Some(view.cursor());
-        match known {
+        match self.at.replace(view.cursor()) {
             // A comment, so that the reader learns that it is heard.
-            Some((true, _)) => chunks.push_back(Bytes::from_static(b": nothing happened\n\n")),
-            Some((false, Some(delta))) => push_event(&mut chunks, "delta", view.cursor(), delta),
-            Some((false, None)) => {
-                chunks.push_back(Bytes::from_static(b"event: reset\ndata: {}\n\n"));
-                push_whole(&mut chunks, &view);
+            Some(at) if at == view.cursor() => {
+                chunks.push_back(Bytes::from_static(b": nothing happened\n\n"));
             }
+            Some(at) => match view.delta_json(at, reading::delta) {
+                Some(delta) => push_event(&mut chunks, "delta", view.cursor(), delta),
+                None => {
+                    chunks.push_back(Bytes::from_static(b"event: reset\ndata: {}\n\n"));
+                    push_whole(&mut chunks, &view);
+                }
+            },
             None => push_whole(&mut chunks, &view),
         }
         chunks

@@ -410,3 +410,76 @@ async fn who_stops_waiting_gives_its_place_back() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_registry_that_went_back_is_asked_for_everything() {
+    let server = MockServer::start().await;
+    let at = |revision: u64| {
+        format!(
+            r#"{{"service":"payment","epoch":"00000000000000ff","revision":{revision},"authoritative":true,"instances":[]}}"#
+        )
+    };
+    Mock::given(wiremock::matchers::query_param("after", "9"))
+        .respond_with(ResponseTemplate::new(200).set_body_string(at(3)))
+        .mount(&server)
+        .await;
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(200).set_body_string(at(4)))
+        .mount(&server)
+        .await;
+    let client = HttpRegistry::new(server.uri()).unwrap();
+    let ahead = msf_registry::Cursor::new(0xff, 9);
+    let lost = client.next(&payment(), ahead).await;
+    assert!(matches!(lost, Err(RegistryError::CursorLost)), "{lost:?}");
+    let now = client.fetch(&payment()).await.unwrap();
+    assert_eq!(now.cursor().revision(), 4);
+    // Another life of its memory counts from the beginning.
+    let elsewhere = msf_registry::Cursor::new(0xfe, 9_000);
+    let next = client.next(&payment(), elsewhere).await;
+    assert!(matches!(next, Ok(Change::Changed(_))), "{next:?}");
+}
+
+#[tokio::test]
+async fn a_lease_that_no_header_carries_is_no_lease() {
+    for lease in ["a\\nx-evil: 1", "\\u0000", &"x".repeat(2_000)] {
+        let server = MockServer::start().await;
+        let body = format!(r#"{{"lease":"{lease}","ttl_ms":1,"epoch":"00000000000000ff"}}"#);
+        Mock::given(method("PUT"))
+            .respond_with(ResponseTemplate::new(200).set_body_string(body))
+            .mount(&server)
+            .await;
+        let client = HttpRegistry::new(server.uri()).unwrap();
+        let error = client.put(&instance(1), TTL).await.unwrap_err();
+        assert!(
+            matches!(error, RegistryError::Protocol(_)),
+            "{lease}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_leaves_the_list_that_changes_belong_to() {
+    let server = MockServer::start().await;
+    let list = r#"{"service":"payment","epoch":"00000000000000ff","revision":3,"authoritative":true,"instances":[]}"#;
+    let delta = r#"{"service":"payment","epoch":"00000000000000ff","revision":4,"after":3,"authoritative":true,"changed":[]}"#;
+    let client = HttpRegistry::new(server.uri()).unwrap();
+    for (status, body) in [(200, list), (503, "{}"), (200, delta)] {
+        server.reset().await;
+        let question = if body == delta {
+            Mock::given(wiremock::matchers::query_param("delta", "1"))
+        } else {
+            Mock::given(method("GET"))
+        };
+        let answer = ResponseTemplate::new(status).set_body_string(body);
+        question.respond_with(answer).mount(&server).await;
+        let cursor = msf_registry::Cursor::new(0xff, 3);
+        match body {
+            "{}" => assert!(client.next(&payment(), cursor).await.is_err()),
+            _ if body == list => assert!(client.fetch(&payment()).await.is_ok()),
+            _ => {
+                let next = client.next(&payment(), cursor).await;
+                assert!(matches!(next, Ok(Change::Changed(_))), "{next:?}");
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use http::header::CONTENT_TYPE;
+use http::{HeaderValue, header::CONTENT_TYPE};
 use msf_core::name::{InstanceId, ServiceName};
 use reqwest::{Client, StatusCode};
 
@@ -73,8 +73,9 @@ impl HttpRegistry {
         });
         match &read {
             Ok(snapshot) => self.held.hold(snapshot),
-            // Changes that make no sense are not asked for again.
-            Err(_) => self.held.forget(service),
+            // Changes that make no sense are not asked for again; a refusal says nothing about the list.
+            Err(RegistryError::Protocol(_)) => self.held.forget(service),
+            Err(_) => {}
         }
         read
     }
@@ -134,6 +135,12 @@ impl Registrar for HttpRegistry {
             .header(CONTENT_TYPE, "application/json")
             .body(body);
         let granted: Granted = self.answer(request, self.timeout).await?.json()?;
+        // Taken as it is, every renewal would fail as if the registry could not be reached.
+        if granted.lease.len() > LEASE_LEN_MAX || HeaderValue::from_str(&granted.lease).is_err() {
+            return Err(RegistryError::Protocol(
+                format!("a lease must fit a header of {LEASE_LEN_MAX} bytes").into(),
+            ));
+        }
         let (service, id) = (instance.service.clone(), instance.id.clone());
         let ttl = Duration::from_millis(granted.ttl_ms);
         Ok(Lease::new(service, id, granted.lease, ttl))
@@ -211,8 +218,14 @@ impl Discovery for HttpRegistry {
         if answer.status == StatusCode::NO_CONTENT {
             return Ok(Change::Unchanged);
         }
-        self.snapshot(service, &answer, base.as_ref())
-            .map(Change::Changed)
+        let snapshot = self.snapshot(service, &answer, base.as_ref())?;
+        let now = snapshot.cursor();
+        if now.epoch() == after.epoch() && now.revision() < after.revision() {
+            // The registry went back, as one does that is restored from an image of its machine. The list
+            // would be taken for one that was overtaken, for as long as it takes to catch up.
+            return Err(RegistryError::CursorLost);
+        }
+        Ok(Change::Changed(snapshot))
     }
 
     async fn services(&self) -> Result<Vec<ServiceName>, RegistryError> {
@@ -221,6 +234,8 @@ impl Discovery for HttpRegistry {
         Ok(services.services)
     }
 }
+
+const LEASE_LEN_MAX: usize = 1_024;
 
 /// How many leases one call renews: less than a server takes, and an answer well within its time.
 const RENEW_MAX: usize = 500;

@@ -10,7 +10,8 @@
 //! # Ok::<(), msf_registry::backend::http::InvalidRegistryUrl>(())
 //! ```
 //!
-//! It waits for changes by long polling and reads only what changed; leases that are due together are renewed
+//! It waits for changes by long polling and reads only what changed. The server's stream of events would cost less
+//! per change; a question that always ends is simpler, and watches every backend with the same loop. Leases that are due together are renewed
 //! in one call.
 //!
 //! Every call has a limit in time and every answer one in size. Redirects are not followed and no

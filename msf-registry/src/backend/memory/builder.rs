@@ -41,7 +41,8 @@ impl Default for MemoryRegistryBuilder {
 }
 
 impl MemoryRegistryBuilder {
-    /// At most this many instances, over all services; 100 000 unless set, which is about 100 MB.
+    /// At most this many instances, over all services; 100 000 unless set, which is about 100 MB
+    /// of usual ones and ten times as much of the largest that are taken.
     pub const fn instances_max(mut self, instances: usize) -> Self {
         self.instances_max = instances;
         self

@@ -51,7 +51,8 @@
 //!
 //! # What operators say
 //!
-//! [`MemoryRegistry::set_override`] counts instead of the instance's own status. It outlives the registration by an
+//! [`MemoryRegistry::set_override`] counts instead of the instance's own status, as
+//! [`Member::status`](crate::Member::status) says. It outlives the registration by an
 //! hour, so that a restart does not undo it.
 
 mod builder;

@@ -12,7 +12,7 @@ use super::state::later;
 /// defect is between the registry and the instances, and a registry that expired everybody would take
 /// away what still works. It then *preserves*: nobody's lease runs out, until renewals arrive again, until
 /// a health check refutes a lease, or until `hold_max` is over; after that, the overdue are let go in
-/// portions.
+/// portions. However often it begins again, no lease is held for longer than that and the portions after it.
 ///
 /// A renewal is expected after half of the time to live, or after one and a half times the pace at which
 /// the instance renewed before, whichever is later. One missing instance never trips it: a service of four
@@ -34,7 +34,7 @@ use super::state::later;
 pub struct SelfPreservation {
     percent: u8,
     instances_min: usize,
-    hold_max: Duration,
+    pub(super) hold_max: Duration,
 }
 
 /// A share that is none.
@@ -176,9 +176,6 @@ impl Hold {
                 return Allowance::Hold;
             }
             *self = Self::Spent { sweep_at: over_at };
-        }
-        if is_global {
-            return Allowance::Hold;
         }
         let mut portion = 0;
         if let Self::Spent { sweep_at } = self {

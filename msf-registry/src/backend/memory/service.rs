@@ -34,6 +34,8 @@ pub(super) struct Service {
     known_since: u64,
     /// What was answered last, for the next one who asks.
     view: Option<Arc<View>>,
+    /// The revision of the last answer, and the one before it.
+    told: (u64, u64),
 }
 
 /// An instance and its lease.
@@ -84,6 +86,7 @@ impl Service {
             removals: VecDeque::new(),
             known_since,
             view: None,
+            told: (known_since, known_since),
         }
     }
 
@@ -128,7 +131,10 @@ impl Service {
         epoch: u64,
         authority: Authority,
     ) -> Arc<View> {
-        if let Some(view) = &self.view {
+        // Doubt ends by time alone, and is part of what was answered.
+        if let Some(view) = &self.view
+            && view.authority() == authority
+        {
             return Arc::clone(view);
         }
         let members: Vec<Member> = self
@@ -140,6 +146,9 @@ impl Service {
             })
             .collect();
         let cursor = Cursor::new(epoch, self.revision);
+        if self.told.0 != self.revision {
+            self.told = (self.revision, self.told.0);
+        }
         let view = Arc::new(View::new(
             Snapshot::new(name.clone(), cursor, authority, members),
             self.listed
@@ -148,6 +157,7 @@ impl Service {
                 .collect(),
             self.removals.iter().cloned().collect(),
             self.known_since,
+            self.told.1,
         ));
         self.view = Some(Arc::clone(&view));
         view
@@ -160,6 +170,11 @@ impl Service {
                 listed.expires_at += pause;
                 listed.renewed_at += pause;
             }
+        }
+        if let Some(until) = &mut self.unsure_until
+            && *until > stood_still_at
+        {
+            *until += pause;
         }
         self.hold.shift(pause);
         self.check_at = now;

@@ -43,7 +43,7 @@ pub(super) struct State {
     services: HashMap<ServiceName, Service>,
     overrides: Overrides,
     random: fastrand::Rng,
-    /// When the process was last known to run.
+    /// When the process was last seen to run, while somebody gives a pulse.
     pulse: Option<Instant>,
     tally: Tally,
 }
@@ -150,10 +150,8 @@ impl State {
     /// The services that are preserved, and whether the registry as a whole is.
     pub(super) fn preserved(&mut self, now: Instant) -> (Vec<ServiceName>, bool) {
         self.expire_all(now);
-        if self.hold.is_holding() {
-            // It ends when renewals come again, also when nobody's lease is about to run out.
-            let census = self.whole(now).census;
-            self.hold.is_global(&self.preservation, census, now);
+        if self.hold != Hold::Normal {
+            self.is_global(now);
         }
         let held = self.services.iter().filter(|(_, s)| s.hold.is_holding());
         let names = held.map(|(name, _)| name.clone()).collect();
@@ -371,7 +369,13 @@ impl State {
         let Some(service) = self.services.get_mut(name) else {
             let nobody = Snapshot::new(name.clone(), cursor, authority, []);
             let known_since = cursor.revision();
-            return Arc::new(View::new(nobody, [].into(), [].into(), known_since));
+            return Arc::new(View::new(
+                nobody,
+                [].into(),
+                [].into(),
+                known_since,
+                known_since,
+            ));
         };
         service.view(name, self.epoch, authority)
     }
@@ -470,6 +474,8 @@ impl State {
         let Some(pulse) = self.pulse else { return };
         let gap = now.saturating_duration_since(pulse);
         if gap < PULSE + PAUSE_MIN {
+            // Whoever comes shows that the process runs, also when its pulse is late.
+            self.pulse = Some(now.max(pulse));
             return;
         }
         // Only the next pulse says that somebody still gives one.
@@ -487,6 +493,9 @@ impl State {
         self.counted = None;
         if !self.is_warm {
             self.warm_at += pause;
+        }
+        if self.unsure_until > pulse {
+            self.unsure_until += pause;
         }
     }
 
@@ -513,6 +522,15 @@ impl State {
         whole
     }
 
+    /// Whether too few renewals arrive for the registry as a whole, so that nobody's lease runs out.
+    fn is_global(&mut self, now: Instant) -> bool {
+        let census = self.whole(now).census;
+        let before = self.hold;
+        let is_global = self.hold.is_global(&self.preservation, census, now);
+        note("*", before, self.hold, census);
+        is_global
+    }
+
     /// Lets go whose lease ran out, unless too few renewals arrive.
     fn expire(&mut self, name: &ServiceName, now: Instant) {
         let Some(service) = self.services.get(name) else {
@@ -522,14 +540,16 @@ impl State {
             return;
         }
         let mut census = service.census(now);
-        if census.due == 0 {
+        let has_due = census.due > 0;
+        // A hold ends when renewals come again, also when nobody's lease runs out then: the next outage
+        // would find it spent.
+        let is_global = (has_due || self.hold != Hold::Normal) && self.is_global(now);
+        if !has_due {
             self.settle(name, now);
             return;
         }
         let whole = self.whole(now);
-        let before = self.hold;
-        let is_global = self.hold.is_global(&self.preservation, whole.census, now);
-        note("*", before, self.hold, whole.census);
+        let hold_max = self.preservation.hold_max;
         let Some(service) = self.services.get_mut(name) else {
             return;
         };
@@ -557,7 +577,14 @@ impl State {
                 others.truncate(portion);
                 self.tally.overstayed += others.len() as u64;
             }
-            Allowance::Hold => others.clear(),
+            Allowance::Hold => {
+                // The registry as a whole may hold again and again; for one lease there is an end.
+                others.retain(|id| {
+                    let listed = service.listed.get(id);
+                    listed.is_some_and(|listed| later(listed.expires_at, hold_max) <= now)
+                });
+                self.tally.overstayed += others.len() as u64;
+            }
         }
         self.tally.refuted += refuted.len() as u64;
         others.extend(refuted);
@@ -578,6 +605,8 @@ impl State {
             let forget_at = service.unsure_until.unwrap_or(now).max(self.unsure_until);
             service.check_at = forget_at;
             if forget_at <= now || self.empty > EMPTY_MAX {
+                // What is forgotten early leaves its doubt behind.
+                self.unsure_until = self.unsure_until.max(forget_at);
                 self.floor = self.floor.max(service.revision);
                 self.empty -= 1;
                 entry.remove();

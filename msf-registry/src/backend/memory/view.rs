@@ -1,6 +1,8 @@
 //! One service at one revision, shared by all who ask.
 
-use std::sync::OnceLock;
+#[cfg(feature = "http")]
+use std::sync::PoisonError;
+use std::sync::{Mutex, OnceLock};
 
 use bytes::Bytes;
 use msf_core::name::InstanceId;
@@ -24,8 +26,10 @@ pub(crate) struct View {
     /// From which revision on all removals are known.
     known_since: u64,
     json: OnceLock<Bytes>,
-    /// What changed since the position of most watchers: that of whoever asked first.
-    delta_json: OnceLock<(u64, Bytes)>,
+    /// The revision that was given out before this one: where most watchers come from.
+    previous: u64,
+    /// What changed since some revisions.
+    deltas: Mutex<Vec<(u64, Bytes)>>,
 }
 
 /// An instance that left.
@@ -50,6 +54,7 @@ impl View {
         changed_at: Box<[u64]>,
         removals: Box<[Removal]>,
         known_since: u64,
+        previous: u64,
     ) -> Self {
         Self {
             snapshot,
@@ -57,7 +62,8 @@ impl View {
             removals,
             known_since,
             json: OnceLock::new(),
-            delta_json: OnceLock::new(),
+            previous,
+            deltas: Mutex::default(),
         }
     }
 
@@ -117,29 +123,32 @@ impl View {
     }
 
     /// What changed since a position, as it goes over the wire.
+    ///
+    /// Written once for all who come from the revision before, and for a few others: whoever names odd
+    /// positions first must not make everybody else's be written one by one.
     pub(crate) fn delta_json(
         &self,
         after: Cursor,
         encode: impl Fn(&Snapshot, &Delta<'_>) -> Bytes,
     ) -> Option<Bytes> {
-        let delta = || self.delta(after);
-        match self.delta_json.get() {
-            Some((at, json)) if *at == after.revision() => {
-                // Of the same epoch: positions of another one have no delta.
-                (after.epoch() == self.cursor().epoch()).then(|| json.clone())
-            }
-            Some(_) => delta().map(|delta| encode(&self.snapshot, &delta)),
-            None => {
-                let json = encode(&self.snapshot, &delta()?);
-                let (at, kept) = self
-                    .delta_json
-                    .get_or_init(|| (after.revision(), json.clone()));
-                Some(if *at == after.revision() {
-                    kept.clone()
-                } else {
-                    json
-                })
-            }
+        if after.epoch() != self.cursor().epoch() {
+            return None;
         }
+        let at = after.revision();
+        let deltas = || self.deltas.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = deltas().iter().find(|(of, _)| *of == at).cloned();
+        if let Some((_, json)) = written {
+            return Some(json);
+        }
+        let json = encode(&self.snapshot, &self.delta(after)?);
+        let mut deltas = deltas();
+        if at == self.previous || deltas.len() < DELTAS_MAX {
+            deltas.push((at, json.clone()));
+        }
+        Some(json)
     }
 }
+
+/// Changes follow each other before all watchers have heard of the first, so there are a few positions.
+#[cfg(feature = "http")]
+const DELTAS_MAX: usize = 4;

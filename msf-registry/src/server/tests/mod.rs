@@ -167,7 +167,9 @@ async fn a_watcher_is_answered_at_the_change_or_after_its_wait() {
         state["revision"]
     );
     let start = clock::now();
-    assert_eq!(client.get(&url).await.status(), StatusCode::NO_CONTENT);
+    let nothing = client.get(&url).await;
+    assert_eq!(nothing.status(), StatusCode::NO_CONTENT);
+    assert_eq!(nothing.header("cache-control"), Some("no-store"));
     assert!(clock::now() - start >= Duration::from_secs(5));
     let register = async {
         sleep(Duration::from_secs(1)).await;

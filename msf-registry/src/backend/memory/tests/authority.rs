@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use msf_core::testing::advance;
+use msf_core::{
+    name::{InstanceId, ServiceName},
+    testing::advance,
+};
 
 use super::{TTL, instance, payment};
 use crate::{
     backend::memory::MemoryRegistry,
-    model::{Authority, Status},
+    model::{Authority, Instance, Status},
 };
 
 fn authority(registry: &MemoryRegistry) -> Authority {
@@ -54,6 +57,43 @@ async fn an_expiry_leaves_doubt_for_as_long_as_callers_hold_their_lists() {
     assert_eq!(authority(&registry), Authority::Complete);
     advance(Duration::from_millis(1)).await;
     assert_eq!(authority(&registry), Authority::Explicit);
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubt_about_those_who_are_left_ends_as_well() {
+    let registry = MemoryRegistry::new();
+    registry.register_now(&instance(1), TTL).unwrap();
+    registry.register_now(&instance(2), 40 * TTL).unwrap();
+    advance(2 * HOLD).await;
+    let doubtful = registry.snapshot(&payment());
+    assert_eq!(doubtful.authority(), Authority::Complete);
+    advance(HOLD).await;
+    let sure = registry.snapshot(&payment());
+    assert_eq!(sure.authority(), Authority::Explicit);
+    assert_eq!(sure.cursor(), doubtful.cursor(), "nobody came or went");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_forgotten_for_want_of_room_leaves_its_doubt() {
+    let registry = MemoryRegistry::new();
+    advance(HOLD).await;
+    let other = |n: usize| {
+        let service = ServiceName::new(format!("s-{n}")).unwrap();
+        let id = InstanceId::new("i").unwrap();
+        Instance::new(service, id, ([127, 0, 0, 1], 80).into())
+    };
+    // They expire one after the other; who looks keeps them in mind until there are too many.
+    for n in 0..=10_001 {
+        registry.register_now(&other(n), TTL).unwrap();
+    }
+    registry.register_now(&instance(1), TTL).unwrap();
+    advance(TTL).await;
+    assert_eq!(registry.counts(), (0, 0));
+    assert!(registry.snapshot(&payment()).instances().is_empty());
+    for n in 0..=10_001 {
+        let list = registry.snapshot(&other(n).service);
+        assert_eq!(list.authority(), Authority::Complete, "s-{n}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

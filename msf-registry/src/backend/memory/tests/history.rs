@@ -134,6 +134,24 @@ fn what_is_written_for_one_watcher_is_written_for_all() {
             .unwrap(),
         "2"
     );
+    // Odd positions that were named before do not take the place of the usual one.
+    for n in 0..20 {
+        state.register(instance(4), 10 + n, ttl, now).unwrap();
+        state.view(&payment(), now);
+    }
+    let usual = state.view(&payment(), now).cursor();
+    state.register(instance(5), 5, ttl, now).unwrap();
+    let view_of_five = state.view(&payment(), now);
+    for back in 1..10 {
+        let odd = Cursor::new(7, usual.revision() - back);
+        assert!(view_of_five.delta_json(odd, |_, _| encode(0)).is_some());
+    }
+    written.set(0);
+    for _ in 0..3 {
+        let json = view_of_five.delta_json(usual, |_, d| encode(d.changed.len()));
+        assert_eq!(json.unwrap(), "1");
+    }
+    assert_eq!(written.get(), 1);
     let elsewhere = Cursor::new(8, middle.revision());
     assert!(
         view.delta_json(elsewhere, |_, d| encode(d.changed.len()))

@@ -13,7 +13,7 @@ use super::super::{
     SelfPreservation,
     state::{PULSE, State},
 };
-use crate::model::{Health, Instance};
+use crate::model::{Authority, Health, Instance};
 
 const TTL: Duration = Duration::from_secs(15);
 const HOLD: Duration = Duration::from_secs(600);
@@ -202,6 +202,60 @@ fn the_whole_registry_is_preserved_when_many_small_services_fall_silent() {
 }
 
 #[test]
+fn the_next_outage_finds_the_whole_registry_armed() {
+    let mut field = Field::new();
+    let everybody: Vec<_> = (0..8).flat_map(|s| all(s, 2)).collect();
+    for s in 0..8 {
+        field.register(s, 2);
+    }
+    // Nobody asks for metrics: renewals alone end the hold.
+    field.pass(60, &[]);
+    assert!((0..8).all(|s| field.listed(s) == 2));
+    field.pass(HOLD.as_secs() + 60, &everybody);
+    field.pass(60, &[]);
+    let listed: Vec<usize> = (0..8).map(|s| field.listed(s)).collect();
+    assert_eq!(listed, [2; 8], "the second outage");
+}
+
+#[test]
+fn a_registry_that_holds_again_and_again_holds_no_lease_for_ever() {
+    let mut field = Field::new();
+    for s in 0..5 {
+        field.register(s, 2);
+    }
+    // The pair of service 0 is dead. Others are late by turns, so that every sweep finds two services with
+    // somebody late, and yet every five minutes there is a moment at which renewals are normal.
+    let mut gone_at = None;
+    for second in 0..HOLD.as_secs() * 3 {
+        let phase = second % 300;
+        if second % 5 == 4 {
+            for (s, n) in [(1, 1), (2, 1), (3, 0), (3, 1), (4, 0), (4, 1)] {
+                assert!(field.renew(s, n));
+            }
+        }
+        if matches!(phase, 1 | 2) {
+            assert!(field.renew(1, 0), "at {second} s");
+        }
+        if second % 5 == 1 && phase != 1 {
+            assert!(field.renew(2, 0), "at {second} s");
+        }
+        if phase == 3 {
+            field.state.preserved(field.now);
+        }
+        if second % 5 == 0 && field.listed(0) == 0 {
+            gone_at = Some(second);
+            break;
+        }
+        field.now += Duration::from_secs(1);
+    }
+    let end = (HOLD + TTL).as_secs();
+    assert!(
+        gone_at.is_some_and(|at| (end..=end + 10).contains(&at)),
+        "{gone_at:?}"
+    );
+}
+
+#[test]
 fn one_pair_that_dies_is_no_matter_of_the_whole_registry() {
     let mut field = Field::new();
     let alive: Vec<_> = (0..8).flat_map(|s| all(s, 2)).collect();
@@ -254,6 +308,41 @@ fn a_process_that_stood_still_expires_nobody_for_it() {
         field.state.pulse(field.now);
         assert_eq!(field.listed(1), expected);
     }
+}
+
+#[test]
+fn a_late_pulse_of_a_process_that_works_is_no_pause() {
+    let mut field = Field::new();
+    field.register(1, 2);
+    field.state.pulse(field.now);
+    for _ in 0..TTL.as_secs() {
+        field.now += Duration::from_secs(1);
+        assert!(field.renew(1, 0));
+    }
+    assert_eq!(field.state.tally().pauses, 0);
+    assert_eq!(field.listed(1), 1, "the other one's time is over");
+}
+
+#[test]
+fn doubt_does_not_end_while_the_process_stands_still() {
+    let mut field = Field::new();
+    field.register(1, 1);
+    for _ in 0..TTL.as_secs() {
+        field.now += PULSE;
+        field.state.pulse(field.now);
+    }
+    let authority = |field: &mut Field| {
+        let view = field.state.view(&service(1), field.now);
+        view.snapshot().authority()
+    };
+    assert_eq!(field.listed(1), 0);
+    field.now += Duration::from_secs(3_600);
+    assert_eq!(authority(&mut field), Authority::Complete);
+    for _ in 0..30 {
+        field.now += PULSE;
+        field.state.pulse(field.now);
+    }
+    assert_eq!(authority(&mut field), Authority::Explicit);
 }
 
 #[test]
