@@ -156,8 +156,8 @@ impl HealthChecker {
         self
     }
 
-    /// Which addresses may be asked; [all that an instance can have](Reach) unless set. An instance elsewhere is
-    /// treated as one that refuses.
+    /// Which addresses may be asked; [all that an instance can have](Reach) unless set. An instance that names one
+    /// elsewhere, as an endpoint or for its check, is not asked and treated as one that refuses.
     pub fn reach(mut self, reach: Reach) -> Self {
         self.reach = reach;
         self

@@ -124,11 +124,14 @@ async fn a_forbidden_address_is_never_asked() {
         .unwrap();
     let elsewhere = "http://127.0.0.2:80/".parse().unwrap();
     let moved = instance(2).moved_to(([10, 0, 0, 1], 2).into());
-    for instance in [instance(1).health_check(elsewhere), moved] {
+    // A command gets the address of the instance, whatever its check names.
+    let decoy = "tcp://127.0.0.1:80".parse().unwrap();
+    let hidden = instance(3).moved_to(([10, 0, 0, 1], 3).into()).health_check(decoy);
+    for instance in [instance(1).health_check(elsewhere), moved, hidden] {
         memory.register_now(&instance, TTL).unwrap();
     }
     sleep(INTERVAL * 4).await;
-    assert_eq!(health(&memory), [Health::Unhealthy; 2]);
+    assert_eq!(health(&memory), [Health::Unhealthy; 3]);
     assert_eq!(told.asked.load(Ordering::Relaxed), 0);
 }
 
