@@ -196,9 +196,8 @@ fn special_v6(ip: Ipv6Addr) -> Option<OutOfReachKind> {
     } else {
         let inside = embedded(ip).into_iter().flatten().filter_map(special_v4);
         // No translator sends to the others, and bits of a prefix may look like one.
-        let inside = inside.filter(|kind| {
-            matches!(kind, OutOfReachKind::Metadata | OutOfReachKind::LinkLocal)
-        });
+        let inside = inside
+            .filter(|kind| matches!(kind, OutOfReachKind::Metadata | OutOfReachKind::LinkLocal));
         inside
             .min_by_key(|kind| *kind != OutOfReachKind::Metadata)
             .or_else(|| ip.is_unspecified().then_some(OutOfReachKind::Unspecified))
@@ -216,7 +215,9 @@ fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
         // `::` and `::1` are addresses of IPv6 itself.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => [None; 4],
         // Compatible (RFC 4291, section 2.5.5.1), translated (RFC 2765) and the prefix of NAT64 (RFC 6052).
-        [0, 0, 0, 0, 0 | 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => [last, None, None, None],
+        [0, 0, 0, 0, 0 | 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            [last, None, None, None]
+        }
         // The prefix of NAT64 for local use (RFC 8215): 48, 56, 64 or 96 bits, and bits 64 to 71 left out.
         [0x64, 0xff9b, 1, ..] => [
             at([6, 7, 9, 10]),
