@@ -16,6 +16,7 @@ macro_rules! pages {
 pages! {
     #[cfg(all(feature = "consul", feature = "dns", feature = "etcd", feature = "file"))]
     backends = "backends.md";
+    hashing = "hashing.md";
     #[cfg(feature = "health")]
     health = "health.md";
     load_balancing = "load-balancing.md";
