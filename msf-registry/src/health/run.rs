@@ -80,7 +80,10 @@ impl<T: Targets> Run<T> {
     fn note(&mut self, due: Due, kind: &'static str, checked: &Checked) {
         // Who has registered again meanwhile is told under its new lease.
         let holder = self.schedule.holder(&due);
-        let (key, addr) = (holder.unwrap_or(due.key.clone()), due.instance.addr());
+        let (key, addr) = (
+            holder.unwrap_or_else(|| due.key.clone()),
+            due.instance.addr(),
+        );
         if let Some(results) = &self.results {
             results
                 .with([key.service.as_str(), kind, checked.as_str()])

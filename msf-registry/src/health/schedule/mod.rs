@@ -172,6 +172,10 @@ impl Schedule {
     }
 
     /// Takes in a result; gives the verdict when it is another one. What was checked may be gone by now.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it is handed back, so that its place is given back once"
+    )]
     pub(super) fn done(
         &mut self,
         due: Due,
