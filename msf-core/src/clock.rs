@@ -203,12 +203,16 @@ mod coarse {
 
 /// A moment from which nanoseconds are counted by the processor's own counter, for latencies on hot paths.
 ///
-/// A reading costs about 40 % of one of [`Epoch::nanos`] where the counter runs at a constant rate, as it does on any
-/// current x86-64 and AArch64; elsewhere it costs the same. Nobody corrects the counter, so it can run away from
-/// [`now`] by a second in some hours: compare its readings only with those of the same epoch. Where tokio's clock can
-/// be paused (a build with `test-util`, so every test), it is that clock.
+/// A reading costs about 40 % of one of [`Epoch::nanos`] where the counter runs at a constant rate: where the processor
+/// says so, as any current x86-64 and AArch64 does, and Linux has not found otherwise by itself. Elsewhere it is `nanos`,
+/// as it is where tokio's clock can be paused (a build with `test-util`, so every test).
 ///
-/// The first epoch of a process finds out how fast the counter is, which takes a few milliseconds: make it at start.
+/// Nobody corrects the counter. It can run away from [`now`] by a second in some hours, and by more after a virtual
+/// machine has moved to a machine with another rate: compare its readings only with those of the same epoch. Where the
+/// counter begins anew, as some do while a machine sleeps, the readings are 0 until it is where it was.
+///
+/// The first epoch of a process finds out how fast the counter is, which takes a few milliseconds, and up to 200 on a
+/// machine that is busy: make it at start.
 ///
 /// ```
 /// use std::time::Duration;
@@ -234,7 +238,7 @@ impl QuickEpoch {
     pub fn new() -> Self {
         Self {
             start: now(),
-            counter_start: if CAN_PAUSE { 0 } else { COUNTER.raw() },
+            counter_start: counter().map_or(0, quanta::Clock::raw),
         }
     }
 
@@ -242,12 +246,11 @@ impl QuickEpoch {
     #[inline]
     #[must_use]
     pub fn nanos(&self) -> u64 {
-        if CAN_PAUSE {
-            let elapsed = now().saturating_duration_since(self.start);
-            return u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        if let Some(counter) = counter() {
+            return counter.delta_as_nanos(self.counter_start, counter.raw());
         }
-        let counter = &*COUNTER;
-        counter.delta_as_nanos(self.counter_start, counter.raw())
+        let elapsed = now().saturating_duration_since(self.start);
+        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
@@ -257,7 +260,26 @@ impl Default for QuickEpoch {
     }
 }
 
-static COUNTER: LazyLock<quanta::Clock> = LazyLock::new(quanta::Clock::new);
+#[inline]
+fn counter() -> Option<&'static quanta::Clock> {
+    if CAN_PAUSE { None } else { COUNTER.as_ref() }
+}
+
+/// Absent where it cannot be trusted.
+static COUNTER: LazyLock<Option<quanta::Clock>> = LazyLock::new(|| {
+    let sources = std::fs::read_to_string(CLOCK_SOURCES).ok();
+    is_steady(sources.as_deref()).then(quanta::Clock::new)
+});
+
+/// Whether the kernel, which watches the counter of an x86-64 against other clocks, still takes it for one. Who cannot
+/// be asked has nothing against it.
+fn is_steady(sources: Option<&str>) -> bool {
+    cfg!(not(target_arch = "x86_64"))
+        || sources.is_none_or(|sources| sources.split_whitespace().any(|source| source == "tsc"))
+}
+
+/// A source that was found to be unstable is not on this list any more.
+const CLOCK_SOURCES: &str = "/sys/devices/system/clocksource/clocksource0/available_clocksource";
 
 /// A source of wall time: the system's, or one pinned for a test.
 #[derive(Clone, Copy, Debug, Default)]
@@ -358,9 +380,23 @@ mod tests {
         assert_eq!(epoch.nanos(), 3_000_000_000);
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_counter_that_the_kernel_gave_up_is_not_read() {
+        for (sources, expected) in [
+            (Some("tsc kvm-clock acpi_pm \n"), true),
+            (Some("kvm-clock tsc"), true),
+            (Some("hpet acpi_pm \n"), false),
+            (Some("hyperv_clocksource_tsc_page acpi_pm"), false),
+            (None, true),
+        ] {
+            assert_eq!(is_steady(sources), expected, "{sources:?}");
+        }
+    }
+
     #[test]
     fn the_processors_counter_is_about_as_fast_as_the_clock() {
-        let counter = &*COUNTER;
+        let Some(counter) = &*COUNTER else { return };
         // Bracketed both ways, so that a pause between two readings counts on both sides.
         let (outer, start) = (now(), counter.raw());
         let inner = now();

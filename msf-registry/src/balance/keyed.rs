@@ -29,13 +29,27 @@ pub(super) fn keyed<'k>(hosts: impl IntoIterator<Item = (&'k str, u16)>) -> Vec<
         .collect();
     hosts.sort_by(|a, b| a.key.cmp(&b.key));
     let (mut first, mut copies) = (0, 0_u32);
+    let mut renamed = Vec::new();
     for n in 1..hosts.len() {
-        if hosts[n].key == hosts[first].key {
-            copies += 1;
-            hosts[n].key = Cow::Owned(format!("{}#{copies}", hosts[first].key));
-        } else {
+        if hosts[n].key != hosts[first].key {
             (first, copies) = (n, 0);
+            continue;
         }
+        let key = loop {
+            copies += 1;
+            let key = format!("{}#{copies}", hosts[first].key);
+            // Somebody may be called so.
+            if hosts
+                .binary_search_by(|host| (*host.key).cmp(&key))
+                .is_err()
+            {
+                break key;
+            }
+        };
+        renamed.push((n, key));
+    }
+    for (n, key) in renamed {
+        hosts[n].key = Cow::Owned(key);
     }
     hosts
 }
@@ -43,6 +57,14 @@ pub(super) fn keyed<'k>(hosts: impl IntoIterator<Item = (&'k str, u16)>) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_one_takes_nobodys_key() {
+        let hosts = keyed([("a#1", 1), ("a", 1), ("a", 2), ("a", 3), ("a#1", 2)]);
+        let mut keys: Vec<_> = hosts.iter().map(|host| &*host.key).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["a", "a#1", "a#1#1", "a#2", "a#3"]);
+    }
 
     #[test]
     fn the_order_is_that_of_the_keys_and_each_key_is_used_once() {

@@ -25,7 +25,7 @@ pub struct Subset {
 }
 
 impl Subset {
-    /// `size` instances for each process, chosen at random when it starts.
+    /// `size` instances for each process, at least 1, chosen at random when it starts.
     #[must_use]
     pub fn of(size: usize) -> Self {
         Self {

@@ -8,7 +8,7 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use msf_core::name::InstanceId;
 
-use super::make::MakeEndpoint;
+use super::make::{MakeEndpoint, is_served_alike};
 use crate::{
     model::{Instance, Snapshot},
     service::ServiceHandle,
@@ -32,6 +32,7 @@ struct Slots<S> {
 
 /// The place of one instance.
 pub(super) struct Slot<S> {
+    /// What the service is made for.
     instance: Arc<Instance>,
     service: ArcSwapOption<S>,
     making: Mutex<()>,
@@ -118,16 +119,8 @@ impl<S> Slot<S> {
         }
     }
 
-    /// Whether a service that was made for one description of the instance serves another: its weight, its status
-    /// and how it is checked may change without a new connection.
     fn is_of(&self, instance: &Instance) -> bool {
-        let own = &*self.instance;
-        std::ptr::eq(own, instance)
-            || own.id == instance.id
-                && own.zone == instance.zone
-                && own.version == instance.version
-                && own.metadata == instance.metadata
-                && own.endpoints().eq(instance.endpoints())
+        is_served_alike(&self.instance, instance)
     }
 
     fn service<M: MakeEndpoint<Service = S>>(&self, make: &M) -> Arc<S> {

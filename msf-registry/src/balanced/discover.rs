@@ -15,13 +15,13 @@ use msf_core::name::InstanceId;
 use tokio::sync::watch;
 use tower::discover::Change;
 
-use super::make::MakeEndpoint;
+use super::make::{MakeEndpoint, is_served_alike};
 use crate::{model::Instance, service::ServiceHandle};
 
 /// The instances of a service as [`tower::discover::Discover`], for `tower::balance` and what else takes one.
 ///
 /// It inserts what takes calls and removes what does not any more, by the id of the instance; an instance that has
-/// moved is inserted again, which replaces it. While none takes calls, those that were there stay: a balancer
+/// moved, or says something else about itself that a service is made for, is inserted again, which replaces it. While none takes calls, those that were there stay: a balancer
 /// without any would wait for ever.
 ///
 /// tower's balancer counts and measures by itself, so what [`ServiceHandle::pick`] knows does not reach it;
@@ -86,7 +86,7 @@ impl<M: MakeEndpoint> Discovered<M> {
         self.due.extend(gone.cloned().map(Due::Remove));
         for (id, instance) in &now {
             let before = self.listed.get(id);
-            if before.is_none_or(|before| before.addr() != instance.addr()) {
+            if before.is_none_or(|before| !is_served_alike(before, instance)) {
                 self.due.push_back(Due::Insert(Arc::clone(instance)));
             }
         }

@@ -28,3 +28,14 @@ where
         self(instance)
     }
 }
+
+/// Whether a service that was made for one description of an instance serves another: its weight, its status and how it
+/// is checked may change without a new connection.
+pub(super) fn is_served_alike(one: &Instance, other: &Instance) -> bool {
+    std::ptr::eq(one, other)
+        || one.id == other.id
+            && one.zone == other.zone
+            && one.version == other.version
+            && one.metadata == other.metadata
+            && one.endpoints().eq(other.endpoints())
+}

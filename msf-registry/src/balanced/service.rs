@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -11,7 +12,6 @@ use http::{Extensions, HeaderMap, Request, Response};
 use http_body::Body;
 use msf_core::{
     classify::{Classify, Http},
-    clock,
     task::{self, Task},
 };
 use tower_service::Service;
@@ -199,7 +199,7 @@ impl<M: MakeEndpoint> Chooser<M> {
         tried: Option<Tried>,
         wait: Duration,
     ) -> Result<Chosen<M::Service>, NoEndpoints> {
-        let deadline = clock::now() + wait;
+        let mut waited = pin!(tokio::time::sleep(wait));
         let mut changes = self.cache.handle.changes();
         loop {
             changes.borrow_and_update();
@@ -207,12 +207,10 @@ impl<M: MakeEndpoint> Chooser<M> {
                 Err(nobody) if comes_later(&nobody) => nobody,
                 chosen => return chosen,
             };
-            // The sender lives in the handle, so only time ends this.
-            if tokio::time::timeout_at(deadline, changes.changed())
-                .await
-                .is_err()
-            {
-                return Err(nobody);
+            tokio::select! {
+                // The sender lives in the handle, so only time ends this.
+                Ok(()) = changes.changed() => {}
+                () = &mut waited => return Err(nobody),
             }
         }
     }

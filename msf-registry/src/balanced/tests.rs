@@ -480,6 +480,10 @@ async fn without_an_instance_a_call_fails_at_once_or_after_a_while() {
     assert_eq!(nobody.reason, NoEndpointsReason::NoneRegistered);
     assert_eq!(clock::now(), began);
 
+    // For ever is a time, too.
+    let mut endless = balanced.clone().wait_for_endpoints(Duration::MAX);
+    assert!(poll_once(Box::pin(endless.call(request())).as_mut()).is_pending());
+
     let patient = balanced.wait_for_endpoints(Duration::from_secs(3));
     let error = patient.clone().oneshot(request()).await.unwrap_err();
     assert!(matches!(error, Error::NoEndpoints(_)));
@@ -629,6 +633,17 @@ async fn changes_are_told_once_and_the_last_ones_stay() {
     let moved = instance(2).moved_to(([127, 0, 0, 1], 9_002).into());
     listed.publish([moved.clone(), instance(3)]);
     assert_eq!(told(3), ["+p-2:9002", "+p-3:8003", "-p-1"]);
+    // A service may be made for any of its endpoints.
+    let more = moved.clone().endpoint("tcp://127.0.0.1:7".parse().unwrap());
+    let weight = NonZeroU16::new(7).unwrap();
+    for (changes, second) in [
+        (1, more.clone()),
+        (0, more.weight(weight)),
+        (1, moved.clone()),
+    ] {
+        listed.publish([second, instance(3)]);
+        told(changes);
+    }
     // A balancer without any would wait for ever.
     listed.publish([]);
     told(0);

@@ -156,8 +156,8 @@ impl HealthChecker {
         self
     }
 
-    /// Which addresses may be asked; [all that an instance can have](Reach) unless set. An instance elsewhere is
-    /// treated as one that refuses.
+    /// Which addresses may be asked; [all that an instance can have](Reach) unless set. An instance that names one
+    /// elsewhere, as an endpoint or for its check, is not asked and treated as one that refuses.
     pub fn reach(mut self, reach: Reach) -> Self {
         self.reach = reach;
         self
@@ -190,8 +190,8 @@ impl HealthChecker {
     }
 
     /// Whether an instance that is off the registry's list is called until a check fails; it is not unless set.
-    /// This keeps a service alive whose registry loses its instances. One that deregistered by its own word is
-    /// not kept. Of no effect at a registry.
+    /// This keeps a service alive whose registry loses its instances. One that deregistered by its own word, or whose
+    /// address another instance has now, is not kept. Of no effect at a registry.
     pub const fn keep_delisted(mut self, is_on: bool) -> Self {
         self.keep_delisted = is_on;
         self
@@ -258,7 +258,7 @@ impl HealthChecker {
             sync_every: (self.interval / 4).clamp(SYNC_MIN, SYNC_MAX),
             schedule: Schedule::new(pace, thresholds, self.concurrency),
             found: Found::new(targets),
-            is_impeded: false,
+            impeded_at: None,
         };
         Ok(run.run())
     }

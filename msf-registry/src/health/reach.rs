@@ -15,7 +15,12 @@ use crate::model::Instance;
 /// registry. Without a limit that is a way to have them ask what only they can reach (server-side request
 /// forgery). By default everything may be asked but addresses that no instance has and that are dangerous
 /// or useless to ask: link-local ones, the metadata services of clouds, multicast, broadcast and
-/// unspecified ones. IPv4 addresses inside IPv6 ones (mapped, compatible, 6to4, NAT64) count as IPv4.
+/// unspecified ones. The first two are refused also where they are written inside an IPv6 address (mapped, compatible,
+/// translated, 6to4, NAT64 under its well-known prefixes, Teredo, ISATAP). A network that translates under a prefix of
+/// its own is not known here: name what may be asked with [`only`](Self::only).
+///
+/// For [`allow`](Self::allow) and [`only`](Self::only) a mapped address (`::ffff:10.0.0.1`) is the IPv4 address that it
+/// is another form of; the others are IPv6 addresses, since whom they reach is the translator's to say.
 ///
 /// It is asked in three places: where an instance registers with a registry of ours, before a check, and before
 /// callers see a list, [whatever backend](crate::RegistryBuilder::reach) it comes from.
@@ -133,7 +138,7 @@ impl Reach {
     }
 
     fn refusal(&self, ip: IpAddr) -> Option<OutOfReachKind> {
-        let ip = unwrapped(ip);
+        let ip = ip.to_canonical();
         let is_in = |ranges: &[IpRange]| ranges.iter().any(|range| range.contains(ip));
         if is_in(&self.allowed) {
             return None;
@@ -184,36 +189,55 @@ fn special_v4(ip: Ipv4Addr) -> Option<OutOfReachKind> {
 }
 
 fn special_v6(ip: Ipv6Addr) -> Option<OutOfReachKind> {
-    if METADATA_V6.contains(&ip) {
+    // AWS keeps all of fd00:ec2::/32 for itself; credentials are given out at ::254 and at ::23.
+    if ip == METADATA_GOOGLE || matches!(ip.segments(), [0xfd00, 0xec2, ..]) {
         Some(OutOfReachKind::Metadata)
     } else if ip.is_unicast_link_local() {
         Some(OutOfReachKind::LinkLocal)
     } else if ip.is_multicast() {
         Some(OutOfReachKind::Multicast)
     } else {
-        ip.is_unspecified().then_some(OutOfReachKind::Unspecified)
+        let inside = embedded(ip).into_iter().flatten().filter_map(special_v4);
+        // No translator sends to the others, and bits of a prefix may look like one.
+        let inside = inside
+            .filter(|kind| matches!(kind, OutOfReachKind::Metadata | OutOfReachKind::LinkLocal));
+        inside
+            .min_by_key(|kind| *kind != OutOfReachKind::Metadata)
+            .or_else(|| ip.is_unspecified().then_some(OutOfReachKind::Unspecified))
     }
 }
 
-/// The IPv4 address that packets to an IPv6 address end at: mapped (RFC 4291 §2.5.5.2), compatible
-/// (§2.5.5.1), 6to4 (RFC 3056) and NAT64 (RFC 6052, RFC 8215 with a prefix of 96 bits).
-fn unwrapped(ip: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = ip else { return ip };
-    let parts = v6.segments();
-    let joined = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+/// The IPv4 addresses that packets to an IPv6 address may end at; several where the prefix leaves open where it ends.
+fn embedded(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
+    let at = |bytes: [usize; 4]| {
+        let octets = ip.octets();
+        Some(Ipv4Addr::from(bytes.map(|n| octets[n])))
     };
-    match parts {
-        [0, 0, 0, 0, 0, 0xffff, high, low] => joined(high, low),
+    let last = at([12, 13, 14, 15]);
+    match ip.segments() {
         // `::` and `::1` are addresses of IPv6 itself.
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => ip,
-        [0, 0, 0, 0, 0, 0, high, low] => joined(high, low),
-        [0x2002, high, low, ..] => joined(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, _, _, _, high, low] => {
-            joined(high, low)
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => [None; 4],
+        // Compatible (RFC 4291, section 2.5.5.1), translated (RFC 2765) and the prefix of NAT64 (RFC 6052).
+        [0, 0, 0, 0, 0 | 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            [last, None, None, None]
         }
-        _ => ip,
+        // The prefix of NAT64 for local use (RFC 8215): 48, 56, 64 or 96 bits, and bits 64 to 71 left out.
+        [0x64, 0xff9b, 1, ..] => [
+            at([6, 7, 9, 10]),
+            at([7, 9, 10, 11]),
+            at([9, 10, 11, 12]),
+            last,
+        ],
+        // 6to4 (RFC 3056).
+        [0x2002, ..] => [at([2, 3, 4, 5]), None, None, None],
+        // Teredo (RFC 4380): the server, and the client with all bits turned.
+        [0x2001, 0, ..] => {
+            let client = last.map(|ip| Ipv4Addr::from_bits(!ip.to_bits()));
+            [at([4, 5, 6, 7]), client, None, None]
+        }
+        // ISATAP (RFC 5214), under any prefix.
+        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => [last, None, None, None],
+        _ => [None; 4],
     }
 }
 
@@ -225,11 +249,8 @@ const METADATA_V4: [Ipv4Addr; 4] = [
     Ipv4Addr::new(192, 0, 0, 192),
 ];
 
-/// AWS; Google.
-const METADATA_V6: [Ipv6Addr; 2] = [
-    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
-    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
-];
+/// Google.
+const METADATA_GOOGLE: Ipv6Addr = Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254);
 
 #[cfg(test)]
 mod tests {
@@ -252,6 +273,7 @@ mod tests {
             ("100.100.100.200", OutOfReachKind::Metadata),
             ("168.63.129.16", OutOfReachKind::Metadata),
             ("fd00:ec2::254", OutOfReachKind::Metadata),
+            ("fd00:ec2::23", OutOfReachKind::Metadata),
             ("fd20:ce::254", OutOfReachKind::Metadata),
             ("224.0.0.1", OutOfReachKind::Multicast),
             ("ff02::1", OutOfReachKind::Multicast),
@@ -265,25 +287,48 @@ mod tests {
     }
 
     #[test]
-    fn ipv4_inside_ipv6_is_ipv4() {
+    fn what_is_refused_is_refused_inside_ipv6() {
         let reach = Reach::default();
         for ip in [
             "::ffff:169.254.169.254",
             "::169.254.169.254",
+            "::ffff:0:169.254.169.254",
             "2002:a9fe:a9fe::1",
             "64:ff9b::169.254.169.254",
             "64:ff9b:1::169.254.169.254",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "64:ff9b:1:0:a9:fea9:fe00::",
+            "2001:0:a9fe:a9fe::",
+            "2001::5601:5601",
+            "2001:db8::5efe:169.254.169.254",
+            "2001:db8::200:5efe:169.254.169.254",
         ] {
             assert_eq!(kind(&reach, ip), Some(OutOfReachKind::Metadata), "{ip}");
         }
         assert_eq!(kind(&reach, "::ffff:10.0.0.1"), None);
         assert_eq!(kind(&reach, "::1"), None);
-        let only = Reach::default().only("10.0.0.0/8".parse().unwrap());
+    }
+
+    #[test]
+    fn only_a_mapped_address_is_within_an_ipv4_network() {
+        let range = |text: &str| text.parse().unwrap();
+        let only = Reach::default().only(range("10.0.0.0/8"));
         assert_eq!(kind(&only, "::ffff:10.0.0.1"), None);
-        assert_eq!(
-            kind(&only, "::ffff:11.0.0.1"),
-            Some(OutOfReachKind::Elsewhere)
-        );
+        for ip in [
+            "::ffff:11.0.0.1",
+            "2002:a00:1::dead",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b:1::10.0.0.1",
+            "::10.0.0.1",
+        ] {
+            let elsewhere = Some(OutOfReachKind::Elsewhere);
+            assert_eq!(kind(&only, ip), elsewhere, "{ip}");
+        }
+        let translated = Reach::default().only(range("64:ff9b::/96"));
+        assert_eq!(kind(&translated, "64:ff9b::203.0.113.9"), None);
+        let metadata = Some(OutOfReachKind::Metadata);
+        assert_eq!(kind(&translated, "64:ff9b::169.254.169.254"), metadata);
     }
 
     #[test]

@@ -24,8 +24,8 @@ pub(super) struct Run<T> {
     pub(super) sync_every: Duration,
     pub(super) schedule: Schedule,
     pub(super) found: Found<T>,
-    /// Whether the last check could not be made.
-    pub(super) is_impeded: bool,
+    /// When a check could not be made last.
+    pub(super) impeded_at: Option<Instant>,
 }
 
 /// What was found and is to be told: a little later, all together, since each telling makes a new list of
@@ -78,7 +78,12 @@ impl<T: Targets> Run<T> {
     }
 
     fn note(&mut self, due: Due, kind: &'static str, checked: &Checked) {
-        let (key, addr) = (due.key.clone(), due.instance.addr());
+        // Who has registered again meanwhile is told under its new lease.
+        let holder = self.schedule.holder(&due);
+        let (key, addr) = (
+            holder.unwrap_or_else(|| due.key.clone()),
+            due.instance.addr(),
+        );
         if let Some(results) = &self.results {
             results
                 .with([key.service.as_str(), kind, checked.as_str()])
@@ -92,8 +97,10 @@ impl<T: Targets> Run<T> {
             Checked::Failed(_) | Checked::TimedOut(_) | Checked::Panicked => Outcome::Failed,
             Checked::Impeded(_) => Outcome::Impeded,
         };
-        self.tell_impeded(checked);
         let now = clock::now();
+        if let Checked::Impeded(_) = checked {
+            self.tell_impeded(checked, now);
+        }
         let verdict = self.schedule.done(due, outcome, now, fastrand::f64());
         let (service, instance) = (&key.service, &key.id);
         match verdict {
@@ -124,11 +131,10 @@ impl<T: Targets> Run<T> {
 }
 
 impl<T> Run<T> {
-    /// Says it once for each time of trouble.
-    fn tell_impeded(&mut self, checked: &Checked) {
-        let was_impeded = self.is_impeded;
-        self.is_impeded = matches!(checked, Checked::Impeded(_));
-        if self.is_impeded && !was_impeded {
+    /// Says it once for each time of trouble, in which other checks may well succeed.
+    fn tell_impeded(&mut self, checked: &Checked, now: Instant) {
+        let before = self.impeded_at.replace(now);
+        if before.is_none_or(|before| now - before >= TROUBLE_ENDS) {
             let cause = checked.cause();
             tracing::error!(
                 cause,
@@ -161,3 +167,5 @@ impl<T: Targets> Found<T> {
 }
 
 const TELL_WITHIN: Duration = Duration::from_millis(20);
+/// So long without a check that could not be made.
+const TROUBLE_ENDS: Duration = Duration::from_secs(60);

@@ -6,6 +6,7 @@ use msf_core::{
     clock,
     metrics::Metrics,
     name::{InstanceId, ServiceName},
+    testing::LogCapture,
 };
 use tokio::time::sleep;
 
@@ -124,11 +125,16 @@ async fn a_forbidden_address_is_never_asked() {
         .unwrap();
     let elsewhere = "http://127.0.0.2:80/".parse().unwrap();
     let moved = instance(2).moved_to(([10, 0, 0, 1], 2).into());
-    for instance in [instance(1).health_check(elsewhere), moved] {
+    // A command gets the address of the instance, whatever its check names.
+    let decoy = "tcp://127.0.0.1:80".parse().unwrap();
+    let hidden = instance(3)
+        .moved_to(([10, 0, 0, 1], 3).into())
+        .health_check(decoy);
+    for instance in [instance(1).health_check(elsewhere), moved, hidden] {
         memory.register_now(&instance, TTL).unwrap();
     }
     sleep(INTERVAL * 4).await;
-    assert_eq!(health(&memory), [Health::Unhealthy; 2]);
+    assert_eq!(health(&memory), [Health::Unhealthy; 3]);
     assert_eq!(told.asked.load(Ordering::Relaxed), 0);
 }
 
@@ -282,6 +288,23 @@ async fn a_crowd_that_hangs_delays_nobody_who_answers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn registering_all_the_time_hides_nothing() {
+    let (memory, told) = (MemoryRegistry::new(), Told::default());
+    told.set(1, Answer::Hangs);
+    let _checks = checker(&told)
+        .edge_interval(INTERVAL / 4)
+        .start(&memory)
+        .unwrap();
+    // More often than a check takes.
+    for _ in 0..40 {
+        memory.register_now(&instance(1), TTL).unwrap();
+        sleep(INTERVAL / 4).await;
+    }
+    assert_eq!(told.most.load(Ordering::Relaxed), 1, "one check at a time");
+    assert_eq!(health(&memory), [Health::Unhealthy]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_asks_for_no_check_is_given_one() {
     let (memory, told) = (MemoryRegistry::new(), Told::default());
     told.set(1, Answer::Fails);
@@ -315,13 +338,26 @@ async fn who_asks_for_no_check_is_given_one() {
 #[tokio::test(start_paused = true)]
 async fn a_checker_that_has_no_sockets_gives_nobody_up() {
     let (memory, told, metrics) = (MemoryRegistry::new(), Told::default(), Metrics::new());
+    let logs = LogCapture::start();
     memory.register_now(&instance(1), TTL).unwrap();
+    let other = InstanceId::new("p-00001").unwrap();
+    let other = Instance::new(
+        ServiceName::new("orders").unwrap(),
+        other,
+        instance(2).addr(),
+    )
+    .health_check("/readyz".parse().unwrap());
+    memory.register_now(&other, TTL).unwrap();
     let _checks = checker(&told).metrics(&metrics).start(&memory).unwrap();
     sleep(INTERVAL).await;
     told.set(1, Answer::Impeded);
     sleep(INTERVAL * 20).await;
     assert_eq!(health(&memory), [Health::Healthy]);
     assert!(metrics.render().contains(r#"result="impeded""#));
+    // Checks of others pass meanwhile.
+    let errors = logs.events().into_iter();
+    let errors = errors.filter(|event| event.message.contains("cannot be made"));
+    assert_eq!(errors.count(), 1);
     told.set(1, Answer::Fails);
     sleep(INTERVAL * 4).await;
     assert_eq!(health(&memory), [Health::Unhealthy]);

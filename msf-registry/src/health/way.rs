@@ -6,7 +6,7 @@ use msf_core::name::ServiceName;
 use tokio::time::timeout;
 
 use super::{
-    probe::{Probe, ProbeFailed, asked},
+    probe::{Probe, ProbeFailed},
     reach::Reach,
 };
 use crate::model::{HealthCheck, Instance};
@@ -51,7 +51,8 @@ impl Ways {
         let own = self.probe_of.get(&instance.service);
         let probe = Arc::clone(own.unwrap_or(&self.probe));
         let instance = self.with_check(instance);
-        let reached = self.reach.check("health_check", asked(&instance));
+        // All that it names: which of them the probe asks is the probe's to say.
+        let reached = self.reach.validate(&instance);
         let limit = self.timeout;
         async move {
             let kind = probe.kind(&instance);

@@ -24,6 +24,7 @@ use crate::{
     service::{NoEndpoints, PickContext, ServiceHandle, State, Watch},
 };
 use msf_core::{
+    clock::QuickEpoch,
     name::{InstanceId, ServiceName},
     task::{self, Task},
 };
@@ -84,6 +85,8 @@ impl Registry {
         settings: Settings,
         families: Option<Families>,
     ) -> Self {
+        // The first one takes milliseconds: rather at start than in the first call.
+        let _measured = QuickEpoch::new();
         let limits = Limits {
             ttl: settings.lease_ttl,
             deregister: settings.deregister_timeout,

@@ -1,5 +1,6 @@
 //! The instances of one service as a caller uses them.
 
+mod aside;
 mod build;
 mod context;
 mod draw;

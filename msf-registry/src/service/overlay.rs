@@ -79,6 +79,9 @@ impl Overlay {
             return;
         }
         let present: HashSet<_> = ids(next.instances()).collect();
+        // Whoever is at its address now is who answers there.
+        let taken = next.instances().iter().map(|member| member.instance.addr());
+        let taken: HashSet<SocketAddr> = taken.collect();
         let before = self.listed.iter().flat_map(Snapshot::instances);
         let gone = before.filter(|member| {
             let probed = self.probed.get(&member.instance.id);
@@ -90,7 +93,10 @@ impl Overlay {
             })
         });
         let mut kept: Vec<Member> = gone.chain(&self.kept).cloned().collect();
-        kept.retain(|member| !present.contains(&member.instance.id));
+        kept.retain(|member| {
+            let instance = &member.instance;
+            !present.contains(&instance.id) && !taken.contains(&instance.addr())
+        });
         self.kept = kept;
     }
 
@@ -237,6 +243,19 @@ mod tests {
         let _back = overlay.list(list(Complete, &[("a", 1, Unknown)]));
         let _found = overlay.probe(found("a", 1, Healthy, false));
         assert_eq!(shown(&overlay.list(list(Complete, &[]))), []);
+    }
+
+    #[test]
+    fn whoever_comes_back_under_another_id_is_listed_once() {
+        let mut overlay = Overlay::default();
+        let _first = overlay.list(list(Complete, &[("a-1", 1, Unknown)]));
+        for n in 2..5 {
+            let before = format!("a-{}", n - 1);
+            let _found = overlay.probe(found(&before, 1, Healthy, true));
+            let next = overlay.list(list(Complete, &[(&format!("a-{n}"), 1, Unknown)]));
+            assert_eq!(next.instances().len(), 1, "{n}");
+        }
+        assert_eq!((overlay.kept.len(), overlay.probed.len()), (0, 0));
     }
 
     #[test]

@@ -36,8 +36,8 @@ pub(crate) struct Pool {
 #[derive(Debug)]
 pub(super) struct Placed {
     by: By,
-    /// Of the keys and weights that it was made of.
-    made_of: u64,
+    /// Of the keys and weights that it was made of: how many there were, and their hash.
+    made_of: (usize, u64),
 }
 
 #[derive(Debug)]
@@ -134,9 +134,11 @@ impl Placed {
                 (hash::key_of(instance), instance.weight.get())
             })
             .collect();
-        let made_of = hosts.iter().fold(0, |made_of, (key, weight)| {
-            hash::seeded(key.as_bytes(), hash::seeded(&weight.to_le_bytes(), made_of))
+        let hashed = hosts.iter().fold(0, |hashed, (key, weight)| {
+            hash::seeded(key.as_bytes(), hash::seeded(&weight.to_le_bytes(), hashed))
         });
+        // Registrants choose their keys, and could make two hashes meet: then places must still be places in `members`.
+        let made_of = (hosts.len(), hashed);
         // A table of another health or zone is often of the same instances, and this part takes milliseconds.
         let mut placed = before.pools.iter().filter_map(|pool| pool.placed.as_ref());
         if let Some(same) = placed.find(|placed| placed.made_of == made_of) {

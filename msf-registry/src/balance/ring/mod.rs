@@ -52,8 +52,9 @@ impl RingHash {
 /// (Karger et al., STOC 1997).
 ///
 /// One of `n` instances that leaves moves the keys that it had, about one in `n`, and no others. Shares differ by
-/// about 8 %, where [`Maglev`](super::Maglev)'s are even. A ring has at most about a million points (20 MB): from
-/// 6 500 instances on each has fewer than 160.
+/// about 8 %, where [`Maglev`](super::Maglev)'s are even. A ring has at most about a million points (20 MB), and so from
+/// 6 500 instances on fewer than 160 for each; Envoy's has up to eight million where a few weigh thousands of times as
+/// much as others. The points are sorted when the ring is made: about 70 ms for a million.
 ///
 /// ```
 /// use msf_registry::balance::{Ring, RingHash, hash};

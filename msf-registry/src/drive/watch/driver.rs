@@ -219,13 +219,13 @@ impl WatchDriver {
             authority = ?snapshot.authority(),
             "instances changed"
         );
-        self.state.publish(snapshot);
+        self.state.aside(|state| state.publish(snapshot));
         self.sweep(now);
     }
 
     fn sweep(&mut self, now: Instant) {
         // A sweep that asks for another one at once must not keep a core busy.
-        let next = self.state.sweep(now);
+        let next = self.state.aside(|state| state.sweep(now));
         self.sweep_at = next.map(|at| at.max(now + EVERY_MIN));
     }
 

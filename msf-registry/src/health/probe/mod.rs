@@ -92,12 +92,12 @@ impl ProbeFailed {
         self.is_refusal
     }
 
-    /// Whether it is this process that could not make the check, for want of sockets, processes or memory. Then it
-    /// says nothing about the instance, and would be true of all instances at once.
+    /// Whether it is this process that could not make the check, for want of a command, sockets, processes or memory.
+    /// Then it says nothing about the instance, and would be true of all instances at once.
     pub(super) fn is_ours(&self) -> bool {
         let mut cause: Option<&(dyn Error + 'static)> = Some(&*self.cause);
         while let Some(error) = cause {
-            if error.downcast_ref().is_some_and(is_want) {
+            if error.is::<NotStarted>() || error.downcast_ref().is_some_and(is_want) {
                 return true;
             }
             cause = error.source();
@@ -122,6 +122,11 @@ impl ProbeFailed {
         visible.collect()
     }
 }
+
+/// The command of a check is not there or may not be run.
+#[derive(Debug, thiserror::Error)]
+#[error("the command cannot be started")]
+struct NotStarted(#[source] io::Error);
 
 /// Where a check of an instance goes: where the check says, else where the instance is called.
 pub(super) fn asked(instance: &Instance) -> SocketAddr {

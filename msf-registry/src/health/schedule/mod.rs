@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
     sync::Arc,
     time::Duration,
 };
@@ -106,7 +107,18 @@ impl Schedule {
         now: Instant,
         mut random: impl FnMut() -> f64,
     ) {
-        let mut present = BTreeSet::new();
+        let present: BTreeSet<Key> = targets.iter().map(Target::key).collect();
+        let left = self.checked.keys().filter(|key| !present.contains(*key));
+        let left: Vec<Key> = left.cloned().collect();
+        let mut left: BTreeMap<Key, Checked> = left
+            .into_iter()
+            .filter_map(|key| self.checked.remove_entry(&key))
+            .collect();
+        for (key, checked) in &left {
+            if let Some(at) = checked.next_at {
+                self.queue(checked.lane).remove(&(at, key.clone()));
+            }
+        }
         for target in targets {
             let key = target.key();
             match self.checked.get_mut(&key) {
@@ -118,20 +130,7 @@ impl Schedule {
                         self.pull_forward(&key, now + self.pace.interval.mul_f64(random()));
                     }
                 }
-                None => self.add(key.clone(), target, now, random()),
-            }
-            present.insert(key);
-        }
-        let gone: Vec<Key> = self
-            .checked
-            .keys()
-            .filter(|key| !present.contains(*key))
-            .cloned()
-            .collect();
-        for key in gone {
-            let checked = self.checked.remove(&key);
-            if let Some((lane, at)) = checked.and_then(|c| Some((c.lane, c.next_at?))) {
-                self.queue(lane).remove(&(at, key));
+                None => self.add(key, target, &mut left, now, random()),
             }
         }
     }
@@ -160,7 +159,23 @@ impl Schedule {
         self.first().map(|(at, _)| at)
     }
 
+    /// Whose a result is now: that of the instance that was checked, or of the same one that has registered again
+    /// since. None if it is gone.
+    pub(super) fn holder(&self, due: &Due) -> Option<Key> {
+        let is_same = |checked: &Checked| checked.entry == due.entry;
+        if self.checked.get(&due.key).is_some_and(is_same) {
+            return Some(due.key.clone());
+        }
+        let mut namesakes = self.checked.range(due.key.namesakes());
+        let found = namesakes.find(|(_, checked)| is_same(checked));
+        found.map(|(key, _)| key.clone())
+    }
+
     /// Takes in a result; gives the verdict when it is another one. What was checked may be gone by now.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it is handed back, so that its place is given back once"
+    )]
     pub(super) fn done(
         &mut self,
         due: Due,
@@ -169,10 +184,8 @@ impl Schedule {
         random: f64,
     ) -> Option<Health> {
         self.running.end(due.lane);
-        let checked = self.checked.get_mut(&due.key)?;
-        if checked.entry != due.entry {
-            return None;
-        }
+        let key = self.holder(&due)?;
+        let checked = self.checked.get_mut(&key)?;
         let verdict = checked.tally.count(outcome, self.thresholds);
         checked.lane = match outcome {
             Outcome::Passed => Lane::Proven,
@@ -182,7 +195,7 @@ impl Schedule {
         let wait = self.pace.wait(checked, outcome, random);
         checked.next_at = Some(now + wait);
         let lane = checked.lane;
-        self.queue(lane).insert((now + wait, due.key));
+        self.queue(lane).insert((now + wait, key));
         verdict
     }
 
@@ -191,7 +204,14 @@ impl Schedule {
         self.checked.get(key).map(|checked| checked.tally.health())
     }
 
-    fn add(&mut self, key: Key, target: Target, now: Instant, random: f64) {
+    fn add(
+        &mut self,
+        key: Key,
+        target: Target,
+        left: &mut BTreeMap<Key, Checked>,
+        now: Instant,
+        random: f64,
+    ) {
         let interval = self.pace.interval;
         let (within, lane) = match target.health {
             Health::Healthy => (interval, Lane::Proven),
@@ -200,38 +220,29 @@ impl Schedule {
                 ((interval / 4).min(FIRST_WITHIN), Lane::Unproven)
             }
         };
-        let mut next_at = now + within.mul_f64(random);
-        let mut tally = Tally::new(target.health);
-        // Registering again is no way to be asked less often, or to have failures forgotten.
-        if let Some(before) = self.predecessor(&key, &target) {
-            tally = before.tally;
-            next_at = before.next_at.map_or(next_at, |at| at.min(next_at));
-        }
-        self.queue(lane).insert((next_at, key.clone()));
+        let first_at = now + within.mul_f64(random);
         self.entry += 1;
-        let checked = Checked {
+        let mut checked = Checked {
+            tally: Tally::new(target.health),
             instance: target.instance,
             entry: self.entry,
-            tally,
             lane,
             is_idle: target.is_idle,
-            next_at: Some(next_at),
+            next_at: Some(first_at),
         };
+        // Registering again is no way to be asked less often or twice at once, or to have failures forgotten.
+        if let Some(before) = checked.take_predecessor(&key, left) {
+            checked.tally = before.tally;
+            checked.next_at = before.next_at.map(|at| at.min(first_at));
+            if checked.next_at.is_none() {
+                // Its result is still to come.
+                checked.entry = before.entry;
+            }
+        }
+        if let Some(at) = checked.next_at {
+            self.queue(lane).insert((at, key.clone()));
+        }
         self.checked.insert(key, checked);
-    }
-
-    /// The same instance at the same place, as it was registered before.
-    fn predecessor(&self, key: &Key, target: &Target) -> Option<&Checked> {
-        let of_token = |token| Key {
-            token,
-            ..key.clone()
-        };
-        let namesakes = self.checked.range(of_token(0)..=of_token(u64::MAX));
-        namesakes.map(|(_, checked)| checked).find(|checked| {
-            checked.instance.addr() == target.instance.addr()
-                && checked.instance.health_check == target.instance.health_check
-                && checked.tally.health() == target.health
-        })
     }
 
     /// Checks it at `at`, unless it is its turn before or it is being checked.
@@ -270,6 +281,32 @@ impl Schedule {
             Lane::Proven => &mut self.proven,
             Lane::Unproven => &mut self.unproven,
         }
+    }
+}
+
+impl Key {
+    /// All registrations of its id.
+    fn namesakes(&self) -> RangeInclusive<Self> {
+        let of_token = |token| Self {
+            token,
+            ..self.clone()
+        };
+        of_token(0)..=of_token(u64::MAX)
+    }
+}
+
+impl Checked {
+    /// The same instance at the same place, as it was registered before.
+    fn take_predecessor(&self, key: &Key, left: &mut BTreeMap<Key, Self>) -> Option<Self> {
+        let is_same = |before: &Self| {
+            before.instance.addr() == self.instance.addr()
+                && before.instance.health_check == self.instance.health_check
+                && before.tally.health() == self.tally.health()
+        };
+        let mut namesakes = left.range(key.namesakes());
+        let found = namesakes.find(|(_, before)| is_same(before));
+        let found = found.map(|(key, _)| key.clone())?;
+        left.remove(&found)
     }
 }
 

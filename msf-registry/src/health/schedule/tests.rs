@@ -158,6 +158,47 @@ fn registering_again_makes_nothing_forgotten_and_moving_does() {
 }
 
 #[test]
+fn whoever_registers_again_while_it_is_checked_gets_the_result() {
+    let (mut schedule, start) = (schedule(8), clock::now());
+    schedule.sync(vec![target("a", 1)], start, || 0.0);
+    let mut now = start;
+    for token in 2..5 {
+        let under_way = schedule.pop(now).unwrap();
+        schedule.sync(vec![target("a", token)], now, || 0.0);
+        assert_eq!(schedule.next_at(), None, "it is not checked twice at once");
+        let holder = schedule.holder(&under_way).unwrap();
+        assert_eq!(holder, target("a", token).key());
+        let verdict = schedule.done(under_way, Outcome::Failed, now, 0.5);
+        assert_eq!(verdict.is_some(), token == 4, "the third failure");
+        now += EDGE;
+    }
+    // Elsewhere it is another one.
+    let under_way = schedule.pop(now + INTERVAL).unwrap();
+    let mut moved = target("a", 5);
+    let elsewhere = ([127, 0, 0, 2], 80).into();
+    moved.instance = Arc::new(Instance::clone(&moved.instance).moved_to(elsewhere));
+    schedule.sync(vec![moved], now, || 0.0);
+    assert_eq!(schedule.holder(&under_way), None);
+    assert_eq!(schedule.done(under_way, Outcome::Refused, now, 0.5), None);
+    assert_eq!(schedule.next_at(), Some(now), "it is due by itself");
+    assert_eq!((schedule.running.all, schedule.running.unproven), (0, 0));
+}
+
+#[test]
+fn two_of_one_id_are_both_checked() {
+    let (mut schedule, now) = (schedule(8), clock::now());
+    schedule.sync(vec![target("a", 1)], now, || 0.0);
+    let first = schedule.pop(now).unwrap();
+    schedule.sync(vec![target("a", 1), target("a", 2)], now, || 0.0);
+    let second = schedule.pop(now).unwrap();
+    assert_eq!((first.key.token, second.key.token), (1, 2));
+    for due in [first, second] {
+        let verdict = schedule.done(due, Outcome::Passed, now, 0.5);
+        assert_eq!(verdict, Some(Health::Healthy));
+    }
+}
+
+#[test]
 fn what_could_not_be_made_is_tried_again_soon() {
     let (mut schedule, now) = (schedule(8), clock::now());
     schedule.sync(vec![target("a", 1)], now, || 0.0);

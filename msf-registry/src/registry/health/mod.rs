@@ -140,13 +140,14 @@ impl Targets for Watched {
                 .filter(|probed| probed.health == Health::Healthy)
                 .map(|probed| probed.id.clone())
                 .collect();
-            state.overlaid(|overlay| {
+            let lay = |overlay: &mut Overlay| {
                 // Looked at while the overlay is held: what is taken back stays so.
                 if self.shared.is_over.load(Ordering::Acquire) {
                     return None;
                 }
                 overlay.probe(found)
-            });
+            };
+            state.aside(|state| state.overlaid(lay));
             state.vouch(|instance| passing.contains(&instance.id));
         }
     }

@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Probe, ProbeFailed};
+use super::{NotStarted, Probe, ProbeFailed};
 use crate::model::Instance;
 
 /// Runs a command; passes when it exits with 0.
@@ -17,11 +17,12 @@ use crate::model::Instance;
 /// The command is configured where checks run and is never part of a registration. There is no shell:
 /// arguments are passed as they are, and in them `{addr}`, `{host}`, `{port}`, `{service}` and `{id}` become
 /// those of the instance, which are also in the environment as `MSF_ADDR`, `MSF_HOST`, `MSF_PORT`,
-/// `MSF_SERVICE` and `MSF_INSTANCE`. Of this process's environment the command gets `PATH` alone, since the
+/// `MSF_SERVICE` and `MSF_INSTANCE`. An id may begin with `-`: where registrants are not trusted, take it from there. Of this process's environment the command gets `PATH` alone, since the
 /// rest may hold secrets.
 ///
-/// A command that is not done at the checker's timeout is killed with all that it started; so is one that
-/// writes more than 64 KiB of errors. The first line of its errors is logged, its output is thrown away.
+/// A command that is not done at the checker's timeout is killed with all that it started, except what has made a
+/// process group of its own; so is one that writes more than 64 KiB of errors. The first line of its errors is logged, its output is thrown away.
+/// One that cannot be started says nothing about the instance: the check counts for nothing, and an error is logged.
 ///
 /// ```
 /// use msf_core::name::{InstanceId, ServiceName};
@@ -103,7 +104,8 @@ impl ExecProbe {
 #[async_trait]
 impl Probe for ExecProbe {
     async fn probe(&self, instance: &Instance) -> Result<(), ProbeFailed> {
-        let mut child = Running(self.command(instance).spawn().map_err(ProbeFailed::new)?);
+        let child = self.command(instance).spawn();
+        let mut child = Running(child.map_err(|error| ProbeFailed::new(NotStarted(error)))?);
         let mut stderr = child.0.stderr.take();
         let mut said = Vec::new();
         let status = tokio::select! {

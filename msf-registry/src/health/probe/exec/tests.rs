@@ -35,11 +35,22 @@ async fn the_exit_code_decides() {
 }
 
 #[tokio::test]
-async fn a_command_that_is_not_there_fails() {
+async fn a_command_that_is_not_there_says_nothing_about_an_instance() {
+    for (program, why) in [
+        ("/no/such/command", "No such file"),
+        ("/dev/null", "Permission denied"),
+    ] {
+        let failed = ExecProbe::new(program).probe(&instance()).await;
+        let failed = failed.unwrap_err();
+        assert!(failed.line().contains(why), "{}", failed.line());
+        assert!(failed.is_ours());
+    }
     assert!(
-        why(ExecProbe::new("/no/such/command"))
+        !sh("exit 127")
+            .probe(&instance())
             .await
-            .contains("No such file")
+            .unwrap_err()
+            .is_ours()
     );
 }
 
