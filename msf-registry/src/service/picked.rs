@@ -50,7 +50,7 @@ impl Picked {
     /// A success tells the latency since the pick. A failure keeps callers away as an answer after 5 s would,
     /// or after as long as the callee asked to be left alone, at most 300 s. So does an instance that says
     /// that it is called too much, from 1 s on: its quick refusals must not make it the favourite. Any
-    /// other [`Verdict::Ignore`] tells nothing.
+    /// other [`Verdict::Ignore`] tells as little as a call that was dropped: it can raise the estimate and not lower it.
     #[inline]
     pub fn record(&mut self, outcome: &Classification) {
         let started = mem::replace(&mut self.started, RECORDED);
@@ -68,7 +68,8 @@ impl Picked {
             Verdict::Success => Outcome::Answered(elapsed),
             _ => match kept_away(outcome) {
                 Some(wait) => Outcome::Failed(wait.as_secs_f32().max(elapsed)),
-                None => return,
+                // The caller's time was over, for one: the instance may hang.
+                None => Outcome::Abandoned(elapsed),
             },
         };
         host.cost.observe(told, millis(now));
