@@ -193,7 +193,7 @@ impl Picks {
 
 static PICKS: Spec<Counter, 3> = Spec::counter(
     "msf_lb_picks_total",
-    "Instances picked, by outcome: ok, panic (all were unhealthy) or none (there was none).",
+    "Instances picked, by outcome: ok, panic (too few were healthy for health to be believed) or none (there was none).",
     ["service", "policy", "outcome"],
 );
 
@@ -205,7 +205,7 @@ static CACHE_ERRORS: Spec<Counter, 1> = Spec::counter(
 
 static INSTANCES: Spec<Gauge, 2> = Spec::gauge(
     "msf_registry_instances",
-    "Instances of a service that this process calls, by health.",
+    "Instances that the list in use of a service has, by health.",
     ["service", "health"],
 );
 

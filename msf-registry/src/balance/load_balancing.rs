@@ -48,6 +48,9 @@ pub enum InvalidLoadBalancing {
     /// The bound on the load of one instance.
     #[error("`bounded_load` must be above 1 and at most 100, not {0}")]
     BoundedLoad(f32),
+    /// The size of the subset.
+    #[error("`subset` must be of 1 instance or more, not of 0")]
+    Subset,
     /// A part of the slow start.
     #[error("`slow_start.{field}` must be {allowed}")]
     SlowStart {
@@ -192,6 +195,9 @@ impl LoadBalancing {
         {
             return Err(InvalidLoadBalancing::BoundedLoad(factor));
         }
+        if self.subset.is_some_and(|subset| subset.size() == 0) {
+            return Err(InvalidLoadBalancing::Subset);
+        }
         if let Some(slow_start) = &self.slow_start {
             slow_start.validate()?;
         }
@@ -243,6 +249,7 @@ mod tests {
             ),
             (ok().bounded_load(1.0), "`bounded_load` must be above 1"),
             (ok().bounded_load(f32::INFINITY), "`bounded_load`"),
+            (ok().subset(Subset::of(0)), "`subset` must be of 1"),
             (ok().zone(""), "`zone` must be 1 to 64 bytes"),
             (
                 ok().zone_aware(ZoneAware::default().callers([("a", 0)])),

@@ -386,6 +386,22 @@ fn successes_of_unknown_age_do_not_hide_failures() {
 }
 
 #[test]
+fn a_count_that_falls_does_not_hide_failures() {
+    let mut cluster = Cluster::new(2, exact().consecutive(0));
+    for host in 0..2 {
+        cluster.hosts[host].successes = Successes::from(1_000_000);
+    }
+    cluster.call(0, &[Verdict::Failure]);
+    cluster.pass(Duration::from_millis(10));
+    // What a thread does that was stopped in the middle of counting.
+    cluster.hosts[0].successes = Successes::from(999_900);
+    cluster.call(0, &[Verdict::Failure; 20]);
+    cluster.call(1, &[Verdict::Success; 30]);
+    cluster.pass(2 * SECOND);
+    assert_eq!(cluster.changes, [(0, Change::Eject(Reason::SuccessRate))]);
+}
+
+#[test]
 fn a_row_of_failures_of_long_ago_is_no_reason() {
     let mut cluster = Cluster::new(2, exact());
     cluster.fail(0);

@@ -1,7 +1,5 @@
 //! How one instance is drawn from a table.
 
-use std::time::Duration;
-
 use msf_core::clock::{Epoch, QuickEpoch};
 
 use super::{
@@ -9,7 +7,7 @@ use super::{
     host::millis,
     picked::UNMEASURED,
     pool::{Placed, Pool},
-    table::{NEVER, Table},
+    table::Table,
 };
 use crate::{
     balance::{Balance, LoadBalancing, pair, scale},
@@ -152,6 +150,16 @@ impl Draw<'_> {
         Some(pool.members[place?] as usize)
     }
 
+    /// What decides about one call where not all are treated alike. A policy that has turns takes it from the turn, so
+    /// that it can be explained; only one that hashes looks at the key.
+    fn luck(&self) -> u64 {
+        match self.rules.balance {
+            Balance::RoundRobin => self.turn.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            balance if balance.is_hashing() => self.hash(),
+            _ => fastrand::u64(..),
+        }
+    }
+
     /// A call without a key goes anywhere.
     #[inline(always)]
     fn hash(&self) -> u64 {
@@ -184,7 +192,7 @@ impl Draw<'_> {
         if self.table.has_slow() && now >= self.table.slow_until {
             self.table.all_started();
         }
-        let hash = self.hash();
+        let hash = self.luck();
         let found = self.pool().and_then(|(place, pool)| {
             let seat = if self.rules.balance.is_hashing() {
                 self.placed_carefully(pool, hash, now)
@@ -204,11 +212,22 @@ impl Draw<'_> {
 
     /// A few draws, which find one in any pool in which most may be taken.
     fn drawn_carefully(&self, pool: &Pool, luck: u64, now: u64) -> Option<usize> {
-        for n in 0..REDRAWS {
+        let redraws = if self.table.has_slow() {
+            REDRAWS_SLOW
+        } else {
+            REDRAWS
+        };
+        for n in 0..redraws {
             let (a, b) = match self.rules.balance {
                 Balance::PeakEwma | Balance::LeastRequest => self.pair(pool),
                 Balance::RoundRobin => {
-                    let seat = pool.at_turn(self.turn.wrapping_add(n as u64));
+                    // Not the turn after it: that one's instance would have all the calls of the one that is left out.
+                    let turn = if n == 0 {
+                        self.turn
+                    } else {
+                        mixed(luck, n).into()
+                    };
+                    let seat = pool.at_turn(turn);
                     (seat, seat)
                 }
                 _ => {
@@ -276,24 +295,33 @@ impl Draw<'_> {
             .find(|seat| !self.is_tried(*seat) && self.probes_or_open(*seat))
     }
 
-    /// One that is not in the pool, or ejected, is better than none. One that does not want to be called is not.
+    /// One that is not in the pool, or ejected, is better than none: the least bad. One that does not want to be called is
+    /// not, nor is any when nobody is to be called.
     fn elsewhere(&self, luck: u64) -> Option<(usize, usize)> {
         let pools = self.table.pools.iter().enumerate();
         let other = pools
             .filter_map(|(n, pool)| self.scanned(&pool.members, luck).map(|seat| (n, seat)))
             .next();
+        if self.table.pools.is_empty() {
+            return None;
+        }
         other.or_else(|| {
             let len = self.table.seats.len();
             let first = scale(mixed(luck, 1).into(), len);
-            let is_there = |seat: &usize| {
-                let routable = self.table.seats[*seat].routable;
-                let is_closed = matches!(
-                    routable,
-                    Routable::No(Why::Starting | Why::OutOfService | Why::Down)
-                );
-                !is_closed && !self.is_tried(*seat)
-            };
-            let seat = (first..len).chain(0..first).find(is_there)?;
+            let others = (first..len).chain(0..first).filter_map(|seat| {
+                let of = &self.table.seats[seat];
+                let badness = match of.routable {
+                    Routable::No(Why::Starting | Why::OutOfService | Why::Down) => return None,
+                    Routable::No(Why::Unhealthy) => 4,
+                    Routable::No(Why::Ejected) => 3,
+                    _ if !of.host.outlier.is_open() => 3,
+                    Routable::LastResort => 2,
+                    Routable::Degraded => 1,
+                    Routable::Yes => 0,
+                };
+                (!self.is_tried(seat)).then_some((badness, seat))
+            });
+            let (_, seat) = others.min_by_key(|(badness, _)| *badness)?;
             Some((0, seat))
         })
     }
@@ -337,16 +365,8 @@ impl Draw<'_> {
 
     /// Whether it is this call's turn to go to an instance that starts slowly: the part of them that is its factor.
     fn has_started(&self, seat: usize, luck: u64, now: u64) -> bool {
-        let joined = self.table.joined[seat];
-        if joined == NEVER || !self.table.has_slow() {
-            return true;
-        }
-        let Some(slow_start) = &self.rules.slow_start else {
-            return true;
-        };
-        let age = Duration::from_nanos(now.saturating_sub(joined));
-        let part = f64::from(mixed(luck, seat)) / f64::from(u32::MAX);
-        part < f64::from(slow_start.factor(age))
+        let share = self.table.share(seat, self.rules, now);
+        share >= 1.0 || f64::from(mixed(luck, seat)) / f64::from(u32::MAX) < f64::from(share)
     }
 
     fn is_tried(&self, seat: usize) -> bool {
@@ -364,3 +384,5 @@ const fn mixed(hash: u64, n: usize) -> u32 {
 }
 
 const REDRAWS: usize = 3;
+/// Where nearly all start slowly, at a tenth of their share, fewer draws would give them more.
+const REDRAWS_SLOW: usize = 16;

@@ -235,6 +235,17 @@ async fn whoever_is_back_starts_slowly() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_was_half_open_for_long_starts_slowly_once_it_is_back() {
+    let mut driven = Driven::new(LoadBalancing::new(Balance::RoundRobin), 2);
+    driven.eject_first();
+    // Nobody calls, so nobody finds out.
+    driven.pass(Duration::from_secs(120)).await;
+    let after = traffic(&mut driven, 100, None).await;
+    let first = after.get(&0).copied().unwrap_or_default();
+    assert!((1..25).contains(&first), "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_last_one_is_called_whatever_happens() {
     let mut driven = Driven::new(LoadBalancing::default().panic_threshold(0.0), 3);
     for _ in 0..200 {
