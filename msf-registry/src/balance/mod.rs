@@ -34,8 +34,9 @@
 //!
 //! # Unhealthy instances
 //!
-//! Neither policy picks an instance that is [unhealthy](crate::Health::Unhealthy), unless all are: then
-//! the checks are more likely wrong than every instance is dead, and all are picked from ("panic mode").
+//! No policy picks an instance that is [unhealthy](crate::Health::Unhealthy) while enough others work. Where less than
+//! half does (see [`LoadBalancing::panic_threshold`]) and no other priority can step in, the checks are more likely wrong
+//! than most instances are dead, and all are picked from ("panic mode").
 
 mod bounded;
 mod ewma;

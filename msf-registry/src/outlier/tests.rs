@@ -105,7 +105,7 @@ impl Cluster {
         for verdict in verdicts {
             self.hosts[host]
                 .cell
-                .record(*verdict, &self.hosts[host].successes);
+                .record(*verdict, &self.hosts[host].successes, true);
         }
         self.settle();
     }
@@ -166,7 +166,7 @@ fn a_probe_that_tells_nothing_is_followed_by_another() {
     cluster.probe(0, Verdict::Ignore);
     assert!(cluster.hosts[0].cell.admits(), "after one that was refused");
     cluster.settle();
-    cluster.hosts[0].cell.release();
+    cluster.hosts[0].cell.release(true);
     assert!(
         cluster.hosts[0].cell.admits(),
         "after one that was given up"

@@ -5,7 +5,7 @@ use msf_core::clock::{Epoch, QuickEpoch};
 use super::{
     context::PickContext,
     host::millis,
-    picked::UNMEASURED,
+    picked::{UNMEASURED, of_call, of_probe},
     pool::{Placed, Pool},
     table::Table,
 };
@@ -72,7 +72,7 @@ impl Draw<'_> {
     fn any_of(&self, pool: &Pool) -> Option<Drawn> {
         match self.rules.balance {
             Balance::PeakEwma => {
-                let now = self.clock.nanos();
+                let now = of_call(self.clock.nanos());
                 let (a, b) = match self.pair(pool) {
                     (only, same) if only == same => return Some((only, now)),
                     pair => pair,
@@ -200,18 +200,22 @@ impl Draw<'_> {
                 self.drawn_carefully(pool, hash, now)
             };
             seat.or_else(|| self.scanned(&pool.members, hash))
-                .map(|seat| (place, seat))
+                .map(|(seat, admission)| (place, seat, admission))
         });
-        let (pool, seat) = found.or_else(|| self.elsewhere(hash))?;
+        let (pool, seat, admission) = found.or_else(|| self.elsewhere(hash))?;
         let started = match self.rules.balance {
-            Balance::PeakEwma => now,
+            Balance::PeakEwma => of_call(now),
             _ => UNMEASURED,
+        };
+        let started = match admission {
+            Admission::Probe => of_probe(started),
+            Admission::Yes | Admission::No => started,
         };
         Some((pool, seat, started))
     }
 
     /// A few draws, which find one in any pool in which most may be taken.
-    fn drawn_carefully(&self, pool: &Pool, luck: u64, now: u64) -> Option<usize> {
+    fn drawn_carefully(&self, pool: &Pool, luck: u64, now: u64) -> Option<(usize, Admission)> {
         let redraws = if self.table.has_slow() {
             REDRAWS_SLOW
         } else {
@@ -239,14 +243,15 @@ impl Draw<'_> {
             let admits_a = self.admits(a, luck, now);
             if a == b || admits_a == Admission::Probe {
                 if admits_a != Admission::No {
-                    return Some(a);
+                    return Some((a, admits_a));
                 }
                 continue;
             }
             match (admits_a, self.admits(b, luck, now)) {
-                (_, Admission::Probe) | (Admission::No, Admission::Yes) => return Some(b),
+                (_, Admission::Probe) => return Some((b, Admission::Probe)),
+                (Admission::No, Admission::Yes) => return Some((b, Admission::Yes)),
                 (Admission::No, Admission::No) => {}
-                (_, Admission::No) => return Some(a),
+                (_, Admission::No) => return Some((a, Admission::Yes)),
                 (_, Admission::Yes) => {
                     let is_better = if self.rules.balance == Balance::PeakEwma {
                         self.score(b, now) < self.score(a, now)
@@ -254,7 +259,7 @@ impl Draw<'_> {
                         let now = self.coarse.coarse_nanos();
                         self.load(b, now) < self.load(a, now)
                     };
-                    return Some(if is_better { b } else { a });
+                    return Some((if is_better { b } else { a }, Admission::Yes));
                 }
             }
         }
@@ -263,7 +268,7 @@ impl Draw<'_> {
 
     /// The first that may be taken from where the hash belongs. One that is probed is asked only once it is found:
     /// a structure may ask about more than it gives.
-    fn placed_carefully(&self, pool: &Pool, hash: u64, now: u64) -> Option<usize> {
+    fn placed_carefully(&self, pool: &Pool, hash: u64, now: u64) -> Option<(usize, Admission)> {
         let placed = pool.placed.as_deref()?;
         let mut refused = [usize::MAX; REDRAWS];
         for n in 0..refused.len() {
@@ -276,8 +281,9 @@ impl Draw<'_> {
                     && bound.is_none_or(|factor| !self.is_full(pool, seat, factor, coarse))
             })?;
             let seat = pool.members[seat] as usize;
-            if self.admits(seat, hash, now) != Admission::No {
-                return Some(seat);
+            let admission = self.admits(seat, hash, now);
+            if admission != Admission::No {
+                return Some((seat, admission));
             }
             refused[n] = seat;
         }
@@ -285,22 +291,27 @@ impl Draw<'_> {
     }
 
     /// The first from a place that differs from call to call, whether it has started or not.
-    fn scanned(&self, members: &[u32], luck: u64) -> Option<usize> {
+    fn scanned(&self, members: &[u32], luck: u64) -> Option<(usize, Admission)> {
         let first = scale(mixed(luck, members.len()).into(), members.len());
         let (before, after) = members.split_at(first);
         after
             .iter()
             .chain(before)
             .map(|seat| *seat as usize)
-            .find(|seat| !self.is_tried(*seat) && self.probes_or_open(*seat))
+            .filter(|seat| !self.is_tried(*seat))
+            .map(|seat| (seat, self.probes_or_open(seat)))
+            .find(|(_, admission)| *admission != Admission::No)
     }
 
     /// One that is not in the pool, or ejected, is better than none: the least bad. One that does not want to be called is
     /// not, nor is any when nobody is to be called.
-    fn elsewhere(&self, luck: u64) -> Option<(usize, usize)> {
+    fn elsewhere(&self, luck: u64) -> Option<(usize, usize, Admission)> {
         let pools = self.table.pools.iter().enumerate();
         let other = pools
-            .filter_map(|(n, pool)| self.scanned(&pool.members, luck).map(|seat| (n, seat)))
+            .filter_map(|(n, pool)| {
+                let (seat, admission) = self.scanned(&pool.members, luck)?;
+                Some((n, seat, admission))
+            })
             .next();
         if self.table.pools.is_empty() {
             return None;
@@ -322,7 +333,7 @@ impl Draw<'_> {
                 (!self.is_tried(seat)).then_some((badness, seat))
             });
             let (_, seat) = others.min_by_key(|(badness, _)| *badness)?;
-            Some((0, seat))
+            Some((0, seat, Admission::Yes))
         })
     }
 
@@ -330,17 +341,9 @@ impl Draw<'_> {
         if self.is_tried(seat) {
             return Admission::No;
         }
-        let host = &self.table.seats[seat].host;
-        if host.outlier.is_open() {
-            if self.has_started(seat, luck, now) {
-                Admission::Yes
-            } else {
-                Admission::No
-            }
-        } else if self.probes_or_open(seat) {
-            Admission::Probe
-        } else {
-            Admission::No
+        match self.probes_or_open(seat) {
+            Admission::Yes if !self.has_started(seat, luck, now) => Admission::No,
+            admission => admission,
         }
     }
 
@@ -354,12 +357,14 @@ impl Draw<'_> {
             }
     }
 
-    fn probes_or_open(&self, seat: usize) -> bool {
+    fn probes_or_open(&self, seat: usize) -> Admission {
         let outlier = &self.table.seats[seat].host.outlier;
-        if self.is_real {
-            outlier.admits()
+        if outlier.is_open() {
+            Admission::Yes
+        } else if self.is_real && outlier.probes() {
+            Admission::Probe
         } else {
-            outlier.is_open()
+            Admission::No
         }
     }
 

@@ -77,8 +77,8 @@ impl ServiceHandle {
 
     /// The next instance by the registry's [policy](crate::Balance). Takes no lock and allocates nothing.
     ///
-    /// Instances that were [tried](PickContext::tried) are not picked again; unhealthy ones are when all others
-    /// were tried.
+    /// Instances that were [tried](PickContext::tried) are not picked again. When all that would be called were tried, the
+    /// least bad of the others is: one of another priority or zone before one that leaves, is ejected or unhealthy.
     ///
     /// # Errors
     ///

@@ -19,7 +19,8 @@ use crate::{balance::Outcome, model::Instance};
 #[must_use = "the call counts as ended as soon as this is dropped"]
 pub struct Picked {
     stripe: Arc<Stripe>,
-    /// When the call began, by the clock of the estimates in nanoseconds; or one of the constants.
+    /// When the call began, by the clock of the estimates in nanoseconds, the lowest bit being set for the one call that
+    /// finds out whether an ejected instance works again; or one of the constants.
     started: u64,
 }
 
@@ -58,8 +59,10 @@ impl Picked {
             return;
         }
         let host = &*self.stripe.host;
-        host.outlier.record(outcome.verdict, &self.stripe.successes);
-        if started == UNMEASURED {
+        let is_probe = is_probe(started);
+        host.outlier
+            .record(outcome.verdict, &self.stripe.successes, is_probe);
+        if started >= UNMEASURED_PROBE {
             return;
         }
         let now = host.nanos();
@@ -97,8 +100,8 @@ impl Picked {
     fn abandoned(&self) {
         let host = &*self.stripe.host;
         // Had it been the one call that finds out whether the instance is well again, another one is to.
-        host.outlier.release();
-        if self.started == UNMEASURED {
+        host.outlier.release(is_probe(self.started));
+        if self.started >= UNMEASURED_PROBE {
             return;
         }
         let now = host.nanos();
@@ -127,8 +130,28 @@ impl fmt::Debug for Picked {
     }
 }
 
+/// The moment as of the one call that finds out whether an ejected instance works again.
+pub(super) const fn of_probe(started: u64) -> u64 {
+    if started == UNMEASURED {
+        UNMEASURED_PROBE
+    } else {
+        started | 1
+    }
+}
+
+/// The moment as of any other call.
+#[inline]
+pub(super) const fn of_call(started: u64) -> u64 {
+    started & !1
+}
+
+const fn is_probe(started: u64) -> bool {
+    started & 1 == 1
+}
+
 /// The policy does not look at latency.
 pub(super) const UNMEASURED: u64 = u64::MAX - 1;
+const UNMEASURED_PROBE: u64 = u64::MAX - 2;
 /// The outcome is recorded.
 const RECORDED: u64 = u64::MAX;
 /// What linkerd's proxy takes: far above any healthy latency, and gone within a minute.

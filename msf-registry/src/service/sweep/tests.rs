@@ -99,7 +99,7 @@ impl Driven {
         let table = self.state.table();
         let cell = &table.seats[0].host.outlier;
         for _ in 0..5 {
-            cell.record(Verdict::Failure, &Successes::default());
+            cell.record(Verdict::Failure, &Successes::default(), false);
         }
         self.drive();
         assert!(!cell.is_open());
@@ -213,6 +213,40 @@ async fn a_probe_that_is_dropped_is_followed_by_another() {
         assert_eq!(calls.iter().filter(|picked| number(picked) == 0).count(), 1);
         drop(calls);
         driven.drive();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_from_before_the_ejection_are_no_probes() {
+    for balance in ALL {
+        let mut driven = Driven::new(no_slow_start(balance), 2);
+        let mut old: Vec<Picked> = (0..200).map(|_| driven.pick()).collect();
+        old.retain(|picked| number(picked) == 0);
+        driven.eject_first();
+        driven.pass(Duration::from_secs(13)).await;
+        let probes = |driven: &Driven| -> Vec<Picked> {
+            let calls = (0..100).map(|_| driven.pick());
+            calls.filter(|picked| number(picked) == 0).collect()
+        };
+        let probe = probes(&driven);
+        assert_eq!(probe.len(), 1, "{balance:?}");
+        // They are given up, and end well and badly, one after the other.
+        for (n, mut picked) in old.drain(..9).enumerate() {
+            match n % 3 {
+                0 => {}
+                1 => picked.record(&Classification::SUCCESS),
+                _ => picked.record(&Classification::FAILURE),
+            }
+            drop(picked);
+            driven.drive();
+            assert!(probes(&driven).is_empty(), "{balance:?}: {n}");
+        }
+        for mut picked in probe {
+            picked.record(&Classification::SUCCESS);
+        }
+        driven.pass(Duration::from_secs(1)).await;
+        let table = driven.state.table();
+        assert!(table.seats[0].host.outlier.is_open(), "{balance:?}: back");
     }
 }
 
