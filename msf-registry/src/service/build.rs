@@ -83,12 +83,17 @@ impl Builder {
                 {
                     stripes.extend_from_slice(before.stripes(seat));
                 }
-                // Calls that are in flight stay with the old description, and are not counted any more.
+                // Calls that are in flight stay with the old description.
                 _ => {
+                    let earlier = old.map_or(&[][..], |seat| before.stripes(seat));
                     let seen = old.map_or(0, |seat| before.successes(seat));
                     stripes.extend((0..1_u32 << stripe_bits).map(|n| {
-                        let seen = if n == 0 { seen } else { 0 };
-                        Stripe::new(&host, instance, Successes::from(seen))
+                        let (seen, earlier) = if n == 0 {
+                            (seen, earlier)
+                        } else {
+                            (0, &[][..])
+                        };
+                        Stripe::new(&host, instance, Successes::from(seen), earlier)
                     }));
                 }
             }

@@ -162,7 +162,8 @@ impl Table {
 
     /// Calls that have not ended.
     pub(crate) fn in_flight(&self, seat: usize) -> u32 {
-        self.stripes(seat).iter().map(Stripe::own).sum()
+        let stripes = self.stripes(seat).iter();
+        stripes.map(|stripe| stripe.own() + stripe.earlier()).sum()
     }
 
     /// Calls that succeeded; wraps.

@@ -134,8 +134,11 @@ impl Asked<'_> {
                     Reason::OtherHash
                 } else if self.share(place) < 1.0 {
                     Reason::StartsSlowly
-                } else {
+                } else if self.state.rules().bounded_load.is_some() {
                     Reason::Full
+                } else {
+                    // It is not in the group that the hash belongs to, of which nobody was left.
+                    Reason::NotDrawn
                 }
             }
         }
