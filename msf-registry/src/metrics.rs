@@ -205,7 +205,7 @@ static CACHE_ERRORS: Spec<Counter, 1> = Spec::counter(
 
 static INSTANCES: Spec<Gauge, 2> = Spec::gauge(
     "msf_registry_instances",
-    "Instances of a service that this process calls, by health.",
+    "Instances that the list in use of a service has, by health.",
     ["service", "health"],
 );
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A peak-EWMA estimate in one atomic word: seconds as `f32`, and the milliseconds at which they held.
 ///
 /// Times are milliseconds since a base that the owner keeps; they wrap after 49 days, and an estimate
-/// that is older than that is worth nothing anyway.
+/// that is older than that is worth nothing anyway. Without an estimate the time is that of the last call that was
+/// given up, if there was one.
 #[derive(Debug)]
 pub(crate) struct Cost(AtomicU64);
 
@@ -49,13 +50,16 @@ impl Cost {
     /// the better.
     ///
     /// Only the calls in flight are weighed: without any, the heavy are not quicker, they are only drawn more often.
+    /// And for them an estimate does not fade: it fades so that one call finds out how things are, and while that call
+    /// is under way nobody has found out anything.
     #[inline]
     pub(crate) fn score(&self, in_flight: u32, share: f32, now_ms: u32) -> f32 {
-        let calls = in_flight as f32;
-        match Estimate::unpack(self.0.load(Ordering::Relaxed)) {
-            Some(estimate) => estimate.decayed(now_ms) * (calls * share + 1.0),
-            None if in_flight == 0 => 0.0,
-            None => UNKNOWN_BUSY_SECONDS * (calls * share + 1.0),
+        let word = self.0.load(Ordering::Relaxed);
+        let calls = in_flight as f32 * share;
+        match Estimate::unpack(word) {
+            Some(estimate) => estimate.seconds * (decay(estimate.age_ms(now_ms)) + calls),
+            None if in_flight == 0 && !is_just_tried(word, now_ms) => 0.0,
+            None => UNKNOWN_BUSY_SECONDS * (calls + 1.0),
         }
     }
 
@@ -106,8 +110,12 @@ fn fold(before: Option<Estimate>, outcome: Outcome, now_ms: u32) -> Option<Estim
     };
     let Some(before) = before else {
         return match outcome {
-            // Given up at once says nothing; the instance stays unknown and is tried again.
-            Outcome::Abandoned(_) if sample < UNKNOWN_BUSY_SECONDS => None,
+            // Given up early says nothing but that it was tried; it stays unknown and is tried again, but not by the
+            // very next call: if it hangs, callers that wait for less would all go there.
+            Outcome::Abandoned(_) if sample < UNKNOWN_BUSY_SECONDS => Some(Estimate {
+                seconds: 0.0,
+                at_ms: now_ms.max(1),
+            }),
             _ => at(sample),
         };
     };
@@ -133,11 +141,12 @@ impl Estimate {
         reason = "the two halves are taken apart"
     )]
     const fn unpack(word: u64) -> Option<Self> {
-        if word == UNKNOWN {
+        let bits = (word >> 32) as u32;
+        if bits == 0 {
             return None;
         }
         Some(Self {
-            seconds: f32::from_bits((word >> 32) as u32),
+            seconds: f32::from_bits(bits),
             at_ms: word as u32,
         })
     }
@@ -154,6 +163,20 @@ impl Estimate {
     }
 }
 
+/// Whether the word of an instance without an estimate says that a call to it was given up a moment ago.
+#[cold]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lower half is the time"
+)]
+const fn is_just_tried(word: u64, now_ms: u32) -> bool {
+    let tried = Estimate {
+        seconds: 0.0,
+        at_ms: word as u32,
+    };
+    word != UNKNOWN && tried.age_ms(now_ms) < TRIED_AGAIN_MS
+}
+
 /// `e^(−age/τ)`.
 #[inline]
 fn decay(age_ms: u32) -> f32 {
@@ -165,6 +188,8 @@ fn decay(age_ms: u32) -> f32 {
 const UNKNOWN: u64 = 0;
 const PER_TAU_MS: f32 = 1.0 / 10_000.0;
 const UNKNOWN_BUSY_SECONDS: f32 = 1.0;
+/// An instance without an estimate is tried again so long after a call to it was given up.
+const TRIED_AGAIN_MS: u32 = 1_000;
 const LOSSY_TRIES: u32 = 2;
 /// An answer that raises nothing is left out for so long after the last one that was counted: it would weigh 0.04 %
 /// at most, and each that counts takes the estimate away from all other cores.
@@ -225,6 +250,33 @@ mod tests {
         close(cost.seconds(0), 0.050);
         cost.observe(Outcome::Abandoned(ms(900)), 0);
         close(cost.seconds(0), 0.900);
+    }
+
+    #[test]
+    fn an_unknown_instance_that_was_given_up_is_tried_again_after_a_second() {
+        let (cost, known) = (Cost::unknown(), Cost::unknown());
+        known.observe(Outcome::Answered(ms(30)), 5_000);
+        cost.observe(Outcome::Abandoned(ms(500)), 5_000);
+        assert_eq!(cost.seconds(5_000), None);
+        assert!(cost.score(0, 1.0, 5_999) > known.score(5, 1.0, 5_999));
+        assert_eq!(cost.score(0, 1.0, 6_000), 0.0);
+        // At the moment that stands for never, too.
+        let first = Cost::unknown();
+        first.observe(Outcome::Abandoned(ms(1)), 0);
+        assert!(first.score(0, 1.0, 1) > 0.0);
+        cost.observe(Outcome::Answered(ms(20)), 6_100);
+        close(cost.seconds(6_100), 0.020);
+    }
+
+    #[test]
+    fn an_estimate_that_has_faded_does_not_make_calls_in_flight_weightless() {
+        for idle_ms in [60_000, 1_200_000, 86_400_000] {
+            let (hangs, answers) = (Cost::unknown(), Cost::unknown());
+            hangs.observe(Outcome::Answered(ms(10)), 0);
+            answers.observe(Outcome::Answered(ms(10)), idle_ms);
+            assert!(hangs.score(0, 1.0, idle_ms) < answers.score(0, 1.0, idle_ms));
+            assert!(hangs.score(2, 1.0, idle_ms) > answers.score(0, 1.0, idle_ms));
+        }
     }
 
     #[test]

@@ -48,6 +48,9 @@ pub enum InvalidLoadBalancing {
     /// The bound on the load of one instance.
     #[error("`bounded_load` must be above 1 and at most 100, not {0}")]
     BoundedLoad(f32),
+    /// The size of the subset.
+    #[error("`subset` must be of 1 instance or more, not of 0")]
+    Subset,
     /// A part of the slow start.
     #[error("`slow_start.{field}` must be {allowed}")]
     SlowStart {
@@ -194,6 +197,9 @@ impl LoadBalancing {
             && !(factor > 1.0 && factor <= 100.0)
         {
             return Err(InvalidLoadBalancing::BoundedLoad(factor));
+        }
+        if self.subset.is_some_and(|subset| subset.size() == 0) {
+            return Err(InvalidLoadBalancing::Subset);
         }
         if let Some(slow_start) = &self.slow_start {
             slow_start.validate()?;

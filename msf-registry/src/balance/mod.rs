@@ -30,16 +30,19 @@
 //!
 //! Each instance has an estimate of its latency: an exponentially weighted moving average that jumps
 //! up to a slower answer at once and comes down with a time constant of 10 s (the "peak EWMA" of
-//! Twitter's Finagle). The score is `estimate × (calls in flight + 1) ÷ weight`; of two different
-//! instances drawn at random the lower score is taken ("power of two choices", Mitzenmacher 2001),
+//! Twitter's Finagle). The score is `estimate × (calls in flight × mean weight ÷ weight + 1)`; of two
+//! instances drawn at random, by weight, the lower score is taken ("power of two choices", Mitzenmacher 2001),
 //! which avoids the herd that always choosing the best one makes.
 //!
 //! - A **failure** counts as an answer that took 5 s, or as long as the callee asked to be left alone
 //!   (at most 300 s): an instance that fails fast must not look fast.
 //! - An instance that **throttles** its callers (429) counts as one that took 1 s, or as long as it asked to
 //!   be left alone: else the estimate of one that only refuses would fade to nothing, and it would be picked first.
-//! - An instance **without an estimate** is tried once; until that call is answered it counts as
-//!   taking 1 s, so that a new instance is neither starved nor flooded.
+//! - An instance **without an estimate** is tried once (by each core: cores know of each other's calls within some 4 ms);
+//!   until that call is answered it counts as taking 1 s, so that a new instance is neither starved nor flooded. If the
+//!   call is given up before that, another one tries it a second later.
+//! - An estimate **fades** while nothing is heard, also with the 10 s, so that an instance that was slow or failed is tried
+//!   again. For its calls in flight it does not: that one call finds out, and the others do not follow it.
 //! - A call that was **dropped** without an outcome can only raise the estimate, to the time that was
 //!   spent on it.
 //! - The estimate belongs to the instance, by id and address: it survives every change of the list.

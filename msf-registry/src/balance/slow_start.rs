@@ -7,7 +7,8 @@ use super::InvalidLoadBalancing;
 /// How an instance that has just joined gets its share little by little.
 ///
 /// Its factor grows from [`min`](Self::min) to 1 over the [`window`](Self::window), as in Envoy:
-/// `max(min, (age ÷ window)^(1 ÷ aggression))`. Scores are divided by it, weights are multiplied with it.
+/// `max(min, (age ÷ window)^(1 ÷ aggression))`. Whatever the [`Balance`](crate::Balance), the instance takes that part of
+/// the draws that give it; the other draws are made again. While all instances start, those that joined first take all.
 ///
 /// ```
 /// use std::time::Duration;

@@ -49,7 +49,8 @@ pub struct Explanation {
     pub revision: u64,
     /// The algorithm.
     pub balance: &'static str,
-    /// The group that was drawn; none when nobody can be called.
+    /// The group of the one that was picked, [`LastResort`](GroupKind::LastResort) if it is in none; none when nobody can
+    /// be called.
     pub group: Option<GroupKind>,
     /// The instance that was picked.
     pub chosen: Option<InstanceId>,
@@ -114,6 +115,8 @@ pub enum Reason {
     NotItsTurn,
     /// The hash belongs to another one.
     OtherHash,
+    /// The hash belongs to it, and it has not come to this part of its share yet.
+    StartsSlowly,
     /// The hash belongs to it, and it has too many calls in flight.
     Full,
 }
@@ -134,6 +137,7 @@ impl Reason {
             Self::WorseScore => "worse_score",
             Self::NotItsTurn => "not_its_turn",
             Self::OtherHash => "other_hash",
+            Self::StartsSlowly => "starts_slowly",
             Self::Full => "full",
         }
     }

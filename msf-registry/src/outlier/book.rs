@@ -39,8 +39,9 @@ impl Book {
     ) {
         let mut succeeded = successes.wrapping_sub(self.successes);
         if succeeded > u32::MAX / 2 {
-            // The count began anew, because the instance describes itself anew.
-            succeeded = successes;
+            // It fell: a thread that counts without waiting for others may put back a count of a moment ago. Taken for
+            // all there ever were, they would hide every failure of the window.
+            succeeded = 0;
         }
         let new = Calls {
             successes: if is_gap { 0 } else { succeeded.into() },

@@ -65,38 +65,39 @@ impl Cell {
         }
     }
 
-    /// Whether a pick may take the instance as it is: one relaxed load. Otherwise ask [`admits`](Self::admits).
+    /// Whether a pick may take the instance as it is: one relaxed load. Otherwise ask [`probes`](Self::probes).
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.phase.load(Ordering::Relaxed) == Phase::Open as u8
     }
 
-    /// Whether this call may go to the instance: any call while nothing is held against it, none while it is
-    /// ejected, and one when the ejection is over. Whoever gets that one `true` makes the call, and
-    /// [records](Self::record) or [releases](Self::release) it.
+    /// Whether this call may go to the instance, as [`probes`](Self::probes) or because nothing is held against it.
+    #[cfg(test)]
     pub(crate) fn admits(&self) -> bool {
         self.is_open() || self.probes()
     }
 
-    /// Counts the outcome of a call. `successes` is any of the instance's.
+    /// Counts the outcome of a call; `is_probe` if it is the one that [finds out](Self::probes): one that
+    /// began before the ejection ends when it ends, and must not let another probe go. `successes` is any of the
+    /// instance's.
     #[inline]
-    pub(crate) fn record(&self, verdict: Verdict, successes: &Successes) {
+    pub(crate) fn record(&self, verdict: Verdict, successes: &Successes, is_probe: bool) {
         match verdict {
             Verdict::Success => {
                 successes.add();
                 if self.in_a_row.load(Ordering::Relaxed) != 0 || !self.is_open() {
-                    self.succeeded();
+                    self.succeeded(is_probe);
                 }
             }
-            Verdict::Failure => self.failed(),
-            Verdict::Ignore => self.release(),
+            Verdict::Failure => self.failed(is_probe),
+            Verdict::Ignore => self.release(is_probe),
         }
     }
 
     /// A call ended and told nothing. If it was the one that was to find out, another may.
     #[inline]
-    pub(crate) fn release(&self) {
-        if !self.is_open() {
+    pub(crate) fn release(&self, is_probe: bool) {
+        if is_probe && !self.is_open() {
             self.swap(Phase::Probing, Phase::HalfOpen);
         }
     }
@@ -153,8 +154,11 @@ impl Cell {
             .is_ok()
     }
 
+    /// Whether this call is the one that finds out: none is while the instance is ejected, and one when that is over.
+    /// Whoever gets that one `true` makes the call, and [records](Self::record) or [releases](Self::release) it as the
+    /// probe.
     #[cold]
-    fn probes(&self) -> bool {
+    pub(crate) fn probes(&self) -> bool {
         let is_mine = self.swap(Phase::HalfOpen, Phase::Probing);
         if is_mine {
             // The sweep sees to it that the probe does not take for ever.
@@ -164,22 +168,22 @@ impl Cell {
     }
 
     #[cold]
-    fn succeeded(&self) {
+    fn succeeded(&self, is_probe: bool) {
         self.in_a_row.store(0, Ordering::Relaxed);
-        if self.swap(Phase::Probing, Phase::Passed) {
+        if is_probe && self.swap(Phase::Probing, Phase::Passed) {
             self.signal.give();
         }
     }
 
     #[cold]
-    fn failed(&self) {
+    fn failed(&self, is_probe: bool) {
         // Before the look at whether a sweep will come: see `Signal::arm`.
         self.failures.fetch_add(1, Ordering::SeqCst);
         let in_a_row = self
             .in_a_row
             .fetch_add(1, Ordering::Relaxed)
             .wrapping_add(1);
-        if self.swap(Phase::Probing, Phase::Failed) || self.signal.is_due(in_a_row) {
+        if (is_probe && self.swap(Phase::Probing, Phase::Failed)) || self.signal.is_due(in_a_row) {
             self.signal.give();
         }
     }

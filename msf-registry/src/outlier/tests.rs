@@ -105,7 +105,7 @@ impl Cluster {
         for verdict in verdicts {
             self.hosts[host]
                 .cell
-                .record(*verdict, &self.hosts[host].successes);
+                .record(*verdict, &self.hosts[host].successes, true);
         }
         self.settle();
     }
@@ -166,7 +166,7 @@ fn a_probe_that_tells_nothing_is_followed_by_another() {
     cluster.probe(0, Verdict::Ignore);
     assert!(cluster.hosts[0].cell.admits(), "after one that was refused");
     cluster.settle();
-    cluster.hosts[0].cell.release();
+    cluster.hosts[0].cell.release(true);
     assert!(
         cluster.hosts[0].cell.admits(),
         "after one that was given up"
@@ -381,6 +381,22 @@ fn successes_of_unknown_age_do_not_hide_failures() {
     }
     cluster.call(0, &[Verdict::Failure; 20]);
     cluster.call(1, &[Verdict::Success; 20]);
+    cluster.pass(2 * SECOND);
+    assert_eq!(cluster.changes, [(0, Change::Eject(Reason::SuccessRate))]);
+}
+
+#[test]
+fn a_count_that_falls_does_not_hide_failures() {
+    let mut cluster = Cluster::new(2, exact().consecutive(0));
+    for host in 0..2 {
+        cluster.hosts[host].successes = Successes::from(1_000_000);
+    }
+    cluster.call(0, &[Verdict::Failure]);
+    cluster.pass(Duration::from_millis(10));
+    // What a thread does that was stopped in the middle of counting.
+    cluster.hosts[0].successes = Successes::from(999_900);
+    cluster.call(0, &[Verdict::Failure; 20]);
+    cluster.call(1, &[Verdict::Success; 30]);
     cluster.pass(2 * SECOND);
     assert_eq!(cluster.changes, [(0, Change::Eject(Reason::SuccessRate))]);
 }

@@ -14,7 +14,7 @@ pub(super) struct Share<'a> {
 }
 
 /// The shares of the zones for a caller in `own`, by Envoy's formula; `None` when zones do not matter: there is but
-/// one, or there are too few instances.
+/// one, or there are too few instances, or more zones than there are anywhere: then somebody names machines.
 ///
 /// As much stays in the zone as it can take without its instances being called more than the others:
 /// `min(1, instances' part ÷ callers' part)`. The rest goes to the zones that have more instances than callers,
@@ -29,7 +29,7 @@ pub(super) fn by_zone<'a>(
         instances += 1;
         *weights.entry(zone).or_default() += u64::from(weight.max(1));
     }
-    if instances < rule.instances_min.max(1) || weights.len() < 2 {
+    if instances < rule.instances_min.max(1) || !(2..=ZONES_MAX).contains(&weights.len()) {
         return None;
     }
     let all: u64 = weights.values().sum();
@@ -74,6 +74,9 @@ pub(super) fn by_zone<'a>(
     }
     Some(shares)
 }
+
+/// Each zone is a group with a structure of its own, and every pick looks through the groups.
+const ZONES_MAX: usize = 64;
 
 /// Where the callers are.
 struct Callers<'a> {
@@ -196,6 +199,17 @@ mod tests {
         assert_eq!(shares("a", &[], &[("a", 1), ("b", 1)]), None);
         assert_eq!(shares("a", &[], &[("a", 9)]), None);
         assert_eq!(shares("a", &[], &[("b", 9)]), None);
+    }
+
+    #[test]
+    fn zones_do_not_matter_where_each_instance_has_its_own() {
+        let rule = ZoneAware::default();
+        let names: Vec<String> = (0..65).map(|n| format!("node-{n}")).collect();
+        let shares = |zones: &[String]| {
+            let working = zones.iter().map(|zone| (Some(zone.as_str()), 1));
+            by_zone(working, "node-0", &rule).map(|shares| shares.len())
+        };
+        assert_eq!((shares(&names[..64]), shares(&names)), (Some(1), None));
     }
 
     #[test]

@@ -60,7 +60,10 @@ impl Builder {
             };
             let routable = but_for(host.outlier.ejection());
             let was = old.map(|seat| before.seats[seat].routable);
-            let is_back = was.is_some_and(is_out) && !is_out(routable);
+            let is_proving = host.outlier.ejection() == Ejection::Probing;
+            // Whoever has to prove itself has not come back before it has.
+            let was_proving = old.is_some_and(|seat| before.seats[seat].is_proving);
+            let is_back = (was.is_some_and(is_out) || was_proving) && !is_out(routable);
             if was.is_some_and(is_unhealthy) && member.health != Health::Unhealthy {
                 // It answers its checks again: what it was like before says nothing any more, and if it is ejected,
                 // a call may find out.
@@ -80,12 +83,17 @@ impl Builder {
                 {
                     stripes.extend_from_slice(before.stripes(seat));
                 }
-                // Calls that are in flight stay with the old description, and are not counted any more.
+                // Calls that are in flight stay with the old description.
                 _ => {
+                    let earlier = old.map_or(&[][..], |seat| before.stripes(seat));
                     let seen = old.map_or(0, |seat| before.successes(seat));
                     stripes.extend((0..1_u32 << stripe_bits).map(|n| {
-                        let seen = if n == 0 { seen } else { 0 };
-                        Stripe::new(&host, instance, Successes::from(seen))
+                        let (seen, earlier) = if n == 0 {
+                            (seen, earlier)
+                        } else {
+                            (0, &[][..])
+                        };
+                        Stripe::new(&host, instance, Successes::from(seen), earlier)
                     }));
                 }
             }
@@ -95,6 +103,7 @@ impl Builder {
                 weight: instance.weight.get(),
                 routable,
                 is_callable: matches!(but_for(Ejection::None), Routable::Yes | Routable::Degraded),
+                is_proving,
             });
         }
         let instances: Box<[_]> = members.iter().map(|m| Arc::clone(&m.instance)).collect();
@@ -108,10 +117,18 @@ impl Builder {
         let window = self.rules.slow_start.map_or(0, |slow| nanos(slow.window));
         let slow = joined.iter().filter(|since| **since != NEVER);
         let slow_until = slow.map(|since| since.saturating_add(window)).max();
-        // While all start slowly, their shares are the full ones.
-        let mut picked_from = pools.iter().flat_map(|pool| &*pool.members);
-        let has_slow =
-            slow_until.is_some() && picked_from.any(|seat| joined[*seat as usize] == NEVER);
+        let picked_from = pools.iter().flat_map(|pool| &*pool.members);
+        let since = picked_from.map(|seat| joined[*seat as usize]);
+        let (eldest, youngest, is_any_whole) = since.fold(
+            (NEVER, 0, false),
+            |(eldest, youngest, is_any_whole), since| match since {
+                NEVER => (eldest, youngest, true),
+                since => (since.min(eldest), since.max(youngest), is_any_whole),
+            },
+        );
+        // Those that joined together share alike.
+        let has_slow = eldest != NEVER && (is_any_whole || eldest != youngest);
+        let eldest = if is_any_whole { NEVER } else { eldest };
         Table {
             snapshot,
             seats: seats.into(),
@@ -122,6 +139,7 @@ impl Builder {
             pools,
             care: AtomicU8::new(if has_slow { SLOW } else { 0 }),
             slow_until: slow_until.unwrap_or(0),
+            eldest,
             is_panic: plan.is_panic,
             is_known: true,
         }

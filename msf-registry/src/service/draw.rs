@@ -1,15 +1,13 @@
 //! How one instance is drawn from a table.
 
-use std::time::Duration;
-
 use msf_core::clock::{Epoch, QuickEpoch};
 
 use super::{
     context::PickContext,
     host::millis,
-    picked::UNMEASURED,
+    picked::{UNMEASURED, of_call, of_probe},
     pool::{Placed, Pool},
-    table::{NEVER, Table},
+    table::Table,
 };
 use crate::{
     balance::{Balance, LoadBalancing, pair, scale},
@@ -74,7 +72,7 @@ impl Draw<'_> {
     fn any_of(&self, pool: &Pool) -> Option<Drawn> {
         match self.rules.balance {
             Balance::PeakEwma => {
-                let now = self.clock.nanos();
+                let now = of_call(self.clock.nanos());
                 let (a, b) = match self.pair(pool) {
                     (only, same) if only == same => return Some((only, now)),
                     pair => pair,
@@ -152,6 +150,16 @@ impl Draw<'_> {
         Some(pool.members[place?] as usize)
     }
 
+    /// What decides about one call where not all are treated alike. A policy that has turns takes it from the turn, so
+    /// that it can be explained; only one that hashes looks at the key.
+    fn luck(&self) -> u64 {
+        match self.rules.balance {
+            Balance::RoundRobin => self.turn.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            balance if balance.is_hashing() => self.hash(),
+            _ => fastrand::u64(..),
+        }
+    }
+
     /// A call without a key goes anywhere.
     #[inline(always)]
     fn hash(&self) -> u64 {
@@ -184,7 +192,7 @@ impl Draw<'_> {
         if self.table.has_slow() && now >= self.table.slow_until {
             self.table.all_started();
         }
-        let hash = self.hash();
+        let hash = self.luck();
         let found = self.pool().and_then(|(place, pool)| {
             let seat = if self.rules.balance.is_hashing() {
                 self.placed_carefully(pool, hash, now)
@@ -192,23 +200,38 @@ impl Draw<'_> {
                 self.drawn_carefully(pool, hash, now)
             };
             seat.or_else(|| self.scanned(&pool.members, hash))
-                .map(|seat| (place, seat))
+                .map(|(seat, admission)| (place, seat, admission))
         });
-        let (pool, seat) = found.or_else(|| self.elsewhere(hash))?;
+        let (pool, seat, admission) = found.or_else(|| self.elsewhere(hash))?;
         let started = match self.rules.balance {
-            Balance::PeakEwma => now,
+            Balance::PeakEwma => of_call(now),
             _ => UNMEASURED,
+        };
+        let started = match admission {
+            Admission::Probe => of_probe(started),
+            Admission::Yes | Admission::No => started,
         };
         Some((pool, seat, started))
     }
 
     /// A few draws, which find one in any pool in which most may be taken.
-    fn drawn_carefully(&self, pool: &Pool, luck: u64, now: u64) -> Option<usize> {
-        for n in 0..REDRAWS {
+    fn drawn_carefully(&self, pool: &Pool, luck: u64, now: u64) -> Option<(usize, Admission)> {
+        let redraws = if self.table.has_slow() {
+            REDRAWS_SLOW
+        } else {
+            REDRAWS
+        };
+        for n in 0..redraws {
             let (a, b) = match self.rules.balance {
                 Balance::PeakEwma | Balance::LeastRequest => self.pair(pool),
                 Balance::RoundRobin => {
-                    let seat = pool.at_turn(self.turn.wrapping_add(n as u64));
+                    // Not the turn after it: that one's instance would have all the calls of the one that is left out.
+                    let turn = if n == 0 {
+                        self.turn
+                    } else {
+                        mixed(luck, n).into()
+                    };
+                    let seat = pool.at_turn(turn);
                     (seat, seat)
                 }
                 _ => {
@@ -220,14 +243,15 @@ impl Draw<'_> {
             let admits_a = self.admits(a, luck, now);
             if a == b || admits_a == Admission::Probe {
                 if admits_a != Admission::No {
-                    return Some(a);
+                    return Some((a, admits_a));
                 }
                 continue;
             }
             match (admits_a, self.admits(b, luck, now)) {
-                (_, Admission::Probe) | (Admission::No, Admission::Yes) => return Some(b),
+                (_, Admission::Probe) => return Some((b, Admission::Probe)),
+                (Admission::No, Admission::Yes) => return Some((b, Admission::Yes)),
                 (Admission::No, Admission::No) => {}
-                (_, Admission::No) => return Some(a),
+                (_, Admission::No) => return Some((a, Admission::Yes)),
                 (_, Admission::Yes) => {
                     let is_better = if self.rules.balance == Balance::PeakEwma {
                         self.score(b, now) < self.score(a, now)
@@ -235,7 +259,7 @@ impl Draw<'_> {
                         let now = self.coarse.coarse_nanos();
                         self.load(b, now) < self.load(a, now)
                     };
-                    return Some(if is_better { b } else { a });
+                    return Some((if is_better { b } else { a }, Admission::Yes));
                 }
             }
         }
@@ -244,7 +268,7 @@ impl Draw<'_> {
 
     /// The first that may be taken from where the hash belongs. One that is probed is asked only once it is found:
     /// a structure may ask about more than it gives.
-    fn placed_carefully(&self, pool: &Pool, hash: u64, now: u64) -> Option<usize> {
+    fn placed_carefully(&self, pool: &Pool, hash: u64, now: u64) -> Option<(usize, Admission)> {
         let placed = pool.placed.as_deref()?;
         let mut refused = [usize::MAX; REDRAWS];
         for n in 0..refused.len() {
@@ -257,8 +281,9 @@ impl Draw<'_> {
                     && bound.is_none_or(|factor| !self.is_full(pool, seat, factor, coarse))
             })?;
             let seat = pool.members[seat] as usize;
-            if self.admits(seat, hash, now) != Admission::No {
-                return Some(seat);
+            let admission = self.admits(seat, hash, now);
+            if admission != Admission::No {
+                return Some((seat, admission));
             }
             refused[n] = seat;
         }
@@ -266,35 +291,49 @@ impl Draw<'_> {
     }
 
     /// The first from a place that differs from call to call, whether it has started or not.
-    fn scanned(&self, members: &[u32], luck: u64) -> Option<usize> {
+    fn scanned(&self, members: &[u32], luck: u64) -> Option<(usize, Admission)> {
         let first = scale(mixed(luck, members.len()).into(), members.len());
         let (before, after) = members.split_at(first);
         after
             .iter()
             .chain(before)
             .map(|seat| *seat as usize)
-            .find(|seat| !self.is_tried(*seat) && self.probes_or_open(*seat))
+            .filter(|seat| !self.is_tried(*seat))
+            .map(|seat| (seat, self.probes_or_open(seat)))
+            .find(|(_, admission)| *admission != Admission::No)
     }
 
-    /// One that is not in the pool, or ejected, is better than none. One that does not want to be called is not.
-    fn elsewhere(&self, luck: u64) -> Option<(usize, usize)> {
+    /// One that is not in the pool, or ejected, is better than none: the least bad. One that does not want to be called is
+    /// not, nor is any when nobody is to be called.
+    fn elsewhere(&self, luck: u64) -> Option<(usize, usize, Admission)> {
         let pools = self.table.pools.iter().enumerate();
         let other = pools
-            .filter_map(|(n, pool)| self.scanned(&pool.members, luck).map(|seat| (n, seat)))
+            .filter_map(|(n, pool)| {
+                let (seat, admission) = self.scanned(&pool.members, luck)?;
+                Some((n, seat, admission))
+            })
             .next();
+        if self.table.pools.is_empty() {
+            return None;
+        }
         other.or_else(|| {
             let len = self.table.seats.len();
             let first = scale(mixed(luck, 1).into(), len);
-            let is_there = |seat: &usize| {
-                let routable = self.table.seats[*seat].routable;
-                let is_closed = matches!(
-                    routable,
-                    Routable::No(Why::Starting | Why::OutOfService | Why::Down)
-                );
-                !is_closed && !self.is_tried(*seat)
-            };
-            let seat = (first..len).chain(0..first).find(is_there)?;
-            Some((0, seat))
+            let others = (first..len).chain(0..first).filter_map(|seat| {
+                let of = &self.table.seats[seat];
+                let badness = match of.routable {
+                    Routable::No(Why::Starting | Why::OutOfService | Why::Down) => return None,
+                    Routable::No(Why::Unhealthy) => 4,
+                    Routable::No(Why::Ejected) => 3,
+                    _ if !of.host.outlier.is_open() => 3,
+                    Routable::LastResort => 2,
+                    Routable::Degraded => 1,
+                    Routable::Yes => 0,
+                };
+                (!self.is_tried(seat)).then_some((badness, seat))
+            });
+            let (_, seat) = others.min_by_key(|(badness, _)| *badness)?;
+            Some((0, seat, Admission::Yes))
         })
     }
 
@@ -302,17 +341,9 @@ impl Draw<'_> {
         if self.is_tried(seat) {
             return Admission::No;
         }
-        let host = &self.table.seats[seat].host;
-        if host.outlier.is_open() {
-            if self.has_started(seat, luck, now) {
-                Admission::Yes
-            } else {
-                Admission::No
-            }
-        } else if self.probes_or_open(seat) {
-            Admission::Probe
-        } else {
-            Admission::No
+        match self.probes_or_open(seat) {
+            Admission::Yes if !self.has_started(seat, luck, now) => Admission::No,
+            admission => admission,
         }
     }
 
@@ -326,27 +357,21 @@ impl Draw<'_> {
             }
     }
 
-    fn probes_or_open(&self, seat: usize) -> bool {
+    fn probes_or_open(&self, seat: usize) -> Admission {
         let outlier = &self.table.seats[seat].host.outlier;
-        if self.is_real {
-            outlier.admits()
+        if outlier.is_open() {
+            Admission::Yes
+        } else if self.is_real && outlier.probes() {
+            Admission::Probe
         } else {
-            outlier.is_open()
+            Admission::No
         }
     }
 
     /// Whether it is this call's turn to go to an instance that starts slowly: the part of them that is its factor.
     fn has_started(&self, seat: usize, luck: u64, now: u64) -> bool {
-        let joined = self.table.joined[seat];
-        if joined == NEVER || !self.table.has_slow() {
-            return true;
-        }
-        let Some(slow_start) = &self.rules.slow_start else {
-            return true;
-        };
-        let age = Duration::from_nanos(now.saturating_sub(joined));
-        let part = f64::from(mixed(luck, seat)) / f64::from(u32::MAX);
-        part < f64::from(slow_start.factor(age))
+        let share = self.table.share(seat, self.rules, now);
+        share >= 1.0 || f64::from(mixed(luck, seat)) / f64::from(u32::MAX) < f64::from(share)
     }
 
     fn is_tried(&self, seat: usize) -> bool {
@@ -364,3 +389,5 @@ const fn mixed(hash: u64, n: usize) -> u32 {
 }
 
 const REDRAWS: usize = 3;
+/// Where nearly all start slowly, at a tenth of their share, fewer draws would give them more.
+const REDRAWS_SLOW: usize = 16;

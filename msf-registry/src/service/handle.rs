@@ -78,8 +78,8 @@ impl ServiceHandle {
     /// The next instance, by the [load balancing](crate::LoadBalancing) of the service. Takes no lock, allocates
     /// nothing, waits for nothing and needs no runtime.
     ///
-    /// Instances that were [tried](PickContext::tried) are not picked again. When all others were, an unhealthy or
-    /// ejected one is better than none.
+    /// Instances that were [tried](PickContext::tried) are not picked again. When all that would be called were tried, the
+    /// least bad of the others is: one of another priority or zone before one that leaves, is ejected or unhealthy.
     ///
     /// # Errors
     ///

@@ -19,7 +19,8 @@ use crate::{balance::Outcome, model::Instance};
 #[must_use = "the call counts as ended as soon as this is dropped"]
 pub struct Picked {
     stripe: Arc<Stripe>,
-    /// When the call began, by the clock of the estimates in nanoseconds; or one of the constants.
+    /// When the call began, by the clock of the estimates in nanoseconds, the lowest bit being set for the one call that
+    /// finds out whether an ejected instance works again; or one of the constants.
     started: u64,
 }
 
@@ -50,7 +51,7 @@ impl Picked {
     /// A success tells the latency since the pick. A failure keeps callers away as an answer after 5 s would,
     /// or after as long as the callee asked to be left alone, at most 300 s. So does an instance that says
     /// that it is called too much, from 1 s on: its quick refusals must not make it the favourite. Any
-    /// other [`Verdict::Ignore`] tells nothing.
+    /// other [`Verdict::Ignore`] tells as little as a call that was dropped: it can raise the estimate and not lower it.
     #[inline]
     pub fn record(&mut self, outcome: &Classification) {
         let started = mem::replace(&mut self.started, RECORDED);
@@ -58,8 +59,10 @@ impl Picked {
             return;
         }
         let host = &*self.stripe.host;
-        host.outlier.record(outcome.verdict, &self.stripe.successes);
-        if started == UNMEASURED {
+        let is_probe = is_probe(started);
+        host.outlier
+            .record(outcome.verdict, &self.stripe.successes, is_probe);
+        if started >= UNMEASURED_PROBE {
             return;
         }
         let now = host.nanos();
@@ -68,7 +71,8 @@ impl Picked {
             Verdict::Success => Outcome::Answered(elapsed),
             _ => match kept_away(outcome) {
                 Some(wait) => Outcome::Failed(wait.as_secs_f32().max(elapsed)),
-                None => return,
+                // The caller's time was over, for one: the instance may hang.
+                None => Outcome::Abandoned(elapsed),
             },
         };
         host.cost.observe(told, millis(now));
@@ -96,8 +100,8 @@ impl Picked {
     fn abandoned(&self) {
         let host = &*self.stripe.host;
         // Had it been the one call that finds out whether the instance is well again, another one is to.
-        host.outlier.release();
-        if self.started == UNMEASURED {
+        host.outlier.release(is_probe(self.started));
+        if self.started >= UNMEASURED_PROBE {
             return;
         }
         let now = host.nanos();
@@ -126,8 +130,28 @@ impl fmt::Debug for Picked {
     }
 }
 
+/// The moment as of the one call that finds out whether an ejected instance works again.
+pub(super) const fn of_probe(started: u64) -> u64 {
+    if started == UNMEASURED {
+        UNMEASURED_PROBE
+    } else {
+        started | 1
+    }
+}
+
+/// The moment as of any other call.
+#[inline]
+pub(super) const fn of_call(started: u64) -> u64 {
+    started & !1
+}
+
+const fn is_probe(started: u64) -> bool {
+    started & 1 == 1
+}
+
 /// The policy does not look at latency.
 pub(super) const UNMEASURED: u64 = u64::MAX - 1;
+const UNMEASURED_PROBE: u64 = u64::MAX - 2;
 /// The outcome is recorded.
 const RECORDED: u64 = u64::MAX;
 /// What linkerd's proxy takes: far above any healthy latency, and gone within a minute.

@@ -21,8 +21,8 @@ pub(super) fn stripes() -> usize {
 
 /// The number of this thread: the lowest that no other living thread has that picks.
 ///
-/// Only the numbers from [`SHARED`] on may be of several threads at once. The lowest, so that the threads of today stay apart whatever threads there were: numbers that only count up meet
-/// again after the remainder is taken.
+/// Only [`SHARED`] may be of several threads at once. The lowest, so that the threads of today stay apart whatever threads
+/// there were: numbers that only count up meet again after the remainder is taken.
 #[inline]
 pub(super) fn number() -> usize {
     let number = NUMBER.get();

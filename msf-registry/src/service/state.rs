@@ -44,7 +44,7 @@ pub(crate) struct State {
     lanes: Box<[Lane]>,
     picks: Picks,
     /// What of the lanes is in the metrics already.
-    told: Mutex<Count>,
+    told: Mutex<Told>,
     service: ServiceName,
     confirmed: Mutex<Option<Instant>>,
     /// Held while a table is replaced: the driver and the checks from this side both do.
@@ -64,6 +64,14 @@ struct Lane {
     start: u64,
     panic: AtomicU64,
     none: AtomicU64,
+}
+
+/// What the metrics say.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    ok: u64,
+    panic: u64,
+    none: u64,
 }
 
 /// Picks so far.
@@ -127,7 +135,7 @@ impl State {
         context: &PickContext<'_>,
     ) -> Option<(usize, usize)> {
         let number = slot::number();
-        let lane = self.lanes.get(number).unwrap_or(&self.lanes[0]);
+        let lane = &self.lanes[number.min(self.lanes.len() - 1)];
         let turn = lane.turn.load(Ordering::Relaxed);
         self.draw(table, context, number, turn, false).explained()
     }
@@ -196,13 +204,16 @@ impl State {
             none: sum.none + lane.none.load(Ordering::Relaxed),
             all: sum.all + lane.turn.load(Ordering::Relaxed).wrapping_sub(lane.start),
         });
-        let other = |count: Count| count.all.saturating_sub(count.panic + count.none);
+        // A pick that was counted and had not yet come to nothing is taken for a good one, and makes up for one later.
+        let ok = now.all.saturating_sub(now.panic + now.none).max(told.ok);
         self.picks.panic.inc_by(now.panic - told.panic);
         self.picks.none.inc_by(now.none - told.none);
-        self.picks
-            .ok
-            .inc_by(other(now).saturating_sub(other(*told)));
-        *told = now;
+        self.picks.ok.inc_by(ok - told.ok);
+        *told = Told {
+            ok,
+            panic: now.panic,
+            none: now.none,
+        };
     }
 
     /// A number that each pick makes another one.
@@ -358,5 +369,6 @@ impl Lane {
 impl Drop for State {
     fn drop(&mut self) {
         self.tell_picks();
+        self.sweeper.forget();
     }
 }

@@ -1,8 +1,11 @@
 //! What a pick reads: one immutable table per snapshot.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
 };
 
 use super::{
@@ -11,6 +14,7 @@ use super::{
     stripe::{self, Stripe},
 };
 use crate::{
+    balance::LoadBalancing,
     model::{Instance, Snapshot},
     routing::Routable,
 };
@@ -34,6 +38,8 @@ pub(crate) struct Table {
     pub(super) care: AtomicU8,
     /// When the last one that starts slowly has its full share.
     pub(super) slow_until: u64,
+    /// When the first of those that are picked from began to start slowly; [`NEVER`] if one of them does not.
+    pub(super) eldest: u64,
     pub(crate) is_panic: bool,
     /// Whether the registry has ever answered.
     pub(crate) is_known: bool,
@@ -49,6 +55,8 @@ pub(crate) struct Seat {
     pub(crate) routable: Routable,
     /// Whether it would be called if it were not ejected.
     pub(super) is_callable: bool,
+    /// Whether one call is finding out whether it works again.
+    pub(super) is_proving: bool,
 }
 
 impl Table {
@@ -64,6 +72,7 @@ impl Table {
             pools: Box::default(),
             care: AtomicU8::new(0),
             slow_until: 0,
+            eldest: NEVER,
             is_panic: false,
             is_known: false,
         }
@@ -89,6 +98,25 @@ impl Table {
         {
             self.care.fetch_or(CLOSED, Ordering::Relaxed);
         }
+    }
+
+    /// The part of its full share that the instance at a seat gets. Where all start slowly, the one that has started
+    /// first gets all of its share: somebody has to be called.
+    pub(super) fn share(&self, seat: usize, rules: &LoadBalancing, now: u64) -> f32 {
+        let (joined, Some(slow_start)) = (self.joined[seat], &rules.slow_start) else {
+            return 1.0;
+        };
+        if joined == NEVER || !self.has_slow() {
+            return 1.0;
+        }
+        let factor =
+            |since| slow_start.factor(Duration::from_nanos(u64::saturating_sub(now, since)));
+        let most = if self.eldest == NEVER {
+            1.0
+        } else {
+            factor(self.eldest)
+        };
+        (factor(joined) / most).min(1.0)
     }
 
     /// Notes that nobody starts slowly any more.
@@ -134,7 +162,8 @@ impl Table {
 
     /// Calls that have not ended.
     pub(crate) fn in_flight(&self, seat: usize) -> u32 {
-        self.stripes(seat).iter().map(Stripe::own).sum()
+        let stripes = self.stripes(seat).iter();
+        stripes.map(|stripe| stripe.own() + stripe.earlier()).sum()
     }
 
     /// Calls that succeeded; wraps.

@@ -1,21 +1,15 @@
 //! What a pick would give, and why.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use msf_core::name::InstanceId;
 
-use super::{
-    context::PickContext,
-    host::millis,
-    pool::Pool,
-    state::State,
-    table::{NEVER, Table},
-};
+use super::{context::PickContext, host::millis, pool::Pool, state::State, table::Table};
 use crate::{
     balance::Balance,
     explain::{Explained, Explanation, Reason},
     model::Member,
-    routing::{Ejection, Routable, routable},
+    routing::{Ejection, GroupKind, Routable, Why, routable},
 };
 
 impl State {
@@ -39,9 +33,11 @@ impl State {
             service: self.service().clone(),
             revision: table.snapshot.cursor().revision(),
             balance: self.rules().balance.as_str(),
-            group: drawn
-                .and_then(|(pool, _)| table.pools.get(pool))
-                .map(|pool| pool.kind),
+            group: drawn.map(|(pool, seat)| match table.pools.get(pool) {
+                Some(pool) if is_in(pool, seat) => pool.kind,
+                // Nobody of any group was left.
+                _ => GroupKind::LastResort,
+            }),
             chosen: drawn.map(|(_, seat)| table.instances[seat].id.clone()),
             candidates: members
                 .map(|member| asked.about(member, seats.get(&member.instance.id).copied()))
@@ -82,7 +78,7 @@ impl Asked<'_> {
             why: place.map_or(Reason::OutsideSubset, |place| self.why(place, routable)),
             in_flight: place.map_or(0, |place| self.table.in_flight(place)),
             ewma_ms: estimate.map(|seconds| seconds * 1_000.0),
-            slow_start: place.map_or(1.0, |place| self.factor(place)),
+            slow_start: place.map_or(1.0, |place| self.share(place)),
             score: place.and_then(|place| self.score(place)),
         }
     }
@@ -101,14 +97,16 @@ impl Asked<'_> {
         if self.is_tried(place) {
             return Reason::Tried;
         }
-        let pool = self.table.pools.iter().position(|pool| {
-            let seat = u32::try_from(place);
-            seat.is_ok_and(|seat| pool.members.contains(&seat))
-        });
+        let pool = self.table.pools.iter().position(|pool| is_in(pool, place));
         match (pool, routable) {
             (None, Routable::No(why)) => Reason::NotRoutable(why),
             (None, _) => Reason::NotNeeded,
-            (Some(_), Routable::No(why)) if !self.table.is_panic => Reason::NotRoutable(why),
+            // In panic its health is not believed, but its calls are.
+            (Some(pool), Routable::No(why))
+                if why == Why::Ejected || self.table.pools[pool].kind != GroupKind::Panic =>
+            {
+                Reason::NotRoutable(why)
+            }
             (Some(_), _) if self.is_probed(place) => Reason::Probing,
             (Some(pool), _) if pool != drawn_pool => Reason::OtherGroup,
             (Some(pool), _) => self.lost(place, drawn, &self.table.pools[pool]),
@@ -132,10 +130,15 @@ impl Asked<'_> {
                     return Reason::NotDrawn;
                 };
                 let owner = pool.placed.as_ref().and_then(|placed| placed.place(hash));
-                if owner.is_some_and(|owner| pool.members[owner] as usize == place) {
+                if owner.is_none_or(|owner| pool.members[owner] as usize != place) {
+                    Reason::OtherHash
+                } else if self.share(place) < 1.0 {
+                    Reason::StartsSlowly
+                } else if self.state.rules().bounded_load.is_some() {
                     Reason::Full
                 } else {
-                    Reason::OtherHash
+                    // It is not in the group that the hash belongs to, of which nobody was left.
+                    Reason::NotDrawn
                 }
             }
         }
@@ -155,15 +158,8 @@ impl Asked<'_> {
         }
     }
 
-    fn factor(&self, place: usize) -> f32 {
-        let joined = self.table.joined[place];
-        match self.state.rules().slow_start {
-            Some(slow_start) if joined != NEVER && self.table.has_slow() => {
-                let age = Duration::from_nanos(self.now.saturating_sub(joined));
-                slow_start.factor(age)
-            }
-            _ => 1.0,
-        }
+    fn share(&self, place: usize) -> f32 {
+        self.table.share(place, self.state.rules(), self.now)
     }
 
     fn is_tried(&self, place: usize) -> bool {
@@ -173,6 +169,10 @@ impl Asked<'_> {
     fn is_probed(&self, place: usize) -> bool {
         self.table.seats[place].host.outlier.ejection() == Ejection::Probing
     }
+}
+
+fn is_in(pool: &Pool, place: usize) -> bool {
+    u32::try_from(place).is_ok_and(|seat| pool.members.binary_search(&seat).is_ok())
 }
 
 #[cfg(test)]

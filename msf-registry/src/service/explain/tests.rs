@@ -8,6 +8,8 @@ use msf_core::{
     name::{InstanceId, ServiceName},
 };
 
+use proptest::prelude::*;
+
 use crate::{
     balance::{Balance, LoadBalancing},
     explain::{Explanation, Reason},
@@ -181,6 +183,68 @@ async fn an_ejected_instance_is_explained_and_not_probed_by_it() {
         .iter()
         .filter(|picked| picked.instance().id == instance(0).id);
     assert_eq!(probes.count(), 1);
+}
+
+fn any_members() -> impl Strategy<Value = Vec<Option<(usize, usize, u8)>>> {
+    let member = (0_usize..4, 0_usize..5, 0_u8..2);
+    proptest::collection::vec(proptest::option::weighted(0.8, member), 6)
+}
+
+fn published(state: &State, listed: &[Option<(usize, usize, u8)>], is_failover: bool) {
+    let healths = [
+        Health::Healthy,
+        Health::Unknown,
+        Health::Healthy,
+        Health::Unhealthy,
+    ];
+    let statuses = [
+        Status::Up,
+        Status::Up,
+        Status::Up,
+        Status::Draining,
+        Status::OutOfService,
+    ];
+    let members = (0..).zip(listed).filter_map(|(n, member)| {
+        let (health, status, priority) = (*member)?;
+        let priority = if is_failover { priority } else { 0 };
+        let instance = instance(n).status(statuses[status]).priority(priority);
+        Some(Member::new(Arc::new(instance), healths[health]))
+    });
+    let members: Vec<_> = members.collect();
+    let cursor = Cursor::new(1, 8);
+    let service = state.service().clone();
+    state.publish(Snapshot::new(service, cursor, Authority::Explicit, members));
+}
+
+proptest! {
+    /// Where no luck decides, whatever is listed, starts slowly, was tried: what is explained is what is picked.
+    #[test]
+    fn what_is_explained_is_what_is_picked(
+        balance in proptest::sample::select(vec![
+            Balance::RoundRobin, Balance::RingHash, Balance::Maglev, Balance::Rendezvous,
+        ]),
+        lists in proptest::collection::vec(any_members(), 1..3),
+        tried in proptest::collection::vec(0_u8..6, 0..4),
+        keys in proptest::collection::vec(any::<u64>(), 10),
+    ) {
+        let state = state(LoadBalancing::new(balance), []);
+        // Which of several groups it is, is luck without a key.
+        lists.iter().for_each(|list| published(&state, list, balance != Balance::RoundRobin));
+        let tried: Vec<_> = tried.into_iter().map(|n| instance(n).id).collect();
+        for key in keys {
+            let context = PickContext::new().hash(key).tried(&tried);
+            let explained = state.explain(&context);
+            let picked = state.pick(&context).ok();
+            let id = picked.as_ref().map(|picked| &picked.instance().id);
+            prop_assert_eq!(explained.chosen.as_ref(), id, "{}", explained);
+            prop_assert_eq!(explained.group.is_some(), id.is_some());
+            for candidate in &explained.candidates {
+                prop_assert_eq!(candidate.why == Reason::Chosen, Some(&candidate.id) == id);
+                prop_assert!(candidate.why != Reason::Tried || tried.contains(&candidate.id));
+                prop_assert!(candidate.why != Reason::Full, "there is no bound: {}", explained);
+            }
+        }
+    }
 }
 
 #[test]

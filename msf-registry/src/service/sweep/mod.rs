@@ -60,6 +60,12 @@ impl Sweeper {
         inner.ejections = ejections;
     }
 
+    /// Nobody is left alone any more by a service that nobody calls.
+    pub(super) fn forget(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        inner.ejections.set_ejected(0);
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -99,7 +99,7 @@ impl Driven {
         let table = self.state.table();
         let cell = &table.seats[0].host.outlier;
         for _ in 0..5 {
-            cell.record(Verdict::Failure, &Successes::default());
+            cell.record(Verdict::Failure, &Successes::default(), false);
         }
         self.drive();
         assert!(!cell.is_open());
@@ -217,6 +217,40 @@ async fn a_probe_that_is_dropped_is_followed_by_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_from_before_the_ejection_are_no_probes() {
+    for balance in ALL {
+        let mut driven = Driven::new(no_slow_start(balance), 2);
+        let mut old: Vec<Picked> = (0..200).map(|_| driven.pick()).collect();
+        old.retain(|picked| number(picked) == 0);
+        driven.eject_first();
+        driven.pass(Duration::from_secs(13)).await;
+        let probes = |driven: &Driven| -> Vec<Picked> {
+            let calls = (0..100).map(|_| driven.pick());
+            calls.filter(|picked| number(picked) == 0).collect()
+        };
+        let probe = probes(&driven);
+        assert_eq!(probe.len(), 1, "{balance:?}");
+        // They are given up, and end well and badly, one after the other.
+        for (n, mut picked) in old.drain(..9).enumerate() {
+            match n % 3 {
+                0 => {}
+                1 => picked.record(&Classification::SUCCESS),
+                _ => picked.record(&Classification::FAILURE),
+            }
+            drop(picked);
+            driven.drive();
+            assert!(probes(&driven).is_empty(), "{balance:?}: {n}");
+        }
+        for mut picked in probe {
+            picked.record(&Classification::SUCCESS);
+        }
+        driven.pass(Duration::from_secs(1)).await;
+        let table = driven.state.table();
+        assert!(table.seats[0].host.outlier.is_open(), "{balance:?}: back");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_is_back_starts_slowly() {
     let mut driven = Driven::new(LoadBalancing::new(Balance::RoundRobin), 2);
     let first = traffic(&mut driven, 100, None).await;
@@ -232,6 +266,17 @@ async fn whoever_is_back_starts_slowly() {
     driven.pass(Duration::from_secs(30)).await;
     let whole = traffic(&mut driven, 100, None).await;
     assert!(whole[&0] >= 40, "{whole:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_was_half_open_for_long_starts_slowly_once_it_is_back() {
+    let mut driven = Driven::new(LoadBalancing::new(Balance::RoundRobin), 2);
+    driven.eject_first();
+    // Nobody calls, so nobody finds out.
+    driven.pass(Duration::from_secs(120)).await;
+    let after = traffic(&mut driven, 100, None).await;
+    let first = after.get(&0).copied().unwrap_or_default();
+    assert!((1..25).contains(&first), "{after:?}");
 }
 
 #[tokio::test(start_paused = true)]

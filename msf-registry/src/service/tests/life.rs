@@ -124,6 +124,26 @@ async fn what_an_instance_says_about_itself_changes_nothing_that_is_known() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_describes_itself_anew_has_not_become_idle() {
+    let state = state(Balance::LeastRequest, unknown(2));
+    let described = |text| {
+        let anew = (instance(0).metadata("load", text), Health::Unknown);
+        listed([anew, (instance(1), Health::Unknown)])
+    };
+    let mut held: Vec<Picked> = (0..20).map(|_| pick(&state).unwrap()).collect();
+    for text in ["a", "b", "c"] {
+        state.publish(described(text));
+        advance(Duration::from_millis(10)).await;
+        let of = |held: &[Picked], n| held.iter().filter(|p| port(p) == n).count();
+        assert_eq!(state.table().in_flight(0) as usize, of(&held, 0), "{text}");
+        held.extend((0..20).map(|_| pick(&state).unwrap()));
+        assert!(of(&held, 0).abs_diff(of(&held, 1)) <= 2, "{text}");
+    }
+    drop(held);
+    assert_eq!(in_flight(&state), 0);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Pick,

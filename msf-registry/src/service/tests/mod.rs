@@ -297,6 +297,75 @@ async fn an_unhealthy_one_is_better_than_none() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_works_is_better_than_an_unhealthy_one() {
+    for balance in ALL {
+        let mut all: Vec<_> = (0..8).map(|n| (instance(n), Health::Healthy)).collect();
+        all.extend((8..10).map(|n| (instance(n), Health::Unhealthy)));
+        // A priority that is not needed.
+        all.push((instance(10).priority(1), Health::Healthy));
+        let state = state(balance, listed(all));
+        let tried: Vec<_> = (0..8).map(|n| instance(n).id).collect();
+        for _ in 0..50 {
+            assert_eq!(port(&pick_excluding(&state, &tried).unwrap()), 10);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_called_without_panic_is_not_called_by_a_retry_either() {
+    for balance in ALL {
+        let rules = LoadBalancing::new(balance).panic_threshold(0.0);
+        let state = with(rules, listed([(instance(0), Health::Unhealthy)]));
+        let tried = [instance(1).id];
+        for picked in [pick(&state), pick_excluding(&state, &tried)] {
+            let reason = picked.unwrap_err().reason;
+            assert_eq!(reason, NoEndpointsReason::NoneAvailable, "{balance:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_instance_that_hangs_gets_one_call_a_second_of_callers_that_do_not_wait() {
+    let state = state(Balance::PeakEwma, unknown(2));
+    let mut to_bad = 0;
+    for _ in 0..1_000 {
+        let mut picked = pick(&state).unwrap();
+        if port(&picked) == 0 {
+            to_bad += 1;
+            advance(Duration::from_millis(500)).await;
+        } else {
+            advance(Duration::from_millis(10)).await;
+            picked.record(&Classification::SUCCESS);
+        }
+    }
+    // A second is a hundred calls.
+    assert!((5..=15).contains(&to_bad), "{to_bad} of 1000");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_idle_hour_an_instance_that_hangs_does_not_get_all_calls() {
+    let state = state(Balance::PeakEwma, unknown(2));
+    let _warm = picked(&state, 20);
+    let mut both = [pick(&state).unwrap(), pick(&state).unwrap()];
+    advance(Duration::from_millis(10)).await;
+    both.iter_mut()
+        .for_each(|p| p.record(&Classification::SUCCESS));
+    drop(both);
+    advance(Duration::from_secs(3_600)).await;
+    let mut hanging = Vec::new();
+    for _ in 0..1_000 {
+        let mut picked = pick(&state).unwrap();
+        advance(Duration::from_millis(1)).await;
+        if port(&picked) == 0 {
+            hanging.push(picked);
+        } else {
+            picked.record(&Classification::SUCCESS);
+        }
+    }
+    assert!(hanging.len() < 20, "{} of 1000", hanging.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pick_allocates_nothing() {
     for balance in ALL {
         let state = state(balance, unknown(100));

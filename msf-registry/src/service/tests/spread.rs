@@ -106,6 +106,52 @@ async fn while_all_are_new_nobody_starts_slowly() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_new_one_does_not_get_is_shared_by_all_others() {
+    for balance in [Balance::RoundRobin, Balance::Random, Balance::LeastRequest] {
+        let state = state(balance, unknown(4));
+        state.publish(unknown(5));
+        let shares = shares(&state, 20_000);
+        close(
+            &shares[..4],
+            &[0.245; 4],
+            (balance, "of those that were there"),
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nine_new_ones_beside_one_that_is_warm_get_a_tenth_of_its_share_each() {
+    for balance in [Balance::RoundRobin, Balance::Random] {
+        let state = state(balance, unknown(1));
+        state.publish(unknown(10));
+        let shares = shares(&state, 20_000);
+        assert!((0.45..0.60).contains(&shares[0]), "{balance:?}: {shares:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_all_start_slowly_a_newer_one_gets_less_than_the_older() {
+    let state = state(Balance::Random, unknown(0));
+    state.publish(unknown(3));
+    advance(Duration::from_secs(20)).await;
+    state.publish(unknown(4));
+    let shares = shares(&state, 20_000);
+    // 0.1 to 0.67.
+    assert!((0.03..0.07).contains(&shares[3]), "{shares:?}");
+    close(&shares[..3], &[0.317; 3], "the older ones");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_key_does_not_decide_who_starts_where_nobody_hashes() {
+    let state = state(Balance::Random, unknown(4));
+    state.publish(unknown(5));
+    let context = PickContext::new().key(b"the only one");
+    let calls = (0..4_000).map(|_| port(&state.pick(&context).unwrap()));
+    let of_new = calls.filter(|port| *port == 4).count();
+    assert!((20..250).contains(&of_new), "{of_new} of 4000");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_subset_is_all_that_is_called() {
     let rules = LoadBalancing::new(Balance::Random).subset(Subset::of(3).seed("checkout-1"));
     let state = with(rules, unknown(20));
