@@ -97,16 +97,18 @@ impl Board {
     }
 
     fn compare(&mut self, now: BTreeMap<String, &'static str>) {
-        let before = std::mem::replace(&mut self.seen, now.clone());
         for (id, state) in &now {
-            match before.get(id) {
+            match self.seen.get(id).copied() {
                 None => self.news(&format!("{id} came, {state}")),
-                Some(before) if before != state => self.news(&format!("{id} is {state}")),
+                Some(before) if before != *state => self.news(&format!("{id} is {state}")),
                 Some(_) => {}
             }
         }
-        for id in before.keys().filter(|id| !now.contains_key(*id)) {
-            self.news(&format!("{id} left"));
+        let before = std::mem::replace(&mut self.seen, now);
+        for id in before.into_keys() {
+            if !self.seen.contains_key(&id) {
+                self.news(&format!("{id} left"));
+            }
         }
     }
 }

@@ -59,9 +59,6 @@ pub enum InvalidLoadBalancing {
         /// What it may be.
         allowed: &'static str,
     },
-    /// The number of instances of a subset.
-    #[error("`subset` must keep at least 1 instance")]
-    Subset,
     /// The zone.
     #[error("`zone` must be 1 to 64 bytes")]
     Zone,
@@ -211,9 +208,6 @@ impl LoadBalancing {
         {
             return Err(InvalidLoadBalancing::Zone);
         }
-        if self.subset.is_some_and(|subset| subset.size() == 0) {
-            return Err(InvalidLoadBalancing::Subset);
-        }
         self.zone_aware.validate()?;
         if let Some(outliers) = &self.outliers {
             outliers.validate()?;
@@ -255,7 +249,7 @@ mod tests {
             ),
             (ok().bounded_load(1.0), "`bounded_load` must be above 1"),
             (ok().bounded_load(f32::INFINITY), "`bounded_load`"),
-            (ok().subset(Subset::of(0)), "`subset` must keep"),
+            (ok().subset(Subset::of(0)), "`subset` must be of 1"),
             (ok().zone(""), "`zone` must be 1 to 64 bytes"),
             (
                 ok().zone_aware(ZoneAware::default().callers([("a", 0)])),
