@@ -62,6 +62,7 @@ impl Watch {
         self.task.is_finished()
     }
 
+    #[cfg(any(feature = "health", feature = "http", test))]
     pub(crate) fn state(&self) -> Arc<State> {
         Arc::clone(&self.state)
     }

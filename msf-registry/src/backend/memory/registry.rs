@@ -37,6 +37,10 @@ pub(super) struct Shared {
     limits: MemoryRegistryBuilder,
     state: Mutex<State>,
     bells: Doorbells,
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "only a server keeps a pulse")
+    )]
     pub(super) pulse: OnceLock<Task<()>>,
 }
 

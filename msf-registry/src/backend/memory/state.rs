@@ -160,6 +160,7 @@ impl State {
 
     /// Says that the process runs. Told more rarely than every [`PULSE`], it takes the process for one that
     /// stood still, and its leases with it: renewals had no chance to be read.
+    #[cfg(any(feature = "http", test))]
     pub(super) fn pulse(&mut self, now: Instant) {
         self.awake(now);
         self.pulse = Some(now);
@@ -408,6 +409,7 @@ impl State {
     }
 
     /// How many instances and services there are.
+    #[cfg(any(feature = "http", test))]
     pub(super) fn counts(&mut self, now: Instant) -> (usize, usize) {
         self.awake(now);
         self.expire_all(now);

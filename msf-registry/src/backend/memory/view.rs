@@ -7,7 +7,9 @@ use std::sync::{Mutex, OnceLock};
 use bytes::Bytes;
 use msf_core::name::InstanceId;
 
-use crate::model::{Authority, Cursor, Member, Snapshot};
+use crate::model::{Authority, Snapshot};
+#[cfg(feature = "http")]
+use crate::model::{Cursor, Member};
 
 /// A snapshot, what led to it, and what was made of it for the wire.
 ///
@@ -71,6 +73,7 @@ impl View {
         &self.snapshot
     }
 
+    #[cfg(feature = "http")]
     pub(crate) const fn cursor(&self) -> Cursor {
         self.snapshot.cursor()
     }
