@@ -2,20 +2,43 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod algorithm;
+pub mod api_key;
+pub mod audit;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod bearer;
+pub mod cache;
+#[cfg(feature = "oauth-client")]
+pub mod client_credentials;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod guarded;
+#[cfg(doctest)]
+mod guide;
+pub mod headers;
 mod identity;
+pub mod internal;
+#[cfg(feature = "oauth-client")]
+pub mod introspect;
 pub mod issue;
+pub mod jws;
 pub mod keys;
 pub mod layer;
+pub mod login;
 mod metrics;
+#[cfg(feature = "oauth")]
+pub mod oauth;
 #[cfg(feature = "password")]
 pub mod password;
 pub mod policy;
 mod principal;
+pub mod refresh;
 mod refusal;
 pub mod remote;
+pub mod revocation;
+#[cfg(feature = "sqlite")]
+pub mod store;
 mod token;
 pub mod verify;
 

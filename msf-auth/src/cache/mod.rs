@@ -1,0 +1,1 @@
+//! Tokens that were verified a moment ago.

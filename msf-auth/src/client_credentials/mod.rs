@@ -1,0 +1,1 @@
+//! Tokens for our own calls, fetched from an authorization server.

@@ -1,0 +1,1 @@
+//! What fuzz targets and their smoke tests call.

@@ -1,0 +1,1 @@
+//! Data that is there only for whom it is meant.

@@ -1,0 +1,18 @@
+//! Runs the code of the guide's pages on auth as doc tests, so that none can go stale.
+//!
+//! It exists under `cfg(doctest)` only, in the repository only: `cargo package` takes no file from outside of the
+//! crate, and nothing but `cargo test --doc` ever looks at this module.
+
+macro_rules! pages {
+    ($($(#[$when:meta])* $page:ident = $path:literal;)+) => {
+        $(
+            $(#[$when])*
+            #[doc = include_str!(concat!("../../docs/guide/auth/", $path))]
+            mod $page {}
+        )+
+    };
+}
+
+pages! {
+    index = "README.md";
+}

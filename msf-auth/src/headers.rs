@@ -1,0 +1,1 @@
+//! Headers that say who calls, and that callers must not send.

@@ -1,0 +1,1 @@
+//! Identity inside: short tokens that a gateway mints for one service.

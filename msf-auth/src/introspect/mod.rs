@@ -1,0 +1,1 @@
+//! Opaque tokens, asked about at their issuer (RFC 7662).

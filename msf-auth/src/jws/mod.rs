@@ -1,0 +1,1 @@
+//! Signed messages without claims (RFC 7515).

@@ -1,0 +1,1 @@
+//! Refresh tokens: one successor each, and an alarm when a used one comes back.
