@@ -20,7 +20,7 @@ use msf_resilience::rate_limit::{Allowed, Limited};
 use crate::{
     body::Proxied,
     gateway::CheckedRoute,
-    headers::{cookie, forwarded::Forwarding, hop_by_hop, identity::IdentityHeaders, message, via},
+    headers::{IdentityHeaders, cookie, forwarded::Forwarding, hop_by_hop, message, via},
     limit::{Key, RateKey},
     own::{OwnAnswers, OwnFuture, Scope},
     path::InvalidPath,
@@ -225,7 +225,7 @@ impl Worker {
         // 12. The call by name: instance, circuit breaker, timeout, trace headers and connection are the
         //     client's concern. The route's timeout takes the place of the client's, as the measure by which
         //     the breaker judges too; what the caller says about its own patience is not believed (see
-        //     `headers::identity`).
+        //     `IdentityHeaders`).
         let Some(service) = self.services.get(route.service_at) else {
             return Next::Refuse(Problem::new(Code::Internal).into_response());
         };

@@ -16,7 +16,7 @@ use super::{
     gateway::Gateway,
 };
 use crate::{
-    headers::{forwarded::Forwarding, identity::IdentityHeaders},
+    headers::{IdentityHeaders, forwarded::Forwarding},
     own::{self, OwnAnswers, Services},
     pipeline::{Shared, template},
     route::{Route, Table},

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`message`] | refusing what two servers could read differently: framing, `Host`, expectations |
 //! | [`hop_by_hop`] | removing what concerns one connection only (RFC 9110 §7.6.1) |
-//! | [`identity`] | removing what only the inside may say: who the caller is |
+//! | [`IdentityHeaders`] | removing what only the inside may say: who the caller is |
 //! | [`forwarded`] | saying who the caller was, and believing only trusted proxies about it |
 //! | [`cookie`] | joining what HTTP/2 clients split |
 //! | [`via`] | saying that a gateway was there |
@@ -14,7 +14,7 @@
 //!
 //! ```
 //! use http::HeaderMap;
-//! use msf_gateway::headers::{hop_by_hop, identity::IdentityHeaders};
+//! use msf_gateway::headers::{IdentityHeaders, hop_by_hop};
 //!
 //! let mut headers = HeaderMap::new();
 //! headers.insert("connection", "close, x-secret-hop".parse()?);
@@ -32,12 +32,12 @@
 pub mod cookie;
 pub mod forwarded;
 pub mod hop_by_hop;
-pub mod identity;
 pub mod message;
 pub mod via;
 
 use http::{HeaderMap, HeaderName};
 
+pub use msf_auth::headers::IdentityHeaders;
 pub use msf_core::forwarded::{InvalidIpRange, IpRange};
 
 /// Removes every header whose name is unwanted.

@@ -1,29 +1,12 @@
-//! Headers by which the inside of a system tells who a caller is, and which no caller may send.
-//!
-//! A service that trusts `x-user-id` because a gateway sets it must never see one that a client sent. So
-//! they are removed from every request, on public routes too, whether the gateway sets them or not.
-//!
-//! | removed | because |
-//! |---|---|
-//! | `x-msf-*`, `x-internal-*`, `x-gateway-*` | internal by name |
-//! | `x-user*`, `x-authenticated-*`, `x-auth-request-*`, `x-remote-user`, `remote-user`, `x-scope(s)`, `x-role(s)`, `x-principal`, `x-subject` | who the caller is |
-//! | `x-ssl-*`, `ssl-client-*`, `x-client-cert*` | which certificate it has |
-//! | `x-original-*`, `x-rewrite-*`, `x-http-method*`, `x-method-override`, `x-envoy-*`, `x-accel-*` | another path, method or handling than the policy judged |
-//! | `x-real-ip`, `x-client-ip`, `x-cluster-client-ip`, `true-client-ip`, `cf-connecting-ip`, `fastly-client-ip` | which address it has; see [`forwarded`](super::forwarded) |
-//! | `grpc-timeout` | how long the caller waits: by impatience one caller could make a service look broken to its circuit breaker (`x-msf-timeout-ms` goes with `x-msf-*`) |
-//! | every name with `_` | servers in the manner of CGI read `x_user_id` as `x-user-id` |
-//!
-//! `x-forwarded-*` and `forwarded` are written anew by [`forwarded`](super::forwarded).
+//! The list.
 
 use http::{HeaderMap, HeaderName};
 
-use super::remove_where;
-
-/// Which headers no caller may send.
+/// Which headers no caller may send; [the list](super) and what is added to it.
 ///
 /// ```
 /// use http::HeaderMap;
-/// use msf_gateway::headers::identity::IdentityHeaders;
+/// use msf_auth::headers::IdentityHeaders;
 ///
 /// let identity = IdentityHeaders::default().and("x-tenant");
 /// let mut headers = HeaderMap::new();
@@ -50,7 +33,11 @@ impl IdentityHeaders {
 
     /// Removes them.
     pub fn strip(&self, headers: &mut HeaderMap) {
-        remove_where(headers, |name| self.includes(name));
+        // Usually nothing is found, and an empty vector allocates nothing.
+        let names = headers.keys().filter(|name| self.includes(name));
+        for name in names.cloned().collect::<Vec<HeaderName>>() {
+            headers.remove(name);
+        }
     }
 
     fn includes(&self, name: &HeaderName) -> bool {
@@ -69,7 +56,7 @@ impl IdentityHeaders {
 }
 
 /// What follows `x-`.
-const X_PREFIXES: [&str; 22] = [
+const X_PREFIXES: [&str; 23] = [
     "msf-",
     "internal-",
     "gateway-",
@@ -83,6 +70,7 @@ const X_PREFIXES: [&str; 22] = [
     "subject",
     "ssl-",
     "client-cert",
+    "forwarded-client-cert",
     "original-",
     "rewrite-",
     "http-method",
@@ -128,6 +116,7 @@ mod tests {
             "x-ssl-client-verify",
             "ssl-client-cert",
             "x-client-cert-chain",
+            "X-Forwarded-Client-Cert",
             "x-original-url",
             "X-Rewrite-URL",
             "X-HTTP-Method-Override",

@@ -1,1 +1,0 @@
-//! Headers that say who calls, and that callers must not send.
