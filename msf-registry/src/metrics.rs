@@ -12,7 +12,7 @@ use crate::{
     balance::Balance,
     model::Health,
     outlier::{EJECTED, EJECTIONS, Ejections},
-    service::State,
+    service::{Outcome, State},
 };
 
 /// Every metric that this crate can register, sorted by name.
@@ -45,13 +45,9 @@ pub(crate) struct CacheErrors {
     pub(crate) write: Counter,
 }
 
-/// What became of picking an instance of one service.
+/// What became of picking an instance of one service, by the place of the outcome.
 #[derive(Clone, Debug)]
-pub(crate) struct Picks {
-    pub(crate) ok: Counter,
-    pub(crate) panic: Counter,
-    pub(crate) none: Counter,
-}
+pub(crate) struct Picks(pub(crate) [Counter; Outcome::ALL.len()]);
 
 impl Families {
     pub(crate) fn register(metrics: &Metrics) -> Result<Self, MetricsError> {
@@ -84,12 +80,10 @@ impl Families {
         let Ok(picks) = PICKS.register(&self.metrics) else {
             return Picks::noop();
         };
-        let with = |outcome| picks.with([service.as_str(), balance.as_str(), outcome]);
-        Picks {
-            ok: with("ok"),
-            panic: with("panic"),
-            none: with("none"),
-        }
+        Picks(
+            Outcome::ALL
+                .map(|outcome| picks.with([service.as_str(), balance.as_str(), outcome.as_str()])),
+        )
     }
 
     pub(crate) fn ejections(&self, service: &ServiceName) -> Ejections {
@@ -183,17 +177,18 @@ impl CacheErrors {
 
 impl Picks {
     pub(crate) fn noop() -> Self {
-        Self {
-            ok: Counter::noop(),
-            panic: Counter::noop(),
-            none: Counter::noop(),
-        }
+        Self(Outcome::ALL.map(|_| Counter::noop()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn counted(&self) -> [u64; Outcome::ALL.len()] {
+        self.0.each_ref().map(Counter::get)
     }
 }
 
 static PICKS: Spec<Counter, 3> = Spec::counter(
     "msf_lb_picks_total",
-    "Instances picked, by outcome: ok, panic (too few work, so health is not believed) or none (there was none).",
+    "Instances picked, by outcome: ok, panic (too few work, so health is not believed), spill (of another zone or priority, or one that works badly), probe (an ejected one that may be well again) or none (there was none).",
     ["service", "policy", "outcome"],
 );
 

@@ -36,8 +36,6 @@ pub(crate) struct Rules<'a> {
 pub(crate) struct Plan {
     /// In the order of `upto`; empty when nobody can be called.
     pub(crate) groups: Box<[Group]>,
-    /// Whether health is not believed, in any group.
-    pub(crate) is_panic: bool,
 }
 
 /// Instances among which one is picked.
@@ -235,10 +233,6 @@ impl Draft<'_> {
     }
 
     fn finish(self) -> Plan {
-        let is_panic = self
-            .groups
-            .iter()
-            .any(|(_, group)| group.kind == GroupKind::Panic);
         let sum: f64 = self.groups.iter().map(|(part, _)| part).sum();
         let mut passed = 0.0;
         let mut groups: Box<[Group]> = self
@@ -255,7 +249,7 @@ impl Draft<'_> {
         if let Some(last) = groups.last_mut() {
             last.upto = u32::MAX;
         }
-        Plan { groups, is_panic }
+        Plan { groups }
     }
 }
 

@@ -65,7 +65,8 @@ fn whoever_works_is_one_group_without_a_draw() {
 fn in_panic_health_is_not_believed_but_what_was_said_is() {
     let groups = one_level(&[YES, SICK, EJECTED, SICK, OUT, DRAINS]);
     assert_eq!(groups, [(GroupKind::Panic, vec![0, 1, 2, 3], 100.0)]);
-    assert!(plan(&[candidate(0, SICK)], &rules()).is_panic);
+    let alone = plan(&[candidate(0, SICK)], &rules());
+    assert_eq!(alone.groups[0].kind, GroupKind::Panic);
     let never = Rules {
         panic_threshold: 0.0,
         ..rules()

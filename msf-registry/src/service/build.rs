@@ -10,6 +10,7 @@ use msf_core::{clock::QuickEpoch, name::InstanceId};
 
 use super::{
     host::Host,
+    outcome::Outcome,
     pool::Pool,
     stripe::Stripe,
     table::{NEVER, SLOW, Seat, Table},
@@ -104,12 +105,21 @@ impl Builder {
                 routable,
                 is_callable: matches!(but_for(Ejection::None), Routable::Yes | Routable::Degraded),
                 is_proving,
+                // Who is in no group is picked only when nobody in one is left.
+                outcome: Outcome::Spill,
             });
         }
         let instances: Box<[_]> = members.iter().map(|m| Arc::clone(&m.instance)).collect();
         drop((known, members));
 
         let plan = self.plan(&seats, &instances);
+        for group in &plan.groups {
+            for member in &group.members {
+                seats[*member as usize].outcome = Outcome::of(group.kind);
+            }
+        }
+        let mut kinds = plan.groups.iter().map(|group| Outcome::of(group.kind));
+        let is_plain = kinds.all(|outcome| outcome == Outcome::Ok);
         let pools = plan.groups.into_iter();
         let pools: Box<[Pool]> = pools
             .map(|group| Pool::new(group, &seats, &instances, &self.rules, before))
@@ -140,7 +150,7 @@ impl Builder {
             care: AtomicU8::new(if has_slow { SLOW } else { 0 }),
             slow_until: slow_until.unwrap_or(0),
             eldest,
-            is_panic: plan.is_panic,
+            is_plain,
             is_known: true,
         }
     }

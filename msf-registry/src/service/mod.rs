@@ -9,6 +9,7 @@ mod explain;
 mod freshness;
 mod handle;
 mod host;
+mod outcome;
 #[cfg_attr(
     not(any(test, feature = "health")),
     expect(dead_code, reason = "only checks lay something over a list")
@@ -33,4 +34,4 @@ pub use self::{
     handle::ServiceHandle,
     picked::Picked,
 };
-pub(crate) use self::{handle::Watch, state::State};
+pub(crate) use self::{handle::Watch, outcome::Outcome, state::State};

@@ -145,7 +145,7 @@ pub(super) const fn of_call(started: u64) -> u64 {
     started & !1
 }
 
-const fn is_probe(started: u64) -> bool {
+pub(super) const fn is_probe(started: u64) -> bool {
     started & 1 == 1
 }
 

@@ -21,8 +21,9 @@ use super::{
     draw::Draw,
     error::{NoEndpoints, NoEndpointsReason},
     freshness::Freshness,
+    outcome::Outcome,
     overlay::Overlay,
-    picked::Picked,
+    picked::{Picked, is_probe},
     slot,
     sweep::Sweeper,
     table::Table,
@@ -44,7 +45,7 @@ pub(crate) struct State {
     lanes: Box<[Lane]>,
     picks: Picks,
     /// What of the lanes is in the metrics already.
-    told: Mutex<Told>,
+    told: Mutex<[u64; Outcome::ALL.len()]>,
     service: ServiceName,
     confirmed: Mutex<Option<Instant>>,
     /// Held while a table is replaced: the driver and the checks from this side both do.
@@ -62,24 +63,8 @@ struct Lane {
     /// Counts the picks and gives the turns of round robin.
     turn: AtomicU64,
     start: u64,
-    panic: AtomicU64,
-    none: AtomicU64,
-}
-
-/// What the metrics say.
-#[derive(Clone, Copy, Debug, Default)]
-struct Told {
-    ok: u64,
-    panic: u64,
-    none: u64,
-}
-
-/// Picks so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    all: u64,
-    panic: u64,
-    none: u64,
+    /// Picks that were not [`Outcome::Ok`], at the place of their outcome.
+    others: [AtomicU64; Outcome::ALL.len()],
 }
 
 impl State {
@@ -119,11 +104,15 @@ impl State {
         let number = slot::number();
         let (lane, turn) = self.turn(number);
         let Some((seat, started)) = self.draw(&table, context, number, turn, true).draw() else {
-            lane.none.fetch_add(1, Ordering::Relaxed);
+            lane.count(Outcome::None);
             return Err(self.nobody(&table, !context.tried.is_empty()));
         };
-        if table.is_panic {
-            lane.panic.fetch_add(1, Ordering::Relaxed);
+        if !table.is_plain || !context.tried.is_empty() || is_probe(started) {
+            lane.count(if is_probe(started) {
+                Outcome::Probe
+            } else {
+                table.seats[seat].outcome
+            });
         }
         Ok(Picked::new(table.stripe(seat, number), started))
     }
@@ -198,22 +187,22 @@ impl State {
     /// Brings the metrics up to date. Picks do not touch them: they are shared by all cores.
     pub(crate) fn tell_picks(&self) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.lanes.iter().fold(Count::default(), |sum, lane| Count {
+        let mut now = [0_u64; Outcome::ALL.len()];
+        for lane in &self.lanes {
             // First those that are part of all, so that the difference is never negative.
-            panic: sum.panic + lane.panic.load(Ordering::Relaxed),
-            none: sum.none + lane.none.load(Ordering::Relaxed),
-            all: sum.all + lane.turn.load(Ordering::Relaxed).wrapping_sub(lane.start),
-        });
-        // A pick that was counted and had not yet come to nothing is taken for a good one, and makes up for one later.
-        let ok = now.all.saturating_sub(now.panic + now.none).max(told.ok);
-        self.picks.panic.inc_by(now.panic - told.panic);
-        self.picks.none.inc_by(now.none - told.none);
-        self.picks.ok.inc_by(ok - told.ok);
-        *told = Told {
-            ok,
-            panic: now.panic,
-            none: now.none,
-        };
+            let others = lane.others.iter().map(|n| n.load(Ordering::Relaxed));
+            now.iter_mut().zip(others).for_each(|(sum, n)| *sum += n);
+        }
+        let others: u64 = now.iter().sum();
+        let turns = self.lanes.iter().map(Lane::picks);
+        // A pick that was counted and had not yet come to something else is taken for a good one, and makes up for one
+        // later.
+        let ok = Outcome::Ok as usize;
+        now[ok] = turns.sum::<u64>().saturating_sub(others).max(told[ok]);
+        for ((now, told), counter) in now.into_iter().zip(&mut *told).zip(&self.picks.0) {
+            counter.inc_by(now - *told);
+            *told = now;
+        }
     }
 
     /// A number that each pick makes another one.
@@ -360,8 +349,18 @@ impl Lane {
         Self {
             turn: AtomicU64::new(start),
             start,
-            panic: AtomicU64::new(0),
-            none: AtomicU64::new(0),
+            others: Default::default(),
+        }
+    }
+
+    fn picks(&self) -> u64 {
+        self.turn.load(Ordering::Relaxed).wrapping_sub(self.start)
+    }
+
+    #[cold]
+    fn count(&self, outcome: Outcome) {
+        if outcome != Outcome::Ok {
+            self.others[outcome as usize].fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     host::{Host, tick},
+    outcome::Outcome,
     pool::Pool,
     stripe::{self, Stripe},
 };
@@ -40,7 +41,8 @@ pub(crate) struct Table {
     pub(super) slow_until: u64,
     /// When the first of those that are picked from began to start slowly; [`NEVER`] if one of them does not.
     pub(super) eldest: u64,
-    pub(crate) is_panic: bool,
+    /// Whether every pick counts as [`Outcome::Ok`].
+    pub(super) is_plain: bool,
     /// Whether the registry has ever answered.
     pub(crate) is_known: bool,
 }
@@ -57,6 +59,8 @@ pub(crate) struct Seat {
     pub(super) is_callable: bool,
     /// Whether one call is finding out whether it works again.
     pub(super) is_proving: bool,
+    /// What a pick of it counts as.
+    pub(super) outcome: Outcome,
 }
 
 impl Table {
@@ -73,7 +77,7 @@ impl Table {
             care: AtomicU8::new(0),
             slow_until: 0,
             eldest: NEVER,
-            is_panic: false,
+            is_plain: true,
             is_known: false,
         }
     }

@@ -28,6 +28,7 @@ use crate::{
 /// A state and when it is to be swept next.
 struct Driven {
     state: State,
+    picks: Picks,
     next: Option<Instant>,
     revision: u64,
 }
@@ -35,9 +36,11 @@ struct Driven {
 impl Driven {
     fn new(rules: LoadBalancing, len: u8) -> Self {
         let service = ServiceName::new("payment").unwrap();
-        let state = State::new(service, rules, Picks::noop());
+        let picks = Picks::noop();
+        let state = State::new(service, rules, picks.clone());
         let mut driven = Self {
             state,
+            picks,
             next: None,
             revision: 0,
         };
@@ -194,6 +197,9 @@ async fn one_call_finds_out_and_the_others_go_elsewhere_meanwhile() {
         let calls: Vec<Picked> = (0..100).map(|_| driven.pick()).collect();
         let probes = calls.iter().filter(|picked| number(picked) == 0).count();
         assert_eq!(probes, 1, "{balance:?}");
+        driven.state.tell_picks();
+        let [_, _, spills, probes, _] = driven.picks.counted();
+        assert_eq!((spills, probes), (0, 1), "{balance:?}: in the metrics");
         for mut picked in calls {
             picked.record(&Classification::SUCCESS);
         }

@@ -118,6 +118,32 @@ async fn the_unhealthy_are_not_picked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pick_beside_the_first_choice_counts_as_a_spill() {
+    for balance in ALL {
+        let metrics = Picks::noop();
+        let state = State::new(payment(), balance.into(), metrics.clone());
+        let level = |n: u16, health| (instance(n).priority(u8::from(n > 0)), health);
+        state.publish(listed([
+            level(0, Health::Healthy),
+            level(1, Health::Healthy),
+        ]));
+        drop(pick(&state).unwrap());
+        let tried = [instance(0).id];
+        let second = pick_excluding(&state, &tried).unwrap();
+        assert_eq!(port(&second), 1, "{balance:?}");
+        state.tell_picks();
+        assert_eq!(metrics.counted(), [1, 0, 1, 0, 0], "{balance:?}: a retry");
+        state.publish(listed([
+            level(0, Health::Unhealthy),
+            level(1, Health::Healthy),
+        ]));
+        drop(pick(&state).unwrap());
+        state.tell_picks();
+        assert_eq!(metrics.counted(), [1, 0, 2, 0, 0], "{balance:?}: fail over");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_all_are_unhealthy_all_are_picked() {
     for balance in ALL {
         let metrics = Picks::noop();
@@ -128,7 +154,7 @@ async fn when_all_are_unhealthy_all_are_picked() {
         let seen: BTreeSet<u16> = held.iter().map(port).collect();
         assert_eq!(seen, BTreeSet::from([0, 1, 2, 3]));
         state.tell_picks();
-        assert_eq!((metrics.panic.get(), metrics.ok.get()), (200, 0));
+        assert_eq!(metrics.counted(), [0, 200, 0, 0, 0]);
     }
 }
 
