@@ -7,9 +7,9 @@ use msf_registry::{
     backend::{http::HttpRegistry, memory::MemoryRegistry},
     conformance,
 };
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+use wiremock::{MockServer, ResponseTemplate};
 
-use crate::setup::{instance, payment, start, start_warm};
+use crate::setup::{ids, instance, payment, saying, start, start_warm};
 
 #[tokio::test]
 async fn memory_conforms() {
@@ -33,11 +33,7 @@ async fn http_conforms() {
 }
 
 async fn answering(template: ResponseTemplate) -> (MockServer, HttpRegistry) {
-    let server = MockServer::start().await;
-    Mock::given(any())
-        .respond_with(template)
-        .mount(&server)
-        .await;
+    let server = saying(template).await;
     let client = HttpRegistry::builder(server.uri())
         .timeout(Duration::from_millis(200))
         .answer_max(1_024)
@@ -122,12 +118,7 @@ async fn one_instance_that_is_not_understood_hides_no_other() {
         {"service":"payment","id":"a","endpoints":["http://10.0.0.1:3"],"health":"healthy","later":1}]}"#;
     let (_server, client) = answering(ResponseTemplate::new(200).set_body_string(state)).await;
     let snapshot = client.fetch(&payment()).await.unwrap();
-    let ids: Vec<&str> = snapshot
-        .instances()
-        .iter()
-        .map(|m| m.instance.id.as_str())
-        .collect();
-    assert_eq!(ids, ["a", "b"]);
+    assert_eq!(ids(&snapshot), ["a", "b"]);
     assert_eq!(
         (snapshot.cursor().epoch(), snapshot.cursor().revision()),
         (255, 3)
