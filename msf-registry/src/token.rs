@@ -8,7 +8,8 @@ use subtle::ConstantTimeEq;
 #[derive(Clone, Debug)]
 pub(crate) struct Token(Secret<String>);
 
-/// Not a token.
+/// Not a token: a registry and its clients take 16 to 512 characters of visible ASCII, such as the 64 digits of
+/// `openssl rand -hex 32`. Who wants none leaves it out.
 ///
 /// ```
 /// use msf_registry::backend::http::HttpRegistry;
@@ -20,10 +21,12 @@ pub(crate) struct Token(Secret<String>);
 #[non_exhaustive]
 pub enum InvalidToken {
     /// Too short to be hard to guess, or too long for a header.
-    #[error("a token must be {LEN_MIN} to {LEN_MAX} bytes, and is {0}")]
+    #[error(
+        "a token must be {LEN_MIN} to {LEN_MAX} bytes, and is {0}; `openssl rand -hex 32` makes one"
+    )]
     Length(usize),
-    /// A byte that a header cannot carry.
-    #[error("a token must be visible ASCII characters without spaces")]
+    /// A byte that a header cannot carry: often the end of a line, where it was read from a file.
+    #[error("a token must be visible ASCII characters; a space or the end of a line is none")]
     Character,
 }
 

@@ -18,7 +18,7 @@ pub mod fixed;
 pub mod http;
 pub mod memory;
 mod read_only;
-#[cfg(any(feature = "consul", feature = "etcd"))]
+#[cfg(any(feature = "consul", feature = "etcd", feature = "http"))]
 mod remote;
 mod renew;
 

@@ -7,9 +7,9 @@ use msf_registry::{
     backend::{http::HttpRegistry, memory::MemoryRegistry},
     conformance,
 };
-use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+use wiremock::{MockServer, ResponseTemplate};
 
-use crate::setup::{instance, payment, start, start_warm};
+use crate::setup::{ids, instance, payment, saying, start, start_warm};
 
 #[tokio::test]
 async fn memory_conforms() {
@@ -33,14 +33,10 @@ async fn http_conforms() {
 }
 
 async fn answering(template: ResponseTemplate) -> (MockServer, HttpRegistry) {
-    let server = MockServer::start().await;
-    Mock::given(any())
-        .respond_with(template)
-        .mount(&server)
-        .await;
+    let server = saying(template).await;
     let client = HttpRegistry::builder(server.uri())
         .timeout(Duration::from_millis(200))
-        .answer_max(1_000)
+        .answer_max(1_024)
         .build()
         .expect("it is a URL");
     (server, client)
@@ -58,8 +54,34 @@ async fn a_registry_that_hangs_is_given_up() {
 async fn an_answer_that_is_too_large_is_not_read() {
     let huge = ResponseTemplate::new(200).set_body_string("x".repeat(2_000));
     let (_server, client) = answering(huge).await;
-    let error = client.services().await.unwrap_err();
-    assert!(matches!(error, RegistryError::Protocol(_)), "{error:?}");
+    let Err(RegistryError::Protocol(reason)) = client.services().await else {
+        panic!("it was read");
+    };
+    assert!(reason.to_string().contains("answer_max"), "{reason}");
+}
+
+#[tokio::test]
+async fn garbage_is_a_protocol_error_that_names_the_question() {
+    let (_server, client) = answering(ResponseTemplate::new(200).set_body_string("<html>")).await;
+    let put = client.put(&instance(1), Duration::from_secs(1)).await;
+    for (answer, place) in [
+        (client.services().await.map(drop), "v1/services: "),
+        (client.fetch(&payment()).await.map(drop), "v1/services/"),
+        (put.map(drop), "v1/services/{service}/instances/"),
+    ] {
+        let Err(RegistryError::Protocol(reason)) = answer else {
+            panic!("{answer:?}");
+        };
+        assert!(reason.to_string().starts_with(place), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_refusal_has_an_end() {
+    let long = format!(r#"{{"detail":"\u0007{}"}}"#, "x".repeat(900));
+    let (_server, client) = answering(ResponseTemplate::new(503).set_body_string(long)).await;
+    let error = client.services().await.unwrap_err().to_string();
+    assert!(error.len() < 300 && error.ends_with('x'), "{error}");
 }
 
 #[tokio::test]
@@ -96,12 +118,7 @@ async fn one_instance_that_is_not_understood_hides_no_other() {
         {"service":"payment","id":"a","endpoints":["http://10.0.0.1:3"],"health":"healthy","later":1}]}"#;
     let (_server, client) = answering(ResponseTemplate::new(200).set_body_string(state)).await;
     let snapshot = client.fetch(&payment()).await.unwrap();
-    let ids: Vec<&str> = snapshot
-        .instances()
-        .iter()
-        .map(|m| m.instance.id.as_str())
-        .collect();
-    assert_eq!(ids, ["a", "b"]);
+    assert_eq!(ids(&snapshot), ["a", "b"]);
     assert_eq!(
         (snapshot.cursor().epoch(), snapshot.cursor().revision()),
         (255, 3)

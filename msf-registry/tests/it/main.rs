@@ -16,6 +16,8 @@ mod file;
 mod fixed;
 mod health;
 mod mutants;
+#[cfg(any(feature = "consul", feature = "etcd"))]
+mod pair;
 mod readme;
 mod restart;
 mod rolling;

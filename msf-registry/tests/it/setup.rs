@@ -9,11 +9,12 @@ use msf_core::{
     task::{self, Task},
 };
 use msf_registry::{
-    Discovery, Instance,
+    Discovery, Instance, Snapshot,
     backend::{http::HttpRegistry, memory::MemoryRegistry},
     server::RegistryServer,
 };
 use tokio::sync::oneshot;
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
 pub(crate) const TTL: Duration = Duration::from_secs(1);
 
@@ -90,6 +91,19 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool)
         assert!(clock::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Who is in a list, in its order.
+pub(crate) fn ids(list: &Snapshot) -> Vec<&str> {
+    let members = list.instances().iter();
+    members.map(|m| m.instance.id.as_str()).collect()
+}
+
+/// A server that says the same to everybody.
+pub(crate) async fn saying(answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(answer).mount(&server).await;
+    server
 }
 
 /// How many instances the server itself lists.

@@ -402,7 +402,7 @@ async fn who_stops_waiting_gives_its_place_back() {
     let waited = timeout(Duration::from_millis(200), waiting.next(&mine, cursor)).await;
     assert!(waited.is_err(), "{waited:?}");
     let patient = HttpRegistry::builder(format!("http://{addr}"))
-        .wait(Duration::from_millis(50))
+        .wait(Duration::from_millis(100))
         .build()
         .unwrap();
     eventually("the place is free", async || {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use msf_core::config::Secret;
 
 use super::registry::ConsulRegistry;
-use crate::backend::remote::{InvalidLimit, Limits, base_of};
+use crate::backend::remote::{InvalidLimit, Limits, base_of, limit_setters};
 
 /// Builds a [`ConsulRegistry`]. Made by [`ConsulRegistry::builder`].
 ///
@@ -41,8 +41,8 @@ pub enum InvalidConsul {
          fragment"
     )]
     Url,
-    /// A token that cannot be sent in a header.
-    #[error("the token must be visible ASCII")]
+    /// A token that cannot be sent in a header, or an empty one. Without ACLs, none is set.
+    #[error("the token must be visible ASCII without spaces, and not empty")]
     Token,
     /// Not the name of a data centre.
     #[error("the datacenter must be 1 to 64 characters of a-z, A-Z, 0-9, '-' and '_'")]
@@ -76,7 +76,8 @@ impl ConsulRegistryBuilder {
         }
     }
 
-    /// The ACL token, sent as `X-Consul-Token`; without, none.
+    /// The ACL token, sent as `X-Consul-Token`: visible ASCII, usually the `SecretID` of `consul acl token create`.
+    /// None unless set, which is the anonymous token.
     pub fn token(mut self, token: Secret<String>) -> Self {
         self.token = Some(token);
         self
@@ -109,29 +110,7 @@ impl ConsulRegistryBuilder {
         self
     }
 
-    /// How long connecting may take; 1 s unless set: the agent runs on the same machine.
-    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout;
-        self
-    }
-
-    /// How long an answer may take, at most a minute; 3 s unless set, well below the usual time to live.
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.limits.timeout = timeout;
-        self
-    }
-
-    /// How long one question for changes waits at the agent, 100 ms to a minute; 25 s unless set.
-    pub const fn wait(mut self, wait: Duration) -> Self {
-        self.limits.wait = wait;
-        self
-    }
-
-    /// How large an answer may be; 16 MiB unless set, about 10 000 instances of one service.
-    pub const fn answer_max(mut self, bytes: usize) -> Self {
-        self.limits.answer_max = bytes;
-        self
-    }
+    limit_setters! { near: "the agent runs on the same machine", instances: "10 000" }
 
     /// The client. It connects when it is first used.
     ///

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     backend::{
         Discovery,
-        remote::{Answer, parse},
+        remote::{Answer, parse, spread},
     },
     error::RegistryError,
     model::{Change, Cursor, Health, Member, Snapshot},
@@ -47,9 +47,9 @@ impl Discovery for ConsulRegistry {
             Ask::NowThenBriefly => shared.limits.wait.min(BRIEFLY),
             _ => shared.limits.wait,
         };
-        // Watchers that were started together must not come back together.
-        let wait = wait.mul_f64(1.0 - fastrand::f64() / 16.0);
-        let next = shared.look(service, Some(after), Some(wait)).await?;
+        let next = shared
+            .look(service, Some(after), Some(spread(wait)))
+            .await?;
         // An answer is no promise of a change.
         if next.cursor() == after {
             return Ok(Change::Unchanged);

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     backend::{
         Registrar,
-        remote::{Answer, Limits, parse, send, within},
+        remote::{Answer, Limits, client, excerpt, parse, to_json, within},
     },
     error::RegistryError,
     model::{Instance, Lease, Renewal, Status},
@@ -60,10 +60,7 @@ impl ConsulRegistry {
     }
 
     pub(super) fn with(settings: ConsulRegistryBuilder) -> Result<Self, InvalidConsul> {
-        let client = Client::builder()
-            .connect_timeout(settings.limits.connect_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
+        let client = client(settings.limits)
             .build()
             .map_err(InvalidConsul::Client)?;
         let mut scope = String::new();
@@ -157,9 +154,9 @@ impl Shared {
                 deregister_critical_service_after: millis(self.deregister_after),
             }],
         };
-        let body = serde_json::to_vec(&registration)
-            .map_err(|error| RegistryError::Protocol(error.into()))?;
-        let answer = self.put_to("agent/service/register", body).await?;
+        let answer = self
+            .put_to("agent/service/register", to_json(&registration)?)
+            .await?;
         if !answer.status.is_success() {
             return Err(refused(&answer));
         }
@@ -223,11 +220,7 @@ impl Shared {
         if let Some(token) = &self.token {
             request = request.header(TOKEN, token.expose());
         }
-        let answer = within(limit, async {
-            let response = send(request).await?;
-            Answer::read(response, self.limits.answer_max).await
-        })
-        .await;
+        let answer = within(limit, Answer::to(request, self.limits.answer_max)).await;
         if answer.is_err() {
             self.place().failed(clock::now());
         }
@@ -237,9 +230,7 @@ impl Shared {
 
 /// What Consul says is plain text.
 pub(super) fn refused(answer: &Answer) -> RegistryError {
-    let text = String::from_utf8_lossy(&answer.body);
-    let visible = text.chars().filter(|c| !c.is_control());
-    let detail: String = visible.take(DETAIL_CHARS_MAX).collect();
+    let detail = excerpt(&String::from_utf8_lossy(&answer.body));
     RegistryError::Refused {
         status: answer.status.as_u16(),
         detail: (!detail.is_empty()).then_some(detail),
@@ -261,6 +252,5 @@ fn millis(duration: Duration) -> String {
 /// How the token of an instance ends that takes no calls: it renews with a warning.
 const SILENT: &str = "-w";
 const TOKEN: HeaderName = HeaderName::from_static("x-consul-token");
-const DETAIL_CHARS_MAX: usize = 200;
 const TTL_MIN: Duration = Duration::from_millis(1);
 const TTL_MAX: Duration = Duration::from_secs(24 * 3600);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use msf_core::config::Secret;
 
 use super::registry::EtcdRegistry;
-use crate::backend::remote::{InvalidLimit, Limits, base_of};
+use crate::backend::remote::{InvalidLimit, Limits, base_of, limit_setters};
 
 /// Builds an [`EtcdRegistry`]. Made by [`EtcdRegistry::builder`].
 ///
@@ -51,7 +51,7 @@ pub enum InvalidEtcd {
          visible ASCII"
     )]
     Prefix,
-    /// A user without a name.
+    /// A user without a name. Where etcd asks for no user, none is set.
     #[error("the user must have a name")]
     User,
     /// A limit out of its range.
@@ -98,29 +98,7 @@ impl EtcdRegistryBuilder {
         self
     }
 
-    /// How long connecting may take; 1 s unless set: etcd is near or it is away.
-    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout;
-        self
-    }
-
-    /// How long an answer may take, at most a minute; 3 s unless set, well below the usual time to live.
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.limits.timeout = timeout;
-        self
-    }
-
-    /// How long one question for changes waits, 100 ms to a minute; 25 s unless set.
-    pub const fn wait(mut self, wait: Duration) -> Self {
-        self.limits.wait = wait;
-        self
-    }
-
-    /// How large an answer may be; 16 MiB unless set, about 25 000 instances of one service.
-    pub const fn answer_max(mut self, bytes: usize) -> Self {
-        self.limits.answer_max = bytes;
-        self
-    }
+    limit_setters! { near: "etcd is near or it is away", instances: "25 000" }
 
     /// For how long after etcd has lost its memory nobody counts as gone; 30 s unless set, twice the usual
     /// time to live, zero for not at all. Whoever registers first in an empty etcd decides.

@@ -18,10 +18,10 @@ use tokio::sync::Mutex;
 
 use super::{
     builder::{EtcdRegistryBuilder, InvalidEtcd},
-    wire::{Refusal, Token},
+    wire::{Line, Refusal, Token},
 };
 use crate::{
-    backend::remote::{Answer, Lines, parse, send, within},
+    backend::remote::{Answer, Lines, client, excerpt, parse, send, within},
     error::RegistryError,
 };
 
@@ -48,14 +48,11 @@ struct User {
 impl Caller {
     pub(super) fn new(settings: &EtcdRegistryBuilder) -> Result<Self, InvalidEtcd> {
         let limits = settings.limits;
-        let client = Client::builder()
-            .connect_timeout(limits.connect_timeout)
+        let client = client(limits)
             // A watch is silent as long as nothing changes; a member whose machine is gone is, too.
             .tcp_keepalive(KEEPALIVE)
             .tcp_keepalive_interval(KEEPALIVE)
             .tcp_keepalive_retries(3)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             .build()
             .map_err(InvalidEtcd::Client)?;
         let user = settings.user.clone().map(|(name, password)| User {
@@ -254,6 +251,21 @@ pub(super) fn refused(answer: &Answer) -> RegistryError {
     }
 }
 
+impl<T> Line<T> {
+    pub(super) fn result(self, place: &str) -> Result<T, RegistryError> {
+        match (self.result, self.error) {
+            (Some(result), None) => Ok(result),
+            (_, Some(refusal)) => Err(RegistryError::Refused {
+                status: refusal.http_code.unwrap_or(500),
+                detail: Some(excerpt(&refusal.message)),
+            }),
+            (None, None) => Err(RegistryError::Protocol(
+                format!("{place}: neither a result nor an error").into(),
+            )),
+        }
+    }
+}
+
 impl Refusal {
     pub(super) fn of(answer: &Answer) -> Self {
         let mut refusal: Self = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -262,14 +274,7 @@ impl Refusal {
     }
 }
 
-/// It goes into logs.
-pub(super) fn excerpt(text: &str) -> String {
-    let visible = text.chars().filter(|c| !c.is_control());
-    visible.take(DETAIL_CHARS_MAX).collect()
-}
-
 const AUTHENTICATE: &str = "auth/authenticate";
-const DETAIL_CHARS_MAX: usize = 200;
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use msf_core::{
 use serde_json::json;
 
 use super::{
-    call::excerpt,
     keys::Entry,
     registry::{EtcdRegistry, Shared},
     wire::{self, Header, KeyValue, Line, Ranged, Watched},
@@ -22,7 +21,7 @@ use super::{
 use crate::{
     backend::{
         Capabilities, Consistency, Discovery,
-        remote::{NextLine, parse},
+        remote::{NextLine, excerpt, parse, spread},
     },
     error::RegistryError,
     model::{Authority, Change, Cursor, Health, Instance, Member, Snapshot},
@@ -60,9 +59,7 @@ impl Discovery for EtcdRegistry {
         } else {
             shared.wait
         };
-        // Watchers that were started together must not come back together.
-        let wait = wait.mul_f64(1.0 - fastrand::f64() / 16.0);
-        match tokio::time::timeout(wait, shared.watch(service, after)).await {
+        match tokio::time::timeout(spread(wait), shared.watch(service, after)).await {
             Ok(changed) => changed?,
             Err(_elapsed) if life.is_young => {}
             Err(_elapsed) => return Ok(Change::Unchanged),
@@ -187,21 +184,7 @@ impl Shared {
                     return Err(RegistryError::Unreachable("the watch has ended".into()));
                 }
             };
-            let line: Line<Watched> = parse(&line, WATCH)?;
-            let watched = match (line.result, line.error) {
-                (Some(watched), None) => watched,
-                (_, Some(refusal)) => {
-                    return Err(RegistryError::Refused {
-                        status: refusal.http_code.unwrap_or(500),
-                        detail: Some(excerpt(&refusal.message)),
-                    });
-                }
-                (None, None) => {
-                    return Err(RegistryError::Protocol(
-                        "watch: neither a result nor an error".into(),
-                    ));
-                }
-            };
+            let watched = parse::<Line<Watched>>(&line, WATCH)?.result(WATCH)?;
             if watched.canceled {
                 return Err(self.canceled(&watched).await);
             }

@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use super::{
     builder::{EtcdRegistryBuilder, InvalidEtcd},
-    call::{Caller, excerpt},
+    call::Caller,
     keys::Keys,
     leavers::Leavers,
     wire::{self, Done, Granted, Line, Ranged},
 };
 use crate::{
-    backend::Registrar,
+    backend::{Registrar, remote::to_json},
     error::RegistryError,
     model::{Instance, Lease, Renewal},
 };
@@ -105,8 +105,7 @@ impl Registrar for EtcdRegistry {
 impl Shared {
     async fn put(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
         let (service, id) = (&instance.service, &instance.id);
-        let value =
-            serde_json::to_vec(instance).map_err(|error| RegistryError::Protocol(error.into()))?;
+        let value = to_json(instance)?;
         let granted = self.grant(ttl).await?;
         let steps = vec![
             wire::delete(&self.keys.left(service, id)),
@@ -200,18 +199,9 @@ impl Shared {
     /// Prolongs a lease; `None` when it is gone.
     async fn keep_alive(&self, lease: u64) -> Result<Option<Duration>, RegistryError> {
         let question = json!({ "ID": lease.to_string() });
-        let line: Line<Granted> = self.caller.ask("lease/keepalive", &question).await?;
-        match (line.result, line.error) {
-            (Some(kept), None) if kept.ttl > 0 => Ok(Some(seconds(kept.ttl)?)),
-            (Some(_), None) => Ok(None),
-            (_, Some(refusal)) => Err(RegistryError::Refused {
-                status: refusal.http_code.unwrap_or(500),
-                detail: Some(excerpt(&refusal.message)),
-            }),
-            (None, None) => Err(RegistryError::Protocol(
-                "lease/keepalive: neither a result nor an error".into(),
-            )),
-        }
+        let line: Line<Granted> = self.caller.ask(KEEP_ALIVE, &question).await?;
+        let kept = line.result(KEEP_ALIVE)?;
+        (kept.ttl > 0).then(|| seconds(kept.ttl)).transpose()
     }
 
     /// etcd counts in whole seconds, and grants no less than about two elections last.
@@ -278,5 +268,6 @@ fn new_epoch() -> String {
     format!("{:016x}", fastrand::u64(..))
 }
 
+const KEEP_ALIVE: &str = "lease/keepalive";
 const TTL_MIN: Duration = Duration::from_millis(1);
 const TTL_MAX: Duration = Duration::from_secs(24 * 3600);

@@ -1,12 +1,15 @@
 //! The settings of the client.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::{HeaderMap, header};
 use msf_core::config::Secret;
 
 use super::client::HttpRegistry;
-use crate::token::{InvalidToken, Token};
+use crate::{
+    backend::remote::{InvalidLimit, Limits, base_of, client, limit_setters},
+    token::{InvalidToken, Token},
+};
 
 /// Builds an [`HttpRegistry`]. Made by [`HttpRegistry::builder`].
 ///
@@ -18,32 +21,38 @@ use crate::token::{InvalidToken, Token};
 ///     .timeout(Duration::from_secs(1))
 ///     .build()?;
 /// # drop(registry);
-/// # Ok::<(), msf_registry::backend::http::InvalidRegistryUrl>(())
+/// # Ok::<(), msf_registry::backend::http::InvalidHttp>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct HttpRegistryBuilder {
     url: String,
-    connect_timeout: Duration,
-    timeout: Duration,
-    wait: Duration,
-    answer_max: usize,
     token: Option<Secret<String>>,
+    limits: Limits,
 }
 
-/// Not an address that a registry can be reached at.
+/// Settings that cannot work.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum InvalidRegistryUrl {
-    /// Not an address at all.
-    #[error("the address is not a URL")]
-    Url(#[source] http::uri::InvalidUri),
-    /// An address of another kind.
-    #[error("the address must begin with http:// and a host, without user, query and fragment")]
-    Kind,
-    /// A token that no registry takes.
-    #[error("the token is not valid")]
+pub enum InvalidHttp {
+    /// An address that no request can be sent to.
+    #[error(
+        "the address of the registry must begin with http:// and a host, without user, query and \
+         fragment"
+    )]
+    Url,
+    /// A token that no registry takes: too short, too long, or of other bytes than visible ASCII. The source says
+    /// which.
+    #[error("the token is not one that a registry takes")]
     Token(#[from] InvalidToken),
+    /// A limit out of its range.
+    #[error("{setting} must be {allowed}")]
+    Limit {
+        /// The setter's name.
+        setting: &'static str,
+        /// The range.
+        allowed: &'static str,
+    },
     /// The client could not be made.
     #[error("the HTTP client could not be made")]
     Client(#[source] reqwest::Error),
@@ -53,118 +62,84 @@ impl HttpRegistryBuilder {
     pub(super) fn new(url: String) -> Self {
         Self {
             url,
-            connect_timeout: Duration::from_secs(1),
-            timeout: Duration::from_secs(3),
-            wait: Duration::from_secs(25),
-            answer_max: 16 * 1024 * 1024,
             token: None,
+            limits: Limits::default(),
         }
     }
 
-    /// Presents a bearer token with every request; none unless set. It goes over plain HTTP: use it on a
-    /// network that nobody else listens to.
+    /// Presents a bearer token with every request; none unless set. It is one of those that the
+    /// [server](crate::server::RegistryServer::token) was given: 16 to 512 characters of visible ASCII. It goes over
+    /// plain HTTP: use it on a network that nobody else listens to.
     pub fn token(mut self, token: impl Into<Secret<String>>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// How long connecting may take; 1 s unless set: the registry is near or it is away.
-    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// How long an answer may take, at most a minute; 3 s unless set, well below the usual time to live.
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// How long one question for changes waits at the server, at most a minute; 25 s unless set. The connection is
-    /// given up after this and the timeout.
-    pub const fn wait(mut self, wait: Duration) -> Self {
-        self.wait = wait;
-        self
-    }
-
-    /// How large an answer may be; 16 MiB unless set, about 50 000 instances of one service.
-    pub const fn answer_max(mut self, bytes: usize) -> Self {
-        self.answer_max = bytes;
-        self
-    }
+    limit_setters! { near: "the registry is near or it is away", instances: "50 000" }
 
     /// The client. It connects when it is first used.
     ///
     /// # Errors
     ///
-    /// [`InvalidRegistryUrl`] when there cannot be a registry at the address.
-    pub fn build(self) -> Result<HttpRegistry, InvalidRegistryUrl> {
-        let uri: http::Uri = self.url.parse().map_err(InvalidRegistryUrl::Url)?;
-        let is_http = uri.scheme_str() == Some("http") && uri.host().is_some_and(|h| !h.is_empty());
-        // A user would end up in logs; behind a query or a fragment our paths would be none.
-        if !is_http || self.url.contains(['?', '#', '@']) {
-            return Err(InvalidRegistryUrl::Kind);
-        }
+    /// [`InvalidHttp`] with the setting that cannot work.
+    pub fn build(self) -> Result<HttpRegistry, InvalidHttp> {
+        let base = base_of(&self.url).ok_or(InvalidHttp::Url)?;
+        let limits = self.limits.validate()?;
         let mut headers = HeaderMap::new();
         if let Some(token) = self.token.map(Token::new).transpose()? {
             headers.insert(header::AUTHORIZATION, token.header());
         }
-        let client = reqwest::Client::builder()
-            .default_headers(headers)
-            .connect_timeout(self.connect_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(InvalidRegistryUrl::Client)?;
+        let client = client(limits).default_headers(headers);
         Ok(HttpRegistry {
-            client,
-            base: self.url.trim_end_matches('/').into(),
-            timeout: self.timeout.min(LIMIT_MAX),
-            wait: self.wait.min(LIMIT_MAX),
-            answer_max: self.answer_max,
+            client: client.build().map_err(InvalidHttp::Client)?,
+            base: base.into(),
+            limits,
             held: Arc::default(),
         })
     }
 }
 
-/// Above it the watch takes the registry for one that hangs.
-const LIMIT_MAX: Duration = Duration::from_secs(60);
+impl From<InvalidLimit> for InvalidHttp {
+    fn from(InvalidLimit { setting, allowed }: InvalidLimit) -> Self {
+        Self::Limit { setting, allowed }
+    }
+}
 
 #[cfg(test)]
 mod tests {
-    use msf_core::name::ServiceName;
+    use std::time::Duration;
 
     use super::*;
-    use crate::{backend::Discovery, model::Cursor};
 
     #[test]
-    fn an_address_of_anything_but_a_registry_is_refused() {
-        for bad in [
-            "",
-            "registry",
-            "https://registry",
-            "http://registry/?a=b",
-            "http://registry/#top",
-            "http://ada:lovelace@registry",
-        ] {
-            assert!(HttpRegistry::new(bad).is_err(), "{bad}");
-        }
-        for good in ["http://registry", "http://[::1]:8500/", "http://a/base/"] {
-            assert!(HttpRegistry::new(good).is_ok(), "{good}");
-        }
+    fn what_cannot_work_is_refused_and_named() {
+        let build = |f: fn(HttpRegistryBuilder) -> HttpRegistryBuilder| {
+            f(HttpRegistry::builder("http://127.0.0.1:8500")).build()
+        };
+        assert!(build(|b| b).is_ok());
         let refused = HttpRegistry::new("http://ada:lovelace@registry").unwrap_err();
+        assert!(matches!(refused, InvalidHttp::Url));
         assert!(!format!("{refused} {refused:?}").contains("lovelace"));
+        let token = build(|b| b.token("short".to_owned()));
+        assert!(matches!(token, Err(InvalidHttp::Token(_))));
     }
 
-    #[tokio::test]
-    async fn limits_without_end_are_taken() {
-        let forever = Duration::MAX;
-        let nobody = HttpRegistry::builder("http://127.0.0.1:1")
-            .wait(forever)
-            .timeout(forever)
-            .build()
-            .unwrap();
-        let service = ServiceName::new("payment").unwrap();
-        assert!(nobody.next(&service, Cursor::new(1, 1)).await.is_err());
+    #[test]
+    fn limits_out_of_their_range_are_refused_and_named() {
+        let builder = || HttpRegistry::builder("http://127.0.0.1:8500");
+        for (builder, expected) in [
+            (
+                builder().connect_timeout(Duration::ZERO),
+                "connect_timeout must be 1 ms to 60 s",
+            ),
+            (
+                builder().timeout(Duration::MAX),
+                "timeout must be 1 ms to 60 s",
+            ),
+            (builder().wait(Duration::MAX), "wait must be 100 ms to 60 s"),
+            (builder().answer_max(0), "answer_max must be 1 KiB to 1 GiB"),
+        ] {
+            assert_eq!(builder.build().unwrap_err().to_string(), expected);
+        }
     }
 }

@@ -4,16 +4,23 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::{HeaderValue, header::CONTENT_TYPE};
-use msf_core::name::{InstanceId, ServiceName};
+use msf_core::{
+    name::{InstanceId, ServiceName},
+    problem::Received,
+};
 use reqwest::{Client, StatusCode};
+use serde::de::DeserializeOwned;
 
 use super::{
-    builder::{HttpRegistryBuilder, InvalidRegistryUrl},
-    exchange::Answer,
+    builder::{HttpRegistryBuilder, InvalidHttp},
     held::Held,
 };
 use crate::{
-    backend::{Discovery, Registrar, renew},
+    backend::{
+        Discovery, Registrar,
+        remote::{Answer, Limits, excerpt, parse, spread, to_json, within},
+        renew,
+    },
     error::RegistryError,
     model::{Change, Cursor, Instance, Lease, Renewal, Snapshot},
     wire::{
@@ -26,9 +33,7 @@ use crate::{
 pub struct HttpRegistry {
     pub(super) client: Client,
     pub(super) base: Arc<str>,
-    pub(super) timeout: Duration,
-    pub(super) wait: Duration,
-    pub(super) answer_max: usize,
+    pub(super) limits: Limits,
     pub(super) held: Arc<Held>,
 }
 
@@ -37,8 +42,8 @@ impl HttpRegistry {
     ///
     /// # Errors
     ///
-    /// [`InvalidRegistryUrl`] when there cannot be a registry at the address.
-    pub fn new(url: impl Into<String>) -> Result<Self, InvalidRegistryUrl> {
+    /// [`InvalidHttp`] when there cannot be a registry at the address.
+    pub fn new(url: impl Into<String>) -> Result<Self, InvalidHttp> {
         Self::builder(url).build()
     }
 
@@ -57,7 +62,7 @@ impl HttpRegistry {
         request: reqwest::RequestBuilder,
         limit: Duration,
     ) -> Result<Answer, RegistryError> {
-        Answer::of(request, limit, self.answer_max).await
+        within(limit, Answer::to(request, self.limits.answer_max)).await
     }
 
     /// The list that an answer stands for; it is held for the changes that follow.
@@ -67,7 +72,7 @@ impl HttpRegistry {
         answer: &Answer,
         base: Option<&Snapshot>,
     ) -> Result<Snapshot, RegistryError> {
-        let read = answer.json().and_then(|list: ListIn| {
+        let read = content(answer, LIST).and_then(|list: ListIn| {
             list.into_snapshot(service, base)
                 .map_err(|error| RegistryError::Protocol(error.into()))
         });
@@ -90,14 +95,12 @@ impl HttpRegistry {
                 lease: Cow::Borrowed(lease.token()),
             })
             .collect();
-        let body =
-            serde_json::to_vec(&asked).map_err(|error| RegistryError::Protocol(error.into()))?;
         let request = self
             .client
-            .post(format!("{}/v1/renew", self.base))
+            .post(format!("{}/{RENEW}", self.base))
             .header(CONTENT_TYPE, "application/json")
-            .body(body);
-        let answer = self.answer(request, self.timeout).await?;
+            .body(to_json(&asked)?);
+        let answer = self.answer(request, self.limits.timeout).await?;
         if matches!(
             answer.status,
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
@@ -105,7 +108,7 @@ impl HttpRegistry {
             // A registry of before there was such a call knows the leases all the same.
             return renew::each(leases, |lease| self.renew(lease)).await;
         }
-        let renewed: RenewedAll = answer.json()?;
+        let renewed: RenewedAll = content(&answer, RENEW)?;
         if renewed.results.len() > leases.len() {
             return Err(RegistryError::Protocol(
                 "more answers than leases were to be renewed".into(),
@@ -126,15 +129,14 @@ impl HttpRegistry {
 impl Registrar for HttpRegistry {
     async fn put(&self, instance: &Instance, ttl: Duration) -> Result<Lease, RegistryError> {
         instance.validate()?;
-        let body =
-            serde_json::to_vec(instance).map_err(|error| RegistryError::Protocol(error.into()))?;
         let url = self.instance_url(&instance.service, &instance.id);
         let request = self
             .client
             .put(format!("{url}?ttl_ms={}", millis(ttl)))
             .header(CONTENT_TYPE, "application/json")
-            .body(body);
-        let granted: Granted = self.answer(request, self.timeout).await?.json()?;
+            .body(to_json(instance)?);
+        let answer = self.answer(request, self.limits.timeout).await?;
+        let granted: Granted = content(&answer, INSTANCE)?;
         // Taken as it is, every renewal would fail as if the registry could not be reached.
         if granted.lease.len() > LEASE_LEN_MAX || HeaderValue::from_str(&granted.lease).is_err() {
             return Err(RegistryError::Protocol(
@@ -152,11 +154,11 @@ impl Registrar for HttpRegistry {
             .client
             .post(format!("{url}/renew"))
             .header(LEASE_HEADER, lease.token());
-        let answer = self.answer(request, self.timeout).await?;
+        let answer = self.answer(request, self.limits.timeout).await?;
         if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
             return Ok(Renewal::Gone);
         }
-        let renewed: Renewed = answer.json()?;
+        let renewed: Renewed = content(&answer, INSTANCE)?;
         let ttl = Duration::from_millis(renewed.ttl_ms);
         Ok(Renewal::Renewed { ttl })
     }
@@ -183,11 +185,11 @@ impl Registrar for HttpRegistry {
     async fn remove(&self, lease: &Lease) -> Result<(), RegistryError> {
         let url = self.instance_url(lease.service(), lease.instance());
         let request = self.client.delete(url).header(LEASE_HEADER, lease.token());
-        let answer = self.answer(request, self.timeout).await?;
+        let answer = self.answer(request, self.limits.timeout).await?;
         if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND {
             Ok(())
         } else {
-            Err(answer.refused())
+            Err(refused(&answer))
         }
     }
 }
@@ -198,13 +200,12 @@ impl Discovery for HttpRegistry {
         let request = self
             .client
             .get(format!("{}/v1/services/{service}", self.base));
-        let answer = self.answer(request, self.timeout).await?;
+        let answer = self.answer(request, self.limits.timeout).await?;
         self.snapshot(service, &answer, None)
     }
 
     async fn next(&self, service: &ServiceName, after: Cursor) -> Result<Change, RegistryError> {
-        // Watchers that were started together must not come back together.
-        let wait = self.wait.mul_f64(1.0 - fastrand::f64() / 16.0);
+        let wait = spread(self.limits.wait);
         let base = self.held.at(service, after);
         let request = self.client.get(format!(
             "{}/v1/services/{service}?epoch={:016x}&after={}&wait_ms={}{}",
@@ -214,7 +215,7 @@ impl Discovery for HttpRegistry {
             millis(wait),
             base.as_ref().map_or("", |_| "&delta=1"),
         ));
-        let answer = self.answer(request, wait + self.timeout).await?;
+        let answer = self.answer(request, wait + self.limits.timeout).await?;
         if answer.status == StatusCode::NO_CONTENT {
             return Ok(Change::Unchanged);
         }
@@ -229,12 +230,34 @@ impl Discovery for HttpRegistry {
     }
 
     async fn services(&self) -> Result<Vec<ServiceName>, RegistryError> {
-        let request = self.client.get(format!("{}/v1/services", self.base));
-        let services: Services = self.answer(request, self.timeout).await?.json()?;
+        let request = self.client.get(format!("{}/{SERVICES}", self.base));
+        let answer = self.answer(request, self.limits.timeout).await?;
+        let services: Services = content(&answer, SERVICES)?;
         Ok(services.services)
     }
 }
 
+/// The content of a success.
+fn content<T: DeserializeOwned>(answer: &Answer, place: &str) -> Result<T, RegistryError> {
+    if !answer.status.is_success() {
+        return Err(refused(answer));
+    }
+    parse(&answer.body, place)
+}
+
+fn refused(answer: &Answer) -> RegistryError {
+    let problem = Received::parse(answer.status, &answer.body);
+    let detail = problem.and_then(|problem| problem.detail);
+    RegistryError::Refused {
+        status: answer.status.as_u16(),
+        detail: detail.as_deref().map(excerpt),
+    }
+}
+
+const INSTANCE: &str = "v1/services/{service}/instances/{id}";
+const LIST: &str = "v1/services/{service}";
+const RENEW: &str = "v1/renew";
+const SERVICES: &str = "v1/services";
 const LEASE_LEN_MAX: usize = 1_024;
 
 /// How many leases one call renews: less than a server takes, and an answer well within its time.

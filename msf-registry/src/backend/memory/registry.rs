@@ -256,7 +256,7 @@ impl MemoryRegistry {
     }
 
     /// How many instances and services there are.
-    #[cfg(feature = "http")]
+    #[cfg(any(feature = "http", test))]
     pub(crate) fn counts(&self) -> (usize, usize) {
         self.state().counts(clock::now())
     }

@@ -1,4 +1,5 @@
-//! What backends that are servers of somebody else share: where they are, and one bounded exchange.
+//! What backends that are servers reached over HTTP share: where they are, how long they are waited for, and one
+//! bounded exchange.
 
 mod exchange;
 mod limits;
@@ -7,9 +8,12 @@ mod lines;
 mod url;
 
 #[cfg(feature = "etcd")]
-pub(super) use self::lines::{Lines, NextLine};
 pub(super) use self::{
-    exchange::{Answer, parse, send, within},
-    limits::{InvalidLimit, Limits},
+    exchange::send,
+    lines::{Lines, NextLine},
+};
+pub(super) use self::{
+    exchange::{Answer, client, excerpt, parse, to_json, within},
+    limits::{InvalidLimit, Limits, limit_setters, spread},
     url::base_of,
 };

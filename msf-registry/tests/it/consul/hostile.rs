@@ -5,19 +5,12 @@ use std::time::Duration;
 use msf_registry::{
     Cursor, Discovery, Registrar, RegistryError, Renewal, backend::consul::ConsulRegistry,
 };
-use wiremock::{
-    Mock, MockServer, ResponseTemplate,
-    matchers::{any, method},
-};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::method};
 
-use crate::setup::{instance, payment};
+use crate::setup::{ids, instance, payment, saying};
 
 async fn answering(template: ResponseTemplate) -> (MockServer, ConsulRegistry) {
-    let server = MockServer::start().await;
-    Mock::given(any())
-        .respond_with(template)
-        .mount(&server)
-        .await;
+    let server = saying(template).await;
     let registry = ConsulRegistry::builder(server.uri())
         .timeout(Duration::from_millis(200))
         .answer_max(2_000)
@@ -89,12 +82,7 @@ async fn one_instance_that_is_not_understood_hides_no_other() {
          "Service":{"ID":"web","Meta":null,"Port":80,"Later":{}}}]"#;
     let (_server, registry) = answering(listing(entries)).await;
     let listed = registry.fetch(&payment()).await.unwrap();
-    let ids: Vec<&str> = listed
-        .instances()
-        .iter()
-        .map(|m| m.instance.id.as_str())
-        .collect();
-    assert_eq!(ids, ["n:web"]);
+    assert_eq!(ids(&listed), ["n:web"]);
 }
 
 #[tokio::test]

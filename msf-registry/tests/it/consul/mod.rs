@@ -6,16 +6,18 @@ mod hostile;
 
 use std::{sync::Mutex, time::Duration};
 
-use msf_core::{backoff::Backoff, clock, config::Secret};
+use msf_core::{clock, config::Secret};
 use msf_registry::{
-    Authority, Change, Discovery, Health, PickContext, Registrar, Registration, Registry,
-    RegistryError, ServiceHandle, Status, backend::consul::ConsulRegistryBuilder,
-    conformance::Suite,
+    Authority, Change, Discovery, Health, Registrar, Registration, Registry, RegistryError,
+    ServiceHandle, Status, backend::consul::ConsulRegistryBuilder, conformance::Suite,
 };
 use serde_json::json;
 
 use self::{agent::Agent, fake::Fake};
-use crate::setup::{eventually, instance, payment};
+use crate::{
+    pair::{self, lists, never_lost},
+    setup::{eventually, ids, instance, payment},
+};
 
 const TTL: Duration = Duration::from_secs(1);
 
@@ -46,32 +48,10 @@ async fn consul_conforms() {
 
 /// Two instances, and a caller that sees both.
 async fn two(builder: ConsulRegistryBuilder) -> (Registry, Vec<Registration>, ServiceHandle) {
-    let backoff = Backoff::exponential(Duration::from_millis(50), Duration::from_millis(500));
-    let registry = Registry::builder(builder.build().expect("the settings are good"))
-        .lease_ttl(TTL)
-        .watch_backoff(backoff.expect("it is valid"))
-        .build()
-        .expect("the settings are good");
-    let registrations: Vec<Registration> = [1, 2].map(|n| registry.register(instance(n))).into();
-    for registration in &registrations {
-        registration.registered().await.expect("consul takes it");
-    }
-    let service = registry.service(&payment());
-    eventually("both are seen", async || lists(&service, 2)).await;
+    let backend = builder.build().expect("the settings are good");
+    let registry = pair::registry(backend, TTL);
+    let (registrations, service) = pair::two(&registry).await;
     (registry, registrations, service)
-}
-
-fn lists(service: &ServiceHandle, count: usize) -> bool {
-    service.snapshot().instances().len() == count
-}
-
-async fn never_lost(service: &ServiceHandle, so_long: Duration) {
-    let begun = clock::now();
-    while clock::now() - begun < so_long {
-        assert!(lists(service, 2), "lost after {:?}", clock::now() - begun);
-        assert!(service.pick(&PickContext::new()).is_ok());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test]
@@ -210,12 +190,7 @@ async fn what_others_register_is_found_beside_ours() {
     let registry = fake.registry();
     registry.put(&instance(1), TTL).await.unwrap();
     let listed = registry.fetch(&payment()).await.unwrap();
-    let ids: Vec<&str> = listed
-        .instances()
-        .iter()
-        .map(|m| m.instance.id.as_str())
-        .collect();
-    assert_eq!(ids, ["n1:web", "p-1"]);
+    assert_eq!(ids(&listed), ["n1:web", "p-1"]);
     assert_eq!(listed.authority(), Authority::Explicit);
 }
 

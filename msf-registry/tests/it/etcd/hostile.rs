@@ -11,7 +11,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::setup::{instance, payment};
+use crate::setup::{ids, instance, payment};
 
 /// What it says to a request, given its path.
 type Script = fn(&str) -> Says;
@@ -229,10 +229,5 @@ async fn one_instance_that_is_not_understood_hides_no_other() {
     })
     .await;
     let listed = etcd.fetch(&payment()).await.unwrap();
-    let ids: Vec<&str> = listed
-        .instances()
-        .iter()
-        .map(|m| m.instance.id.as_str())
-        .collect();
-    assert_eq!(ids, ["a"]);
+    assert_eq!(ids(&listed), ["a"]);
 }

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use msf_core::{backoff::Backoff, clock};
+use msf_core::clock;
 use msf_registry::{
-    Authority, Change, Discovery, PickContext, Registrar, Registration, Registry, RegistryError,
-    ServiceHandle, backend::etcd::EtcdRegistry,
+    Authority, Change, Discovery, Registrar, Registration, Registry, RegistryError, ServiceHandle,
+    backend::etcd::EtcdRegistry,
 };
 use serde_json::json;
 
 use super::server::Etcd;
-use crate::setup::{eventually, instance, payment};
+use crate::{
+    pair::{self, lists, never_lost},
+    setup::{eventually, instance, payment},
+};
 
 /// The least that etcd grants here.
 const TTL: Duration = Duration::from_secs(2);
@@ -27,22 +30,13 @@ fn client(etcd: &Etcd) -> EtcdRegistry {
 }
 
 fn registry(etcd: &Etcd) -> Registry {
-    let backoff = Backoff::exponential(Duration::from_millis(50), Duration::from_millis(500));
-    let builder = Registry::builder(client(etcd))
-        .lease_ttl(TTL)
-        .watch_backoff(backoff.expect("it is valid"));
-    builder.build().expect("the settings are good")
+    pair::registry(client(etcd), TTL)
 }
 
 /// Two instances, a caller that sees both, and the warm-up over.
 async fn two(etcd: &Etcd) -> (Registry, Vec<Registration>, ServiceHandle) {
     let registry = registry(etcd);
-    let registrations: Vec<Registration> = [1, 2].map(|n| registry.register(instance(n))).into();
-    for registration in &registrations {
-        registration.registered().await.expect("etcd takes it");
-    }
-    let service = registry.service(&payment());
-    eventually("both are seen", async || lists(&service, 2)).await;
+    let (registrations, service) = pair::two(&registry).await;
     let backend = client(etcd);
     eventually("the warm-up ends", async || {
         let listed = backend.fetch(&payment()).await;
@@ -52,24 +46,10 @@ async fn two(etcd: &Etcd) -> (Registry, Vec<Registration>, ServiceHandle) {
     (registry, registrations, service)
 }
 
-fn lists(service: &ServiceHandle, count: usize) -> bool {
-    service.snapshot().instances().len() == count
-}
-
 /// How many etcd itself lists.
 async fn listed(etcd: &Etcd) -> usize {
     let snapshot = client(etcd).fetch(&payment()).await;
     snapshot.map_or(0, |snapshot| snapshot.instances().len())
-}
-
-/// Both can be called for as long as `so_long`.
-async fn never_lost(service: &ServiceHandle, so_long: Duration) {
-    let begun = clock::now();
-    while clock::now() - begun < so_long {
-        assert!(lists(service, 2), "lost after {:?}", clock::now() - begun);
-        assert!(service.pick(&PickContext::new()).is_ok());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test]
