@@ -123,6 +123,7 @@ impl HttpRegistryBuilder {
             wait: self.wait.min(LIMIT_MAX),
             answer_max: self.answer_max,
             held: Arc::default(),
+            is_told: Arc::default(),
         })
     }
 }
