@@ -135,8 +135,14 @@ struct Listed<I> {
     operator_status: Option<Status>,
 }
 
-/// The names of all services.
-#[derive(Debug, Serialize, Deserialize)]
+/// The names of all services, as they are read: one by one, since a bad one must not hide the others.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ServicesIn {
+    pub(crate) services: Vec<serde_json::Value>,
+}
+
+/// The names of all services, as they are written.
+#[derive(Debug, Serialize)]
 pub(crate) struct Services {
     pub(crate) services: Vec<ServiceName>,
     #[serde(with = "epoch")]

@@ -1,3 +1,5 @@
+//! The audit of books that are good, and of books with one fault each.
+
 use super::{
     books::{Books, Charge, Movement, Order, Product, Reservation},
     *,

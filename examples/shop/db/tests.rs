@@ -1,3 +1,5 @@
+//! The database under rollbacks, panics, dropped writes, several processes and a full disk.
+
 use std::{fs, sync::Arc};
 
 use super::*;

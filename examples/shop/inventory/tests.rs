@@ -1,3 +1,5 @@
+//! The inventory service on its own: browsing, reserving, giving back.
+
 use msf_core::{assert_problem, clock::WallClock, problem::Code, testing::TestResponse};
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! The payment service on its own: charges and refunds, each once.
+
 use msf_core::{assert_problem, clock::WallClock, problem::Code, testing::TestResponse};
 use serde_json::{Value, json};
 

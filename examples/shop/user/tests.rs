@@ -1,3 +1,5 @@
+//! The user service on its own: registering, logging in, and what stays secret.
+
 use std::sync::LazyLock;
 
 use msf_auth::{PasswordConfig, Passwords, TokenIssuer};

@@ -8,7 +8,9 @@ use msf_core::name::{InstanceId, ServiceName};
 /// [`Registrar::put`](crate::Registrar::put).
 ///
 /// The token says which registration is meant: a process that was replaced under its own id can
-/// neither renew nor end the registration of its successor. It is not shown by `Debug`.
+/// neither renew nor end the registration of its successor. That guards against mix-ups and not against
+/// malice: it is no secret, and a backend may draw it from a generator that is fast and can be guessed. Who may
+/// register at all is for the registry's access control to say. `Debug` leaves it out.
 ///
 /// ```
 /// use std::time::Duration;

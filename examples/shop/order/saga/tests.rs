@@ -1,3 +1,5 @@
+//! The state machine of an order, over all states and outcomes.
+
 use proptest::prelude::*;
 
 use super::*;

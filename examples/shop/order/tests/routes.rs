@@ -1,3 +1,5 @@
+//! The routes of the order service: what customers and staff may ask for, and what they are told.
+
 use msf_core::{
     assert_problem, clock::WallClock, problem::Code, task::Task, testing::TestResponse,
 };

@@ -97,7 +97,8 @@ impl ConsulRegistryBuilder {
     }
 
     /// How long after its time to live an instance that does not renew is forgotten; 60 s unless set, which
-    /// is the least that Consul takes. Until then it is listed as unhealthy.
+    /// is the least that Consul takes. Consul looks every 30 s, so it may go up to 30 s later. Until then it is
+    /// listed as unhealthy.
     pub const fn deregister_after(mut self, after: Duration) -> Self {
         self.deregister_after = after;
         self

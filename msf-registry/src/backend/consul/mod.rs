@@ -32,7 +32,7 @@
 //!
 //! | checks | the instance is |
 //! |---|---|
-//! | one is critical: its lease has lapsed, its node is down, a check of an operator fails | [`Unhealthy`](crate::Health::Unhealthy), and stays listed until `deregister_after` |
+//! | one is critical: its lease has lapsed, its node is down, a check of an operator fails | [`Unhealthy`](crate::Health::Unhealthy), and stays listed until `deregister_after`, or up to 30 s longer |
 //! | all pass, and there are others than the lease and that of the node | [`Healthy`](crate::Health::Healthy) |
 //! | only those two | [`Unknown`](crate::Health::Unknown) |
 //! | one of others warns | of the weight `Weights.Warning` |

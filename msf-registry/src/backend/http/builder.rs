@@ -95,6 +95,7 @@ impl HttpRegistryBuilder {
             base: base.into(),
             limits,
             held: Arc::default(),
+            is_told: Arc::default(),
         })
     }
 }

@@ -1,6 +1,13 @@
 //! The client.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use http::{HeaderValue, header::CONTENT_TYPE};
@@ -9,7 +16,7 @@ use msf_core::{
     problem::Received,
 };
 use reqwest::{Client, StatusCode};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     builder::{HttpRegistryBuilder, InvalidHttp},
@@ -24,7 +31,8 @@ use crate::{
     error::RegistryError,
     model::{Change, Cursor, Instance, Lease, Renewal, Snapshot},
     wire::{
-        Granted, LEASE_HEADER, ListIn, RenewOne, Renewed, RenewedAll, RenewedOne, Services, millis,
+        Granted, LEASE_HEADER, ListIn, RenewOne, Renewed, RenewedAll, RenewedOne, ServicesIn,
+        millis,
     },
 };
 
@@ -35,6 +43,8 @@ pub struct HttpRegistry {
     pub(super) base: Arc<str>,
     pub(super) limits: Limits,
     pub(super) held: Arc<Held>,
+    /// Whether the last answer had names that are none: each time that this begins is told once.
+    pub(super) is_told: Arc<AtomicBool>,
 }
 
 impl HttpRegistry {
@@ -232,8 +242,20 @@ impl Discovery for HttpRegistry {
     async fn services(&self) -> Result<Vec<ServiceName>, RegistryError> {
         let request = self.client.get(format!("{}/{SERVICES}", self.base));
         let answer = self.answer(request, self.limits.timeout).await?;
-        let services: Services = content(&answer, SERVICES)?;
-        Ok(services.services)
+        let answer: ServicesIn = content(&answer, SERVICES)?;
+        let (mut services, mut bad) = (Vec::new(), None);
+        for name in &answer.services {
+            match ServiceName::deserialize(name) {
+                Ok(name) => services.push(name),
+                Err(error) => bad = Some(error),
+            }
+        }
+        let was_told = self.is_told.swap(bad.is_some(), Ordering::Relaxed);
+        if let Some(error) = bad.filter(|_| !was_told) {
+            let count = answer.services.len() - services.len();
+            tracing::warn!(count, %error, "the registry names services by what is no name; they are left out");
+        }
+        Ok(services)
     }
 }
 
@@ -262,3 +284,41 @@ const LEASE_LEN_MAX: usize = 1_024;
 
 /// How many leases one call renews: less than a server takes, and an answer well within its time.
 const RENEW_MAX: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use msf_core::testing::LogCapture;
+    use tracing::Level;
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_is_none_hides_no_other_service() {
+        let server = MockServer::start().await;
+        let client = HttpRegistry::new(server.uri()).unwrap();
+        let logs = LogCapture::start();
+        // The same trouble is told once, and again when it comes back.
+        for (names, told) in [
+            (r#""order","Not A Name",7,"payment",null"#, 1),
+            (r#""order","Not A Name","payment""#, 1),
+            (r#""order","payment""#, 1),
+            (r#""order","payment","""#, 2),
+        ] {
+            server.reset().await;
+            let list = format!(
+                r#"{{"services":[{names}],"epoch":"00000000000000ff","authoritative":true}}"#
+            );
+            Mock::given(path("/v1/services"))
+                .respond_with(ResponseTemplate::new(200).set_body_string(list))
+                .mount(&server)
+                .await;
+            let services = client.clone().services().await.unwrap();
+            let found: Vec<String> = services.iter().map(ToString::to_string).collect();
+            assert_eq!(found, ["order", "payment"], "{names}");
+            let events = logs.events();
+            let warnings = events.iter().filter(|event| event.level == Level::WARN);
+            assert_eq!(warnings.count(), told, "{names}");
+        }
+    }
+}

@@ -1,3 +1,5 @@
+//! What any rendezvous must keep: shares, order, and who moves when the list changes.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -43,11 +43,44 @@ impl Probe for TcpProbe {
             None | Some(HealthCheck::Tcp { .. }) => {}
             Some(_) => return Err(ProbeFailed::wrong_kind()),
         }
-        let connected = TcpStream::connect(asked(instance)).await;
-        connected.map(drop).map_err(ProbeFailed::new)
+        let stream = TcpStream::connect(asked(instance)).await;
+        accepted(&stream.map_err(ProbeFailed::new)?)
     }
 
     fn kind(&self, _: &Instance) -> &'static str {
         "tcp"
+    }
+}
+
+/// Whether somebody accepted the connection. Where nobody listens, the system may give the very port that is asked
+/// for to the socket that asks, and TCP lets a socket open a connection with itself (RFC 9293 section 3.5).
+fn accepted(stream: &TcpStream) -> Result<(), ProbeFailed> {
+    match (stream.local_addr(), stream.peer_addr()) {
+        (Ok(local), Ok(peer)) if local == peer => Err(ProbeFailed::new(
+            "nobody listens: the connection met itself",
+        )),
+        // A peer that has hung up already has no address any more, and has accepted.
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_to_itself_is_nobody() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        // As a socket does that is given the very port that it asks for.
+        let itself = socket.local_addr().unwrap();
+        let stream = socket.connect(itself).await.unwrap();
+        assert!(accepted(&stream).is_err());
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
+        assert!(accepted(&stream.unwrap()).is_ok());
     }
 }

@@ -18,7 +18,10 @@ fn busiest(backend: &Flaky, since: Instant) -> usize {
     puts.iter().map(|at| within(*at)).max().unwrap_or(0)
 }
 
+/// Longer than every lease, and then everything is forgotten.
 async fn outage(backend: &Flaky) -> Instant {
+    sleep(LEASE).await;
+    assert_eq!(listed(backend), usize::from(MANY));
     backend.set(Mode::Away);
     sleep(LEASE * 4).await;
     backend.lose_memory(LEASE);
@@ -26,25 +29,21 @@ async fn outage(backend: &Flaky) -> Instant {
     clock::now()
 }
 
+/// All are back within one time to live, and did not come together.
+async fn come_back_spread(backend: &Flaky, forgotten_at: Instant) {
+    sleep(LEASE).await;
+    assert_eq!(listed(backend), usize::from(MANY));
+    let busiest = busiest(backend, forgotten_at);
+    assert!(busiest <= 80, "{busiest} of {MANY} within {SLOT:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_thousand_processes_come_back_spread() {
     let backend = Flaky::new();
-    let mut all = Vec::new();
-    for n in 0..MANY {
-        let registry = Registry::new(backend.clone());
-        all.push(registry.register(instance(n)));
-    }
-    sleep(LEASE).await;
-    assert_eq!(listed(&backend), usize::from(MANY));
+    let one_each = |n| Registry::new(backend.clone()).register(instance(n));
+    let _all: Vec<Registration> = (0..MANY).map(one_each).collect();
     let back = outage(&backend).await;
-    sleep(LEASE).await;
-    assert_eq!(
-        listed(&backend),
-        usize::from(MANY),
-        "all are back within one time to live"
-    );
-    let busiest = busiest(&backend, back);
-    assert!(busiest <= 80, "{busiest} of {MANY} within {SLOT:?}");
+    come_back_spread(&backend, back).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,17 +51,8 @@ async fn a_thousand_registrations_of_one_process_come_back_spread() {
     let backend = Flaky::new();
     let registry = Registry::new(backend.clone());
     let all: Vec<Registration> = (0..MANY).map(|n| registry.register(instance(n))).collect();
-    sleep(LEASE).await;
-    assert_eq!(listed(&backend), usize::from(MANY));
     let back = outage(&backend).await;
-    sleep(LEASE).await;
-    assert_eq!(
-        listed(&backend),
-        usize::from(MANY),
-        "all are back within one time to live"
-    );
-    let busiest = busiest(&backend, back);
-    assert!(busiest <= 80, "{busiest} of {MANY} within {SLOT:?}");
+    come_back_spread(&backend, back).await;
     drop(all);
     sleep(LEASE).await;
     assert_eq!(listed(&backend), 0);
@@ -75,11 +65,7 @@ async fn a_registry_that_forgets_without_an_outage_is_not_stormed() {
     let _all: Vec<Registration> = (0..MANY).map(|n| registry.register(instance(n))).collect();
     sleep(LEASE * 3).await;
     backend.lose_memory(LEASE);
-    let start = clock::now();
-    sleep(LEASE).await;
-    assert_eq!(listed(&backend), usize::from(MANY));
-    let busiest = busiest(&backend, start);
-    assert!(busiest <= 80, "{busiest} of {MANY} within {SLOT:?}");
+    come_back_spread(&backend, clock::now()).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,9 +2,12 @@
 
 mod disk;
 mod herd;
+mod leases;
+mod lists;
 mod operations;
 mod outages;
 mod registration;
+mod settings;
 
 use std::{
     future::pending,

@@ -1,3 +1,5 @@
+//! The bulkhead itself, without a layer around it.
+
 mod line;
 mod permits;
 

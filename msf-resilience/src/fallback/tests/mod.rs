@@ -1,1 +1,3 @@
+//! What a fallback promises.
+
 mod rules;

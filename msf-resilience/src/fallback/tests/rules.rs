@@ -1,3 +1,5 @@
+//! Which answers are replaced, by what, and how that is marked and counted.
+
 use std::{
     cell::Cell,
     convert::Infallible,

@@ -1,2 +1,4 @@
+//! Shedding: the controller alone, and the handle around it.
+
 mod controller;
 mod handle;
