@@ -376,10 +376,12 @@ impl RefreshTokens {
         let families = self.store.find(owner, 2 * max + SURPLUS).await?;
         let (revoked, live): (Vec<_>, Vec<_>) =
             families.into_iter().partition(|family| family.is_revoked);
-        for family in &live[..live.len().saturating_sub(max)] {
+        let surplus = live.len().saturating_sub(max);
+        for family in &live[..surplus] {
             self.end(family, "limit").await?;
         }
-        for family in &revoked[..revoked.len().saturating_sub(max)] {
+        let forgotten = (revoked.len() + surplus).saturating_sub(max);
+        for family in revoked.iter().take(forgotten) {
             self.store.remove(family.id, family.version).await?;
         }
         Ok(())
