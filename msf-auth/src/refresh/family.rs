@@ -39,8 +39,7 @@ impl fmt::Debug for FamilyId {
 /// The tokens that descend from one login, as a [`RefreshStore`](super::RefreshStore) keeps them: one row.
 ///
 /// It has hashes and no token. A store keeps it as [`encode`](Self::encode) and looks at nothing but the accessors.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Family {
     pub(super) id: FamilyId,
     pub(super) version: u64,
@@ -58,6 +57,25 @@ pub struct Family {
     /// When the row is of no use any more.
     pub(super) ends_ms: u64,
     pub(super) is_revoked: bool,
+}
+
+/// How a row is written. Not a property of [`Family`]: a list of sessions that is sent to a browser must not have
+/// hashes and keys in it by accident.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Family", rename = "Family", deny_unknown_fields)]
+struct Row {
+    id: FamilyId,
+    version: u64,
+    grant: Grant,
+    tag_key: Bytes32,
+    generation: u32,
+    current: Bytes32,
+    previous: Option<Previous>,
+    issued_ms: u64,
+    used_ms: u64,
+    absolute_ms: u64,
+    ends_ms: u64,
+    is_revoked: bool,
 }
 
 /// The token before the current one.
@@ -169,8 +187,12 @@ impl Family {
     /// The row as a store keeps it, at most 32 KiB: text, with hashes and no token.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        // Maps have text keys, so nothing in it cannot be written.
-        serde_json::to_vec(self).unwrap_or_default()
+        let mut row = Vec::with_capacity(1024);
+        match Row::serialize(self, &mut serde_json::Serializer::new(&mut row)) {
+            Ok(()) => row,
+            // Maps have text keys and memory takes every byte. If not, it is a row that nobody can read.
+            Err(_) => Vec::new(),
+        }
     }
 
     /// The row again.
@@ -179,7 +201,9 @@ impl Family {
     ///
     /// [`InvalidFamily`] for what [`encode`](Self::encode) does not give.
     pub fn decode(row: &[u8]) -> Result<Self, InvalidFamily> {
-        let family: Self = serde_json::from_slice(row).map_err(|_| InvalidFamily)?;
+        let mut reader = serde_json::Deserializer::from_slice(row);
+        let family = Row::deserialize(&mut reader).map_err(|_| InvalidFamily)?;
+        reader.end().map_err(|_| InvalidFamily)?;
         let is_sound = family.version >= 1
             && family.generation >= FIRST_GENERATION
             && family.issued_ms <= family.used_ms
@@ -291,6 +315,7 @@ mod tests {
         for len in 0..row.len() {
             assert!(Family::decode(&row.as_bytes()[..len]).is_err());
         }
+        assert!(Family::decode(format!("{row}{row}").as_bytes()).is_err());
     }
 
     #[test]

@@ -70,6 +70,8 @@ mod judge;
 mod memory;
 mod metrics;
 mod policy;
+mod revoke;
+mod rotate;
 mod seal;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -89,6 +91,7 @@ pub use self::{
     grant::{Grant, Presented},
     memory::MemoryRefreshStore,
     policy::RefreshPolicy,
+    rotate::Rotated,
     store::{Owner, RefreshStore},
-    tokens::{Issued, RefreshTokens, Rotated},
+    tokens::{Issued, RefreshTokens},
 };

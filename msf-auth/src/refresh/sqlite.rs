@@ -149,7 +149,7 @@ impl RefreshStore for SqliteRefreshStore {
         let find = move |tx: &Transaction<'_>| {
             let mut select = tx.prepare_cached(query)?;
             let rows = select.query_map((name, count(limit)), columns)?;
-            rows.map(|row| decode(row?)).collect()
+            readable(rows)
         };
         self.0.read(find).await
     }
@@ -161,7 +161,7 @@ impl RefreshStore for SqliteRefreshStore {
                  ORDER BY due_ms LIMIT ?2",
             )?;
             let rows = select.query_map((number(now_ms), count(limit)), columns)?;
-            rows.map(|row| decode(row?)).collect()
+            readable(rows)
         };
         self.0.read(due).await
     }
@@ -183,6 +183,23 @@ fn decode((id, family): ([u8; 16], Vec<u8>)) -> Result<Family, Fault> {
 
 fn count(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// One row that was damaged hides no other: it lets nobody in, and must not keep sessions from being ended or swept.
+fn readable(
+    rows: impl Iterator<Item = rusqlite::Result<([u8; 16], Vec<u8>)>>,
+) -> Result<Vec<Family>, Fault> {
+    let mut families = Vec::new();
+    for row in rows {
+        match decode(row?) {
+            Ok(family) => families.push(family),
+            Err(_) => tracing::error!(
+                target: "msf_auth::refresh",
+                "a session in the store is damaged and left out"
+            ),
+        }
+    }
+    Ok(families)
 }
 
 /// SQLite's integers are signed. Times and versions above its range are ends that nobody sees.

@@ -203,6 +203,7 @@ async fn each_event_is_told_once_and_without_a_token() {
             Kind::RefreshIssued,
             Kind::RefreshRotated,
             Kind::RefreshRotated,
+            Kind::RefreshRotated,
             Kind::RefreshReused,
             Kind::RefreshRevoked,
             Kind::TokenRefused,

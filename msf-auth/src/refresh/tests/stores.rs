@@ -190,5 +190,9 @@ async fn a_row_that_was_tampered_with_is_an_error_and_no_session() {
             "{outcome:?}"
         );
     }
+    let again = tokens.issue(Grant::new("8")).await.unwrap().token;
+    assert_eq!(tokens.revoke_subject("8").await.unwrap(), 1);
+    let revoked = tokens.rotate(&Presented::new(again.expose())).await;
+    assert!(matches!(revoked, Err(RefreshError::Revoked)), "{revoked:?}");
     assert!(tokens.rotate(&Presented::new(mine.expose())).await.is_ok());
 }

@@ -20,7 +20,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, Fault> {
     write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // What is deleted is overwritten: a token that was wiped is not to be found in a copy of the file.
+    // What is deleted is overwritten, as soon as the log is written back.
     connection.pragma_update(None, "secure_delete", true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
