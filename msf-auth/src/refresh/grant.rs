@@ -176,6 +176,9 @@ impl<'a> Presented<'a> {
         let Some(asked) = &self.scopes else {
             return Some(grant.scopes.clone());
         };
+        if asked.len() > SCOPES_MAX {
+            return None;
+        }
         let mut scopes: Vec<Box<str>> = Vec::new();
         for &scope in asked {
             if !grant.scopes.iter().any(|granted| **granted == *scope) {

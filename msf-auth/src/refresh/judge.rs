@@ -71,12 +71,12 @@ impl Family {
     }
 
     /// Whether no token of it is good for anything any more. A policy that became shorter counts at once, one that
-    /// became longer only for new logins.
+    /// became longer does not: the row may be removed by then.
     pub(super) fn has_ended(&self, policy: &RefreshPolicy, now_ms: u64) -> bool {
         let now_ms = self.not_before_last_use(now_ms);
         let absolute_ms = self.issued_ms.saturating_add(millis(policy.absolute));
         let idle_ms = self.used_ms.saturating_add(millis(policy.idle));
-        now_ms >= self.absolute_ms.min(absolute_ms) || now_ms >= idle_ms
+        now_ms >= self.ends_ms.min(absolute_ms).min(idle_ms)
     }
 
     /// The family after its current token was exchanged for `next`; `None` when it had four billion of them.
