@@ -60,6 +60,7 @@ pub use self::{
     metrics::catalogue,
     policy::{Decision, Missing, PathParams, Policy},
     principal::{Principal, PrincipalKind},
+    refresh::{RefreshError, RefreshPolicy, RefreshTokens},
     refusal::Refusal,
     remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},
     verify::{
