@@ -27,6 +27,8 @@ pub(super) enum Verdict {
     /// It was used before: the family ends.
     Reused,
     Expired,
+    /// The clock cannot be right.
+    ClockBehind,
     Revoked,
     OtherClient,
     Unknown,
@@ -53,6 +55,9 @@ impl Family {
         if self.has_ended(policy, now_ms) {
             return Verdict::Expired;
         }
+        if self.is_ahead_of(now_ms) {
+            return Verdict::ClockBehind;
+        }
         if token.generation == self.generation && equal(token.hash, &self.current.0) {
             return Verdict::Rotate;
         }
@@ -77,6 +82,12 @@ impl Family {
         let absolute_ms = self.issued_ms.saturating_add(millis(policy.absolute));
         let idle_ms = self.used_ms.saturating_add(millis(policy.idle));
         now_ms >= self.ends_ms.min(absolute_ms).min(idle_ms)
+    }
+
+    /// Whether it was used later than now, by more than clocks of machines differ. Then the clock was set back while
+    /// nobody looked, and would let the session last longer by as much; or it was ahead when the session was used.
+    pub(super) fn is_ahead_of(&self, now_ms: u64) -> bool {
+        self.used_ms > now_ms.saturating_add(SKEW_MAX_MS)
     }
 
     /// The family after its current token was exchanged for `next`; `None` when it had four billion of them.
@@ -155,5 +166,7 @@ impl Previous {
     }
 }
 
+/// Five minutes: machines whose clocks differ by more cannot use each other's access tokens either.
+const SKEW_MAX_MS: u64 = 300_000;
 /// Long enough that whoever asks why they were logged out is told; a day.
 const KEPT_REVOKED_MS: u64 = 86_400_000;

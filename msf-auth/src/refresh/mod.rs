@@ -52,8 +52,9 @@
 //! | belongs to another client | [`RefreshError::OtherClient`]; nothing changes |
 //! | is no token of ours | [`RefreshError::Unknown`]; nothing changes |
 //!
-//! Every change is one compare-and-set of one row. Times are in milliseconds; a clock that is set back makes nothing
-//! last longer while the process runs.
+//! Every change is one compare-and-set of one row. Times are in milliseconds. A clock that is set back makes nothing
+//! last longer while the process runs; if it was set back before, a session that was used later than five minutes from
+//! now is answered with [`RefreshError::Store`] until the clock is right.
 //!
 //! # Cancel safety
 //!

@@ -103,6 +103,8 @@ impl Exchange<'_> {
             Verdict::Expired => refused(RefreshError::Expired),
             Verdict::Revoked => refused(RefreshError::Revoked),
             Verdict::OtherClient => refused(RefreshError::OtherClient),
+            // Not the token's fault: it is good again when the clock is.
+            Verdict::ClockBehind => Err(StoreError::Io(CLOCK_BEHIND.into()).into()),
             // Nobody's token, so there is nobody to tell about.
             Verdict::Unknown => Err(RefreshError::Unknown),
         }
@@ -173,6 +175,8 @@ impl Exchange<'_> {
         self.presented.narrow(grant).ok_or(RefreshError::Scope)
     }
 }
+
+const CLOCK_BEHIND: &str = "the clock is more than five minutes behind what the store has seen";
 
 fn lifetime(family: &Family, now_ms: u64) -> Duration {
     Duration::from_millis(family.ends_ms.saturating_sub(now_ms))

@@ -140,6 +140,7 @@ proptest! {
                             naive.is_revoked = true;
                         }
                         Verdict::Repeat
+                        | Verdict::ClockBehind
                         | Verdict::Expired
                         | Verdict::Revoked
                         | Verdict::OtherClient
@@ -236,6 +237,18 @@ fn a_shorter_policy_counts_at_once_and_a_longer_one_does_not() {
         .rotated(hash(2), [7; 9].into(), &POLICY, START_MS)
         .unwrap();
     assert_eq!(rotated.judge(&evidence, &strict, START_MS), Verdict::Reused);
+}
+
+#[test]
+fn a_clock_that_is_far_behind_lets_nobody_in_and_ends_nothing() {
+    let family = begun();
+    let at = |now_ms| judge(&family, 1, "web", true, now_ms);
+    assert_eq!(at(START_MS - 300_000), Verdict::Rotate);
+    assert_eq!(at(START_MS - 300_001), Verdict::ClockBehind);
+    assert_eq!(at(0), Verdict::ClockBehind);
+    assert_eq!(at(START_MS), Verdict::Rotate);
+    let revoked = family.revoked(START_MS);
+    assert_eq!(judge(&revoked, 1, "web", true, 0), Verdict::Revoked);
 }
 
 #[test]

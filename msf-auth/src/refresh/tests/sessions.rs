@@ -165,6 +165,25 @@ async fn the_session_that_was_unused_for_the_longest_makes_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sessions_of_a_wrong_clock_make_room_first() {
+    let policy = RefreshPolicy {
+        families_max: 2,
+        ..RefreshPolicy::default()
+    };
+    let at = |seconds| WallClock::pinned(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    let tokens = RefreshTokens::new(MemoryRefreshStore::new(), policy).unwrap();
+    let ahead = tokens.clone().with_clock(at(2_000_000_000));
+    let (first, second) = (issued(&ahead).await, issued(&ahead).await);
+    let right = tokens.with_clock(at(1_800_000_000));
+    assert_eq!(rotated(&right, &first).await, Err("failed"));
+    let (third, fourth) = (issued(&right).await, issued(&right).await);
+    assert_eq!(rotated(&right, &first).await, Err("revoked"));
+    assert_eq!(rotated(&right, &second).await, Err("revoked"));
+    assert!(rotated(&right, &third).await.is_ok());
+    assert!(rotated(&right, &fourth).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_over_is_forgotten() {
     let tokens = tokens();
     let first = issued(&tokens).await;
