@@ -196,3 +196,31 @@ async fn a_row_that_was_tampered_with_is_an_error_and_no_session() {
     assert!(matches!(revoked, Err(RefreshError::Revoked)), "{revoked:?}");
     assert!(tokens.rotate(&Presented::new(mine.expose())).await.is_ok());
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_another_process_holds_costs_no_session() {
+    let dir = TempDir::new();
+    let path = dir.path().join("auth.db");
+    let store = SqliteRefreshStore::open(&path).await.unwrap();
+    let tokens = RefreshTokens::new(store, RefreshPolicy::default()).unwrap();
+    let token = tokens.issue(Grant::new("7")).await.unwrap().token;
+    let presented = Presented::new(token.expose());
+    let held = rusqlite::Connection::open(&path).unwrap();
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let start = msf_core::clock::now();
+    let refused = tokens.rotate(&presented).await;
+    assert!(
+        matches!(
+            refused,
+            Err(RefreshError::Store(StoreError::Busy | StoreError::Timeout))
+        ),
+        "{refused:?}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(10));
+    held.execute_batch("COMMIT").unwrap();
+    // The one that was given up may have been made after all; then it is this one.
+    let next = tokens.rotate(&presented).await.unwrap().token;
+    let again = tokens.rotate(&presented).await.unwrap().token;
+    assert_eq!(next.expose(), again.expose());
+}
