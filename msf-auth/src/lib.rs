@@ -37,7 +37,6 @@ pub mod refresh;
 mod refusal;
 pub mod remote;
 pub mod revocation;
-#[cfg(feature = "sqlite")]
 pub mod store;
 mod token;
 pub mod verify;
@@ -61,6 +60,7 @@ pub use self::{
     metrics::catalogue,
     policy::{Decision, Missing, PathParams, Policy},
     principal::{Principal, PrincipalKind},
+    refresh::{RefreshError, RefreshPolicy, RefreshTokens},
     refusal::Refusal,
     remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},
     verify::{
