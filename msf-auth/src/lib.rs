@@ -51,15 +51,16 @@ pub use self::remote::{HttpJwks, InvalidJwksUrl};
 pub use self::{
     algorithm::Algorithm,
     bearer::{BearerError, BearerSource, InvalidAuthorization, bearer_token},
+    guarded::{Guarded, Resource},
     identity::{Identity, OptionalIdentity},
     issue::{KeyFileError, ServiceTokens, TokenBuilder, TokenIssuer},
     keys::{
         DuplicateKeyId, HmacKey, InvalidKey, InvalidKeySet, Key, KeyFault, KeySet, SignError,
         SigningKey, SkippedKey, VerifyingKey,
     },
-    layer::{AnsweringAuthLayer, AuthLayer},
+    layer::{AnsweringAuthLayer, AuthLayer, AuthLayerBuilder, InvalidAuthLayer},
     metrics::catalogue,
-    policy::{Decision, Missing, PathParams, Policy},
+    policy::{Decide, Decider, Decision, InvalidPolicy, Missing, PathParams, Policies, Policy},
     principal::{Principal, PrincipalKind},
     refusal::Refusal,
     remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},

@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{remote::REFRESHES, verify::VERIFICATIONS};
+use crate::{layer::DECISIONS, remote::REFRESHES, verify::VERIFICATIONS};
 
 #[cfg(feature = "password")]
 use crate::password::{OPERATIONS, SECONDS, WAITING};
@@ -20,10 +20,11 @@ pub fn catalogue() -> &'static [MetricInfo] {
 }
 
 #[cfg(not(feature = "password"))]
-static CATALOGUE: [MetricInfo; 2] = [REFRESHES.info(), VERIFICATIONS.info()];
+static CATALOGUE: [MetricInfo; 3] = [DECISIONS.info(), REFRESHES.info(), VERIFICATIONS.info()];
 
 #[cfg(feature = "password")]
-static CATALOGUE: [MetricInfo; 5] = [
+static CATALOGUE: [MetricInfo; 6] = [
+    DECISIONS.info(),
     REFRESHES.info(),
     SECONDS.info(),
     WAITING.info(),

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Whether a token speaks for a person or for a service.
@@ -95,6 +96,17 @@ impl Principal {
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.token_id.as_deref()
+    }
+
+    /// The further claims, as a type; those that it does not name are left out.
+    ///
+    /// # Errors
+    ///
+    /// When they are not of this type.
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        let claims = self.claims.iter();
+        let claims = claims.map(|(name, value)| (name.to_string(), value.clone()));
+        T::deserialize(Value::Object(claims.collect()))
     }
 
     /// Any other claim.

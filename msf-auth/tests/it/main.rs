@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 mod attacks;
+mod external;
 mod interop;
 mod key_file;
 mod remote;
