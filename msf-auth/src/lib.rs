@@ -51,6 +51,7 @@ pub use self::remote::{HttpJwks, InvalidJwksUrl};
 pub use self::{
     algorithm::Algorithm,
     bearer::{BearerError, BearerSource, InvalidAuthorization, bearer_token},
+    cache::TokenCache,
     identity::{Identity, OptionalIdentity},
     issue::{KeyFileError, ServiceTokens, TokenBuilder, TokenIssuer},
     keys::{
@@ -60,9 +61,10 @@ pub use self::{
     layer::{AnsweringAuthLayer, AuthLayer},
     metrics::catalogue,
     policy::{Decision, Missing, PathParams, Policy},
-    principal::{Principal, PrincipalKind},
+    principal::{Actor, InvalidClaims, Principal, PrincipalKind},
     refusal::Refusal,
     remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},
+    revocation::{Revocation, RevocationFeed, Revocations, RevocationsBuilder},
     verify::{
         InvalidVerifier, Keys, Reason, TrustedIssuer, Verifier, VerifierBuilder, Verify,
         VerifyError,
