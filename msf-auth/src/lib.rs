@@ -51,6 +51,7 @@ pub use self::remote::{HttpJwks, InvalidJwksUrl};
 pub use self::{
     algorithm::Algorithm,
     bearer::{BearerError, BearerSource, InvalidAuthorization, bearer_token},
+    cache::TokenCache,
     guarded::{Guarded, Resource},
     identity::{Identity, OptionalIdentity},
     issue::{KeyFileError, ServiceTokens, TokenBuilder, TokenIssuer},
@@ -61,9 +62,10 @@ pub use self::{
     layer::{AnsweringAuthLayer, AuthLayer, AuthLayerBuilder, InvalidAuthLayer},
     metrics::catalogue,
     policy::{Decide, Decider, Decision, InvalidPolicy, Missing, PathParams, Policies, Policy},
-    principal::{Principal, PrincipalKind},
+    principal::{Actor, InvalidClaims, Principal, PrincipalKind},
     refusal::Refusal,
     remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},
+    revocation::{Revocation, RevocationFeed, Revocations, RevocationsBuilder},
     verify::{
         InvalidVerifier, Keys, Reason, TrustedIssuer, Verifier, VerifierBuilder, Verify,
         VerifyError,

@@ -2,7 +2,13 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{layer::DECISIONS, remote::REFRESHES, verify::VERIFICATIONS};
+use crate::{
+    cache::{BYTES, EVICTIONS, LOOKUPS},
+    layer::DECISIONS,
+    remote::REFRESHES,
+    revocation::{APPLIED, BEHIND, MARKS},
+    verify::VERIFICATIONS,
+};
 
 #[cfg(feature = "password")]
 use crate::password::{OPERATIONS, SECONDS, WAITING};
@@ -20,14 +26,30 @@ pub fn catalogue() -> &'static [MetricInfo] {
 }
 
 #[cfg(not(feature = "password"))]
-static CATALOGUE: [MetricInfo; 3] = [DECISIONS.info(), REFRESHES.info(), VERIFICATIONS.info()];
+static CATALOGUE: [MetricInfo; 9] = [
+    DECISIONS.info(),
+    REFRESHES.info(),
+    BEHIND.info(),
+    MARKS.info(),
+    APPLIED.info(),
+    BYTES.info(),
+    EVICTIONS.info(),
+    LOOKUPS.info(),
+    VERIFICATIONS.info(),
+];
 
 #[cfg(feature = "password")]
-static CATALOGUE: [MetricInfo; 6] = [
+static CATALOGUE: [MetricInfo; 12] = [
     DECISIONS.info(),
     REFRESHES.info(),
     SECONDS.info(),
     WAITING.info(),
     OPERATIONS.info(),
+    BEHIND.info(),
+    MARKS.info(),
+    APPLIED.info(),
+    BYTES.info(),
+    EVICTIONS.info(),
+    LOOKUPS.info(),
     VERIFICATIONS.info(),
 ];

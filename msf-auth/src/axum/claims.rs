@@ -1,4 +1,4 @@
-//! The caller's further claims, as a type.
+//! The caller's claims, as a type.
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{identity::Identity, refusal::Refusal};
 
-/// The caller's further claims, as a type; an extractor.
+/// The caller's claims, as a type; an extractor.
 ///
 /// A caller whose claims are not of this type is answered with 403: its token is valid, and not meant for this. What
 /// does not fit is in the log at `DEBUG`.

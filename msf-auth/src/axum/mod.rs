@@ -36,7 +36,7 @@
 //! |---|---|---|
 //! | [`Identity`](crate::Identity) | the caller | 401 |
 //! | [`OptionalIdentity`](crate::OptionalIdentity) | the caller or nobody | never refuses |
-//! | [`Claims<T>`](Claims) | the caller's further claims, as a type | 401; 403 where they are not of this type |
+//! | [`Claims<T>`](Claims) | the caller's claims, as a type | 401; 403 where they are not of this type |
 //! | [`Scopes<T>`](Scopes) | the caller, who has all scopes of `T` | 401; 403 where one is missing |
 //! | [`Tenant`] | the caller's tenant | 401; 403 where it has none |
 //!

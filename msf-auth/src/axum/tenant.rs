@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
-use crate::{identity::Identity, policy, refusal::Refusal};
+use crate::{identity::Identity, refusal::Refusal};
 
 /// The caller's tenant; an extractor. A caller that has none is answered with 403.
 ///
@@ -28,7 +28,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Tenant {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
         let caller = Identity::of(&parts.extensions).ok_or(Refusal::NoCredentials)?;
-        match policy::tenant_of(caller) {
+        match caller.tenant() {
             Some(tenant) if !tenant.is_empty() => Ok(Self(tenant.into())),
             _ => Err(Refusal::Forbidden { scope: None }),
         }

@@ -6,7 +6,7 @@ use msf_core::problem::Problem;
 use thiserror::Error;
 
 use super::{Action, Resource};
-use crate::{policy, principal::Principal, refusal::Refusal};
+use crate::{principal::Principal, refusal::Refusal};
 
 /// A value, or none, that is given to those only who may have it.
 ///
@@ -90,7 +90,7 @@ impl<T: Resource> Guarded<T> {
 }
 
 fn allows<T: Resource>(value: &T, caller: &Principal, action: Action) -> bool {
-    let is_of_tenant = |tenant: &str| policy::tenant_of(caller) == Some(tenant);
+    let is_of_tenant = |tenant: &str| caller.tenant() == Some(tenant);
     let is_allowed = value.tenant().is_none_or(is_of_tenant) && value.allows(caller, action);
     if !is_allowed {
         tracing::debug!(

@@ -140,6 +140,12 @@ impl Gate {
         if let Some(token_id) = caller.token_id() {
             event = event.token_id(token_id);
         }
+        if let Some(client) = caller.client_id() {
+            event = event.client(client);
+        }
+        if let Some(session) = caller.session_id() {
+            event = event.session(session);
+        }
         self.audit.record(&event);
     }
 

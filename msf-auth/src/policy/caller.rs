@@ -1,5 +1,7 @@
 //! What policies ask of a caller.
 
+use std::time::SystemTime;
+
 use serde_json::Value;
 
 use crate::principal::Principal;
@@ -14,23 +16,14 @@ pub(super) fn has_role(caller: &Principal, role: &str) -> bool {
 }
 
 pub(super) fn has_several_factors(caller: &Principal) -> bool {
-    is_or_has(caller.claim("amr"), MFA)
-}
-
-pub(super) fn acr(caller: &Principal) -> Option<&str> {
-    caller.claim("acr")?.as_str()
-}
-
-pub(super) fn client_id(caller: &Principal) -> Option<&str> {
-    caller.claim("client_id")?.as_str()
-}
-
-pub(crate) fn tenant(caller: &Principal) -> Option<&str> {
-    caller.claim("tenant")?.as_str()
+    caller.amr().any(|method| method == MFA)
 }
 
 pub(super) fn authenticated_at_s(caller: &Principal) -> Option<u64> {
-    caller.claim("auth_time")?.as_u64()
+    let since = caller
+        .authenticated_at()?
+        .duration_since(SystemTime::UNIX_EPOCH);
+    since.ok().map(|since| since.as_secs())
 }
 
 /// A claim by its name, or by a pointer (RFC 6901) into one.

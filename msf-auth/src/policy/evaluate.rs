@@ -91,7 +91,7 @@ impl Node {
                 Outcome::forbidden(caller.issuer() == &**issuer, Missing::Issuer(issuer))
             }
             Self::Client(client) => {
-                let is_it = caller::client_id(caller) == Some(client);
+                let is_it = caller.client_id() == Some(client);
                 Outcome::forbidden(is_it, Missing::Client(client))
             }
             Self::Service(name) => {
@@ -107,10 +107,10 @@ impl Node {
             },
             Self::Tenant(parameter) => match facts.params.get(parameter) {
                 None => Outcome::Unknown(Decision::Hidden),
-                Some(own) => Outcome::yes_if(caller::tenant(caller) == Some(own), Decision::Hidden),
+                Some(own) => Outcome::yes_if(caller.tenant() == Some(own), Decision::Hidden),
             },
             Self::Acr(acr) => Outcome::yes_if(
-                caller::acr(caller) == Some(acr),
+                caller.acr() == Some(acr),
                 Decision::StepUp(StepUp::Acr(acr)),
             ),
             Self::MaxAuthAge(max_s) => {
@@ -133,7 +133,7 @@ impl Node {
     }
 }
 
-/// Claims that a principal does not keep among the further ones, or that have policies of their own.
+/// Claims that are no property of a caller, or that have a policy which reads them as they are meant.
 pub(super) fn is_typed_claim(name: &str) -> bool {
     matches!(
         name,

@@ -51,12 +51,6 @@ pub(crate) mod testing;
 mod tests;
 mod text;
 
-pub(crate) use self::{
-    caller::tenant as tenant_of,
-    evaluate::{Facts, Outcome},
-    list::{Verb, find},
-    node::Node,
-};
 pub use self::{
     claim_value::ClaimValue,
     decide::{Decision, Missing, StepUp},
@@ -65,6 +59,11 @@ pub use self::{
     external::{Answer, Decide, Decider, Question},
     list::{InvalidPolicies, Policies},
     params::PathParams,
+};
+pub(crate) use self::{
+    evaluate::{Facts, Outcome},
+    list::{Verb, find},
+    node::Node,
 };
 
 use std::time::Duration;
@@ -139,8 +138,8 @@ pub fn role(role: impl Into<Box<str>>) -> Policy {
 
 /// Callers whose token has this claim with this value, or with a list that has it.
 ///
-/// A name that begins with `/` is a pointer into a claim (RFC 6901). Claims that a [`Principal`](crate::Principal) has
-/// methods for are asked by their own policies: with `iss`, `sub`, `aud`, `exp`, `nbf`, `iat`, `jti`, `scope` or
+/// A name that begins with `/` is a pointer into a claim (RFC 6901). Claims that have a policy of their own, or say
+/// nothing about a caller, are not asked like this: with `iss`, `sub`, `aud`, `exp`, `nbf`, `iat`, `jti`, `scope` or
 /// `msf_kind` nobody passes, and a text that says so is an error.
 ///
 /// ```

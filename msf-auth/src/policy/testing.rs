@@ -1,7 +1,5 @@
 //! Callers that no verifier has seen.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use crate::principal::{Principal, PrincipalKind};
@@ -17,16 +15,10 @@ pub(crate) fn caller(
     let Value::Object(claims) = claims else {
         panic!("claims are an object");
     };
-    Principal {
-        issuer: Arc::from(issuer),
-        subject: subject.into(),
-        kind,
-        scope: scope.into(),
-        expires_at_s: 0,
-        token_id: None,
-        claims: claims
-            .into_iter()
-            .map(|(name, value)| (name.into(), value))
-            .collect(),
-    }
+    let builder = Principal::builder(issuer, subject, kind).claim("scope", scope);
+    let claims = claims.into_iter();
+    let builder = claims.fold(builder, |builder, (name, value)| {
+        builder.claim(&name, value)
+    });
+    builder.build().expect("the claims are of the right types")
 }

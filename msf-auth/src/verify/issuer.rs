@@ -29,6 +29,7 @@ pub struct TrustedIssuer {
     pub(super) token_type: Box<str>,
     pub(super) users: Option<bool>,
     pub(super) services: Vec<Box<str>>,
+    pub(super) tenant_claim: Box<str>,
 }
 
 /// Where the keys of an issuer come from.
@@ -52,6 +53,7 @@ impl TrustedIssuer {
             token_type: "at+jwt".into(),
             users: None,
             services: Vec::new(),
+            tenant_claim: "tenant".into(),
         }
     }
 
@@ -89,6 +91,12 @@ impl TrustedIssuer {
     /// The issuer speaks for users also.
     pub fn users(mut self) -> Self {
         self.users = Some(true);
+        self
+    }
+
+    /// The claim that names the tenant of a caller; default `tenant`. Where it is there, it has to be a string.
+    pub fn tenant_claim(mut self, name: impl Into<Box<str>>) -> Self {
+        self.tenant_claim = name.into();
         self
     }
 
