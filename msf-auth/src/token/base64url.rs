@@ -26,11 +26,6 @@ pub(crate) fn decode_into<'b>(text: &str, buffer: &'b mut [u8]) -> Option<&'b [u
     buffer.get(..filled)
 }
 
-/// As [`decode`], for values of a known length.
-pub(crate) fn decode_array<const N: usize>(text: &str) -> Option<[u8; N]> {
-    decode(text)?.try_into().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

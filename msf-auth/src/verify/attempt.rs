@@ -6,9 +6,8 @@ use std::{
 };
 
 use super::{
-    Keys, Reason, check,
+    HeaderPolicy, Keys, Reason, check,
     decoded::{Decoded, SCRATCH_BYTES},
-    issuer::bare_type,
     verifier::{Attempt, Shared},
 };
 use crate::{
@@ -20,9 +19,6 @@ use crate::{
     remote::RemoteKeys,
     token::{Claims, Compact, Header},
 };
-
-/// A header has a hundred bytes; this is base64url of 2 KiB.
-const HEADER_TEXT_BYTES_MAX: usize = 2_731;
 
 /// Why there is no caller.
 enum Stop<'a> {
@@ -55,7 +51,7 @@ impl Shared {
         let Some(parts) = Compact::split(token) else {
             return self.refused(Reason::Form);
         };
-        if parts.header.len() > HEADER_TEXT_BYTES_MAX {
+        if parts.header.len() > Header::TEXT_BYTES_MAX {
             return self.refused(Reason::Size);
         }
         let place = self.place(token, &parts);
@@ -141,10 +137,10 @@ impl Shared {
         let (index, issuer) = issuers
             .find(|(_, trusted)| named.says(&trusted.issuer, claims.json()))
             .ok_or(Reason::Issuer)?;
-        if header.has_key_hint {
+        if header.has_key_hint && issuer.header_policy == HeaderPolicy::Strict {
             return Err(Reason::HeaderMember.into());
         }
-        if !is_type(header.token_type.as_deref(), &issuer.token_type) {
+        if !issuer.takes_type(header.token_type.as_deref()) {
             return Err(Reason::Type.into());
         }
         if !issuer.algorithms.contains(&algorithm) {
@@ -242,8 +238,4 @@ fn check_header(header: &Header<'_>) -> Result<Algorithm, Reason> {
         return Err(Reason::KeyId);
     }
     Ok(algorithm)
-}
-
-fn is_type(given: Option<&str>, wanted: &str) -> bool {
-    given.is_some_and(|given| bare_type(given).eq_ignore_ascii_case(wanted))
 }

@@ -1,6 +1,6 @@
 //! What the claims have to say: a pure function of claims, issuer and time.
 
-use super::{Reason, TrustedIssuer};
+use super::{Reason, TrustedIssuer, provider::Audience};
 use crate::{
     principal::{Origin, Principal, PrincipalKind},
     token::{Claims, KIND_SERVICE},
@@ -21,14 +21,27 @@ pub(super) fn principal(
     times: Times,
     now_s: u64,
 ) -> Result<Principal, Reason> {
-    let audience = claims.audience.ok_or(Reason::MissingClaim)?;
-    if !issuer.audiences.iter().any(|own| claims.has(audience, own)) {
+    let found = issuer.shape.read(&claims)?;
+    let is_ours = match issuer.shape.audience {
+        Audience::Aud => {
+            let given = claims.audience.ok_or(Reason::MissingClaim)?;
+            issuer.audiences.iter().any(|own| claims.has(given, own))
+        }
+        Audience::ClientId => {
+            let given = found.client_id.as_deref().ok_or(Reason::MissingClaim)?;
+            issuer.audiences.iter().any(|own| **own == *given)
+        }
+    };
+    if !is_ours {
         return Err(Reason::Audience);
     }
     let expires_at_s = claims.expires_s.ok_or(Reason::MissingClaim)?;
     times.check(&claims, expires_at_s, now_s)?;
     let subject = claims.subject.ok_or(Reason::MissingClaim)?;
-    let kind = kind(claims.kind.map(|word| claims.text(word)).as_deref())?;
+    let kind = match kind(claims.kind.map(|word| claims.text(word)).as_deref())? {
+        PrincipalKind::User if found.is_service => PrincipalKind::Service,
+        kind => kind,
+    };
     let may_speak_for_it = match kind {
         PrincipalKind::User => issuer.takes_users(),
         PrincipalKind::Service => {
@@ -45,8 +58,8 @@ pub(super) fn principal(
         expires_at_s,
         key_id,
         tenant_claim: &issuer.tenant_claim,
-        scope: None,
-        client_id: None,
+        scope: found.scope.as_deref(),
+        client_id: found.client_id.as_deref(),
     };
     Principal::assemble(claims, origin)
 }

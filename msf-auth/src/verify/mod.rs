@@ -28,13 +28,15 @@ mod future;
 mod issuer;
 mod kept;
 mod metrics;
+mod provider;
 mod verifier;
 
 pub use self::{
     builder::{InvalidVerifier, VerifierBuilder},
     error::{Reason, VerifyError},
     future::Verify,
-    issuer::{Keys, TrustedIssuer},
+    issuer::{HeaderPolicy, Keys, TrustedIssuer},
+    provider::Provider,
     verifier::Verifier,
 };
 pub(crate) use self::{check::Times, future::Refresh, metrics::VERIFICATIONS};

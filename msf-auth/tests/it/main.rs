@@ -5,7 +5,9 @@
 mod attacks;
 mod external;
 mod interop;
+mod jws;
 mod key_file;
+mod provider;
 mod remote;
 mod support;
 
