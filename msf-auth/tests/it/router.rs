@@ -74,7 +74,7 @@ impl World {
                 .issuer
                 .token(subject)
                 .audience("shop")
-                .scopes([scope])
+                .scopes(scope.split(" "))
                 .sign();
             request = request.header("authorization", format!("Bearer {}", token.unwrap()));
         }
