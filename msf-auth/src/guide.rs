@@ -16,4 +16,6 @@ macro_rules! pages {
 pages! {
     index = "README.md";
     refresh_tokens = "refresh-tokens.md";
+    #[cfg(feature = "axum")]
+    policies = "policies.md";
 }

@@ -1,11 +1,10 @@
 //! Every metric of this crate, as data.
 
+use std::sync::LazyLock;
+
 use msf_core::metrics::MetricInfo;
 
-use crate::{refresh::TOKENS, remote::REFRESHES, verify::VERIFICATIONS};
-
-#[cfg(feature = "password")]
-use crate::password::{OPERATIONS, SECONDS, WAITING};
+use crate::{cache, layer, refresh, remote, revocation, verify};
 
 /// Every metric that this crate can register, sorted by name.
 ///
@@ -19,15 +18,25 @@ pub fn catalogue() -> &'static [MetricInfo] {
     &CATALOGUE
 }
 
-#[cfg(not(feature = "password"))]
-static CATALOGUE: [MetricInfo; 3] = [REFRESHES.info(), TOKENS.info(), VERIFICATIONS.info()];
-
-#[cfg(feature = "password")]
-static CATALOGUE: [MetricInfo; 6] = [
-    REFRESHES.info(),
-    SECONDS.info(),
-    WAITING.info(),
-    OPERATIONS.info(),
-    TOKENS.info(),
-    VERIFICATIONS.info(),
-];
+static CATALOGUE: LazyLock<Vec<MetricInfo>> = LazyLock::new(|| {
+    let mut rows = vec![
+        cache::BYTES.info(),
+        cache::EVICTIONS.info(),
+        cache::LOOKUPS.info(),
+        layer::DECISIONS.info(),
+        refresh::TOKENS.info(),
+        remote::REFRESHES.info(),
+        revocation::APPLIED.info(),
+        revocation::BEHIND.info(),
+        revocation::MARKS.info(),
+        verify::VERIFICATIONS.info(),
+    ];
+    #[cfg(feature = "password")]
+    rows.extend([
+        crate::password::OPERATIONS.info(),
+        crate::password::SECONDS.info(),
+        crate::password::WAITING.info(),
+    ]);
+    rows.sort_by_key(|row| row.name);
+    rows
+});
