@@ -15,4 +15,6 @@ macro_rules! pages {
 
 pages! {
     index = "README.md";
+    revocation = "revocation.md";
+    verify = "verify.md";
 }
