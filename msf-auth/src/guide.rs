@@ -18,4 +18,6 @@ pages! {
     refresh_tokens = "refresh-tokens.md";
     #[cfg(feature = "axum")]
     policies = "policies.md";
+    revocation = "revocation.md";
+    verify = "verify.md";
 }
