@@ -39,8 +39,8 @@ const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// The payload of a message in compact form, signed by a key of `keys` with one of `algorithms`.
 ///
 /// The key is that of the `kid`, or without one the only key there is; its algorithm has to be that of the message.
-/// The payload may be empty. A header with `crit`, `b64`, `zip`, `enc`, `cty`, `jku`, `jwk`, `x5u` or `x5c` is refused, and so are more than
-/// 1 MiB and a member that is there twice.
+/// The payload may be empty. A header with `crit`, `b64`, `zip`, `enc`, `cty`, `jku`, `jwk`, `x5u` or `x5c` is
+/// refused, and so are more than 1 MiB and a member that is there twice.
 ///
 /// # Errors
 ///
