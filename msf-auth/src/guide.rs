@@ -20,4 +20,5 @@ pages! {
     policies = "policies.md";
     revocation = "revocation.md";
     verify = "verify.md";
+    keys = "keys.md";
 }

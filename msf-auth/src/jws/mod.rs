@@ -39,8 +39,8 @@ const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// The payload of a message in compact form, signed by a key of `keys` with one of `algorithms`.
 ///
 /// The key is that of the `kid`, or without one the only key there is; its algorithm has to be that of the message.
-/// A header with `crit`, `b64`, `zip`, `enc`, `cty`, `jku`, `jwk`, `x5u` or `x5c` is refused, and so are more than
-/// 1 MiB and a member that is there twice.
+/// The payload may be empty. A header with `crit`, `b64`, `zip`, `enc`, `cty`, `jku`, `jwk`, `x5u` or `x5c` is
+/// refused, and so are more than 1 MiB and a member that is there twice.
 ///
 /// # Errors
 ///
@@ -49,7 +49,7 @@ pub fn verify(message: &str, keys: &KeySet, algorithms: &[Algorithm]) -> Result<
     if message.len() > MESSAGE_BYTES_MAX {
         return Err(Reason::Size);
     }
-    let parts = Compact::split(message).ok_or(Reason::Form)?;
+    let parts = Compact::split_message(message).ok_or(Reason::Form)?;
     if parts.header.len() > Header::TEXT_BYTES_MAX {
         return Err(Reason::Size);
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{DuplicateKeyId, HmacKey, InvalidKeySet, KeyFault, SkippedKey, VerifyingKey, jwk};
+use super::{
+    DuplicateKeyId, HmacKey, InvalidKeySet, KeyFault, SkippedKey, VerifyingKey, is_key_id, jwk,
+};
 use crate::{algorithm::Algorithm, token::json::Strict};
 
 /// The keys that an issuer signs with, by id. Cloning shares them.
@@ -116,7 +118,8 @@ impl KeySet {
             match jwk::parse(value, rsa) {
                 Ok(key) => inner.keys.push(Key::Public(key)),
                 Err(fault) => {
-                    let id = value.get("kid").and_then(|id| id.as_str()).map(Into::into);
+                    let id = value.get("kid").and_then(|id| id.as_str());
+                    let id = id.filter(|id| is_key_id(id)).map(Into::into);
                     inner.skipped.push(SkippedKey { id, fault });
                 }
             }

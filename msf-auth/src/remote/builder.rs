@@ -5,6 +5,7 @@ use std::time::Duration;
 use msf_core::metrics::{Metrics, MetricsError};
 
 use super::{JwksSource, RemoteKeys, metrics::RefreshMetrics};
+use crate::algorithm::Algorithm;
 
 /// Sets the limits of [`RemoteKeys`]. Made by [`RemoteKeys::builder`].
 ///
@@ -35,6 +36,7 @@ pub(super) struct Limits {
     pub(super) fetch_timeout: Duration,
     pub(super) wait_max: Duration,
     pub(super) stale_max: Duration,
+    pub(super) rsa_algorithm: Algorithm,
 }
 
 impl Limits {
@@ -44,6 +46,7 @@ impl Limits {
         fetch_timeout: Duration::from_secs(2),
         wait_max: Duration::from_millis(500),
         stale_max: Duration::from_secs(24 * 3_600),
+        rsa_algorithm: Algorithm::Rs256,
     };
 }
 
@@ -92,6 +95,14 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
     /// How long keys are used without a successful fetch; default 24 h.
     pub const fn stale_max(mut self, stale_max: Duration) -> Self {
         self.limits.stale_max = stale_max;
+        self
+    }
+
+    /// The algorithm of an RSA key whose `alg` is missing; default RS256.
+    ///
+    /// With an algorithm that is none of RSA no key set is taken, and the log says so.
+    pub const fn rsa_algorithm(mut self, rsa_algorithm: Algorithm) -> Self {
+        self.limits.rsa_algorithm = rsa_algorithm;
         self
     }
 

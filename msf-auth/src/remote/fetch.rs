@@ -72,7 +72,7 @@ impl Drop for Running {
 impl Shared {
     /// Takes a document over, if there is a usable key in it.
     fn take(&self, document: &Bytes) -> bool {
-        let keys = match KeySet::parse(document) {
+        let keys = match KeySet::parse_assuming(document, self.limits.rsa_algorithm) {
             Ok(keys) => keys,
             Err(error) => {
                 self.metrics.refused.inc();

@@ -139,6 +139,15 @@ fn without_an_id_the_only_key_is_meant_and_never_one_of_several() {
     let message = signed(r#"{"alg":"EdDSA"}"#, "payload", ed25519(&keyring.ed25519));
     let only = KeySet::new([keyring.ed25519.verifying_key()]).unwrap();
     assert!(jws::verify(&message, &only, ALL).is_ok());
+    let empty = signed(r#"{"alg":"EdDSA"}"#, "", ed25519(&keyring.ed25519));
+    assert_eq!(jws::verify(&empty, &only, ALL).unwrap().payload(), b"");
+    // With the payload beside it, a message is not the signed one without it.
+    let detached = message
+        .split('.')
+        .enumerate()
+        .map(|(index, part)| if index == 1 { "" } else { part });
+    let detached = Vec::from_iter(detached).join(".");
+    assert_eq!(refused(&detached, &only, ALL), Reason::Signature);
     assert_eq!(refused(&message, &set(&keyring), ALL), Reason::UnknownKey);
 }
 

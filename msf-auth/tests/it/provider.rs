@@ -8,9 +8,10 @@ use aws_lc_rs::{
     rsa::{KeyPair, KeySize},
     signature::{KeyPair as _, RSA_PKCS1_SHA256},
 };
+use bytes::Bytes;
 use msf_auth::{
-    Algorithm, HeaderPolicy, KeySet, Principal, Provider, Reason, TrustedIssuer, Verifier,
-    VerifyingKey,
+    Algorithm, HeaderPolicy, JwksFetchError, KeySet, Principal, Provider, Reason, RemoteKeys,
+    TrustedIssuer, Verifier, VerifyingKey,
 };
 use serde_json::{Value, json};
 
@@ -213,7 +214,7 @@ async fn auth0() {
     });
     case.passes_as_service(client).await;
     // Even when the API was given the id of the application as its name.
-    for more in [
+    for mut more in [
         json!({}),
         json!({ "azp": "c", "nonce": "n" }),
         json!({ "azp": "c" }),
@@ -224,7 +225,7 @@ async fn auth0() {
         id_token
             .as_object_mut()
             .unwrap()
-            .append(more.clone().as_object_mut().unwrap());
+            .append(more.as_object_mut().unwrap());
         case.refuses(id_token, Reason::Type).await;
     }
 }
@@ -391,16 +392,46 @@ async fn a_provider_signs_with_rs256_unless_it_is_told_otherwise() {
 }
 
 #[tokio::test]
+async fn a_fetched_rsa_key_without_an_algorithm_is_for_the_one_that_was_set() {
+    let mut document: Value = serde_json::from_str(&keys().to_json()).unwrap();
+    document["keys"][0].as_object_mut().unwrap().remove("alg");
+    let document = Bytes::from(document.to_string());
+    let case = Case {
+        provider: Provider::Rfc9068,
+        issuer: "https://i",
+        audience: "a",
+        types: &[Some("at+jwt")],
+    };
+    let claims = json!({ "aud": "a", "sub": "s", "client_id": "c", "jti": "j" });
+    let token = case.token(Some("at+jwt"), &claims);
+    for (algorithm, expected) in [
+        (Algorithm::Rs256, None),
+        (Algorithm::Ps256, Some(Reason::KeyAlgorithm)),
+        (Algorithm::Es256, Some(Reason::KeysUnavailable)),
+    ] {
+        let document = document.clone();
+        let remote = RemoteKeys::builder(move || {
+            let document = document.clone();
+            async move { Ok::<_, JwksFetchError>(document) }
+        });
+        let remote = remote.rsa_algorithm(algorithm).build().unwrap();
+        let trusted = TrustedIssuer::provider(Provider::Rfc9068, "https://i", remote).audience("a");
+        let refused = case.verify(trusted, &token).await.err();
+        assert_eq!(refused, expected, "{algorithm}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_hint_is_refused_or_not_looked_at_and_extensions_are_always_refused() {
     let claims = json!({
         "iss": "https://i", "sub": "s", "aud": "a", "iat": NOW_S, "exp": NOW_S + 60,
     });
-    let outcome = |policy: HeaderPolicy, more: Value| {
+    let outcome = |policy: HeaderPolicy, mut more: Value| {
         let mut header = json!({ "alg": "RS256", "typ": "at+jwt", "kid": "key-1" });
         header
             .as_object_mut()
             .unwrap()
-            .append(more.clone().as_object_mut().unwrap());
+            .append(more.as_object_mut().unwrap());
         let token = signed(&header.to_string(), &claims.to_string(), rs256);
         let trusted = TrustedIssuer::new("https://i", keys())
             .audience("a")

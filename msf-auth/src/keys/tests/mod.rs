@@ -166,6 +166,9 @@ fn a_key_that_cannot_be_used_is_skipped_and_says_why() {
     for (jwk, expected) in cases {
         assert_eq!(fault(&jwk), expected, "{jwk}");
     }
+    let unreadable = format!(r#"{{"keys":[{}]}}"#, okp(r#","kid":"a\n","use":"enc""#));
+    let keys = KeySet::parse(unreadable.as_bytes()).unwrap();
+    assert_eq!(keys.skipped()[0].id, None);
     for more in [
         r#","use":"sig""#,
         r#","key_ops":["verify"]"#,
