@@ -119,7 +119,7 @@ fn asymmetric(
         .scopes(["orders:read", "orders:write"]);
     let document = issuer.jwks().to_json();
     let set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&document)?;
-    let jwk = set.find(issuer.key_id()).ok_or("the key is published")?;
+    let jwk = set.find(&issuer.key_id()).ok_or("the key is published")?;
     Ok(Case {
         names,
         token: token.ttl(Duration::from_secs(3_600)).sign()?,

@@ -52,7 +52,10 @@ pub use self::{
     algorithm::Algorithm,
     bearer::{BearerError, BearerSource, InvalidAuthorization, bearer_token},
     identity::{Identity, OptionalIdentity},
-    issue::{KeyFileError, ServiceTokens, TokenBuilder, TokenIssuer},
+    issue::{
+        KeyFileError, KeyRing, KeyRingError, RotationPolicy, ServiceTokens, TokenBuilder,
+        TokenIssuer,
+    },
     keys::{
         DuplicateKeyId, HmacKey, InvalidKey, InvalidKeySet, Key, KeyFault, KeySet, SignError,
         SigningKey, SkippedKey, VerifyingKey,
