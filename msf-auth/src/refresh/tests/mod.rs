@@ -1,0 +1,5 @@
+//! Sessions as a whole.
+
+mod model;
+mod sessions;
+mod stores;
