@@ -2,7 +2,14 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{refresh::TOKENS, remote::REFRESHES, verify::VERIFICATIONS};
+#[cfg(feature = "oauth")]
+use crate::oauth::REQUESTS;
+use crate::{
+    issue::{CHANGES, FAILURES, KEYS},
+    refresh::TOKENS,
+    remote::REFRESHES,
+    verify::VERIFICATIONS,
+};
 
 #[cfg(feature = "password")]
 use crate::password::{OPERATIONS, SECONDS, WAITING};
@@ -16,18 +23,22 @@ use crate::password::{OPERATIONS, SECONDS, WAITING};
 /// ```
 #[must_use]
 pub fn catalogue() -> &'static [MetricInfo] {
-    &CATALOGUE
+    CATALOGUE
 }
 
-#[cfg(not(feature = "password"))]
-static CATALOGUE: [MetricInfo; 3] = [REFRESHES.info(), TOKENS.info(), VERIFICATIONS.info()];
-
-#[cfg(feature = "password")]
-static CATALOGUE: [MetricInfo; 6] = [
+static CATALOGUE: &[MetricInfo] = &[
     REFRESHES.info(),
+    #[cfg(feature = "oauth")]
+    REQUESTS.info(),
+    #[cfg(feature = "password")]
     SECONDS.info(),
+    #[cfg(feature = "password")]
     WAITING.info(),
+    #[cfg(feature = "password")]
     OPERATIONS.info(),
     TOKENS.info(),
+    CHANGES.info(),
+    FAILURES.info(),
+    KEYS.info(),
     VERIFICATIONS.info(),
 ];

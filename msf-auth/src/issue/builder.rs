@@ -168,7 +168,7 @@ impl<'a> TokenBuilder<'a> {
 }
 
 /// `scope-token` of RFC 6749 section 3.3.
-fn is_scope(scope: &str) -> bool {
+pub(crate) fn is_scope(scope: &str) -> bool {
     !scope.is_empty()
         && scope
             .bytes()

@@ -184,11 +184,11 @@ impl TokenIssuer {
     }
 
     /// The longest life that a token may have.
-    pub(super) fn ttl_max(&self) -> Duration {
+    pub(crate) fn ttl_max(&self) -> Duration {
         self.policy().map_or(TTL_MAX, RotationPolicy::ttl_max)
     }
 
-    pub(super) fn clock(&self) -> WallClock {
+    pub(crate) fn clock(&self) -> WallClock {
         self.0.clock
     }
 }

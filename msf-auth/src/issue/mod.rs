@@ -83,6 +83,9 @@ mod pem;
 mod ring;
 mod service_tokens;
 
+#[cfg(feature = "oauth")]
+pub(crate) use self::builder::is_scope;
+pub(crate) use self::ring::{CHANGES, FAILURES, KEYS};
 pub use self::{
     builder::TokenBuilder,
     error::{InvalidToken, IssueError, KeyFileError},

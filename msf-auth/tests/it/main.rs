@@ -5,6 +5,7 @@
 mod attacks;
 mod interop;
 mod key_file;
+mod key_ring;
 mod remote;
 mod support;
 
@@ -12,6 +13,9 @@ mod support;
 mod router;
 
 mod layer;
+
+#[cfg(feature = "oauth")]
+mod oauth;
 
 #[cfg(feature = "password")]
 mod password;

@@ -16,9 +16,10 @@ use msf_core::{
 use tokio::time;
 
 use super::{
-    KeyChange, KeyRingError, KeyStatus, RotationPolicy, disk::Disk, metrics::RingMetrics,
+    KeyChange, KeyRingError, KeyState, KeyStatus, RotationPolicy, disk::Disk, metrics::RingMetrics,
     snapshot::Snapshot, state::Ring,
 };
+use crate::audit::{Audit, Event, Kind};
 
 /// The keys of an issuer, on disk and in use. Cloning shares them.
 ///
@@ -32,16 +33,18 @@ struct Shared {
     clock: WallClock,
     snapshot: ArcSwap<Snapshot>,
     metrics: RingMetrics,
+    audit: Audit,
 }
 
 /// Collects what a [`KeyRing`] has to know. Made by [`KeyRing::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct KeyRingBuilder {
     dir: PathBuf,
     policy: RotationPolicy,
     clock: WallClock,
     metrics: Option<Metrics>,
+    audit: Audit,
 }
 
 impl KeyRingBuilder {
@@ -63,6 +66,12 @@ impl KeyRingBuilder {
         self
     }
 
+    /// Where events go; default the log.
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
+    }
+
     /// Opens the ring, as [`KeyRing::open`] does.
     ///
     /// # Errors
@@ -76,7 +85,15 @@ impl KeyRingBuilder {
         };
         let disk = Disk::new(self.dir);
         let (snapshot, changes) = disk.open(&self.policy, self.clock.unix_seconds())?;
-        let ring = KeyRing::assemble(disk, self.policy, self.clock, snapshot, metrics);
+        metrics.installed(&snapshot);
+        let ring = KeyRing(Arc::new(Shared {
+            disk,
+            policy: self.policy,
+            clock: self.clock,
+            snapshot: ArcSwap::from_pointee(snapshot),
+            metrics,
+            audit: self.audit,
+        }));
         ring.0.report(&changes);
         Ok(ring)
     }
@@ -105,6 +122,7 @@ impl KeyRing {
             policy: RotationPolicy::default(),
             clock: WallClock::system(),
             metrics: None,
+            audit: Audit::log(),
         }
     }
 
@@ -112,32 +130,14 @@ impl KeyRing {
     pub(in crate::issue) fn load(dir: &Path) -> Result<Self, KeyRingError> {
         let disk = Disk::new(dir.to_owned());
         let snapshot = disk.load_only()?;
-        let policy = RotationPolicy::default();
-        let metrics = RingMetrics::noop();
-        Ok(Self::assemble(
+        Ok(Self(Arc::new(Shared {
             disk,
-            policy,
-            WallClock::system(),
-            snapshot,
-            metrics,
-        ))
-    }
-
-    fn assemble(
-        disk: Disk,
-        policy: RotationPolicy,
-        clock: WallClock,
-        snapshot: Snapshot,
-        metrics: RingMetrics,
-    ) -> Self {
-        metrics.installed(&snapshot);
-        Self(Arc::new(Shared {
-            disk,
-            policy,
-            clock,
+            policy: RotationPolicy::default(),
+            clock: WallClock::system(),
             snapshot: ArcSwap::from_pointee(snapshot),
-            metrics,
-        }))
+            metrics: RingMetrics::noop(),
+            audit: Audit::log(),
+        })))
     }
 
     /// Takes over what other processes did, and does what is due.
@@ -298,14 +298,24 @@ impl Shared {
     fn report(&self, changes: &[KeyChange]) {
         for change in changes {
             self.metrics.changed(change);
-            let KeyChange {
-                key_id,
-                state,
-                revoked,
-            } = change;
-            let state = state.as_str();
-            tracing::info!(target: "msf_auth::issue", %key_id, state, revoked, "a signing key changed");
+            let kind = match (change.revoked, change.state) {
+                (true, _) => Kind::KeyRevoked,
+                (false, KeyState::Staged) => Kind::KeyStaged,
+                (false, KeyState::Active) => Kind::KeyActivated,
+                (false, KeyState::Retired) => Kind::KeyRetired,
+                (false, KeyState::Gone) => Kind::KeyRemoved,
+            };
+            self.audit.record(&Event::new(kind).key_id(&change.key_id));
         }
+    }
+}
+
+impl fmt::Debug for KeyRingBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRingBuilder")
+            .field("dir", &self.dir)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }
 

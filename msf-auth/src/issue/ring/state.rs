@@ -128,13 +128,15 @@ impl Ring {
         changes
     }
 
-    /// The staged key signs from now on, unless it was not published for long enough.
+    /// The staged key signs from now on, unless it was not published for long enough, or there is no room for the next
+    /// one: then the retired ones have to end first.
     pub(super) fn hand_over(&mut self, policy: &RotationPolicy, now_s: u64) -> Vec<KeyChange> {
         let is_ready = |entry: &Entry| match entry.stage {
             Stage::Staged { since_s } => now_s >= since_s.saturating_add(policy.staging_s()),
             _ => false,
         };
-        let Some(next) = self.keys.iter().position(is_ready) else {
+        let has_room = self.keys.len() < KEYS_MAX;
+        let Some(next) = self.keys.iter().position(is_ready).filter(|_| has_room) else {
             return Vec::new();
         };
         let mut changes = Vec::new();
