@@ -12,7 +12,6 @@
 //! [refresh token](crate::refresh::RefreshTokens::issue).
 //!
 //! ```
-//! use axum::body::Body;
 //! use http::{Request, header};
 //! use msf_auth::{
 //!     SigningKey, TokenIssuer,
@@ -40,7 +39,7 @@
 //! );
 //! let request = Request::post("/oauth/token")
 //!     .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-//!     .body(Body::from(form))?;
+//!     .body(form)?;
 //! let response = TestClient::new(oauth.router()).send(request).await;
 //! assert_eq!(response.status(), 200);
 //! assert_eq!(response.header("cache-control"), Some("no-store"));

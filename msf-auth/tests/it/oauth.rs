@@ -11,7 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use axum::{Router, body::Body};
+use axum::Router;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{Request, header};
 use msf_auth::{
@@ -24,6 +24,7 @@ use msf_auth::{
     refresh::{Grant, MemoryRefreshStore, RefreshPolicy, RefreshTokens},
 };
 use msf_core::{
+    body::Body,
     clock::WallClock,
     metrics::Metrics,
     testing::{TestClient, TestResponse},
