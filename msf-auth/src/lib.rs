@@ -43,6 +43,8 @@ pub mod verify;
 
 #[cfg(feature = "axum")]
 pub use self::axum::{InvalidRoutes, SecureRouter};
+#[cfg(feature = "jsonwebtoken")]
+pub use self::keys::UnknownAlgorithm;
 #[cfg(feature = "password")]
 pub use self::password::{PasswordConfig, PasswordError, Passwords};
 #[cfg(feature = "jwks")]
@@ -50,6 +52,7 @@ pub use self::remote::{HttpJwks, InvalidJwksUrl};
 pub use self::{
     algorithm::Algorithm,
     bearer::{BearerError, BearerSource, InvalidAuthorization, bearer_token},
+    cache::TokenCache,
     identity::{Identity, OptionalIdentity},
     issue::{
         KeyFileError, KeyRing, KeyRingError, RotationPolicy, ServiceTokens, TokenBuilder,
@@ -62,11 +65,12 @@ pub use self::{
     layer::{AnsweringAuthLayer, AuthLayer},
     metrics::catalogue,
     policy::{Decision, Missing, PathParams, Policy},
-    principal::{Principal, PrincipalKind},
+    principal::{Actor, InvalidClaims, Principal, PrincipalKind},
     refusal::Refusal,
     remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},
+    revocation::{Revocation, RevocationFeed, Revocations, RevocationsBuilder},
     verify::{
-        InvalidVerifier, Keys, Reason, TrustedIssuer, Verifier, VerifierBuilder, Verify,
-        VerifyError,
+        HeaderPolicy, InvalidVerifier, Keys, Provider, Reason, TrustedIssuer, Verifier,
+        VerifierBuilder, Verify, VerifyError,
     },
 };

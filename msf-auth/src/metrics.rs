@@ -5,9 +5,11 @@ use msf_core::metrics::MetricInfo;
 #[cfg(feature = "oauth")]
 use crate::oauth::REQUESTS;
 use crate::{
+    cache::{BYTES, EVICTIONS, LOOKUPS},
     issue::{CHANGES, FAILURES, KEYS},
     refresh::TOKENS,
     remote::REFRESHES,
+    revocation::{APPLIED, BEHIND, MARKS},
     verify::VERIFICATIONS,
 };
 
@@ -37,8 +39,14 @@ static CATALOGUE: &[MetricInfo] = &[
     #[cfg(feature = "password")]
     OPERATIONS.info(),
     TOKENS.info(),
+    BEHIND.info(),
+    MARKS.info(),
+    APPLIED.info(),
     CHANGES.info(),
     FAILURES.info(),
     KEYS.info(),
+    BYTES.info(),
+    EVICTIONS.info(),
+    LOOKUPS.info(),
     VERIFICATIONS.info(),
 ];

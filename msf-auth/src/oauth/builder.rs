@@ -7,7 +7,10 @@ use http::Uri;
 use msf_core::metrics::Metrics;
 
 use super::{Clients, InvalidOAuth, OAuth, Subjects, metadata, metrics::OAuthMetrics};
-use crate::{audit::Audit, issue::TokenIssuer, refresh::RefreshTokens, verify::Verifier};
+use crate::{
+    audit::Audit, issue::TokenIssuer, refresh::RefreshTokens, revocation::Revocations,
+    verify::Verifier,
+};
 
 /// Collects what the endpoints of an authorization server have to know. Made by [`OAuth::builder`].
 #[must_use]
@@ -17,6 +20,7 @@ pub struct OAuthBuilder {
     subjects: Option<Arc<dyn Subjects>>,
     refresh: Option<RefreshTokens>,
     verifier: Option<Verifier>,
+    revocations: Option<Revocations>,
     carried: Vec<Box<str>>,
     audit: Audit,
     metrics: Option<Metrics>,
@@ -28,6 +32,7 @@ pub(super) struct Shared {
     pub(super) subjects: Option<Arc<dyn Subjects>>,
     pub(super) refresh: Option<RefreshTokens>,
     pub(super) verifier: Option<Verifier>,
+    pub(super) revocations: Option<Revocations>,
     pub(super) carried: Vec<Box<str>>,
     pub(super) audit: Audit,
     pub(super) metrics: OAuthMetrics,
@@ -47,6 +52,7 @@ impl OAuthBuilder {
             subjects: None,
             refresh: None,
             verifier: None,
+            revocations: None,
             carried: CARRIED.map(Into::into).to_vec(),
             audit: Audit::log(),
             metrics: None,
@@ -75,6 +81,13 @@ impl OAuthBuilder {
     /// all audiences that ask.
     pub fn verifier(mut self, verifier: Verifier) -> Self {
         self.verifier = Some(verifier);
+        self
+    }
+
+    /// Takes access tokens back, by telling this list. It has to be that of the [verifier](Self::verifier), and to reach
+    /// all others that take the tokens.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = Some(revocations);
         self
     }
 
@@ -122,6 +135,7 @@ impl OAuthBuilder {
             subjects: self.subjects,
             refresh: self.refresh,
             verifier: self.verifier,
+            revocations: self.revocations,
             carried: self.carried,
             audit: self.audit,
             metrics,

@@ -148,11 +148,7 @@ impl OAuth {
         match time::timeout(LOOKUP_MAX, subjects.claims(subject)).await {
             Ok(Ok(Some(claims))) => Ok(claims),
             Ok(Ok(None)) => {
-                let presented = Presented::new(presented).client(client.id());
-                refresh
-                    .revoke(&presented)
-                    .await
-                    .map_err(|error| fault(&error))?;
+                self.end(refresh, client, presented).await?;
                 Err(Fault::Grant)
             }
             Ok(Err(error)) => {

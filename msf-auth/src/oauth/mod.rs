@@ -3,7 +3,7 @@
 //! | path, below the issuer | what | RFC |
 //! |---|---|---|
 //! | `POST /oauth/token` | the grants `client_credentials`, `refresh_token` and token exchange | 6749, 8693 |
-//! | `POST /oauth/revoke` | ends the session of a refresh token | 7009 |
+//! | `POST /oauth/revoke` | ends the session of a refresh token, and takes an access token back | 7009 |
 //! | `POST /oauth/introspect` | what a token is good for, for whom it was meant | 7662 |
 //! | `GET /.well-known/jwks.json` | the keys | 7517 |
 //! | `GET /.well-known/openid-configuration`, `/.well-known/oauth-authorization-server` | where all of that is | 8414 |
@@ -64,8 +64,9 @@
 //!
 //! # What it is not
 //!
-//! No authorization code, no device grant, no dynamic registration, no client assertions. A signed access token is not
-//! revoked here (`unsupported_token_type`): those who take it do not ask. Requests are not limited by number; put a
+//! No authorization code, no device grant, no dynamic registration, no client assertions. Without
+//! [`revocations`](OAuthBuilder::revocations) a signed access token is not revoked (`unsupported_token_type`): those who
+//! take it do not ask. Requests are not limited by number; put a
 //! limit in front, since each wrong secret costs a look into the store.
 //!
 //! # Metrics
@@ -91,8 +92,12 @@ mod metadata;
 mod metrics;
 mod revoke;
 mod server;
+#[cfg(feature = "sqlite")]
+mod sqlite_clients;
 
 pub(crate) use self::metrics::REQUESTS;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite_clients::SqliteClients;
 pub use self::{
     builder::OAuthBuilder,
     client::{Client, ClientSecret, GrantType, InvalidClient, SecretHash},

@@ -1,7 +1,5 @@
 //! Policies against the laws that any reader expects of them.
 
-use std::sync::Arc;
-
 use proptest::{
     bool, collection,
     prelude::{Just, Strategy, prop_assert_eq, prop_assert_ne, prop_oneof, proptest},
@@ -11,15 +9,10 @@ use super::*;
 use crate::principal::{Principal, PrincipalKind};
 
 fn caller(kind: PrincipalKind, subject: &str, scope: &str) -> Principal {
-    Principal {
-        issuer: Arc::from("https://user.shop"),
-        subject: subject.into(),
-        kind,
-        scope: scope.into(),
-        expires_at_s: 0,
-        token_id: None,
-        claims: Vec::new(),
-    }
+    Principal::builder("https://user.shop", subject, kind)
+        .claim("scope", scope)
+        .build()
+        .expect("the claims have their types")
 }
 
 fn user(subject: &str, scope: &str) -> Principal {

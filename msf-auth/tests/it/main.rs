@@ -4,8 +4,10 @@
 
 mod attacks;
 mod interop;
+mod jws;
 mod key_file;
 mod key_ring;
+mod provider;
 mod remote;
 mod support;
 

@@ -15,7 +15,7 @@ use axum::Router;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{Request, header};
 use msf_auth::{
-    SigningKey, TokenIssuer, TrustedIssuer, Verifier,
+    Revocations, SigningKey, TokenIssuer, TrustedIssuer, Verifier,
     audit::{Audit, Kind, MemorySink},
     oauth::{
         Client, ClientSecret, Clients, GrantType, InvalidOAuth, LookupError, MemoryClients, OAuth,
@@ -86,8 +86,13 @@ impl Server {
             .audience("payment")
             .users()
             .service("order");
-        let verifier = Verifier::builder().issuer(trusted).clock(clock).build();
-        let verifier = verifier.unwrap();
+        let revocations = Revocations::builder().clock(clock).build().unwrap();
+        let verifier = Verifier::builder()
+            .issuer(trusted)
+            .clock(clock)
+            .revocations(revocations.clone())
+            .build()
+            .unwrap();
         let refresh = RefreshTokens::new(MemoryRefreshStore::new(), RefreshPolicy::default());
         let refresh = refresh.unwrap().with_clock(clock);
         let secret = || ClientSecret::generate().unwrap();
@@ -127,6 +132,7 @@ impl Server {
             .subjects(subjects.clone())
             .refresh_tokens(refresh.clone())
             .verifier(verifier.clone())
+            .revocations(revocations)
             .audit(Audit::new(seen.clone()))
             .metrics(&metrics)
             .build()
@@ -818,11 +824,55 @@ async fn a_session_is_ended_by_its_client_only() {
         .post("/oauth/revoke", "web", &server.web, &unknown)
         .await;
     assert_eq!(response.status(), 200);
-    let signed = [("token", "a.b.c")];
+}
+
+#[tokio::test(start_paused = true)]
+async fn access_tokens_are_taken_back_by_their_client_and_with_their_session() {
+    let server = Server::start();
+    let session = server.login("web", &["orders:read"]).await;
     let response = server
-        .post("/oauth/revoke", "web", &server.web, &signed)
+        .token("web", &server.web, &refresh_form(&session, &[]))
         .await;
-    refused(&response, 400, "unsupported_token_type");
+    let body: Value = response.json();
+    let of_session = text(&body["access_token"]);
+    let response = server.token("order", &server.order, &CREDENTIALS).await;
+    let body: Value = response.json();
+    let own = text(&body["access_token"]);
+    let revoke = async |client: &str, secret: &ClientSecret, token: &str| {
+        let form = [("token", token)];
+        server.post("/oauth/revoke", client, secret, &form).await
+    };
+
+    refused(&revoke("web", &server.web, own).await, 400, "invalid_grant");
+    assert!(server.verifier.verify(own).await.is_ok());
+    for token in [own, own, "a.b.c"] {
+        let response = revoke("order", &server.order, token).await;
+        assert_eq!(response.status(), 200);
+    }
+    assert!(server.verifier.verify(own).await.is_err());
+    assert_eq!(server.seen.count(Kind::TokenRevoked), 1);
+
+    assert!(server.verifier.verify(of_session).await.is_ok());
+    assert_eq!(revoke("web", &server.web, &session).await.status(), 200);
+    assert!(server.verifier.verify(of_session).await.is_err());
+
+    // Nobody is told.
+    let issuer = TokenIssuer::new(ISSUER, SigningKey::generate_ed25519().unwrap());
+    let oauth = OAuth::builder(issuer).clients(server.clients.clone());
+    let oauth = oauth.build().unwrap();
+    let secret = server.web.text().expose().as_str();
+    for token in ["a.b.c", "x"] {
+        let form = [
+            ("client_id", "web"),
+            ("client_secret", secret),
+            ("token", token),
+        ];
+        let request = Request::post("/oauth/revoke")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.body(encode(&form)).unwrap();
+        let response = TestClient::new(oauth.router()).send(request).await;
+        refused(&response, 400, "unsupported_token_type");
+    }
 }
 
 #[tokio::test(start_paused = true)]
