@@ -39,18 +39,21 @@ impl OAuth {
         } else {
             None
         };
-        let id = credentials.id.as_str();
+        if let (None, Some(secret)) = (&found, &credentials.secret) {
+            prove_nothing(secret);
+        }
         match found.filter(|client| is_proven(client, &credentials)) {
             Some(client) => {
-                let event = Event::new(Kind::ClientAuthenticated).client(id);
+                let event = Event::new(Kind::ClientAuthenticated).client(client.id());
                 self.0.audit.record(&event);
                 Ok(client)
             }
             None => {
-                if let Some(secret) = &credentials.secret {
-                    prove_nothing(secret);
+                let mut event = Event::new(Kind::ClientRefused);
+                // What is no id may be a secret in the wrong place.
+                if is_client_id(&credentials.id) {
+                    event = event.client(&credentials.id);
                 }
-                let event = Event::new(Kind::ClientRefused).client(id);
                 self.0.audit.record(&event);
                 Err(Fault::Client)
             }

@@ -65,7 +65,9 @@ pub struct Client {
 #[non_exhaustive]
 pub enum InvalidClient {
     /// The id is one text in every encoding, so that no two are taken for one.
-    #[error("a client id has 1 to 128 of the characters A-Z a-z 0-9 - . _ ~")]
+    #[error(
+        "a client id has 1 to 128 of the characters A-Z a-z 0-9 - . _ ~ and does not begin as a secret does"
+    )]
     Id,
     /// Anything but 256 random bits could be guessed from its hash.
     #[error("a client secret is `msfc_` and 256 random bits, as it is generated here")]
@@ -243,7 +245,9 @@ pub(super) fn prove_nothing(secret: &str) {
 
 pub(super) fn is_client_id(id: &str) -> bool {
     let is_unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-    (1..=ID_LEN_MAX).contains(&id.len()) && id.bytes().all(is_unreserved)
+    // A secret that somebody sends as the id is not looked up and not logged.
+    let is_secret = id.starts_with(PREFIX);
+    (1..=ID_LEN_MAX).contains(&id.len()) && id.bytes().all(is_unreserved) && !is_secret
 }
 
 /// The secret of a client: 256 random bits, shown once to whoever sets the client up.
@@ -377,6 +381,7 @@ mod tests {
         let cases = [
             (Client::new("").secret(hash()), InvalidClient::Id),
             (Client::new("a:b").secret(hash()), InvalidClient::Id),
+            (Client::new("msfc_a").secret(hash()), InvalidClient::Id),
             (Client::new(long).secret(hash()), InvalidClient::Id),
             (good().secret(hash()).secret(hash()), InvalidClient::Secrets),
             (good().scopes(["a b"]), InvalidClient::Scope("a b".into())),

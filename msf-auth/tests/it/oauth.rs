@@ -983,6 +983,7 @@ async fn no_secret_is_told() {
             ("client_id", "web"),
             ("client_secret", secret),
         ],
+        vec![CREDENTIALS[0], ("client_id", secret)],
         vec![
             ("grant_type", "refresh_token"),
             ("client_id", "app"),

@@ -68,7 +68,7 @@ impl Disk {
                 (ring, vec![change])
             }
         };
-        let (snapshot, further) = self.write_changed(&lock, ring, policy, now_s, |ring| {
+        let (snapshot, further) = self.write_changed(&lock, &ring, policy, now_s, |ring| {
             Ok(ring.advance(policy, now_s))
         })?;
         changes.extend(further);
@@ -112,14 +112,14 @@ impl Disk {
         self.check_dir()?;
         let lock = self.lock()?;
         let ring = self.read_newer(known)?;
-        self.write_changed(&lock, ring, policy, now_s, step)
+        self.write_changed(&lock, &ring, policy, now_s, step)
     }
 
     /// A staged key before and after the step: one that is revoked needs a successor, and so does the successor.
     fn write_changed(
         &self,
         lock: &Lock,
-        before: Ring,
+        before: &Ring,
         policy: &RotationPolicy,
         now_s: u64,
         step: impl FnOnce(&mut Ring) -> Result<Vec<KeyChange>, KeyRingError>,
@@ -129,7 +129,7 @@ impl Disk {
         changes.extend(self.stage(&mut ring, policy, now_s)?);
         changes.extend(step(&mut ring)?);
         changes.extend(self.stage(&mut ring, policy, now_s)?);
-        if ring != before {
+        if ring != *before {
             ring.generation = ring.generation.saturating_add(1);
             // Before it is written: a ring that cannot be loaded must not be the one.
             let snapshot = self.load(ring)?;

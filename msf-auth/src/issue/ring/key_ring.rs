@@ -240,7 +240,6 @@ impl KeyRing {
     }
 
     /// How long keys stay in each state.
-    #[must_use]
     pub fn policy(&self) -> &RotationPolicy {
         &self.0.policy
     }

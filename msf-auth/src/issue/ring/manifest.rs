@@ -125,9 +125,10 @@ impl Key {
         if time_s > TIME_MAX_S {
             return Err("a time after the year 9999");
         }
-        let algorithm = match Algorithm::from_name(&self.algorithm) {
-            Some(algorithm @ (Algorithm::EdDsa | Algorithm::Es256)) => algorithm,
-            _ => return Err("an algorithm that is not used"),
+        let Some(algorithm @ (Algorithm::EdDsa | Algorithm::Es256)) =
+            Algorithm::from_name(&self.algorithm)
+        else {
+            return Err("an algorithm that is not used");
         };
         let entry = Entry {
             id: self.id.into(),
