@@ -21,4 +21,5 @@ pages! {
     revocation = "revocation.md";
     verify = "verify.md";
     keys = "keys.md";
+    issuing = "issuing.md";
 }

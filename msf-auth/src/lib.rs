@@ -55,7 +55,10 @@ pub use self::{
     cache::TokenCache,
     guarded::{Guarded, Resource},
     identity::{Identity, OptionalIdentity},
-    issue::{KeyFileError, ServiceTokens, TokenBuilder, TokenIssuer},
+    issue::{
+        KeyFileError, KeyRing, KeyRingError, RotationPolicy, ServiceTokens, TokenBuilder,
+        TokenIssuer,
+    },
     keys::{
         DuplicateKeyId, HmacKey, InvalidKey, InvalidKeySet, Key, KeyFault, KeySet, SignError,
         SigningKey, SkippedKey, VerifyingKey,

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{cache, layer, refresh, remote, revocation, verify};
+use crate::{cache, issue, layer, refresh, remote, revocation, verify};
 
 /// Every metric that this crate can register, sorted by name.
 ///
@@ -23,6 +23,9 @@ static CATALOGUE: LazyLock<Vec<MetricInfo>> = LazyLock::new(|| {
         cache::BYTES.info(),
         cache::EVICTIONS.info(),
         cache::LOOKUPS.info(),
+        issue::CHANGES.info(),
+        issue::FAILURES.info(),
+        issue::KEYS.info(),
         layer::DECISIONS.info(),
         refresh::TOKENS.info(),
         remote::REFRESHES.info(),
@@ -31,6 +34,8 @@ static CATALOGUE: LazyLock<Vec<MetricInfo>> = LazyLock::new(|| {
         revocation::MARKS.info(),
         verify::VERIFICATIONS.info(),
     ];
+    #[cfg(feature = "oauth")]
+    rows.push(crate::oauth::REQUESTS.info());
     #[cfg(feature = "password")]
     rows.extend([
         crate::password::OPERATIONS.info(),

@@ -284,7 +284,7 @@ async fn another_key_under_the_same_id_ends_what_the_first_signed() {
     assert!(verifier.verify(&token).await.is_ok());
 
     let other = SigningKey::generate_ed25519().unwrap().verifying_key();
-    let other = other.with_id(setup.issuer.key_id()).unwrap();
+    let other = other.with_id(&setup.issuer.key_id()).unwrap();
     published.set(&KeySet::new([other]).unwrap());
     assert!(keys.refresh().await);
     assert_eq!(reason(&verifier, &token).await, Reason::Signature);

@@ -21,13 +21,14 @@ pub struct TokenBuilder<'a> {
     scopes: Vec<Box<str>>,
     is_service: bool,
     ttl: Duration,
+    client: Option<&'a str>,
     claims: Map<String, Value>,
 }
 
 /// What [`TokenBuilder::ttl`] is by default.
 const TTL: Duration = Duration::from_secs(15 * 60);
 const TTL_MIN: Duration = Duration::from_secs(1);
-const TTL_MAX: Duration = Duration::from_secs(24 * 3_600);
+pub(super) const TTL_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// 128 random bits: no two tokens of an issuer meet.
 const TOKEN_ID_BYTES: usize = 16;
 
@@ -53,7 +54,8 @@ impl<'a> TokenBuilder<'a> {
             audience: "",
             scopes: Vec::new(),
             is_service: false,
-            ttl: TTL,
+            ttl: TTL.min(issuer.ttl_max()),
+            client: None,
             claims: Map::new(),
         }
     }
@@ -79,7 +81,14 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
-    /// How long it lives, in whole seconds; default 15 min, at most 24 h.
+    /// The OAuth client that it is given to (`client_id`, RFC 9068 section 2.2); default none, or the service itself.
+    pub const fn client(mut self, client: &'a str) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// How long it lives, in whole seconds; default 15 min, at most 24 h or what the
+    /// [ring](super::RotationPolicy::token_ttl_max) allows.
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
@@ -115,11 +124,15 @@ impl<'a> TokenBuilder<'a> {
         }
         if self.is_service {
             set(KIND_CLAIM, KIND_SERVICE.into());
-            // RFC 9068 section 2.2: a service that calls in its own name is its own client.
-            set("client_id", self.subject.into());
+        }
+        // RFC 9068 section 2.2: a service that calls in its own name is its own client.
+        let own_client = self.is_service.then_some(self.subject);
+        if let Some(client) = self.client.or(own_client) {
+            set("client_id", client.into());
         }
 
-        let key = self.issuer.key();
+        let snapshot = self.issuer.snapshot();
+        let key = &snapshot.active;
         let header = json!({ "alg": key.algorithm().as_str(), "typ": "at+jwt", "kid": key.id() });
         let mut token = base64url::encode(header.to_string());
         token.push('.');
@@ -137,7 +150,7 @@ impl<'a> TokenBuilder<'a> {
         if self.audience.is_empty() {
             return Err(InvalidToken::Audience);
         }
-        if !(TTL_MIN..=TTL_MAX).contains(&self.ttl) {
+        if !(TTL_MIN..=self.issuer.ttl_max()).contains(&self.ttl) {
             return Err(InvalidToken::Lifetime);
         }
         if let Some(scope) = self.scopes.iter().find(|scope| !is_scope(scope)) {
@@ -155,7 +168,7 @@ impl<'a> TokenBuilder<'a> {
 }
 
 /// `scope-token` of RFC 6749 section 3.3.
-fn is_scope(scope: &str) -> bool {
+pub(crate) fn is_scope(scope: &str) -> bool {
     !scope.is_empty()
         && scope
             .bytes()

@@ -4,6 +4,7 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
+use super::KeyRingError;
 use crate::keys::{InvalidKey, SignError};
 
 /// The key of an issuer cannot be had.
@@ -38,6 +39,9 @@ pub enum KeyFileError {
     /// A new key could not be made.
     #[error("a key could not be generated")]
     Generate(#[source] InvalidKey),
+    /// The directory has a [ring](super::KeyRing), and that cannot be had.
+    #[error(transparent)]
+    Ring(Box<KeyRingError>),
 }
 
 /// A token was not issued.
@@ -65,8 +69,8 @@ pub enum InvalidToken {
     /// A scope is empty or has characters that RFC 6749 section 3.3 does not allow.
     #[error("`{0}` is not a scope")]
     Scope(Box<str>),
-    /// The life is below one second or above 24 h.
-    #[error("a token lives between 1 s and 24 h")]
+    /// The life is below one second, or above 24 h or what the [ring](super::RotationPolicy::token_ttl_max) allows.
+    #[error("a token lives between 1 s and 24 h, and not longer than its key is kept")]
     Lifetime,
     /// The claim is one that the issuer sets itself.
     #[error("the claim `{0}` is set by the issuer")]

@@ -1,15 +1,21 @@
 //! An issuer of our own.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
+use arc_swap::Guard;
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use msf_core::clock::WallClock;
 
-use super::{KeyFileError, ServiceTokens, TokenBuilder, key_file};
+use super::{
+    KeyFileError, KeyRing, RotationPolicy, ServiceTokens, TokenBuilder,
+    builder::TTL_MAX,
+    key_file,
+    ring::{self, Snapshot},
+};
 use crate::keys::{KeySet, SigningKey};
 
-/// Issues signed access tokens (RFC 9068) in one name and with one key. Cloning shares the key.
+/// Issues signed access tokens (RFC 9068) in one name, with one key or those of a [`KeyRing`]. Cloning shares them.
 ///
 /// See the [module documentation](super) for keys on disk.
 ///
@@ -30,44 +36,61 @@ use crate::keys::{KeySet, SigningKey};
 #[derive(Clone)]
 pub struct TokenIssuer(Arc<Shared>);
 
+/// How long the one key of an issuer may be cached.
+const JWKS_MAX_AGE_S: u64 = 300;
+
 struct Shared {
     issuer: Box<str>,
-    key: SigningKey,
-    jwks: KeySet,
-    jwks_json: Bytes,
+    keys: Keys,
     clock: WallClock,
 }
 
+enum Keys {
+    One(Arc<Snapshot>),
+    Ring(KeyRing),
+}
+
 impl TokenIssuer {
-    /// An issuer with a key; `issuer` is the exact text of `iss`, usually a URL.
-    #[must_use]
+    /// An issuer by the text of its `iss` and one key.
     pub fn new(issuer: impl Into<Box<str>>, key: SigningKey) -> Self {
-        Self::assemble(issuer.into(), key, WallClock::system())
+        let keys = Keys::One(Arc::new(Snapshot::of_one(key)));
+        Self::assemble(issuer.into(), keys, WallClock::system())
+    }
+
+    /// An issuer by the text of its `iss` and keys that take turns. Its clock is that of the ring.
+    pub fn with_ring(issuer: impl Into<Box<str>>, ring: KeyRing) -> Self {
+        let clock = ring.clock();
+        Self::assemble(issuer.into(), Keys::Ring(ring), clock)
     }
 
     /// An issuer with the Ed25519 key of a directory, which is made when there is none.
     ///
     /// It reads and writes files, so it belongs to the start of a process. A P-256 key that was put there is used
-    /// as well.
+    /// as well. Of a directory with a [`KeyRing`] it uses the keys as they are now, and never looks again: a process
+    /// that outlives a rotation takes [`with_ring`](Self::with_ring).
     ///
     /// # Errors
     ///
     /// [`KeyFileError`] for a file that is unreadable, broken or open to others; see the
     /// [module documentation](super).
     pub fn open(dir: impl AsRef<Path>, issuer: impl Into<Box<str>>) -> Result<Self, KeyFileError> {
-        let generate = || SigningKey::generate_ed25519().map_err(KeyFileError::Generate);
-        let key = key_file::open(dir.as_ref(), generate)?;
-        Ok(Self::new(issuer, key))
+        let dir = dir.as_ref();
+        if !ring::has_ring(dir) {
+            let generate = || SigningKey::generate_ed25519().map_err(KeyFileError::Generate);
+            let key = key_file::open(dir, generate)?;
+            // Otherwise another process made a ring of this key, or gave the ring another one first.
+            if !ring::has_ring(dir) {
+                return Ok(Self::new(issuer, key));
+            }
+        }
+        let ring = KeyRing::load(dir).map_err(|error| KeyFileError::Ring(Box::new(error)))?;
+        Ok(Self::with_ring(issuer, ring))
     }
 
-    fn assemble(issuer: Box<str>, key: SigningKey, clock: WallClock) -> Self {
-        let jwks = KeySet::new([key.verifying_key()]).expect("one key has no equal");
-        let jwks_json = Bytes::from(jwks.to_json());
+    fn assemble(issuer: Box<str>, keys: Keys, clock: WallClock) -> Self {
         Self(Arc::new(Shared {
             issuer,
-            key,
-            jwks,
-            jwks_json,
+            keys,
             clock,
         }))
     }
@@ -75,7 +98,11 @@ impl TokenIssuer {
     /// The same issuer by another clock; for tests.
     #[must_use]
     pub fn with_clock(self, clock: WallClock) -> Self {
-        Self::assemble(self.0.issuer.clone(), self.0.key.clone(), clock)
+        let keys = match &self.0.keys {
+            Keys::One(snapshot) => Keys::One(snapshot.clone()),
+            Keys::Ring(ring) => Keys::Ring(ring.clone()),
+        };
+        Self::assemble(self.0.issuer.clone(), keys, clock)
     }
 
     /// Begins a token for a subject.
@@ -96,10 +123,11 @@ impl TokenIssuer {
     /// The keys with which others verify.
     #[must_use]
     pub fn jwks(&self) -> KeySet {
-        self.0.jwks.clone()
+        self.snapshot().jwks.clone()
     }
 
-    /// The answer to `GET /.well-known/jwks.json`, cacheable for five minutes.
+    /// The answer to `GET /.well-known/jwks.json`, cacheable for five minutes or what the
+    /// [ring](RotationPolicy::jwks_max_age) says.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -108,18 +136,23 @@ impl TokenIssuer {
     /// let issuer = TokenIssuer::new("https://user.shop", SigningKey::generate_ed25519()?);
     /// let response = issuer.jwks_response::<Bytes>();
     /// assert_eq!(response.headers()["content-type"], "application/jwk-set+json");
-    /// assert!(KeySet::parse(response.body())?.contains(issuer.key_id()));
+    /// assert!(KeySet::parse(response.body())?.contains(&issuer.key_id()));
     /// # Ok::<(), msf_core::BoxError>(())
     /// ```
     #[must_use]
     pub fn jwks_response<B: From<Bytes>>(&self) -> Response<B> {
-        let mut response = Response::new(self.0.jwks_json.clone().into());
+        let mut response = Response::new(self.snapshot().jwks_json.clone().into());
         let headers = response.headers_mut();
         // RFC 7517 section 8.5.2.
         let media_type = HeaderValue::from_static("application/jwk-set+json");
         headers.insert(header::CONTENT_TYPE, media_type);
-        let caching = HeaderValue::from_static("public, max-age=300");
-        headers.insert(header::CACHE_CONTROL, caching);
+        let max_age_s = self
+            .policy()
+            .map_or(JWKS_MAX_AGE_S, RotationPolicy::jwks_max_age_s);
+        // Digits are a header value.
+        if let Ok(caching) = HeaderValue::try_from(format!("public, max-age={max_age_s}")) {
+            headers.insert(header::CACHE_CONTROL, caching);
+        }
         response
     }
 
@@ -129,17 +162,33 @@ impl TokenIssuer {
         &self.0.issuer
     }
 
-    /// The id of the key.
+    /// The id of the key that signs now.
     #[must_use]
-    pub fn key_id(&self) -> &str {
-        self.0.key.id()
+    pub fn key_id(&self) -> Box<str> {
+        self.snapshot().active.id().into()
     }
 
-    pub(super) fn key(&self) -> &SigningKey {
-        &self.0.key
+    /// What tokens are signed with now; never to be held across an await.
+    pub(super) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        match &self.0.keys {
+            Keys::One(snapshot) => Guard::from_inner(snapshot.clone()),
+            Keys::Ring(ring) => ring.snapshot(),
+        }
     }
 
-    pub(super) fn clock(&self) -> WallClock {
+    fn policy(&self) -> Option<&RotationPolicy> {
+        match &self.0.keys {
+            Keys::One(_) => None,
+            Keys::Ring(ring) => Some(ring.policy()),
+        }
+    }
+
+    /// The longest life that a token may have.
+    pub(crate) fn ttl_max(&self) -> Duration {
+        self.policy().map_or(TTL_MAX, RotationPolicy::ttl_max)
+    }
+
+    pub(crate) fn clock(&self) -> WallClock {
         self.0.clock
     }
 }
@@ -148,7 +197,7 @@ impl fmt::Debug for TokenIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenIssuer")
             .field("issuer", &self.issuer())
-            .field("key", &self.0.key)
+            .field("key", &self.snapshot().active)
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,8 @@ use std::{
 use super::{KeyFileError, pem};
 use crate::keys::SigningKey;
 
-const FILE_NAME: &str = "signing-key.pem";
+/// The file of an issuer that has one key.
+pub(super) const FIRST_FILE: &str = "signing-key.pem";
 /// A key has 119 or 241 bytes; what is much larger is no key.
 const FILE_BYTES_MAX: u64 = 16 * 1024;
 
@@ -18,7 +19,7 @@ pub(super) fn open(
     dir: &Path,
     generate: impl FnOnce() -> Result<SigningKey, KeyFileError>,
 ) -> Result<SigningKey, KeyFileError> {
-    let path = dir.join(FILE_NAME);
+    let path = dir.join(FIRST_FILE);
     match read(&path) {
         Err(KeyFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
         outcome => return outcome,
@@ -29,7 +30,8 @@ pub(super) fn open(
     read(&path)
 }
 
-fn read(path: &Path) -> Result<SigningKey, KeyFileError> {
+/// The key of a file that is its owner's only.
+pub(super) fn read(path: &Path) -> Result<SigningKey, KeyFileError> {
     let failed = || failed("read", path);
     let file = File::open(path).map_err(failed())?;
     check_mode(path, &file.metadata().map_err(failed())?)?;
@@ -46,10 +48,11 @@ fn read(path: &Path) -> Result<SigningKey, KeyFileError> {
 }
 
 /// Writes the key under another name, and gives it its own with a link, which fails if there is one already.
-fn create(dir: &Path, path: &Path, key: &SigningKey) -> Result<(), KeyFileError> {
+pub(super) fn create(dir: &Path, path: &Path, key: &SigningKey) -> Result<(), KeyFileError> {
     let failed = || failed("created", path);
     let der = key.to_pkcs8().map_err(KeyFileError::Generate)?;
-    let draft = Draft(dir.join(format!(".{FILE_NAME}.{:016x}", fastrand::u64(..))));
+    let name = path.file_name().unwrap_or_default();
+    let draft = Draft::new(dir, &name.to_string_lossy());
     let mut file = new_file().open(&draft.0).map_err(failed())?;
     file.write_all(pem::encode(&der).expose().as_bytes())
         .map_err(failed())?;
@@ -63,12 +66,24 @@ fn create(dir: &Path, path: &Path, key: &SigningKey) -> Result<(), KeyFileError>
     sync_dir(dir).map_err(failed())
 }
 
-/// A file that goes when the key has its name, or when that did not work.
-struct Draft(PathBuf);
+/// A file that goes when its content has its name, or when that did not work.
+pub(super) struct Draft(PathBuf);
+
+impl Draft {
+    pub(super) fn new(dir: &Path, name: &str) -> Self {
+        Self(dir.join(format!(".{name}.{:016x}", fastrand::u64(..))))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.0) {
+        if let Err(error) = fs::remove_file(&self.0)
+            && error.kind() != io::ErrorKind::NotFound
+        {
             let path = self.0.display();
             tracing::warn!(target: "msf_auth::issue", %path, %error, "a draft of the key file stays");
         }
@@ -84,7 +99,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyFil
 }
 
 #[cfg(unix)]
-fn new_file() -> OpenOptions {
+pub(super) fn new_file() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
 
     let mut options = OpenOptions::new();
@@ -93,14 +108,14 @@ fn new_file() -> OpenOptions {
 }
 
 #[cfg(not(unix))]
-fn new_file() -> OpenOptions {
+pub(super) fn new_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     options
 }
 
 #[cfg(unix)]
-fn create_dir(dir: &Path) -> io::Result<()> {
+pub(super) fn create_dir(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
 
     fs::DirBuilder::new()
@@ -110,7 +125,7 @@ fn create_dir(dir: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn create_dir(dir: &Path) -> io::Result<()> {
+pub(super) fn create_dir(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)
 }
 
@@ -134,11 +149,11 @@ fn check_mode(_: &Path, _: &fs::Metadata) -> Result<(), KeyFileError> {
 }
 
 #[cfg(unix)]
-fn sync_dir(dir: &Path) -> io::Result<()> {
+pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
 #[cfg(not(unix))]
-fn sync_dir(_: &Path) -> io::Result<()> {
+pub(super) fn sync_dir(_: &Path) -> io::Result<()> {
     Ok(())
 }

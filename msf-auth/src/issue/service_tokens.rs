@@ -29,12 +29,12 @@ struct Kept {
     header: HeaderValue,
     issued_s: u64,
     renew_s: u64,
+    /// Of the keys: a token by one that was revoked is refused soon.
+    generation: u64,
 }
 
 /// Short, since a token of a service cannot be taken back.
 const TTL: Duration = Duration::from_secs(300);
-/// Four fifths of it: what is left covers calls under way and clocks that differ.
-const RENEW_AFTER: Duration = Duration::from_secs(240);
 
 impl ServiceTokens {
     pub(super) fn new(issuer: TokenIssuer, service: Box<str>, audience: Box<str>) -> Self {
@@ -56,26 +56,32 @@ impl BearerSource for ServiceTokens {
             kept,
         } = &*self.0;
         let now_s = issuer.clock().unix_seconds();
+        // Before the token is signed: one that is signed while the keys change is renewed once more.
+        let generation = issuer.snapshot().generation();
         if let Some(kept) = &*kept.load() {
             // A clock that was set back would make the token one of the future.
-            if (kept.issued_s..kept.renew_s).contains(&now_s) {
+            let is_alive = (kept.issued_s..kept.renew_s).contains(&now_s);
+            if is_alive && kept.generation == generation {
                 return Ok(kept.header.clone());
             }
         }
+        let ttl = TTL.min(issuer.ttl_max());
         let token = issuer
             .token(service)
             .audience(audience)
             .service(true)
-            .ttl(TTL);
+            .ttl(ttl);
         let token = token.sign().map_err(BearerError::new)?;
         let mut header =
             HeaderValue::try_from(format!("Bearer {token}")).map_err(BearerError::new)?;
         header.set_sensitive(true);
-        let renew_s = now_s.saturating_add(RENEW_AFTER.as_secs());
+        // Four fifths of it: what is left covers calls under way and clocks that differ.
+        let renew_s = now_s.saturating_add(ttl.as_secs() * 4 / 5);
         kept.store(Some(Arc::new(Kept {
             header: header.clone(),
             issued_s: now_s,
             renew_s,
+            generation,
         })));
         Ok(header)
     }
@@ -90,6 +96,8 @@ mod tests {
 
     use super::*;
     use crate::keys::SigningKey;
+
+    const RENEW_AFTER: Duration = Duration::from_secs(240);
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_kept_and_renewed_in_time() {

@@ -20,7 +20,7 @@ async fn a_document_is_fetched() {
         serve(ResponseTemplate::new(200).set_body_string(issuer.jwks().to_json())).await;
     let keys = RemoteKeys::new(source);
     assert!(keys.refresh().await);
-    assert!(keys.current().unwrap().contains(issuer.key_id()));
+    assert!(keys.current().unwrap().contains(&issuer.key_id()));
 }
 
 #[tokio::test]

@@ -50,8 +50,8 @@ fn the_key_is_made_once_and_is_its_owners_only() {
 #[test]
 fn those_that_start_together_have_one_key() {
     let dir = Dir::new();
-    let ids: Vec<String> = thread::scope(|scope| {
-        let open = || dir.open().unwrap().key_id().to_owned();
+    let ids: Vec<Box<str>> = thread::scope(|scope| {
+        let open = || dir.open().unwrap().key_id();
         let starts: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
         starts
             .into_iter()

@@ -7,6 +7,7 @@ mod external;
 mod interop;
 mod jws;
 mod key_file;
+mod key_ring;
 mod provider;
 mod remote;
 mod support;
@@ -15,6 +16,9 @@ mod support;
 mod router;
 
 mod layer;
+
+#[cfg(feature = "oauth")]
+mod oauth;
 
 #[cfg(feature = "password")]
 mod password;
