@@ -118,7 +118,7 @@ fn parse(value: &[u8]) -> Result<Option<&str>, InvalidAuthorization> {
 }
 
 /// `b64token` of RFC 6750 section 2.1.
-fn is_b64token(token: &[u8]) -> bool {
+pub(crate) fn is_b64token(token: &[u8]) -> bool {
     let is_char =
         |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
     let length = token.iter().take_while(|b| is_char(b)).count();

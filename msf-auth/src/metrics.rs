@@ -1,11 +1,18 @@
 //! Every metric of this crate, as data.
 
+use std::sync::LazyLock;
+
 use msf_core::metrics::MetricInfo;
 
-use crate::{remote::REFRESHES, verify::VERIFICATIONS};
+use crate::{
+    remote::{AGE, KEYS, REFRESHES},
+    verify::VERIFICATIONS,
+};
 
 #[cfg(feature = "password")]
 use crate::password::{OPERATIONS, SECONDS, WAITING};
+#[cfg(feature = "oauth-client")]
+use crate::{client_credentials::REQUESTS, introspect::INTROSPECTIONS};
 
 /// Every metric that this crate can register, sorted by name.
 ///
@@ -19,14 +26,17 @@ pub fn catalogue() -> &'static [MetricInfo] {
     &CATALOGUE
 }
 
-#[cfg(not(feature = "password"))]
-static CATALOGUE: [MetricInfo; 2] = [REFRESHES.info(), VERIFICATIONS.info()];
-
-#[cfg(feature = "password")]
-static CATALOGUE: [MetricInfo; 5] = [
-    REFRESHES.info(),
-    SECONDS.info(),
-    WAITING.info(),
-    OPERATIONS.info(),
-    VERIFICATIONS.info(),
-];
+static CATALOGUE: LazyLock<Vec<MetricInfo>> = LazyLock::new(|| {
+    let mut rows = vec![
+        AGE.info(),
+        KEYS.info(),
+        REFRESHES.info(),
+        VERIFICATIONS.info(),
+    ];
+    #[cfg(feature = "oauth-client")]
+    rows.extend([INTROSPECTIONS.info(), REQUESTS.info()]);
+    #[cfg(feature = "password")]
+    rows.extend([SECONDS.info(), WAITING.info(), OPERATIONS.info()]);
+    rows.sort_by_key(|row| row.name);
+    rows
+});

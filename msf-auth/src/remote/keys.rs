@@ -15,6 +15,7 @@ use msf_core::{
     clock,
     task::{self, Task},
 };
+use thiserror::Error;
 use tokio::{
     runtime::Handle,
     time::{self, Instant},
@@ -46,7 +47,7 @@ pub(super) struct Shared {
     pub(super) metrics: RefreshMetrics,
     pub(super) loaded: ArcSwapOption<Loaded>,
     flight: Mutex<Flight>,
-    born: Instant,
+    pub(super) born: Instant,
     /// When the next fetch is due, in milliseconds since `born`, so that tokens with known keys look at no
     /// lock; never while a fetch runs.
     due_ms: AtomicU64,
@@ -56,6 +57,13 @@ pub(super) struct Shared {
 pub(super) struct Loaded {
     pub(super) keys: KeySet,
     pub(super) at: Instant,
+}
+
+/// A source gave no usable keys in time.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("there are no keys from `{name}` yet")]
+pub struct KeysNotReady {
+    name: Box<str>,
 }
 
 /// What a look for a key gave.
@@ -132,9 +140,56 @@ impl RemoteKeys {
     ///
     /// Dropping the future leaves the fetch running.
     pub async fn refresh(&self) -> bool {
-        let landing = fetch::start(&self.0, &mut self.0.flight());
-        landing.wait().await;
+        let start = fetch::start(&self.0, &mut self.0.flight());
+        start.launch().wait().await;
         self.is_usable()
+    }
+
+    /// Waits until there are usable keys, and fetches whenever the back-off allows it.
+    ///
+    /// For programs that would rather start late than answer with 503; those that need not wait need not call it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysNotReady`] when there are none `within` the time.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves a fetch that runs to others.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use msf_auth::{JwksFetchError, RemoteKeys};
+    /// # use bytes::Bytes;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let keys = RemoteKeys::new(|| async { Err::<Bytes, _>(JwksFetchError::new("away")) });
+    /// assert!(keys.await_ready(Duration::from_secs(3)).await.is_err());
+    /// # }
+    /// ```
+    pub async fn await_ready(&self, within: Duration) -> Result<(), KeysNotReady> {
+        time::timeout(within, self.until_ready())
+            .await
+            .map_err(|_| KeysNotReady {
+                name: self.0.name.as_str().into(),
+            })
+    }
+
+    async fn until_ready(&self) {
+        while !self.is_usable() {
+            let next = {
+                let mut flight = self.0.flight();
+                match flight.schedule.due_at() {
+                    due_at if flight.landing.is_none() && clock::now() < due_at => Err(due_at),
+                    _ => Ok(fetch::start(&self.0, &mut flight)),
+                }
+            };
+            match next {
+                Ok(start) => start.launch().wait().await,
+                Err(due_at) => time::sleep_until(due_at).await,
+            }
+        }
     }
 
     /// Keeps the keys fresh without being asked, until the task is dropped.
@@ -195,8 +250,9 @@ impl RemoteKeys {
                 return None;
             }
         }
-        let landing = fetch::start(&self.0, &mut flight);
+        let start = fetch::start(&self.0, &mut flight);
         drop(flight);
+        let landing = start.launch();
         let wait_max = self.0.limits.wait_max;
         Some(Box::pin(async move {
             let _place = place;
@@ -223,7 +279,9 @@ impl Shared {
     fn start_if_due(self: &Arc<Self>, now: Instant) {
         let mut flight = self.flight();
         if flight.landing.is_none() && flight.schedule.is_due(now) {
-            let _landing: Landing = fetch::start(self, &mut flight);
+            let start = fetch::start(self, &mut flight);
+            drop(flight);
+            let _landing: Landing = start.launch();
         }
     }
 

@@ -97,11 +97,15 @@ reasons! {
     Subject = "subject";
     /// The issuer's keys cannot be had; nothing is known about the token.
     KeysUnavailable = "keys_unavailable";
+    /// The issuer says that it has ended, was taken back, or never was.
+    Inactive = "inactive";
+    /// The issuer cannot be asked, or its answer is none; nothing is known about the token.
+    IssuerUnavailable = "issuer_unavailable";
 }
 
 impl Reason {
-    const fn is_unavailable(self) -> bool {
-        matches!(self, Self::KeysUnavailable)
+    pub(super) const fn is_unavailable(self) -> bool {
+        matches!(self, Self::KeysUnavailable | Self::IssuerUnavailable)
     }
 }
 

@@ -26,7 +26,11 @@ mod future;
 mod issuer;
 mod metrics;
 mod verifier;
+#[cfg(feature = "oauth-client")]
+mod vouched_for;
 
+#[cfg(feature = "oauth-client")]
+pub(crate) use self::vouched_for::VouchedFor;
 pub use self::{
     builder::{InvalidVerifier, VerifierBuilder},
     error::{Reason, VerifyError},

@@ -4,6 +4,8 @@
 
 mod attacks;
 mod interop;
+#[cfg(feature = "jwks")]
+mod jwks;
 mod key_file;
 mod remote;
 mod support;

@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use msf_auth::{
-    JwksFetchError, JwksSource, KeySet, Reason, RemoteKeys, SigningKey, TokenIssuer, TrustedIssuer,
-    Verifier,
+    JwksDocument, JwksFetchError, JwksSource, KeySet, Reason, RemoteKeys, SigningKey, TokenIssuer,
+    TrustedIssuer, Verifier,
 };
 use msf_core::{clock::WallClock, metrics::Metrics};
 use tokio::{sync::Notify, time};
@@ -53,7 +53,7 @@ impl Elsewhere {
 
 #[async_trait]
 impl JwksSource for Elsewhere {
-    async fn fetch(&self) -> Result<Bytes, JwksFetchError> {
+    async fn fetch(&self) -> Result<JwksDocument, JwksFetchError> {
         self.0.fetches.fetch_add(1, Ordering::SeqCst);
         let gate = self.0.gate.lock().unwrap().take();
         if let Some(gate) = gate {
@@ -61,7 +61,7 @@ impl JwksSource for Elsewhere {
         }
         let document = self.0.document.lock().unwrap().clone();
         document
-            .map(Bytes::from)
+            .map(JwksDocument::from)
             .ok_or_else(|| JwksFetchError::new("away"))
     }
 }
