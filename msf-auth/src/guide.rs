@@ -15,4 +15,6 @@ macro_rules! pages {
 
 pages! {
     index = "README.md";
+    #[cfg(all(feature = "jwks", feature = "oauth-client"))]
+    key_sources = "key-sources.md";
 }

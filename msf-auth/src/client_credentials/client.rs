@@ -152,9 +152,10 @@ impl TokenClient {
 
     /// Waits for the request that runs, or for the time of the next one, or for the next one.
     async fn once_more(&self) {
+        let is_ready = self.is_ready();
         let next = {
             let mut flight = self.0.flight();
-            match flight.renewal.due_at() {
+            match flight.renewal.due_at(is_ready) {
                 due_at if flight.landing.is_none() && clock::now() < due_at => Err(due_at),
                 _ => Ok(request::start(&self.0, &mut flight)),
             }
@@ -169,17 +170,17 @@ impl TokenClient {
 impl BearerSource for TokenClient {
     fn bearer(&self) -> Result<HeaderValue, BearerError> {
         let shared = &self.0;
-        if shared.is_due(clock::now()) {
+        let (now, usable) = (clock::now(), shared.usable());
+        if usable.is_none() || shared.is_due(now) {
             let mut flight = shared.flight();
-            if flight.landing.is_none() && flight.renewal.is_due(clock::now()) {
+            let due_at = flight.renewal.due_at(usable.is_some());
+            if flight.landing.is_none() && now >= due_at {
                 let start = request::start(shared, &mut flight);
                 drop(flight);
                 let _landing = start.launch();
             }
         }
-        shared
-            .usable()
-            .ok_or_else(|| BearerError::new(shared.not_ready()))
+        usable.ok_or_else(|| BearerError::new(shared.not_ready()))
     }
 }
 

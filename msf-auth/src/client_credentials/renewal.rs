@@ -9,6 +9,8 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Renewal {
     due_at: Instant,
+    /// When to ask at the earliest, should there be no token in spite of all.
+    earliest: Instant,
     delays: Delays,
     rng: fastrand::Rng,
 }
@@ -23,17 +25,16 @@ impl Renewal {
     pub(super) fn new(backoff: Backoff, now: Instant) -> Self {
         Self {
             due_at: now,
+            earliest: now,
             delays: backoff.delays(),
             rng: fastrand::Rng::new(),
         }
     }
 
-    pub(super) const fn due_at(&self) -> Instant {
-        self.due_at
-    }
-
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        now >= self.due_at
+    /// When to ask next. A token can end before its time, when the wall clock jumps or the machine slept; then the next
+    /// request does not wait for the time that was meant for its renewal.
+    pub(super) const fn due_at(&self, is_ready: bool) -> Instant {
+        if is_ready { self.due_at } else { self.earliest }
     }
 
     /// A token of this life came in answer to a request that began at `asked_at`.
@@ -42,11 +43,13 @@ impl Renewal {
     pub(super) fn succeeded(&mut self, asked_at: Instant, life: Duration, now: Instant) {
         self.delays.reset();
         let share = 0.8 - self.rng.f64() / 10.0;
-        self.due_at = (asked_at + life.mul_f64(share)).max(now + PAUSE_MIN);
+        self.earliest = now + PAUSE_MIN;
+        self.due_at = (asked_at + life.mul_f64(share)).max(self.earliest);
     }
 
     pub(super) fn failed(&mut self, now: Instant) {
-        self.due_at = now + self.delays.next_delay();
+        self.earliest = now + self.delays.next_delay();
+        self.due_at = self.earliest;
     }
 }
 
@@ -71,16 +74,17 @@ mod tests {
     fn a_failure_waits_longer_each_time_and_a_token_forgets_them() {
         let now = Instant::now();
         let mut renewal = renewal(now);
-        assert!(renewal.is_due(now));
+        assert_eq!(renewal.due_at(false), now);
         let mut waits = Vec::new();
         for _ in 0..8 {
             renewal.failed(now);
-            waits.push((renewal.due_at() - now).as_secs());
+            assert_eq!(renewal.due_at(true), renewal.due_at(false));
+            waits.push((renewal.due_at(true) - now).as_secs());
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
         renewal.succeeded(now, Duration::from_secs(300), now);
         renewal.failed(now);
-        assert_eq!((renewal.due_at() - now).as_secs(), 1);
+        assert_eq!((renewal.due_at(true) - now).as_secs(), 1);
     }
 
     #[test]
@@ -102,9 +106,10 @@ mod tests {
             let (life, now) = (Duration::from_secs(life_s), asked_at + Duration::from_millis(took_ms));
             let mut renewal = renewal(asked_at);
             renewal.succeeded(asked_at, life, now);
-            let after = renewal.due_at() - asked_at;
+            let after = renewal.due_at(true) - asked_at;
             prop_assert!(after >= life.mul_f64(0.69) && after < usable_for(life));
-            prop_assert!(renewal.due_at() - now >= PAUSE_MIN);
+            prop_assert!(renewal.due_at(true) - now >= PAUSE_MIN);
+            prop_assert_eq!(renewal.due_at(false) - now, PAUSE_MIN);
         }
     }
 }

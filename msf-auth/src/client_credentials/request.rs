@@ -100,7 +100,8 @@ impl Running {
             header: granted.header,
             // From when it was asked for: it was made after that.
             until: self.asked_at + usable_for,
-            until_s: asked_at_s.saturating_add(usable_for.as_secs()),
+            // A second that has begun counts as one, or a life of a second would be none.
+            until_s: asked_at_s.saturating_add(usable_for.as_secs() + 1),
         })));
     }
 }
@@ -144,7 +145,7 @@ impl Drop for Running {
             Some(life) => flight.renewal.succeeded(self.asked_at, life, now),
             None => flight.renewal.failed(now),
         }
-        self.shared.set_due(Some(flight.renewal.due_at()));
+        self.shared.set_due(Some(flight.renewal.due_at(true)));
         flight.landing = None;
         drop(flight);
         drop(self.sender.take());

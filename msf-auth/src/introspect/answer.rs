@@ -16,9 +16,16 @@ struct Sort {
     token_use: Option<String>,
     typ: Option<String>,
     cnf: Option<serde_json::Value>,
+    sub: Option<String>,
+    client_id: Option<String>,
 }
 
 impl Sort {
+    /// A token that a client got for itself, without a user (RFC 9068 section 2.2 says how it is told).
+    fn is_of_client(&self) -> bool {
+        self.client_id.is_some() && self.client_id == self.sub
+    }
+
     /// Servers answer about refresh tokens and ID tokens also, and those are no bearer tokens; neither is one that is
     /// bound to a key, whose proof nobody here has seen.
     fn is_bearer(&self) -> bool {
@@ -46,7 +53,7 @@ pub(super) fn read(body: &[u8], vouched_for: &VouchedFor, now_s: u64) -> Result<
     if !sort.is_bearer() {
         return Err(Reason::Type);
     }
-    vouched_for.principal(body, now_s)
+    vouched_for.principal(body, sort.is_of_client(), now_s)
 }
 
 #[cfg(test)]
@@ -116,6 +123,25 @@ mod tests {
             let outcome = outcome(&Value::from(members).to_string());
             assert_eq!(outcome.unwrap_err(), Reason::MissingClaim, "{name}");
         }
+    }
+
+    #[test]
+    fn a_client_that_speaks_for_itself_is_no_user() {
+        assert_eq!(with("client_id", json!("7")), Err(Reason::Subject));
+        let issuer = TrustedIssuer::new("https://id.example", KeySet::default()).audience("shop");
+        let life = Duration::from_secs(86_400);
+        let rules = VouchedFor::new(issuer.service("order"), Duration::ZERO, life).unwrap();
+        let body = |subject: &str| {
+            let body = json!({
+                "active": true, "iss": "https://id.example", "aud": "shop", "sub": subject, "client_id": subject,
+                "exp": NOW_S + 300,
+            });
+            body.to_string()
+        };
+        let order = read(body("order").as_bytes(), &rules, NOW_S).unwrap();
+        assert!(order.is_service() && order.subject() == "order");
+        let other = read(body("payment").as_bytes(), &rules, NOW_S);
+        assert_eq!(other.unwrap_err(), Reason::Subject);
     }
 
     #[test]

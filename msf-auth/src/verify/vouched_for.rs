@@ -6,7 +6,10 @@ use super::{
     InvalidVerifier, Reason, TrustedIssuer,
     check::{self, Times},
 };
-use crate::{principal::Principal, token::Claims};
+use crate::{
+    principal::Principal,
+    token::{Claims, KIND_SERVICE},
+};
 
 /// The checks of an issuer's claims without those of a signature.
 #[derive(Debug)]
@@ -38,9 +41,17 @@ impl VouchedFor {
         Ok(Self { issuer, times })
     }
 
-    /// The caller that the claims describe.
-    pub(crate) fn principal(&self, json: &[u8], now_s: u64) -> Result<Principal, Reason> {
-        let claims = Claims::parse(json).map_err(|_| Reason::Claims)?;
+    /// The caller that the claims describe; a client that speaks for itself is a service.
+    pub(crate) fn principal(
+        &self,
+        json: &[u8],
+        is_of_client: bool,
+        now_s: u64,
+    ) -> Result<Principal, Reason> {
+        let mut claims = Claims::parse(json).map_err(|_| Reason::Claims)?;
+        if is_of_client && claims.kind.is_none() {
+            claims.kind = Some(KIND_SERVICE.into());
+        }
         let issuer = claims.issuer.as_deref().ok_or(Reason::MissingClaim)?;
         if *issuer != *self.issuer.issuer {
             return Err(Reason::Issuer);
