@@ -15,6 +15,7 @@ macro_rules! pages {
 
 pages! {
     index = "README.md";
+    keys = "keys.md";
     #[cfg(all(feature = "jwks", feature = "oauth-client"))]
     key_sources = "key-sources.md";
 }

@@ -52,6 +52,8 @@ pub use self::client_credentials::{
 };
 #[cfg(feature = "oauth-client")]
 pub use self::introspect::{Introspector, IntrospectorBuilder, InvalidIntrospector};
+#[cfg(feature = "jsonwebtoken")]
+pub use self::keys::UnknownAlgorithm;
 #[cfg(any(feature = "jwks", feature = "oauth-client"))]
 pub use self::outbound::InvalidEndpoint;
 #[cfg(feature = "password")]
@@ -77,7 +79,7 @@ pub use self::{
         RemoteKeysBuilder,
     },
     verify::{
-        InvalidVerifier, Keys, Reason, TrustedIssuer, Verifier, VerifierBuilder, Verify,
-        VerifyError,
+        HeaderPolicy, InvalidVerifier, Keys, Provider, Reason, TrustedIssuer, Verifier,
+        VerifierBuilder, Verify, VerifyError,
     },
 };

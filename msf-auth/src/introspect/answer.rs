@@ -16,16 +16,9 @@ struct Sort {
     token_use: Option<String>,
     typ: Option<String>,
     cnf: Option<serde_json::Value>,
-    sub: Option<String>,
-    client_id: Option<String>,
 }
 
 impl Sort {
-    /// A token that a client got for itself, without a user (RFC 9068 section 2.2 says how it is told).
-    fn is_of_client(&self) -> bool {
-        self.client_id.is_some() && self.client_id == self.sub
-    }
-
     /// Servers answer about refresh tokens and ID tokens also, and those are no bearer tokens; neither is one that is
     /// bound to a key, whose proof nobody here has seen.
     fn is_bearer(&self) -> bool {
@@ -53,7 +46,7 @@ pub(super) fn read(body: &[u8], vouched_for: &VouchedFor, now_s: u64) -> Result<
     if !sort.is_bearer() {
         return Err(Reason::Type);
     }
-    vouched_for.principal(body, sort.is_of_client(), now_s)
+    vouched_for.principal(body, now_s)
 }
 
 #[cfg(test)]

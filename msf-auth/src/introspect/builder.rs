@@ -14,6 +14,7 @@ use super::{
     request::Question,
 };
 use crate::{
+    audit::Audit,
     outbound::{InvalidEndpoint, Network, Outbound, basic},
     verify::{InvalidVerifier, TrustedIssuer, VouchedFor},
 };
@@ -40,6 +41,7 @@ pub struct IntrospectorBuilder {
     network: Network,
     clock: WallClock,
     metrics: Option<Metrics>,
+    audit: Audit,
 }
 
 /// An introspector that could ask nobody, or would believe too much.
@@ -82,6 +84,7 @@ impl IntrospectorBuilder {
             network: Network::DEFAULT,
             clock: WallClock::system(),
             metrics: None,
+            audit: Audit::log(),
         }
     }
 
@@ -147,6 +150,12 @@ impl IntrospectorBuilder {
         self
     }
 
+    /// Tells `audit` of every token that is refused; the log by default.
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
+    }
+
     /// Counts tokens in `metrics`.
     pub fn metrics(mut self, metrics: &Metrics) -> Self {
         self.metrics = Some(metrics.clone());
@@ -190,6 +199,7 @@ impl IntrospectorBuilder {
             concurrency,
             clock,
             metrics,
+            self.audit,
         )))
     }
 }

@@ -118,11 +118,7 @@ mod tests {
 
     fn principal(expires_s: u64) -> Arc<Principal> {
         let json = json!({ "iss": "i", "aud": "shop", "sub": "7", "exp": expires_s }).to_string();
-        Arc::new(
-            vouched_for()
-                .principal(json.as_bytes(), false, NOW_S)
-                .unwrap(),
-        )
+        Arc::new(vouched_for().principal(json.as_bytes(), NOW_S).unwrap())
     }
 
     #[test]

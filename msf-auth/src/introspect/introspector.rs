@@ -20,6 +20,7 @@ use super::{
     request::{self, Question},
 };
 use crate::{
+    audit::{Audit, Event, Kind},
     bearer::is_b64token,
     principal::Principal,
     verify::{Reason, TrustedIssuer, VerifyError, VouchedFor},
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     pub(super) clock: WallClock,
     concurrency: usize,
     metrics: IntrospectionMetrics,
+    audit: Audit,
     flights: Mutex<HashMap<Digest, Flight>>,
 }
 
@@ -74,6 +76,13 @@ impl Introspector {
         self.0.metrics.count(from, &outcome);
         if let Err(reason) = &outcome {
             tracing::debug!(target: "msf_auth::introspect", %reason, "token not accepted");
+            // That the issuer is away is in the log; it is nothing that anybody did.
+            if *reason != Reason::IssuerUnavailable {
+                let event = Event::new(Kind::TokenRefused).reason(reason.as_str());
+                self.0
+                    .audit
+                    .record(&event.issuer(self.0.vouched_for.issuer()));
+            }
         }
         outcome.map_err(VerifyError::from)
     }
@@ -134,6 +143,7 @@ impl Shared {
         concurrency: usize,
         clock: WallClock,
         metrics: IntrospectionMetrics,
+        audit: Audit,
     ) -> Self {
         Self {
             question,
@@ -142,6 +152,7 @@ impl Shared {
             clock,
             concurrency,
             metrics,
+            audit,
             flights: Mutex::default(),
         }
     }

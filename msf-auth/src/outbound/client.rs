@@ -21,6 +21,10 @@ pub(crate) struct Outbound {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    #[cfg_attr(
+        not(feature = "jwks"),
+        expect(dead_code, reason = "only keys say how long they are fresh")
+    )]
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }

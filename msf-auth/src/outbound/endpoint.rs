@@ -48,10 +48,15 @@ pub(crate) struct Network {
 pub(crate) enum Http {
     Nowhere,
     Loopback,
+    #[cfg_attr(
+        not(any(feature = "jwks", test)),
+        expect(dead_code, reason = "only keys are ever fetched over any http")
+    )]
     Anywhere,
 }
 
 /// A host with its port.
+#[cfg(any(feature = "jwks", test))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     host: Box<str>,
@@ -77,6 +82,7 @@ impl Network {
         self.reach = Reach::Private;
     }
 
+    #[cfg(any(feature = "jwks", test))]
     pub(crate) const fn allow_anything(&mut self) {
         self.http = Http::Anywhere;
         self.reach = Reach::Any;
@@ -110,6 +116,7 @@ impl Network {
     }
 }
 
+#[cfg(any(feature = "jwks", test))]
 impl Origin {
     pub(crate) fn of(url: &Url) -> Self {
         Self {

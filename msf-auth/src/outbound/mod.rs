@@ -10,9 +10,11 @@ mod form;
 mod reach;
 
 pub use self::endpoint::InvalidEndpoint;
+#[cfg(feature = "jwks")]
+pub(crate) use self::endpoint::Origin;
 #[cfg(feature = "oauth-client")]
 pub(crate) use self::form::{FORM, Form, basic};
 pub(crate) use self::{
     client::{Answer, Outbound},
-    endpoint::{Network, Origin},
+    endpoint::Network,
 };

@@ -8,6 +8,7 @@ use super::{
     JwksSource, RemoteKeys,
     metrics::{KeyGauges, RefreshMetrics},
 };
+use crate::{algorithm::Algorithm, audit::Audit};
 
 /// Sets the limits of [`RemoteKeys`]. Made by [`RemoteKeys::builder`].
 ///
@@ -29,6 +30,7 @@ pub struct RemoteKeysBuilder<J> {
     name: String,
     limits: Limits,
     metrics: Option<Metrics>,
+    audit: Audit,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +40,7 @@ pub(super) struct Limits {
     pub(super) fetch_timeout: Duration,
     pub(super) wait_max: Duration,
     pub(super) stale_max: Duration,
+    pub(super) rsa_algorithm: Algorithm,
 }
 
 impl Limits {
@@ -47,6 +50,7 @@ impl Limits {
         fetch_timeout: Duration::from_secs(2),
         wait_max: Duration::from_millis(500),
         stale_max: Duration::from_secs(24 * 3_600),
+        rsa_algorithm: Algorithm::Rs256,
     };
 }
 
@@ -57,6 +61,7 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
             name: "default".to_owned(),
             limits: Limits::DEFAULT,
             metrics: None,
+            audit: Audit::log(),
         }
     }
 
@@ -100,6 +105,20 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
         self
     }
 
+    /// The algorithm of an RSA key whose `alg` is missing; default RS256.
+    ///
+    /// With an algorithm that is none of RSA no key set is taken, and the log says so.
+    pub const fn rsa_algorithm(mut self, rsa_algorithm: Algorithm) -> Self {
+        self.limits.rsa_algorithm = rsa_algorithm;
+        self
+    }
+
+    /// Tells `audit` of private keys that an issuer publishes; the log by default.
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
+    }
+
     /// Counts fetches in `metrics`.
     pub fn metrics(mut self, metrics: &Metrics) -> Self {
         self.metrics = Some(metrics.clone());
@@ -121,7 +140,7 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
             .as_ref()
             .map(|metrics| KeyGauges::new(metrics, &self.name).map(|gauges| (metrics, gauges)));
         let gauges = gauges.transpose()?;
-        let keys = RemoteKeys::assemble(self.source, self.name, self.limits, counters);
+        let keys = RemoteKeys::assemble(self.source, self.name, self.limits, counters, self.audit);
         if let Some((metrics, gauges)) = gauges {
             metrics.on_scrape_of(&keys.0, move |shared| gauges.show(shared));
         }

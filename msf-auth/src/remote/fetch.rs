@@ -9,7 +9,10 @@ use super::{
     flight::{Flight, Landing},
     keys::{Loaded, Shared},
 };
-use crate::keys::{KeyFault, KeySet, SkippedKey};
+use crate::{
+    audit::{Event, Kind},
+    keys::{KeyFault, KeySet, SkippedKey},
+};
 
 /// Starts a fetch that belongs to nobody, or gives the one that runs.
 pub(super) fn start(shared: &Arc<Shared>, flight: &mut Flight) -> Start {
@@ -106,7 +109,7 @@ impl Drop for Running {
 impl Shared {
     /// Takes a document over, if there is a usable key in it.
     fn take(&self, document: &[u8]) -> bool {
-        let keys = match KeySet::parse(document) {
+        let keys = match KeySet::parse_assuming(document, self.limits.rsa_algorithm) {
             Ok(keys) => keys,
             Err(error) => {
                 self.metrics.refused.inc();
@@ -144,14 +147,17 @@ impl Shared {
 
     fn report(&self, skipped: &[SkippedKey]) {
         let source = self.name.as_str();
-        for SkippedKey { id, fault, .. } in skipped.iter().take(REPORTED_MAX) {
+        for (number, SkippedKey { id, fault, .. }) in skipped.iter().enumerate() {
             // Escaped and cut, since it is whatever the document says.
             let id = id
                 .as_deref()
                 .map(|id| id.chars().take(64).collect::<String>());
             if *fault == KeyFault::Private {
-                tracing::error!(target: TARGET, source, key = ?id, "a private key is published, anybody can sign with it");
-            } else {
+                // Whoever has read the set can sign with it.
+                let event = Event::new(Kind::PrivateKeyPublished).reason(source);
+                self.audit
+                    .record(&event.key_id(id.as_deref().unwrap_or_default()));
+            } else if number < REPORTED_MAX {
                 tracing::warn!(target: TARGET, source, key = ?id, %fault, "a key is not used");
             }
         }

@@ -11,8 +11,12 @@ use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
 use super::{JwksDocument, JwksFetchError, JwksSource};
+use crate::{
+    algorithm::Algorithm,
+    keys::{KeySet, VerifyingKey},
+};
 
-/// Reads a key set from a file, again every few seconds.
+/// Reads a key set from a file, again every few seconds: a JWK set, or public keys in PEM.
 ///
 /// What [`RemoteKeys`](super::RemoteKeys) promises holds here also: a file that is away, cut off, or without a usable
 /// key changes nothing. Replace the file as a whole (write another one and rename it): of a file that is read while
@@ -37,7 +41,15 @@ use super::{JwksDocument, JwksFetchError, JwksSource};
 #[derive(Clone, Debug)]
 pub struct FileJwks {
     path: PathBuf,
+    format: Format,
     poll_every: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    JwkSet,
+    /// Keys in PEM do not say what they are for.
+    Pem(Algorithm),
 }
 
 /// Reading a small file costs microseconds; a key that was taken back counts for this long at most.
@@ -46,10 +58,21 @@ const POLL_EVERY: Duration = Duration::from_secs(5);
 const FILE_BYTES_MAX: u64 = 512 * 1024;
 
 impl FileJwks {
-    /// A source that reads this file.
+    /// A source that reads a JWK set from this file.
     pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self::with(path.into(), Format::JwkSet)
+    }
+
+    /// A source that reads public keys in PEM from this file, one block or several, all for one algorithm and each called
+    /// by its thumbprint (RFC 7638).
+    pub fn pem(path: impl Into<PathBuf>, algorithm: Algorithm) -> Self {
+        Self::with(path.into(), Format::Pem(algorithm))
+    }
+
+    const fn with(path: PathBuf, format: Format) -> Self {
         Self {
-            path: path.into(),
+            path,
+            format,
             poll_every: POLL_EVERY,
         }
     }
@@ -70,7 +93,11 @@ impl JwksSource for FileJwks {
         let bytes = read
             .map_err(JwksFetchError::new)?
             .map_err(JwksFetchError::new)?;
-        Ok(JwksDocument::from(bytes).fresh_for(self.poll_every))
+        let document = match self.format {
+            Format::JwkSet => bytes.into(),
+            Format::Pem(algorithm) => from_pem(&bytes, algorithm)?.into(),
+        };
+        Ok(JwksDocument::fresh_for(document, self.poll_every))
     }
 }
 
@@ -91,3 +118,17 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
     Ok(bytes)
 }
+
+/// Blocks of `PUBLIC KEY` (RFC 7468 section 13), as a JWK set.
+fn from_pem(bytes: &[u8], algorithm: Algorithm) -> Result<String, JwksFetchError> {
+    let text = str::from_utf8(bytes).map_err(JwksFetchError::new)?;
+    let blocks = text.split_inclusive(END).map(str::trim);
+    let keys: Result<Vec<_>, _> = blocks
+        .filter(|block| !block.is_empty())
+        .map(|block| VerifyingKey::from_spki_pem(block, algorithm))
+        .collect();
+    let keys = KeySet::new(keys.map_err(JwksFetchError::new)?).map_err(JwksFetchError::new)?;
+    Ok(keys.to_json())
+}
+
+const END: &str = "-----END PUBLIC KEY-----";

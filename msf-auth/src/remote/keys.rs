@@ -30,6 +30,7 @@ use super::{
     schedule::Schedule,
 };
 use crate::{
+    audit::Audit,
     keys::{Key, KeySet},
     verify::Reason,
 };
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub(super) name: String,
     pub(super) limits: Limits,
     pub(super) metrics: RefreshMetrics,
+    pub(super) audit: Audit,
     pub(super) loaded: ArcSwapOption<Loaded>,
     flight: Mutex<Flight>,
     pub(super) born: Instant,
@@ -83,6 +85,7 @@ impl RemoteKeys {
             "default".to_owned(),
             Limits::DEFAULT,
             RefreshMetrics::noop(),
+            Audit::log(),
         )
     }
 
@@ -96,6 +99,7 @@ impl RemoteKeys {
         name: String,
         limits: Limits,
         metrics: RefreshMetrics,
+        audit: Audit,
     ) -> Self {
         let born = clock::now();
         let backoff = Backoff::exponential(BACKOFF_BASE, BACKOFF_MAX)
@@ -106,6 +110,7 @@ impl RemoteKeys {
             name,
             limits,
             metrics,
+            audit,
             loaded: ArcSwapOption::empty(),
             flight: Mutex::new(Flight::new(schedule)),
             born,

@@ -13,9 +13,14 @@ pub(crate) struct Compact<'a> {
 impl<'a> Compact<'a> {
     /// `None` unless there are exactly three segments and none is empty.
     pub(crate) fn split(token: &'a str) -> Option<Self> {
-        let (signing_input, signature) = token.rsplit_once('.')?;
+        Self::split_message(token).filter(|compact| !compact.payload.is_empty())
+    }
+
+    /// As [`split`](Self::split), but the payload may be empty: a message can say all it has to by being signed.
+    pub(crate) fn split_message(message: &'a str) -> Option<Self> {
+        let (signing_input, signature) = message.rsplit_once('.')?;
         let (header, payload) = signing_input.split_once('.')?;
-        let is_complete = !header.is_empty() && !payload.is_empty() && !signature.is_empty();
+        let is_complete = !header.is_empty() && !signature.is_empty();
         (is_complete && !payload.contains('.')).then_some(Self {
             signing_input,
             header,
@@ -49,6 +54,7 @@ mod tests {
             "a.b.c.d.e",
         ] {
             assert_eq!(Compact::split(token), None, "{token:?}");
+            assert_eq!(Compact::split_message(token).is_some(), token == "a..c");
         }
     }
 }

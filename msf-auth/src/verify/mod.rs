@@ -25,6 +25,7 @@ mod error;
 mod future;
 mod issuer;
 mod metrics;
+mod provider;
 mod verifier;
 #[cfg(feature = "oauth-client")]
 mod vouched_for;
@@ -35,7 +36,8 @@ pub use self::{
     builder::{InvalidVerifier, VerifierBuilder},
     error::{Reason, VerifyError},
     future::Verify,
-    issuer::{Keys, TrustedIssuer},
+    issuer::{HeaderPolicy, Keys, TrustedIssuer},
+    provider::Provider,
     verifier::Verifier,
 };
 pub(crate) use self::{future::Refresh, metrics::VERIFICATIONS};

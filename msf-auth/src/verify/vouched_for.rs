@@ -1,15 +1,13 @@
 //! Claims that an issuer vouches for by answering, instead of by a signature.
 
-use std::time::Duration;
+use std::{ptr, time::Duration};
 
 use super::{
     InvalidVerifier, Reason, TrustedIssuer,
     check::{self, Times},
+    provider::{OPAQUE, PLAIN},
 };
-use crate::{
-    principal::Principal,
-    token::{Claims, KIND_SERVICE},
-};
+use crate::{principal::Principal, token::Claims};
 
 /// The checks of an issuer's claims without those of a signature.
 #[derive(Debug)]
@@ -20,7 +18,7 @@ pub(crate) struct VouchedFor {
 
 impl VouchedFor {
     pub(crate) fn new(
-        issuer: TrustedIssuer,
+        mut issuer: TrustedIssuer,
         leeway: Duration,
         lifetime_max: Duration,
     ) -> Result<Self, InvalidVerifier> {
@@ -34,6 +32,9 @@ impl VouchedFor {
         if leeway > InvalidVerifier::LEEWAY_MAX {
             return Err(InvalidVerifier::Leeway);
         }
+        if ptr::eq(issuer.shape, &PLAIN) {
+            issuer.shape = &OPAQUE;
+        }
         let times = Times {
             leeway_s: leeway.as_secs(),
             lifetime_max_s: lifetime_max.as_secs(),
@@ -42,21 +43,17 @@ impl VouchedFor {
     }
 
     /// The caller that the claims describe; a client that speaks for itself is a service.
-    pub(crate) fn principal(
-        &self,
-        json: &[u8],
-        is_of_client: bool,
-        now_s: u64,
-    ) -> Result<Principal, Reason> {
-        let mut claims = Claims::parse(json).map_err(|_| Reason::Claims)?;
-        if is_of_client && claims.kind.is_none() {
-            claims.kind = Some(KIND_SERVICE.into());
-        }
+    pub(crate) fn principal(&self, json: &[u8], now_s: u64) -> Result<Principal, Reason> {
+        let claims = Claims::parse(json).map_err(|_| Reason::Claims)?;
         let issuer = claims.issuer.as_deref().ok_or(Reason::MissingClaim)?;
         if *issuer != *self.issuer.issuer {
             return Err(Reason::Issuer);
         }
         check::principal(claims, &self.issuer, self.times, now_s)
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer.issuer
     }
 
     /// Whether a caller that was found earlier still counts.

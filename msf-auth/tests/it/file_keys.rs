@@ -2,7 +2,8 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use msf_auth::{FileJwks, JwksSource as _, KeySet, RemoteKeys, SigningKey};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use msf_auth::{Algorithm, FileJwks, JwksSource as _, KeySet, RemoteKeys, SigningKey};
 use msf_core::clock;
 
 /// A directory of its own that goes with the test.
@@ -71,4 +72,32 @@ async fn what_is_no_small_file_is_not_read() {
     assert!(FileJwks::new(dir.path()).fetch().await.is_err());
     dir.publish(&" ".repeat(512 * 1024 + 1));
     assert!(FileJwks::new(dir.path()).fetch().await.is_err());
+}
+
+#[tokio::test]
+async fn keys_in_pem_are_called_by_their_thumbprints() {
+    let (dir, (first, _), (second, _)) = (Dir::new("pem"), set(), set());
+    let pem = |key: &SigningKey| {
+        let der = STANDARD.encode(key.verifying_key().to_spki_der());
+        format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n")
+    };
+    dir.publish(&format!("{}\n{}", pem(&first), pem(&second)));
+    let keys = RemoteKeys::new(FileJwks::pem(dir.path(), Algorithm::EdDsa));
+    assert!(keys.refresh().await);
+    let has = |key: &SigningKey| keys.current().is_some_and(|keys| keys.contains(key.id()));
+    assert!(has(&first) && has(&second));
+    // A block that is cut off is no key, and a private key is none either.
+    let cut_off = format!("{}{}", pem(&first), &pem(&second)[..60]);
+    for wrong in [
+        cut_off,
+        pem(&first).replace("PUBLIC", "PRIVATE"),
+        String::new(),
+    ] {
+        dir.publish(&wrong);
+        assert!(keys.refresh().await);
+        assert!(has(&first) && has(&second), "{wrong}");
+    }
+    let other = FileJwks::pem(dir.path(), Algorithm::Es256);
+    dir.publish(&pem(&first));
+    assert!(other.fetch().await.is_err());
 }

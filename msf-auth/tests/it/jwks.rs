@@ -5,6 +5,7 @@ use std::{error::Error as _, future::Future, time::Duration};
 use msf_auth::{
     DiscoveryError, HttpJwks, InvalidEndpoint, JwksSource, KeySet, Reason, RemoteKeys, SigningKey,
     TokenIssuer, TrustedIssuer, Verifier,
+    audit::{Audit, Kind, MemorySink},
 };
 use msf_core::{clock, task};
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use crate::support::{self, ISSUER, NOW_S};
 /// An issuer whose keys are at `/keys`.
 struct World {
     server: MockServer,
+    events: MemorySink,
     keys: RemoteKeys,
     verifier: Verifier,
 }
@@ -29,18 +31,20 @@ impl World {
     }
 
     async fn with(wait_max: Duration) -> Self {
-        let server = MockServer::start().await;
+        let (server, events) = (MockServer::start().await, MemorySink::new(100));
         let source = HttpJwks::at(&format!("{}/keys", server.uri())).allow_http_loopback();
         let source = source.timeout(Duration::from_secs(10)).build().unwrap();
         // The limits of time are those of a machine that is busy; what they are by default is tested without one.
         let keys = RemoteKeys::builder(source)
             .fetch_timeout(Duration::from_secs(10))
+            .audit(Audit::new(events.clone()))
             .wait_max(wait_max);
         let keys = keys.build().unwrap();
         let trusted = TrustedIssuer::new(ISSUER, keys.clone()).audience("shop");
         let verifier = Verifier::builder().issuer(trusted).clock(support::clock());
         Self {
             server,
+            events,
             keys,
             verifier: verifier.build().unwrap(),
         }
@@ -216,6 +220,12 @@ async fn a_poisoned_set_gives_its_good_keys_only() {
         assert_eq!(world.verify(bad).await, Err(Reason::UnknownKey));
     }
     assert_eq!(world.keys.current().unwrap().len(), 1);
+    let events = world.events.events();
+    let alerts = events
+        .iter()
+        .filter(|event| event.kind() == Kind::PrivateKeyPublished);
+    let ids: Vec<_> = alerts.map(|event| event.field("key_id")).collect();
+    assert_eq!(ids.first(), Some(&Some(private.id())));
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ mod interop;
 mod introspect;
 #[cfg(feature = "jwks")]
 mod jwks;
+mod jws;
 mod key_file;
+mod provider;
 mod remote;
 mod support;
 #[cfg(feature = "oauth-client")]

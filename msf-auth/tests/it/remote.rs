@@ -366,7 +366,7 @@ async fn many_that_wait_for_readiness_share_one_fetch() {
     waiting.truncate(20);
     gate.notify_one();
     for wait in waiting {
-        assert_eq!(wait.into_inner().await, Ok(()));
+        assert_eq!(wait.await, Ok(()));
     }
     assert_eq!(world.elsewhere.fetches(), 1);
 }
