@@ -14,9 +14,9 @@ use crate::{algorithm::Algorithm, audit::Audit};
 ///
 /// ```
 /// use std::time::Duration;
-/// use msf_auth::{JwksFetchError, RemoteKeys};
+/// use msf_auth::{JwksDocument, JwksFetchError, RemoteKeys};
 ///
-/// let keys = RemoteKeys::builder(|| async { Err(JwksFetchError::new("not yet")) })
+/// let keys = RemoteKeys::builder(|| async { Err::<JwksDocument, _>(JwksFetchError::new("not yet")) })
 ///     .name("user")
 ///     .refresh_every(Duration::from_secs(60))
 ///     .build()?;
