@@ -48,10 +48,6 @@ pub(crate) struct Network {
 pub(crate) enum Http {
     Nowhere,
     Loopback,
-    #[cfg_attr(
-        not(any(feature = "jwks", test)),
-        expect(dead_code, reason = "only keys are ever fetched over any http")
-    )]
     Anywhere,
 }
 
