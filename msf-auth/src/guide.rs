@@ -22,4 +22,6 @@ pages! {
     verify = "verify.md";
     keys = "keys.md";
     issuing = "issuing.md";
+    #[cfg(all(feature = "jwks", feature = "oauth-client"))]
+    key_sources = "key-sources.md";
 }

@@ -29,6 +29,8 @@ pub mod login;
 mod metrics;
 #[cfg(feature = "oauth")]
 pub mod oauth;
+#[cfg(any(feature = "jwks", feature = "oauth-client"))]
+mod outbound;
 #[cfg(feature = "password")]
 pub mod password;
 pub mod policy;
@@ -43,12 +45,20 @@ pub mod verify;
 
 #[cfg(feature = "axum")]
 pub use self::axum::{InvalidRoutes, SecureRouter};
+#[cfg(feature = "oauth-client")]
+pub use self::client_credentials::{
+    InvalidTokenClient, TokenClient, TokenClientBuilder, TokenNotReady, TokenRequestError,
+};
+#[cfg(feature = "oauth-client")]
+pub use self::introspect::{Introspector, IntrospectorBuilder, InvalidIntrospector};
 #[cfg(feature = "jsonwebtoken")]
 pub use self::keys::UnknownAlgorithm;
+#[cfg(any(feature = "jwks", feature = "oauth-client"))]
+pub use self::outbound::InvalidEndpoint;
 #[cfg(feature = "password")]
 pub use self::password::{PasswordConfig, PasswordError, Passwords};
 #[cfg(feature = "jwks")]
-pub use self::remote::{HttpJwks, InvalidJwksUrl};
+pub use self::remote::{DiscoveryError, HttpJwks, HttpJwksBuilder};
 pub use self::{
     algorithm::Algorithm,
     bearer::{BearerError, BearerSource, InvalidAuthorization, bearer_token},
@@ -69,7 +79,10 @@ pub use self::{
     principal::{Actor, InvalidClaims, Principal, PrincipalKind},
     refresh::{RefreshError, RefreshPolicy, RefreshTokens},
     refusal::Refusal,
-    remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},
+    remote::{
+        FileJwks, JwksDocument, JwksFetchError, JwksSource, KeysNotReady, RemoteKeys,
+        RemoteKeysBuilder,
+    },
     revocation::{Revocation, RevocationFeed, Revocations, RevocationsBuilder},
     verify::{
         HeaderPolicy, InvalidVerifier, Keys, Provider, Reason, TrustedIssuer, Verifier,

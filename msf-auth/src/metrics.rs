@@ -28,6 +28,8 @@ static CATALOGUE: LazyLock<Vec<MetricInfo>> = LazyLock::new(|| {
         issue::KEYS.info(),
         layer::DECISIONS.info(),
         refresh::TOKENS.info(),
+        remote::AGE.info(),
+        remote::KEYS.info(),
         remote::REFRESHES.info(),
         revocation::APPLIED.info(),
         revocation::BEHIND.info(),
@@ -36,6 +38,11 @@ static CATALOGUE: LazyLock<Vec<MetricInfo>> = LazyLock::new(|| {
     ];
     #[cfg(feature = "oauth")]
     rows.push(crate::oauth::REQUESTS.info());
+    #[cfg(feature = "oauth-client")]
+    rows.extend([
+        crate::client_credentials::REQUESTS.info(),
+        crate::introspect::INTROSPECTIONS.info(),
+    ]);
     #[cfg(feature = "password")]
     rows.extend([
         crate::password::OPERATIONS.info(),

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use msf_core::metrics::{Metrics, MetricsError};
 
-use super::{JwksSource, RemoteKeys, metrics::RefreshMetrics};
-use crate::algorithm::Algorithm;
+use super::{
+    JwksSource, RemoteKeys,
+    metrics::{KeyGauges, RefreshMetrics},
+};
+use crate::{algorithm::Algorithm, audit::Audit};
 
 /// Sets the limits of [`RemoteKeys`]. Made by [`RemoteKeys::builder`].
 ///
 /// ```
 /// use std::time::Duration;
-/// use msf_auth::{JwksFetchError, RemoteKeys};
+/// use msf_auth::{JwksDocument, JwksFetchError, RemoteKeys};
 ///
-/// let keys = RemoteKeys::builder(|| async { Err(JwksFetchError::new("not yet")) })
+/// let keys = RemoteKeys::builder(|| async { Err::<JwksDocument, _>(JwksFetchError::new("not yet")) })
 ///     .name("user")
 ///     .refresh_every(Duration::from_secs(60))
 ///     .build()?;
@@ -27,11 +30,12 @@ pub struct RemoteKeysBuilder<J> {
     name: String,
     limits: Limits,
     metrics: Option<Metrics>,
+    audit: Audit,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    pub(super) refresh_every: Duration,
+    pub(super) refresh_every: Option<Duration>,
     pub(super) unknown_every: Duration,
     pub(super) fetch_timeout: Duration,
     pub(super) wait_max: Duration,
@@ -41,7 +45,7 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) const DEFAULT: Self = Self {
-        refresh_every: Duration::from_secs(300),
+        refresh_every: None,
         unknown_every: Duration::from_secs(10),
         fetch_timeout: Duration::from_secs(2),
         wait_max: Duration::from_millis(500),
@@ -57,6 +61,7 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
             name: "default".to_owned(),
             limits: Limits::DEFAULT,
             metrics: None,
+            audit: Audit::log(),
         }
     }
 
@@ -66,10 +71,12 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
         self
     }
 
-    /// How old a set may be before it is fetched again; default 5 min, with up to a tenth of jitter; at
-    /// least 1 s, at most a year.
+    /// How old a set may be before it is fetched again, whatever its source says; at least 1 s, at most a year.
+    ///
+    /// By default the source says it (over HTTP by `Cache-Control`, from a minute to an hour), and when it says nothing
+    /// it is 5 min. Up to a tenth is taken off by chance, so that replicas drift apart.
     pub const fn refresh_every(mut self, refresh_every: Duration) -> Self {
-        self.limits.refresh_every = refresh_every;
+        self.limits.refresh_every = Some(refresh_every);
         self
     }
 
@@ -106,6 +113,12 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
         self
     }
 
+    /// Tells `audit` of private keys that an issuer publishes; the log by default.
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
+    }
+
     /// Counts fetches in `metrics`.
     pub fn metrics(mut self, metrics: &Metrics) -> Self {
         self.metrics = Some(metrics.clone());
@@ -118,15 +131,19 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
     ///
     /// [`MetricsError`] when the metrics could not be registered.
     pub fn build(self) -> Result<RemoteKeys, MetricsError> {
-        let metrics = match &self.metrics {
+        let counters = match &self.metrics {
             Some(metrics) => RefreshMetrics::new(metrics, &self.name)?,
             None => RefreshMetrics::noop(),
         };
-        Ok(RemoteKeys::assemble(
-            self.source,
-            self.name,
-            self.limits,
-            metrics,
-        ))
+        let gauges = self
+            .metrics
+            .as_ref()
+            .map(|metrics| KeyGauges::new(metrics, &self.name).map(|gauges| (metrics, gauges)));
+        let gauges = gauges.transpose()?;
+        let keys = RemoteKeys::assemble(self.source, self.name, self.limits, counters, self.audit);
+        if let Some((metrics, gauges)) = gauges {
+            metrics.on_scrape_of(&keys.0, move |shared| gauges.show(shared));
+        }
+        Ok(keys)
     }
 }

@@ -1,8 +1,7 @@
 //! One fetch, from its start to what becomes of it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use msf_core::{clock, task};
 use tokio::{runtime::Handle, sync::watch, time};
 
@@ -10,28 +9,56 @@ use super::{
     flight::{Flight, Landing},
     keys::{Loaded, Shared},
 };
-use crate::keys::KeySet;
+use crate::{
+    audit::{Event, Kind},
+    keys::{KeyFault, KeySet, SkippedKey},
+};
 
 /// Starts a fetch that belongs to nobody, or gives the one that runs.
-pub(super) fn start(shared: &Arc<Shared>, flight: &mut Flight) -> Landing {
+pub(super) fn start(shared: &Arc<Shared>, flight: &mut Flight) -> Start {
     if let Some(landing) = &flight.landing {
-        return landing.clone();
+        return Start {
+            landing: landing.clone(),
+            running: None,
+        };
     }
     let (sender, landing) = Landing::new();
     if Handle::try_current().is_err() {
         // Nothing can run here: the landing is over, since its sender is dropped.
         tracing::error!(target: TARGET, "keys are fetched inside a tokio runtime only");
-        return landing;
+        return Start {
+            landing,
+            running: None,
+        };
     }
     flight.landing = Some(landing.clone());
     shared.set_due(None);
     let running = Running {
         shared: shared.clone(),
         sender: Some(sender),
-        is_good: false,
+        outcome: Outcome::Failed,
     };
-    task::spawn("jwks_fetch", running.run()).detach();
-    landing
+    Start {
+        landing,
+        running: Some(running),
+    }
+}
+
+/// A fetch that is about to start. It is launched after the flight is unlocked: a runtime that shuts down drops what it
+/// is given at once, and that locks the flight.
+#[must_use]
+pub(super) struct Start {
+    landing: Landing,
+    running: Option<Running>,
+}
+
+impl Start {
+    pub(super) fn launch(self) -> Landing {
+        if let Some(running) = self.running {
+            task::spawn("jwks_fetch", running.run()).detach();
+        }
+        self.landing
+    }
 }
 
 /// A fetch under way. However it ends (also by a panic, or with its runtime), the next one can start and
@@ -39,14 +66,25 @@ pub(super) fn start(shared: &Arc<Shared>, flight: &mut Flight) -> Landing {
 struct Running {
     shared: Arc<Shared>,
     sender: Option<watch::Sender<()>>,
-    is_good: bool,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    Failed,
+    /// Usable for as long as the source says.
+    Good(Option<Duration>),
 }
 
 impl Running {
     async fn run(mut self) {
         let fetched = self.shared.source.fetch();
         match time::timeout(self.shared.limits.fetch_timeout, fetched).await {
-            Ok(Ok(document)) => self.is_good = self.shared.take(&document),
+            Ok(Ok(document)) => {
+                if self.shared.take(document.bytes()) {
+                    self.outcome = Outcome::Good(document.fresh_for);
+                }
+            }
             Ok(Err(error)) => self.shared.failed(&error),
             Err(elapsed) => self.shared.failed(&elapsed),
         }
@@ -57,10 +95,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         let now = clock::now();
         let mut flight = self.shared.flight();
-        if self.is_good {
-            flight.schedule.succeeded(now);
-        } else {
-            flight.schedule.failed(now);
+        match self.outcome {
+            Outcome::Good(fresh_for) => flight.schedule.succeeded(now, fresh_for),
+            Outcome::Failed => flight.schedule.failed(now),
         }
         self.shared.set_due(Some(flight.schedule.due_at()));
         flight.landing = None;
@@ -71,7 +108,7 @@ impl Drop for Running {
 
 impl Shared {
     /// Takes a document over, if there is a usable key in it.
-    fn take(&self, document: &Bytes) -> bool {
+    fn take(&self, document: &[u8]) -> bool {
         let keys = match KeySet::parse_assuming(document, self.limits.rsa_algorithm) {
             Ok(keys) => keys,
             Err(error) => {
@@ -81,21 +118,18 @@ impl Shared {
                 return false;
             }
         };
-        for skipped in keys.skipped() {
-            let (source, id) = (self.name.as_str(), skipped.id.as_deref());
-            tracing::warn!(target: TARGET, source, key = ?id, fault = %skipped.fault, "a key is not used");
-        }
+        self.report(keys.skipped());
         if keys.is_empty() {
             self.metrics.refused.inc();
             let source = self.name.as_str();
             tracing::warn!(target: TARGET, source, "the key set has no usable key, the last one stays");
             return false;
         }
+        // Not by their ids only: another key under an old id is another key.
         let old = self.loaded.load();
         let is_same = old
             .as_ref()
-            .is_some_and(|old| old.keys.ids().eq(keys.ids()));
-        // Also when no id changed: the key of one may have.
+            .is_some_and(|old| old.keys.to_json() == keys.to_json());
         let generation = old.as_ref().map_or(1, |old| old.generation + 1);
         if is_same {
             self.metrics.unchanged.inc();
@@ -112,6 +146,27 @@ impl Shared {
         true
     }
 
+    fn report(&self, skipped: &[SkippedKey]) {
+        let source = self.name.as_str();
+        for (number, SkippedKey { id, fault, .. }) in skipped.iter().enumerate() {
+            // Escaped and cut, since it is whatever the document says.
+            let id = id
+                .as_deref()
+                .map(|id| id.chars().take(64).collect::<String>());
+            if *fault == KeyFault::Private {
+                // Whoever has read the set can sign with it.
+                let event = Event::new(Kind::PrivateKeyPublished).reason(source);
+                self.audit
+                    .record(&event.key_id(id.as_deref().unwrap_or_default()));
+            } else if number < REPORTED_MAX {
+                tracing::warn!(target: TARGET, source, key = ?id, %fault, "a key is not used");
+            }
+        }
+        if skipped.len() > REPORTED_MAX {
+            tracing::warn!(target: TARGET, source, keys = skipped.len(), "many keys are not used");
+        }
+    }
+
     fn failed(&self, error: &(dyn std::error::Error + 'static)) {
         self.metrics.failed.inc();
         let source = self.name.as_str();
@@ -119,4 +174,6 @@ impl Shared {
     }
 }
 
+/// A document that is wrong all over says so in a few lines, each time that it is fetched.
+const REPORTED_MAX: usize = 8;
 const TARGET: &str = "msf_auth::jwks";

@@ -15,7 +15,7 @@ pub(super) struct Flight {
 
 /// The end of a fetch; the sender is dropped then.
 #[derive(Clone, Debug)]
-pub(super) struct Landing(watch::Receiver<()>);
+pub(crate) struct Landing(watch::Receiver<()>);
 
 /// More tokens than this do not wait but are answered at once.
 const WAITERS_MAX: usize = 256;
@@ -31,12 +31,12 @@ impl Flight {
 }
 
 impl Landing {
-    pub(super) fn new() -> (watch::Sender<()>, Self) {
+    pub(crate) fn new() -> (watch::Sender<()>, Self) {
         let (sender, receiver) = watch::channel(());
         (sender, Self(receiver))
     }
 
-    pub(super) async fn wait(mut self) {
+    pub(crate) async fn wait(mut self) {
         // Nothing is ever sent, so this ends when the sender is dropped.
         while self.0.changed().await.is_ok() {}
     }

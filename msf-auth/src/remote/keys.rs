@@ -15,6 +15,7 @@ use msf_core::{
     clock,
     task::{self, Task},
 };
+use thiserror::Error;
 use tokio::{
     runtime::Handle,
     time::{self, Instant},
@@ -28,7 +29,10 @@ use super::{
     metrics::RefreshMetrics,
     schedule::Schedule,
 };
-use crate::keys::{Key, KeySet};
+use crate::{
+    audit::Audit,
+    keys::{Key, KeySet},
+};
 
 /// The keys of an issuer elsewhere: fetched on demand, kept while the issuer is away. Cloning shares them.
 ///
@@ -41,9 +45,10 @@ pub(super) struct Shared {
     pub(super) name: String,
     pub(super) limits: Limits,
     pub(super) metrics: RefreshMetrics,
+    pub(super) audit: Audit,
     pub(super) loaded: ArcSwapOption<Loaded>,
     flight: Mutex<Flight>,
-    born: Instant,
+    pub(super) born: Instant,
     /// When the next fetch is due, in milliseconds since `born`, so that tokens with known keys look at no
     /// lock; never while a fetch runs.
     due_ms: AtomicU64,
@@ -57,6 +62,13 @@ pub(super) struct Loaded {
     pub(super) generation: u64,
 }
 
+/// A source gave no usable keys in time.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("there are no keys from `{name}` yet")]
+pub struct KeysNotReady {
+    name: Box<str>,
+}
+
 impl RemoteKeys {
     /// Keys from a source, with the default limits.
     #[must_use]
@@ -66,6 +78,7 @@ impl RemoteKeys {
             "default".to_owned(),
             Limits::DEFAULT,
             RefreshMetrics::noop(),
+            Audit::log(),
         )
     }
 
@@ -79,6 +92,7 @@ impl RemoteKeys {
         name: String,
         limits: Limits,
         metrics: RefreshMetrics,
+        audit: Audit,
     ) -> Self {
         let born = clock::now();
         let backoff = Backoff::exponential(BACKOFF_BASE, BACKOFF_MAX)
@@ -89,6 +103,7 @@ impl RemoteKeys {
             name,
             limits,
             metrics,
+            audit,
             loaded: ArcSwapOption::empty(),
             flight: Mutex::new(Flight::new(schedule)),
             born,
@@ -123,9 +138,56 @@ impl RemoteKeys {
     ///
     /// Dropping the future leaves the fetch running.
     pub async fn refresh(&self) -> bool {
-        let landing = fetch::start(&self.0, &mut self.0.flight());
-        landing.wait().await;
+        let start = fetch::start(&self.0, &mut self.0.flight());
+        start.launch().wait().await;
         self.is_usable()
+    }
+
+    /// Waits until there are usable keys, and fetches whenever the back-off allows it.
+    ///
+    /// For programs that would rather start late than answer with 503; those that need not wait need not call it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysNotReady`] when there are none `within` the time.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves a fetch that runs to others.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use msf_auth::{JwksFetchError, RemoteKeys};
+    /// # use bytes::Bytes;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let keys = RemoteKeys::new(|| async { Err::<Bytes, _>(JwksFetchError::new("away")) });
+    /// assert!(keys.await_ready(Duration::from_secs(3)).await.is_err());
+    /// # }
+    /// ```
+    pub async fn await_ready(&self, within: Duration) -> Result<(), KeysNotReady> {
+        time::timeout(within, self.until_ready())
+            .await
+            .map_err(|_| KeysNotReady {
+                name: self.0.name.as_str().into(),
+            })
+    }
+
+    async fn until_ready(&self) {
+        while !self.is_usable() {
+            let next = {
+                let mut flight = self.0.flight();
+                match flight.schedule.due_at() {
+                    due_at if flight.landing.is_none() && clock::now() < due_at => Err(due_at),
+                    _ => Ok(fetch::start(&self.0, &mut flight)),
+                }
+            };
+            match next {
+                Ok(start) => start.launch().wait().await,
+                Err(due_at) => time::sleep_until(due_at).await,
+            }
+        }
     }
 
     /// Keeps the keys fresh without being asked, until the task is dropped.
@@ -197,8 +259,9 @@ impl RemoteKeys {
                 return None;
             }
         }
-        let landing = fetch::start(&self.0, &mut flight);
+        let start = fetch::start(&self.0, &mut flight);
         drop(flight);
+        let landing = start.launch();
         let wait_max = self.0.limits.wait_max;
         Some(Box::pin(async move {
             let _place = place;
@@ -225,7 +288,9 @@ impl Shared {
     fn start_if_due(self: &Arc<Self>, now: Instant) {
         let mut flight = self.flight();
         if flight.landing.is_none() && flight.schedule.is_due(now) {
-            let _landing: Landing = fetch::start(self, &mut flight);
+            let start = fetch::start(self, &mut flight);
+            drop(flight);
+            let _landing: Landing = start.launch();
         }
     }
 

@@ -1,7 +1,7 @@
 //! Keys that are fetched, and fetched again, so that an issuer can change them without a gap.
 //!
-//! [`RemoteKeys`] keeps the last good key set. It fetches when a token arrives and the set is older than five
-//! minutes, in the background, and when a token names a key that is not in it, in which case the token waits for
+//! [`RemoteKeys`] keeps the last good key set. It fetches when a token arrives and the set is older than its source says
+//! (five minutes when it says nothing), in the background, and when a token names a key that is not in it, in which case the token waits for
 //! at most 500 ms. What is certain whatever callers and issuers do:
 //!
 //! - at most one fetch runs at a time, and at most 256 tokens wait for it;
@@ -43,6 +43,7 @@
 
 mod builder;
 mod fetch;
+mod file;
 mod flight;
 #[cfg(feature = "jwks")]
 mod http;
@@ -51,11 +52,14 @@ mod metrics;
 mod schedule;
 mod source;
 
+#[cfg(feature = "oauth-client")]
+pub(crate) use self::flight::Landing;
 #[cfg(feature = "jwks")]
-pub use self::http::{HttpJwks, InvalidJwksUrl};
-pub(crate) use self::metrics::REFRESHES;
+pub use self::http::{DiscoveryError, HttpJwks, HttpJwksBuilder};
+pub(crate) use self::metrics::{AGE, KEYS, REFRESHES};
 pub use self::{
     builder::RemoteKeysBuilder,
-    keys::RemoteKeys,
-    source::{JwksFetchError, JwksSource},
+    file::FileJwks,
+    keys::{KeysNotReady, RemoteKeys},
+    source::{JwksDocument, JwksFetchError, JwksSource},
 };

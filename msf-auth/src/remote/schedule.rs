@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// When to fetch next, and how many fetches unknown keys may still cause.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    refresh_every: Duration,
+    refresh_every: Option<Duration>,
     unknown_every: Duration,
     due_at: Instant,
     delays: Delays,
@@ -17,6 +17,8 @@ pub(super) struct Schedule {
     rng: fastrand::Rng,
 }
 
+/// When neither we nor the source say anything.
+const REFRESH_EVERY: Duration = Duration::from_secs(300);
 /// How many fetches unknown keys may cause at once: a rotation, and one that came right after it.
 const UNKNOWN_BURST: u32 = 2;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -28,13 +30,13 @@ impl Schedule {
     /// Pauses are kept between a second, below which the source would be flooded, and a year, which stands
     /// for never and is no time that the clock cannot name.
     pub(super) fn new(
-        refresh_every: Duration,
+        refresh_every: Option<Duration>,
         unknown_every: Duration,
         backoff: Backoff,
         now: Instant,
     ) -> Self {
         Self {
-            refresh_every: refresh_every.clamp(PAUSE_MIN, PAUSE_MAX),
+            refresh_every,
             unknown_every: unknown_every.clamp(PAUSE_MIN, PAUSE_MAX),
             due_at: now,
             delays: backoff.delays(),
@@ -70,11 +72,14 @@ impl Schedule {
         }
     }
 
-    pub(super) fn succeeded(&mut self, now: Instant) {
+    /// What we were told goes before what the source says.
+    pub(super) fn succeeded(&mut self, now: Instant, fresh_for: Option<Duration>) {
         self.delays.reset();
+        let every = self.refresh_every.or(fresh_for).unwrap_or(REFRESH_EVERY);
+        let every = every.clamp(PAUSE_MIN, PAUSE_MAX);
         // A tenth earlier at most, so that replicas that started together drift apart.
-        let jitter = self.refresh_every.mul_f64(self.rng.f64() / 10.0);
-        self.due_at = now + self.refresh_every.saturating_sub(jitter);
+        let jitter = every.mul_f64(self.rng.f64() / 10.0);
+        self.due_at = now + every.saturating_sub(jitter);
     }
 
     pub(super) fn failed(&mut self, now: Instant) {
@@ -95,7 +100,7 @@ mod tests {
         let backoff =
             Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60)).unwrap();
         Schedule::new(
-            EVERY,
+            None,
             UNKNOWN,
             backoff.jitter(msf_core::backoff::Jitter::None),
             now,
@@ -107,9 +112,25 @@ mod tests {
         let start = Instant::now();
         let mut schedule = schedule(start);
         assert!(schedule.is_due(start));
-        schedule.succeeded(start);
+        schedule.succeeded(start, None);
         assert!(!schedule.is_due(start + Duration::from_secs(269)));
         assert!(schedule.is_due(start + EVERY));
+    }
+
+    #[test]
+    fn the_source_says_when_to_come_again_unless_we_do() {
+        let start = Instant::now();
+        let due_s = |ours: Option<u64>, its: Option<u64>| {
+            let backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60));
+            let ours = ours.map(Duration::from_secs);
+            let mut schedule = Schedule::new(ours, UNKNOWN, backoff.unwrap(), start);
+            schedule.succeeded(start, its.map(Duration::from_secs));
+            (schedule.due_at() - start).as_secs()
+        };
+        assert!((54..=60).contains(&due_s(None, Some(60))));
+        assert!((900..=1_000).contains(&due_s(Some(1_000), Some(60))));
+        assert!((270..=300).contains(&due_s(None, None)));
+        assert!(due_s(None, Some(0)) <= 1);
     }
 
     #[test]
@@ -122,7 +143,7 @@ mod tests {
             waits.push((schedule.due_at() - now).as_secs());
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        schedule.succeeded(now);
+        schedule.succeeded(now, None);
         schedule.failed(now);
         assert_eq!(schedule.due_at() - now, Duration::from_secs(1));
     }
@@ -145,16 +166,16 @@ mod tests {
         let start = Instant::now();
         let with = |every| {
             let backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60));
-            Schedule::new(every, every, backoff.unwrap(), start)
+            Schedule::new(Some(every), every, backoff.unwrap(), start)
         };
         let mut never = with(Duration::MAX);
-        never.succeeded(start);
+        never.succeeded(start, None);
         assert!(!never.is_due(start + Duration::from_secs(86_400)));
         assert!(never.take_unknown(start) && never.take_unknown(start));
         assert!(!never.take_unknown(start + Duration::from_secs(86_400)));
 
         let mut always = with(Duration::ZERO);
-        always.succeeded(start);
+        always.succeeded(start, None);
         assert!(!always.is_due(start));
         assert!(always.take_unknown(start) && always.take_unknown(start));
         assert!(!always.take_unknown(start));

@@ -57,8 +57,10 @@ pub enum InvalidVerifier {
     Metrics(#[from] MetricsError),
 }
 
-/// Longer leeways hide clocks that should be set right.
-const LEEWAY_MAX: Duration = Duration::from_secs(300);
+impl InvalidVerifier {
+    /// Longer leeways hide clocks that should be set right.
+    pub(super) const LEEWAY_MAX: Duration = Duration::from_secs(300);
+}
 
 impl VerifierBuilder {
     pub(super) fn new() -> Self {
@@ -159,7 +161,7 @@ impl VerifierBuilder {
                 return Err(InvalidVerifier::NoAlgorithm(issuer.clone()));
             }
         }
-        if self.leeway > LEEWAY_MAX {
+        if self.leeway > InvalidVerifier::LEEWAY_MAX {
             return Err(InvalidVerifier::Leeway);
         }
         let metrics = match &self.metrics {

@@ -101,11 +101,18 @@ reasons! {
     KeysUnavailable = "keys_unavailable";
     /// What was taken back is not known any more, and the verifier is told to refuse everything then.
     RevocationsUnavailable = "revocations_unavailable";
+    /// The issuer says that it has ended, was taken back, or never was.
+    Inactive = "inactive";
+    /// The issuer cannot be asked, or its answer is none; nothing is known about the token.
+    IssuerUnavailable = "issuer_unavailable";
 }
 
 impl Reason {
     pub(super) const fn is_unavailable(self) -> bool {
-        matches!(self, Self::KeysUnavailable | Self::RevocationsUnavailable)
+        matches!(
+            self,
+            Self::KeysUnavailable | Self::RevocationsUnavailable | Self::IssuerUnavailable
+        )
     }
 }
 

@@ -19,9 +19,13 @@ pub(super) struct VerifyMetrics {
 impl VerifyMetrics {
     pub(super) fn new(metrics: &Metrics) -> Result<Self, MetricsError> {
         let family = VERIFICATIONS.register(metrics)?;
-        let refused = Reason::ALL.iter().map(|reason| match reason {
-            reason if reason.is_unavailable() => family.with(["unavailable", reason.as_str()]),
-            _ => family.with(["refused", reason.as_str()]),
+        let refused = Reason::ALL.iter().map(|reason| {
+            let result = if reason.is_unavailable() {
+                "unavailable"
+            } else {
+                "refused"
+            };
+            family.with([result, reason.as_str()])
         });
         Ok(Self {
             accepted: family.with(["accepted", ""]),

@@ -33,7 +33,11 @@ mod kept;
 mod metrics;
 mod provider;
 mod verifier;
+#[cfg(feature = "oauth-client")]
+mod vouched_for;
 
+#[cfg(feature = "oauth-client")]
+pub(crate) use self::vouched_for::VouchedFor;
 pub use self::{
     builder::{InvalidVerifier, VerifierBuilder},
     error::{Reason, VerifyError},

@@ -107,6 +107,13 @@ pub(super) static PLAIN: Shape = Shape {
     tenant: "tenant",
 };
 
+/// Opaque tokens of no known provider: a client's own token is told as RFC 9068 section 2.2 tells it.
+#[cfg(feature = "oauth-client")]
+pub(super) static OPAQUE: Shape = Shape {
+    is_service: is_client,
+    ..PLAIN
+};
+
 static RFC_9068: Shape = Shape {
     types: &["at+jwt"],
     algorithms: &[Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa],

@@ -1,6 +1,6 @@
 //! Key sets over HTTP.
 
-use msf_auth::{HttpJwks, InvalidJwksUrl, JwksSource, RemoteKeys, SigningKey, TokenIssuer};
+use msf_auth::{HttpJwks, InvalidEndpoint, JwksSource, RemoteKeys, SigningKey, TokenIssuer};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
 async fn serve(answer: ResponseTemplate) -> (MockServer, HttpJwks) {
@@ -52,15 +52,15 @@ async fn what_is_no_document_is_an_error() {
 fn only_https_is_safe() {
     assert!(matches!(
         HttpJwks::new("http://id.example/"),
-        Err(InvalidJwksUrl::NotHttps)
+        Err(InvalidEndpoint::NotHttps)
     ));
     assert!(matches!(
         HttpJwks::new("file:///etc/passwd"),
-        Err(InvalidJwksUrl::NotHttps)
+        Err(InvalidEndpoint::NotHttps)
     ));
     assert!(matches!(
         HttpJwks::new("id.example"),
-        Err(InvalidJwksUrl::Syntax(_))
+        Err(InvalidEndpoint::Syntax(_))
     ));
     assert!(HttpJwks::new("https://id.example/jwks.json").is_ok());
 }

@@ -4,13 +4,20 @@
 
 mod attacks;
 mod external;
+mod file_keys;
 mod interop;
+#[cfg(feature = "oauth-client")]
+mod introspect;
+#[cfg(feature = "jwks")]
+mod jwks;
 mod jws;
 mod key_file;
 mod key_ring;
 mod provider;
 mod remote;
 mod support;
+#[cfg(feature = "oauth-client")]
+mod token_client;
 
 #[cfg(feature = "axum")]
 mod router;

@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use msf_auth::{
-    JwksFetchError, JwksSource, KeySet, Reason, RemoteKeys, SigningKey, TokenIssuer, TrustedIssuer,
-    Verifier,
+    JwksDocument, JwksFetchError, JwksSource, KeySet, Reason, RemoteKeys, SigningKey, TokenIssuer,
+    TrustedIssuer, Verifier,
 };
 use msf_core::{clock::WallClock, metrics::Metrics};
 use tokio::{sync::Notify, time};
@@ -53,7 +53,7 @@ impl Elsewhere {
 
 #[async_trait]
 impl JwksSource for Elsewhere {
-    async fn fetch(&self) -> Result<Bytes, JwksFetchError> {
+    async fn fetch(&self) -> Result<JwksDocument, JwksFetchError> {
         self.0.fetches.fetch_add(1, Ordering::SeqCst);
         let gate = self.0.gate.lock().unwrap().take();
         if let Some(gate) = gate {
@@ -61,7 +61,7 @@ impl JwksSource for Elsewhere {
         }
         let document = self.0.document.lock().unwrap().clone();
         document
-            .map(Bytes::from)
+            .map(JwksDocument::from)
             .ok_or_else(|| JwksFetchError::new("away"))
     }
 }
@@ -328,4 +328,85 @@ fn outside_a_runtime_keys_are_unavailable() {
     let verify = verifier.verify(&token(&key, clock));
     let error = runtime.block_on(verify).unwrap_err();
     assert_eq!(error.reason(), Reason::KeysUnavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_means_that_there_are_keys() {
+    let (world, key) = (World::new(), key());
+    let start = time::Instant::now();
+    let within = Duration::from_secs(10);
+    let error = world.keys.await_ready(within).await.unwrap_err();
+    assert_eq!(error.to_string(), "there are no keys from `user` yet");
+    assert_eq!(start.elapsed(), within);
+    // The back-off, not who waits, says how often the issuer is asked.
+    assert!(
+        (2..=40).contains(&world.elsewhere.fetches()),
+        "{}",
+        world.elsewhere.fetches()
+    );
+    world.elsewhere.publish(&[&key]);
+    assert_eq!(
+        world.keys.await_ready(Duration::from_secs(120)).await,
+        Ok(())
+    );
+    let fetches = world.elsewhere.fetches();
+    assert_eq!(world.keys.await_ready(Duration::ZERO).await, Ok(()));
+    assert_eq!(world.elsewhere.fetches(), fetches);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_that_wait_for_readiness_share_one_fetch() {
+    let (world, key) = (World::new(), key());
+    world.elsewhere.publish(&[&key]);
+    let gate = world.elsewhere.hold();
+    let wait = || tokio_test::task::spawn(world.keys.await_ready(Duration::from_secs(1)));
+    let mut waiting: Vec<_> = (0..50).map(|_| wait()).collect();
+    assert!(waiting.iter_mut().all(|wait| wait.poll().is_pending()));
+    tokio::task::yield_now().await;
+    waiting.truncate(20);
+    gate.notify_one();
+    for wait in waiting {
+        assert_eq!(wait.await, Ok(()));
+    }
+    assert_eq!(world.elsewhere.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_the_keys_is_shown() {
+    let (world, key) = (World::new(), key());
+    let age_s = |world: &World| {
+        let text = world.metrics.render();
+        let line = r#"msf_auth_jwks_age_seconds{source="user"} "#;
+        let at = text.find(line).unwrap() + line.len();
+        text[at..].lines().next().unwrap().parse::<f64>().unwrap()
+    };
+    time::advance(Duration::from_secs(7)).await;
+    assert_eq!(age_s(&world), 7.0);
+    world.elsewhere.publish(&[&key]);
+    assert_eq!(world.verify(&key).await, Ok(()));
+    assert_eq!(age_s(&world), 0.0);
+    world.elsewhere.answer(None);
+    time::advance(Duration::from_secs(400)).await;
+    assert!(world.keys.refresh().await);
+    assert_eq!(age_s(&world), 400.0);
+    let used = r#"msf_auth_jwks_keys{source="user",state="used"} 1"#;
+    assert!(world.metrics.render().contains(used));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_says_when_it_is_to_be_asked_again() {
+    let (fetches, key) = (Arc::new(AtomicUsize::new(0)), key());
+    let set = KeySet::new([key.verifying_key()]).unwrap().to_json();
+    let keys = RemoteKeys::new({
+        let fetches = fetches.clone();
+        move || {
+            fetches.fetch_add(1, Ordering::SeqCst);
+            let document = JwksDocument::from(set.clone()).fresh_for(Duration::from_secs(20));
+            async move { Ok::<_, JwksFetchError>(document) }
+        }
+    });
+    let _keeper = keys.keep_fresh();
+    time::sleep(Duration::from_secs(200)).await;
+    let fetches = fetches.load(Ordering::SeqCst);
+    assert!((10..=13).contains(&fetches), "{fetches}");
 }

@@ -1,0 +1,155 @@
+//! One request for a token, from its start to what becomes of it.
+
+use std::{sync::Arc, time::Duration};
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use msf_core::{clock, task};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    time::{self, Instant},
+};
+
+use super::{
+    TokenRequestError,
+    answer::{self, Granted},
+    client::{Ask, Flight, Kept, Shared},
+    renewal,
+};
+use crate::{
+    outbound::{Answer, FORM},
+    remote::Landing,
+};
+
+/// Answers with a token have one or two KiB.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Starts a request that belongs to nobody, or gives the one that runs.
+pub(super) fn start(shared: &Arc<Shared>, flight: &mut Flight) -> Start {
+    if let Some(landing) = &flight.landing {
+        return Start {
+            landing: landing.clone(),
+            running: None,
+        };
+    }
+    let (sender, landing) = Landing::new();
+    if Handle::try_current().is_err() {
+        // Nothing can run here: the landing is over, since its sender is dropped.
+        tracing::error!(target: TARGET, "tokens are fetched inside a tokio runtime only");
+        return Start {
+            landing,
+            running: None,
+        };
+    }
+    flight.landing = Some(landing.clone());
+    shared.set_due(None);
+    let running = Running {
+        shared: shared.clone(),
+        sender: Some(sender),
+        asked_at: clock::now(),
+        life: None,
+    };
+    Start {
+        landing,
+        running: Some(running),
+    }
+}
+
+/// A request that is about to start. It is launched after the flight is unlocked: a runtime that shuts down drops what it
+/// is given at once, and that locks the flight.
+#[must_use]
+pub(super) struct Start {
+    landing: Landing,
+    running: Option<Running>,
+}
+
+impl Start {
+    pub(super) fn launch(self) -> Landing {
+        if let Some(running) = self.running {
+            task::spawn("token_request", running.run()).detach();
+        }
+        self.landing
+    }
+}
+
+/// A request under way. However it ends (also by a panic, or with its runtime), the next one can start and those who
+/// wait are woken.
+struct Running {
+    shared: Arc<Shared>,
+    sender: Option<watch::Sender<()>>,
+    asked_at: Instant,
+    life: Option<Duration>,
+}
+
+impl Running {
+    async fn run(mut self) {
+        let asked_at_s = self.shared.clock.unix_seconds();
+        let outcome = self.shared.ask.send().await;
+        match outcome {
+            Ok(granted) => self.keep(granted, asked_at_s),
+            Err(error) => self.shared.failed(error),
+        }
+    }
+
+    fn keep(&mut self, granted: Granted, asked_at_s: u64) {
+        let usable_for = renewal::usable_for(granted.life);
+        self.life = Some(granted.life);
+        self.shared.metrics.granted.inc();
+        self.shared.flight().last_error = None;
+        self.shared.kept.store(Some(Arc::new(Kept {
+            header: granted.header,
+            // From when it was asked for: it was made after that.
+            until: self.asked_at + usable_for,
+            // A second that has begun counts as one, or a life of a second would be none.
+            until_s: asked_at_s.saturating_add(usable_for.as_secs() + 1),
+        })));
+    }
+}
+
+impl Ask {
+    async fn send(&self) -> Result<Granted, TokenRequestError> {
+        let request = self
+            .outbound
+            .client
+            .post(self.endpoint.clone())
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(CONTENT_TYPE, FORM)
+            .header(ACCEPT, "application/json")
+            .body(self.body.clone());
+        let exchange = Answer::to(request, ANSWER_BYTES_MAX);
+        let answer = time::timeout(self.outbound.network.timeout, exchange)
+            .await
+            .map_err(|elapsed| TokenRequestError::Exchange(elapsed.into()))?
+            .map_err(|error| TokenRequestError::Exchange(error.into()))?;
+        answer::read(&answer)
+    }
+}
+
+impl Shared {
+    fn failed(&self, error: TokenRequestError) {
+        match error {
+            TokenRequestError::Refused { .. } => self.metrics.refused.inc(),
+            _ => self.metrics.failed.inc(),
+        }
+        let (source, shown) = (&*self.name, &error as &(dyn std::error::Error + 'static));
+        tracing::warn!(target: TARGET, source, error = shown, "no token was given, the last one stays");
+        self.flight().last_error = Some(Arc::new(error));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let now = clock::now();
+        let mut flight = self.shared.flight();
+        match self.life {
+            Some(life) => flight.renewal.succeeded(self.asked_at, life, now),
+            None => flight.renewal.failed(now),
+        }
+        self.shared.set_due(Some(flight.renewal.due_at(true)));
+        flight.landing = None;
+        drop(flight);
+        drop(self.sender.take());
+    }
+}
+
+const TARGET: &str = "msf_auth::tokens";
