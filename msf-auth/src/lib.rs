@@ -65,6 +65,7 @@ pub use self::{
     cache::TokenCache,
     guarded::{Guarded, Resource},
     identity::{Identity, OptionalIdentity},
+    internal::{InternalCall, InternalTokens, InternalTokensBuilder},
     issue::{
         KeyFileError, KeyRing, KeyRingError, RotationPolicy, ServiceTokens, TokenBuilder,
         TokenIssuer,

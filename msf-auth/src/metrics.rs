@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{cache, issue, layer, refresh, remote, revocation, verify};
+use crate::{cache, internal, issue, layer, refresh, remote, revocation, verify};
 
 /// Every metric that this crate can register, sorted by name.
 ///
@@ -23,6 +23,7 @@ static CATALOGUE: LazyLock<Vec<MetricInfo>> = LazyLock::new(|| {
         cache::BYTES.info(),
         cache::EVICTIONS.info(),
         cache::LOOKUPS.info(),
+        internal::TOKENS.info(),
         issue::CHANGES.info(),
         issue::FAILURES.info(),
         issue::KEYS.info(),

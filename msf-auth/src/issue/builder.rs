@@ -22,6 +22,7 @@ pub struct TokenBuilder<'a> {
     is_service: bool,
     ttl: Duration,
     client: Option<&'a str>,
+    token_type: &'static str,
     claims: Map<String, Value>,
 }
 
@@ -56,6 +57,7 @@ impl<'a> TokenBuilder<'a> {
             is_service: false,
             ttl: TTL.min(issuer.ttl_max()),
             client: None,
+            token_type: "at+jwt",
             claims: Map::new(),
         }
     }
@@ -84,6 +86,12 @@ impl<'a> TokenBuilder<'a> {
     /// The OAuth client that it is given to (`client_id`, RFC 9068 section 2.2); default none, or the service itself.
     pub const fn client(mut self, client: &'a str) -> Self {
         self.client = Some(client);
+        self
+    }
+
+    /// The type in its header; default that of access tokens.
+    pub(crate) const fn token_type(mut self, token_type: &'static str) -> Self {
+        self.token_type = token_type;
         self
     }
 
@@ -133,7 +141,8 @@ impl<'a> TokenBuilder<'a> {
 
         let snapshot = self.issuer.snapshot();
         let key = &snapshot.active;
-        let header = json!({ "alg": key.algorithm().as_str(), "typ": "at+jwt", "kid": key.id() });
+        let header =
+            json!({ "alg": key.algorithm().as_str(), "typ": self.token_type, "kid": key.id() });
         let mut token = base64url::encode(header.to_string());
         token.push('.');
         base64url::encode_into(Value::Object(claims).to_string(), &mut token);

@@ -44,10 +44,7 @@ pub(super) fn principal(
     };
     let may_speak_for_it = match kind {
         PrincipalKind::User => issuer.takes_users(),
-        PrincipalKind::Service => {
-            let subject = claims.text(subject);
-            issuer.services.iter().any(|name| **name == *subject)
-        }
+        PrincipalKind::Service => issuer.takes_service(&claims.text(subject)),
     };
     if !may_speak_for_it {
         return Err(Reason::Subject);

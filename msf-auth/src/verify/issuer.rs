@@ -33,6 +33,7 @@ pub struct TrustedIssuer {
     pub(super) token_type: Box<str>,
     pub(super) users: Option<bool>,
     pub(super) services: Vec<Box<str>>,
+    pub(super) has_all_services: bool,
     pub(super) tenant_claim: Box<str>,
     pub(super) header_policy: HeaderPolicy,
     pub(super) shape: &'static Shape,
@@ -72,6 +73,7 @@ impl TrustedIssuer {
             token_type: "at+jwt".into(),
             users: None,
             services: Vec::new(),
+            has_all_services: false,
             tenant_claim: PLAIN.tenant.into(),
             header_policy: HeaderPolicy::Strict,
             shape: &PLAIN,
@@ -100,6 +102,17 @@ impl TrustedIssuer {
             shape,
             ..Self::new(issuer, keys)
         }
+    }
+
+    /// An edge that mints [internal tokens](crate::internal) with EdDSA keys, in the name of users and of services.
+    ///
+    /// Only a service that is called through that edge trusts it so; the edge itself does not, or its tokens would be
+    /// good outside.
+    pub fn internal(issuer: impl Into<Arc<str>>, keys: impl Into<Keys>) -> Self {
+        Self::new(issuer, keys)
+            .token_type(crate::internal::TOKEN_TYPE)
+            .users()
+            .any_service()
     }
 
     /// One of our names in `aud` (for [`Provider::Cognito`] a `client_id`); a token has to have one of those
@@ -134,6 +147,13 @@ impl TrustedIssuer {
         self
     }
 
+    /// The issuer speaks for every service, as an authorization server does in which all services are clients; and no
+    /// longer for users unless [`users`](Self::users) is called.
+    pub const fn any_service(mut self) -> Self {
+        self.has_all_services = true;
+        self
+    }
+
     /// The issuer speaks for users also.
     pub fn users(mut self) -> Self {
         self.users = Some(true);
@@ -163,7 +183,12 @@ impl TrustedIssuer {
     }
 
     pub(super) fn takes_users(&self) -> bool {
-        self.users.unwrap_or(self.services.is_empty())
+        self.users
+            .unwrap_or(self.services.is_empty() && !self.has_all_services)
+    }
+
+    pub(super) fn takes_service(&self, name: &str) -> bool {
+        self.has_all_services || self.services.iter().any(|own| **own == *name)
     }
 }
 
