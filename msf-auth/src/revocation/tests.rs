@@ -198,7 +198,7 @@ async fn a_feed_is_followed_through_failures() {
     let is_behind = || {
         metrics
             .render()
-            .contains("msf_auth_revocation_feed_behind 1")
+            .contains("\nmsf_auth_revocation_feed_behind 1\n")
     };
     let script = [
         None,
