@@ -15,4 +15,5 @@ macro_rules! pages {
 
 pages! {
     index = "README.md";
+    refresh_tokens = "refresh-tokens.md";
 }

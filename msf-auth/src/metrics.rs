@@ -2,7 +2,7 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{remote::REFRESHES, verify::VERIFICATIONS};
+use crate::{refresh::TOKENS, remote::REFRESHES, verify::VERIFICATIONS};
 
 #[cfg(feature = "password")]
 use crate::password::{OPERATIONS, SECONDS, WAITING};
@@ -20,13 +20,14 @@ pub fn catalogue() -> &'static [MetricInfo] {
 }
 
 #[cfg(not(feature = "password"))]
-static CATALOGUE: [MetricInfo; 2] = [REFRESHES.info(), VERIFICATIONS.info()];
+static CATALOGUE: [MetricInfo; 3] = [REFRESHES.info(), TOKENS.info(), VERIFICATIONS.info()];
 
 #[cfg(feature = "password")]
-static CATALOGUE: [MetricInfo; 5] = [
+static CATALOGUE: [MetricInfo; 6] = [
     REFRESHES.info(),
     SECONDS.info(),
     WAITING.info(),
     OPERATIONS.info(),
+    TOKENS.info(),
     VERIFICATIONS.info(),
 ];

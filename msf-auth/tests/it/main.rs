@@ -18,3 +18,6 @@ mod password;
 
 #[cfg(feature = "jwks")]
 mod http;
+
+#[cfg(all(feature = "sqlite", unix))]
+mod refresh_crash;
