@@ -15,5 +15,9 @@ macro_rules! pages {
 
 pages! {
     index = "README.md";
+    #[cfg(feature = "password")]
+    passwords = "passwords.md";
+    #[cfg(feature = "axum")]
+    policies = "policies.md";
     refresh_tokens = "refresh-tokens.md";
 }

@@ -43,6 +43,8 @@ pub mod verify;
 
 #[cfg(feature = "axum")]
 pub use self::axum::{InvalidRoutes, SecureRouter};
+#[cfg(feature = "jsonwebtoken")]
+pub use self::keys::UnknownAlgorithm;
 #[cfg(feature = "password")]
 pub use self::password::{PasswordConfig, PasswordError, Passwords};
 #[cfg(feature = "jwks")]
@@ -50,20 +52,23 @@ pub use self::remote::{HttpJwks, InvalidJwksUrl};
 pub use self::{
     algorithm::Algorithm,
     bearer::{BearerError, BearerSource, InvalidAuthorization, bearer_token},
+    cache::TokenCache,
+    guarded::{Guarded, Resource},
     identity::{Identity, OptionalIdentity},
     issue::{KeyFileError, ServiceTokens, TokenBuilder, TokenIssuer},
     keys::{
         DuplicateKeyId, HmacKey, InvalidKey, InvalidKeySet, Key, KeyFault, KeySet, SignError,
         SigningKey, SkippedKey, VerifyingKey,
     },
-    layer::{AnsweringAuthLayer, AuthLayer},
+    layer::{AnsweringAuthLayer, AuthLayer, AuthLayerBuilder, InvalidAuthLayer},
     metrics::catalogue,
-    policy::{Decision, Missing, PathParams, Policy},
-    principal::{Principal, PrincipalKind},
+    policy::{Decide, Decider, Decision, InvalidPolicy, Missing, PathParams, Policies, Policy},
+    principal::{Actor, InvalidClaims, Principal, PrincipalKind},
     refusal::Refusal,
     remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},
+    revocation::{Revocation, RevocationFeed, Revocations, RevocationsBuilder},
     verify::{
-        InvalidVerifier, Keys, Reason, TrustedIssuer, Verifier, VerifierBuilder, Verify,
-        VerifyError,
+        HeaderPolicy, InvalidVerifier, Keys, Provider, Reason, TrustedIssuer, Verifier,
+        VerifierBuilder, Verify, VerifyError,
     },
 };

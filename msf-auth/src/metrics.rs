@@ -2,7 +2,16 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{refresh::TOKENS, remote::REFRESHES, verify::VERIFICATIONS};
+use crate::{
+    api_key::API_KEYS,
+    cache::{BYTES, EVICTIONS, LOOKUPS},
+    layer::DECISIONS,
+    login::LOGINS,
+    refresh::TOKENS,
+    remote::REFRESHES,
+    revocation::{APPLIED, BEHIND, MARKS},
+    verify::VERIFICATIONS,
+};
 
 #[cfg(feature = "password")]
 use crate::password::{OPERATIONS, SECONDS, WAITING};
@@ -20,14 +29,36 @@ pub fn catalogue() -> &'static [MetricInfo] {
 }
 
 #[cfg(not(feature = "password"))]
-static CATALOGUE: [MetricInfo; 3] = [REFRESHES.info(), TOKENS.info(), VERIFICATIONS.info()];
+static CATALOGUE: [MetricInfo; 12] = [
+    API_KEYS.info(),
+    DECISIONS.info(),
+    REFRESHES.info(),
+    LOGINS.info(),
+    TOKENS.info(),
+    BEHIND.info(),
+    MARKS.info(),
+    APPLIED.info(),
+    BYTES.info(),
+    EVICTIONS.info(),
+    LOOKUPS.info(),
+    VERIFICATIONS.info(),
+];
 
 #[cfg(feature = "password")]
-static CATALOGUE: [MetricInfo; 6] = [
+static CATALOGUE: [MetricInfo; 15] = [
+    API_KEYS.info(),
+    DECISIONS.info(),
     REFRESHES.info(),
+    LOGINS.info(),
     SECONDS.info(),
     WAITING.info(),
     OPERATIONS.info(),
     TOKENS.info(),
+    BEHIND.info(),
+    MARKS.info(),
+    APPLIED.info(),
+    BYTES.info(),
+    EVICTIONS.info(),
+    LOOKUPS.info(),
     VERIFICATIONS.info(),
 ];

@@ -15,17 +15,27 @@
 //! # Ok::<(), msf_core::BoxError>(())
 //! ```
 
+mod curve;
+mod der;
 mod error;
 mod hmac;
 mod id;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod jwk;
+mod material;
+mod mistaken;
+mod rsa;
 mod set;
 mod signing;
+mod spki;
 #[cfg(test)]
 mod tests;
 mod verifying;
 
 pub(crate) use self::id::is_key_id;
+#[cfg(feature = "jsonwebtoken")]
+pub use self::jsonwebtoken::UnknownAlgorithm;
 pub use self::{
     error::{DuplicateKeyId, InvalidKey, InvalidKeySet, KeyFault, SignError, SkippedKey},
     hmac::HmacKey,

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use super::{
+    Provider,
+    provider::{PLAIN, Shape},
+};
 use crate::{algorithm::Algorithm, keys::KeySet, remote::RemoteKeys};
 
 /// An issuer that is trusted: its keys, and for what.
@@ -29,6 +33,22 @@ pub struct TrustedIssuer {
     pub(super) token_type: Box<str>,
     pub(super) users: Option<bool>,
     pub(super) services: Vec<Box<str>>,
+    pub(super) tenant_claim: Box<str>,
+    pub(super) header_policy: HeaderPolicy,
+    pub(super) shape: &'static Shape,
+}
+
+/// What becomes of a token whose header names or holds a key of the sender's choice: `jku`, `jwk`, `x5u`, `x5c`.
+///
+/// No such key is ever fetched or used. `crit`, `b64`, `zip`, `enc` and `cty` are always refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeaderPolicy {
+    /// It is refused: an honest issuer has no reason to send one.
+    #[default]
+    Strict,
+    /// The member is not looked at; for issuers that send one all the same.
+    Ignore,
 }
 
 /// Where the keys of an issuer come from.
@@ -52,10 +72,38 @@ impl TrustedIssuer {
             token_type: "at+jwt".into(),
             users: None,
             services: Vec::new(),
+            tenant_claim: PLAIN.tenant.into(),
+            header_policy: HeaderPolicy::Strict,
+            shape: &PLAIN,
         }
     }
 
-    /// One of our names in `aud`; a token has to have one of those given. Required.
+    /// An issuer whose access tokens look as those of a known [`Provider`] do: types, algorithm and claims are
+    /// set; the audience remains to be given.
+    ///
+    /// ```
+    /// use msf_auth::{KeySet, Provider, TrustedIssuer, Verifier};
+    ///
+    /// let issuer = "https://id.example/realms/shop";
+    /// let trusted = TrustedIssuer::provider(Provider::Keycloak, issuer, KeySet::default()).audience("orders");
+    /// assert!(Verifier::builder().issuer(trusted).build().is_ok());
+    /// ```
+    pub fn provider(
+        provider: Provider,
+        issuer: impl Into<Arc<str>>,
+        keys: impl Into<Keys>,
+    ) -> Self {
+        let shape = provider.shape();
+        Self {
+            algorithms: shape.algorithms.to_vec(),
+            tenant_claim: shape.tenant.into(),
+            shape,
+            ..Self::new(issuer, keys)
+        }
+    }
+
+    /// One of our names in `aud` (for [`Provider::Cognito`] a `client_id`); a token has to have one of those
+    /// given. Required.
     pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
         self.audiences.push(audience.into());
         self
@@ -70,7 +118,7 @@ impl TrustedIssuer {
     /// The `typ` of its access tokens, compared without case and without a leading `application/`.
     ///
     /// The default `at+jwt` keeps ID tokens, refresh tokens and logout tokens of the same issuer out. With
-    /// `JWT` they may get in: give them another audience.
+    /// `JWT` they may get in: give them another audience. The types of a [`Provider`] stay what they are.
     pub fn token_type(mut self, token_type: impl Into<Box<str>>) -> Self {
         self.token_type = bare_type(&token_type.into()).into();
         self
@@ -78,8 +126,8 @@ impl TrustedIssuer {
 
     /// The issuer speaks for this service, and no longer for users unless [`users`](Self::users) is called.
     ///
-    /// A token is a service's when its claim `msf_kind` is `service`, as
-    /// [`TokenIssuer`](crate::TokenIssuer) writes it. Which services an issuer may speak for is written here, so
+    /// The name is the `sub` of its tokens. A token is a service's when its claim `msf_kind` is `service`, as
+    /// [`TokenIssuer`](crate::TokenIssuer) writes it, or when the [`Provider`] marks it as one. Which services an issuer may speak for is written here, so
     /// that the key of one service is of no use to pose as another.
     pub fn service(mut self, name: impl Into<Box<str>>) -> Self {
         self.services.push(name.into());
@@ -90,6 +138,28 @@ impl TrustedIssuer {
     pub fn users(mut self) -> Self {
         self.users = Some(true);
         self
+    }
+
+    /// The claim that names the tenant of a caller; default `tenant`, or that of the [`Provider`]. Where it is
+    /// there, it has to be a string.
+    pub fn tenant_claim(mut self, name: impl Into<Box<str>>) -> Self {
+        self.tenant_claim = name.into();
+        self
+    }
+
+    /// What becomes of tokens with `jku`, `jwk`, `x5u` or `x5c` in the header; default
+    /// [`Strict`](HeaderPolicy::Strict).
+    pub const fn header_policy(mut self, header_policy: HeaderPolicy) -> Self {
+        self.header_policy = header_policy;
+        self
+    }
+
+    /// Whether an access token may have this type.
+    pub(super) fn takes_type(&self, given: Option<&str>) -> bool {
+        if !self.shape.types.is_empty() {
+            return self.shape.has_type(given);
+        }
+        given.is_some_and(|given| bare_type(given).eq_ignore_ascii_case(&self.token_type))
     }
 
     pub(super) fn takes_users(&self) -> bool {

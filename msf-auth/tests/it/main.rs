@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 mod attacks;
+mod external;
 mod interop;
+mod jws;
 mod key_file;
+mod provider;
 mod remote;
 mod support;
 

@@ -9,6 +9,10 @@ use proptest::{
 use super::*;
 use crate::{algorithm::Algorithm, token::base64url};
 
+mod pairs;
+mod public;
+mod shared;
+
 fn only_key(jwk: &str) -> KeySet {
     let keys = KeySet::parse(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes()).unwrap();
     assert_eq!(keys.skipped(), [], "{jwk}");
@@ -56,7 +60,7 @@ fn the_vector_of_rfc_8037_verifies() {
 fn the_vector_of_rfc_7515_a_1_verifies() {
     let secret =
         "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
-    let key = HmacKey::new("a", &Secret::new(base64url::decode(secret).unwrap())).unwrap();
+    let key = HmacKey::hs256("a", &Secret::new(base64url::decode(secret).unwrap())).unwrap();
     let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
                  eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
                  dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -92,6 +96,9 @@ fn a_key_that_cannot_be_used_is_skipped_and_says_why() {
     let okp = |more: &str| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{X25519_X}"{more}}}"#);
     let cases = [
         (okp(r#","d":"AA""#), KeyFault::Private),
+        (okp(r#","p":null"#), KeyFault::Private),
+        (okp(r#","oth":[]"#), KeyFault::Private),
+        (okp(r#","k":7"#), KeyFault::Private),
         (okp(r#","use":"enc""#), KeyFault::Use),
         (okp(r#","key_ops":["sign"]"#), KeyFault::Use),
         (okp(r#","alg":"ES256""#), KeyFault::Algorithm),
@@ -113,12 +120,43 @@ fn a_key_that_cannot_be_used_is_skipped_and_says_why() {
         ),
         (
             r#"{"kty":"EC","crv":"P-384","x":"AA","y":"AA"}"#.to_owned(),
+            KeyFault::Point,
+        ),
+        (
+            format!(r#"{{"kty":"EC","crv":"P-384","x":"{P256_X}","y":"{P256_Y}"}}"#),
+            KeyFault::Point,
+        ),
+        (
+            format!(r#"{{"kty":"EC","crv":"secp256k1","x":"{P256_X}","y":"{P256_Y}"}}"#),
             KeyFault::Unsupported,
         ),
         (
-            r#"{"kty":"RSA","n":"AA","e":"AQAB"}"#.to_owned(),
-            KeyFault::Unsupported,
+            format!(r#"{{"kty":"EC","x":"{P256_X}","y":"{P256_Y}"}}"#),
+            KeyFault::Malformed,
         ),
+        (
+            format!(r#"{{"kty":"EC","crv":"P-256","x":"{P256_X}","y":"{P256_Y}","alg":"ES384"}}"#),
+            KeyFault::Algorithm,
+        ),
+        (
+            r#"{"kty":"RSA","n":"AA","e":"AQAB"}"#.to_owned(),
+            KeyFault::Modulus,
+        ),
+        (
+            r#"{"kty":"RSA","n":"=","e":"AQAB"}"#.to_owned(),
+            KeyFault::Modulus,
+        ),
+        (
+            r#"{"kty":"RSA","e":"AQAB"}"#.to_owned(),
+            KeyFault::Malformed,
+        ),
+        (r#"{"kty":"AKP"}"#.to_owned(), KeyFault::Unsupported),
+        (r#"{"kty":["RSA"]}"#.to_owned(), KeyFault::Malformed),
+        (
+            okp(r#","key_ops":["verify","verify"]"#),
+            KeyFault::Malformed,
+        ),
+        (okp(r#","use":"sig","key_ops":[]"#), KeyFault::Use),
         (
             r#"{"kty":"oct","k":"c2VjcmV0"}"#.to_owned(),
             KeyFault::Symmetric,
@@ -199,7 +237,7 @@ fn without_an_id_only_the_only_key_is_found() {
 
 #[test]
 fn secrets_are_neither_printed_nor_published() {
-    let hmac = HmacKey::new(
+    let hmac = HmacKey::hs256(
         "a",
         &Secret::new(b"0123456789abcdef0123456789abcdef".to_vec()),
     )
