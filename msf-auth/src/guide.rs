@@ -20,4 +20,6 @@ pages! {
     #[cfg(feature = "axum")]
     policies = "policies.md";
     refresh_tokens = "refresh-tokens.md";
+    revocation = "revocation.md";
+    verify = "verify.md";
 }
