@@ -60,7 +60,11 @@ fn a_scope_is_the_whole_word() {
             Decision::Forbidden(Missing::Scope("orders:read"))
         );
     }
-    assert!(!scope("").decide(Some(&person("7", " ")), &none).is_allowed());
+    assert!(
+        !scope("")
+            .decide(Some(&person("7", " ")), &none)
+            .is_allowed()
+    );
 }
 
 #[test]

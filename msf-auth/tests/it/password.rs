@@ -244,7 +244,8 @@ async fn a_pepper_is_needed_and_can_be_changed() {
     let stored = old.hash(secret("a")).await.unwrap();
 
     // Without it, or with another of the same name, there is no way in.
-    let without = build(None, &[]).verify(secret("a"), Some(stored.clone()));
+    let none = build(None, &[]);
+    let without = none.verify(secret("a"), Some(stored.clone()));
     assert_eq!(without.await, Err(PasswordError::StoredHash));
     let wrong = build(Some(pepper("2025", 2)), &[]);
     let outcome = wrong.verify(secret("a"), Some(stored.clone())).await;
@@ -273,7 +274,11 @@ async fn a_pepper_is_needed_and_can_be_changed() {
 #[tokio::test]
 async fn a_user_of_an_older_system_gets_a_hash_of_today() {
     let stored = PasswordHash::new(pbkdf2("a", "salt", 10));
-    let build = || Passwords::builder().config(cheap()).legacy(Pbkdf2::default());
+    let build = || {
+        Passwords::builder()
+            .config(cheap())
+            .legacy(Pbkdf2::default())
+    };
     let passwords = build().build().unwrap();
     let wrong = passwords.verify(secret("b"), Some(stored.clone())).await;
     assert!(!wrong.unwrap().matches);
@@ -292,7 +297,13 @@ fn pbkdf2(password: &str, salt: &str, rounds: u32) -> String {
     let mut hash = [0; 32];
     let rounds_min = std::num::NonZero::new(rounds).unwrap();
     let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
-    pbkdf2::derive(algorithm, rounds_min, salt.as_bytes(), password.as_bytes(), &mut hash);
+    pbkdf2::derive(
+        algorithm,
+        rounds_min,
+        salt.as_bytes(),
+        password.as_bytes(),
+        &mut hash,
+    );
     let hash = base64::engine::general_purpose::STANDARD.encode(hash);
     format!("pbkdf2_sha256${rounds}${salt}${hash}")
 }
