@@ -15,9 +15,11 @@ macro_rules! pages {
 
 pages! {
     index = "README.md";
-    refresh_tokens = "refresh-tokens.md";
+    #[cfg(feature = "password")]
+    passwords = "passwords.md";
     #[cfg(feature = "axum")]
     policies = "policies.md";
+    refresh_tokens = "refresh-tokens.md";
     revocation = "revocation.md";
     verify = "verify.md";
     keys = "keys.md";

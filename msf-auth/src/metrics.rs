@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{cache, internal, issue, layer, refresh, remote, revocation, verify};
+use crate::{api_key, cache, internal, issue, layer, login, refresh, remote, revocation, verify};
 
 /// Every metric that this crate can register, sorted by name.
 ///
@@ -20,6 +20,7 @@ pub fn catalogue() -> &'static [MetricInfo] {
 
 static CATALOGUE: LazyLock<Vec<MetricInfo>> = LazyLock::new(|| {
     let mut rows = vec![
+        api_key::API_KEYS.info(),
         cache::BYTES.info(),
         cache::EVICTIONS.info(),
         cache::LOOKUPS.info(),
@@ -28,6 +29,7 @@ static CATALOGUE: LazyLock<Vec<MetricInfo>> = LazyLock::new(|| {
         issue::FAILURES.info(),
         issue::KEYS.info(),
         layer::DECISIONS.info(),
+        login::LOGINS.info(),
         refresh::TOKENS.info(),
         remote::AGE.info(),
         remote::KEYS.info(),
