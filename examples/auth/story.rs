@@ -208,14 +208,11 @@ impl Told {
         let is_right = answer.status == expected;
         self.count(is_right);
         let mark = if is_right { '✓' } else { '✗' };
-        // Tokens are long, and nobody's business.
-        let body = if answer.body.contains("_token\"") {
-            "(tokens)"
-        } else {
-            answer.body.trim()
-        };
-        let body: String = body.chars().take(96).collect();
-        say(&format!("{mark} {} {what:<44} {body}\n", answer.status));
+        say(&format!(
+            "{mark} {} {what:<44} {}\n",
+            answer.status,
+            answer.short()
+        ));
         if !is_right {
             say(&format!("      expected {expected}\n"));
         }
