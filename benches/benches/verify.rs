@@ -143,7 +143,7 @@ fn hs256() -> Result<Case, BoxError> {
     let mut header = Header::new(jsonwebtoken::Algorithm::HS256);
     header.typ = Some("at+jwt".to_owned());
     header.kid = Some("2026-11".to_owned());
-    let key = HmacKey::new("2026-11", &Secret::new(SECRET.to_vec()))?;
+    let key = HmacKey::hs256("2026-11", &Secret::new(SECRET.to_vec()))?;
     Ok(Case {
         names: ["HS256  msf-auth", "HS256  jsonwebtoken"],
         token: jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&SECRET))?,

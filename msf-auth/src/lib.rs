@@ -64,7 +64,7 @@ pub use self::{
     refusal::Refusal,
     remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},
     verify::{
-        InvalidVerifier, Keys, Reason, TrustedIssuer, Verifier, VerifierBuilder, Verify,
-        VerifyError,
+        HeaderPolicy, InvalidVerifier, Keys, Reason, TrustedIssuer, Verifier, VerifierBuilder,
+        Verify, VerifyError,
     },
 };

@@ -6,13 +6,31 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidKey {
-    /// A shared secret below 32 bytes; RFC 7518 section 3.2 asks for the length of the hash.
-    #[error("a shared secret must have at least 32 bytes")]
+    /// A shared secret with fewer bytes than its hash has: 32, 48 or 64 (RFC 7518 section 3.2).
+    #[error("a shared secret must have as many bytes as its hash")]
     TooShort,
+    /// A key in PEM, DER or JSON was given as a shared secret.
+    #[error("a key document is no shared secret")]
+    NotSecret,
+    /// A private key was given where a public one belongs.
+    #[error("a private key is no public key")]
+    Private,
+    /// The algorithm does not go with the key.
+    #[error("the algorithm does not go with the key")]
+    Algorithm,
+    /// An RSA modulus is even, has a leading zero, or has less than 2048 or more than 8192 bits.
+    #[error("an RSA modulus must be odd and have 2048 to 8192 bits")]
+    Modulus,
+    /// An RSA exponent is even, has a leading zero, is 1, or has more than 33 bits.
+    #[error("an RSA exponent must be odd, at least 3 and below 2^33")]
+    Exponent,
+    /// Anybody can sign for it: an RSA modulus of the generator of CVE-2017-15361, or a point of small order.
+    #[error("the key is one for which anybody can sign")]
+    Weak,
     /// The id is empty, above 256 characters, or not printable ASCII.
     #[error("a key id must be 1 to 256 printable ASCII characters")]
     Id,
-    /// The bytes are no key of this algorithm: wrong length, not on the curve, or not PKCS#8.
+    /// The bytes are no key of this algorithm: wrong length, not on the curve, or no such document.
     #[error("the bytes are no key of this algorithm")]
     Rejected,
     /// The system has no randomness.
@@ -39,6 +57,9 @@ pub enum InvalidKeySet {
     /// It is not a JSON object with an array `keys`, or has a member twice.
     #[error("the key set is not a JWK set")]
     Json(#[source] serde_json::Error),
+    /// The algorithm that RSA keys without `alg` were to get is none of RSA.
+    #[error("`{0}` is no algorithm of RSA")]
+    NotRsa(crate::Algorithm),
     /// It has more than 128 keys.
     #[error("the key set has more than 128 keys")]
     TooManyKeys,
@@ -79,6 +100,15 @@ pub enum KeyFault {
     /// A coordinate has the wrong length, or the point is not on the curve.
     #[error("not a point of the curve")]
     Point,
+    /// An RSA modulus is even, has a leading zero, or has less than 2048 or more than 8192 bits.
+    #[error("a modulus that is not taken")]
+    Modulus,
+    /// An RSA exponent is even, has a leading zero, is 1, or has more than 33 bits.
+    #[error("an exponent that is not taken")]
+    Exponent,
+    /// Anybody can sign for it: an RSA modulus of the generator of CVE-2017-15361, or a point of small order.
+    #[error("a weak key")]
+    Weak,
     /// The id is too long or not printable ASCII.
     #[error("an unusable id")]
     Id,

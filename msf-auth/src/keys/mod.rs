@@ -15,12 +15,18 @@
 //! # Ok::<(), msf_core::BoxError>(())
 //! ```
 
+mod curve;
+mod der;
 mod error;
 mod hmac;
 mod id;
 mod jwk;
+mod material;
+mod mistaken;
+mod rsa;
 mod set;
 mod signing;
+mod spki;
 #[cfg(test)]
 mod tests;
 mod verifying;

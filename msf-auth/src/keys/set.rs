@@ -69,13 +69,36 @@ impl KeySet {
 
     /// Reads a JWK set (RFC 7517 section 5); keys that cannot be used are [skipped](Self::skipped).
     ///
-    /// Taken are public keys for signatures of type OKP on Ed25519 and EC on P-256. Keys that share an id
-    /// are all skipped.
+    /// Taken are public keys for signatures of type OKP on Ed25519, EC on P-256, P-384 and P-521, and RSA with
+    /// 2048 to 8192 bits. Keys that share an id are all skipped. An RSA key without `alg` is for RS256, see
+    /// [`parse_assuming`](Self::parse_assuming).
     ///
     /// # Errors
     ///
     /// [`InvalidKeySet`] for a document that is no key set, above 512 KiB or above 128 keys.
     pub fn parse(document: &[u8]) -> Result<Self, InvalidKeySet> {
+        Self::parse_assuming(document, Algorithm::Rs256)
+    }
+
+    /// As [`parse`](Self::parse), but an RSA key without `alg` is for the algorithm `rsa`: every key is for one
+    /// algorithm, and what the document leaves open the reader has to decide, not the token.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse); [`InvalidKeySet::NotRsa`] for an algorithm that is none of RSA.
+    ///
+    /// ```
+    /// use msf_auth::{Algorithm, KeySet};
+    ///
+    /// let keys = KeySet::parse_assuming(br#"{"keys":[]}"#, Algorithm::Ps256)?;
+    /// assert!(keys.is_empty());
+    /// assert!(KeySet::parse_assuming(br#"{"keys":[]}"#, Algorithm::Hs256).is_err());
+    /// # Ok::<(), msf_auth::InvalidKeySet>(())
+    /// ```
+    pub fn parse_assuming(document: &[u8], rsa: Algorithm) -> Result<Self, InvalidKeySet> {
+        if !rsa.is_rsa() {
+            return Err(InvalidKeySet::NotRsa(rsa));
+        }
         #[derive(Deserialize)]
         struct Document {
             keys: Vec<serde_json::Value>,
@@ -90,7 +113,7 @@ impl KeySet {
         }
         let mut inner = Inner::default();
         for value in &document.keys {
-            match jwk::parse(value) {
+            match jwk::parse(value, rsa) {
                 Ok(key) => inner.keys.push(Key::Public(key)),
                 Err(fault) => {
                     let id = value.get("kid").and_then(|id| id.as_str()).map(Into::into);
@@ -190,7 +213,7 @@ impl Key {
     pub fn algorithm(&self) -> Algorithm {
         match self {
             Self::Public(key) => key.algorithm(),
-            Self::Hmac(_) => Algorithm::Hs256,
+            Self::Hmac(key) => key.algorithm(),
         }
     }
 

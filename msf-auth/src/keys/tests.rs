@@ -56,7 +56,7 @@ fn the_vector_of_rfc_8037_verifies() {
 fn the_vector_of_rfc_7515_a_1_verifies() {
     let secret =
         "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
-    let key = HmacKey::new("a", &Secret::new(base64url::decode(secret).unwrap())).unwrap();
+    let key = HmacKey::hs256("a", &Secret::new(base64url::decode(secret).unwrap())).unwrap();
     let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
                  eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
                  dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -199,7 +199,7 @@ fn without_an_id_only_the_only_key_is_found() {
 
 #[test]
 fn secrets_are_neither_printed_nor_published() {
-    let hmac = HmacKey::new(
+    let hmac = HmacKey::hs256(
         "a",
         &Secret::new(b"0123456789abcdef0123456789abcdef".to_vec()),
     )

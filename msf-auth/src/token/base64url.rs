@@ -15,11 +15,6 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-/// As [`decode`], for values of a known length.
-pub(crate) fn decode_array<const N: usize>(text: &str) -> Option<[u8; N]> {
-    decode(text)?.try_into().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

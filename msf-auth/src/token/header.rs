@@ -17,18 +17,23 @@ pub(crate) struct Header<'a> {
     pub(crate) key_id: Option<Cow<'a, str>>,
     /// A member is there that would change how the token is read.
     pub(crate) has_forbidden: bool,
+    /// A member is there that names or holds a key of the sender's choice.
+    pub(crate) has_senders_key: bool,
 }
 
-/// Keys that the sender chose (`jku`, `jwk`, `x5u`, `x5c`), extensions that must be understood (`crit`, `b64`),
-/// and what makes a token something else than signed claims (`zip`, `enc`, `cty`).
-const FORBIDDEN: [&str; 9] = [
-    "crit", "b64", "jku", "jwk", "x5u", "x5c", "zip", "enc", "cty",
-];
+/// Extensions that must be understood (`crit`, `b64`), and what makes a token something else than signed claims
+/// (`zip`, `enc`, `cty`).
+const FORBIDDEN: [&str; 5] = ["crit", "b64", "zip", "enc", "cty"];
+/// Keys that the sender chose; nothing ever reads them.
+const SENDERS_KEY: [&str; 4] = ["jku", "jwk", "x5u", "x5c"];
 
 /// More members than any honest header has; it bounds the search for duplicates.
 const MEMBERS_MAX: usize = 16;
 
 impl<'a> Header<'a> {
+    /// A header has a hundred bytes; this is base64url of 2 KiB.
+    pub(crate) const TEXT_BYTES_MAX: usize = 2_731;
+
     pub(crate) fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
     }
@@ -62,6 +67,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
                         return Err(A::Error::custom(DUPLICATE));
                     }
                     header.has_forbidden |= FORBIDDEN.contains(&&*name);
+                    header.has_senders_key |= SENDERS_KEY.contains(&&*name);
                     others.push(name);
                     members.next_value::<IgnoredAny>()?;
                     continue;
@@ -87,17 +93,17 @@ mod tests {
         assert_eq!(header.algorithm.as_deref(), Some("ES256"));
         assert_eq!(header.token_type.as_deref(), Some("at+jwt"));
         assert_eq!(header.key_id.as_deref(), Some("a"));
-        assert!(!header.has_forbidden);
+        assert!(!header.has_forbidden && !header.has_senders_key);
     }
 
     #[test]
     fn members_that_change_the_meaning_are_marked() {
-        for name in FORBIDDEN {
+        for name in FORBIDDEN.into_iter().chain(SENDERS_KEY) {
             let json = format!(r#"{{"alg":"ES256","{name}":null}}"#);
-            assert!(
-                Header::parse(json.as_bytes()).unwrap().has_forbidden,
-                "{name}"
-            );
+            let header = Header::parse(json.as_bytes()).unwrap();
+            let marks = (header.has_forbidden, header.has_senders_key);
+            let is_senders_key = SENDERS_KEY.contains(&name);
+            assert_eq!(marks, (!is_senders_key, is_senders_key), "{name}");
         }
         assert!(Header::parse(br#"{"\u0063rit":[]}"#).unwrap().has_forbidden);
     }

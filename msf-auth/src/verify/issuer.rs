@@ -29,6 +29,20 @@ pub struct TrustedIssuer {
     pub(super) token_type: Box<str>,
     pub(super) users: Option<bool>,
     pub(super) services: Vec<Box<str>>,
+    pub(super) header_policy: HeaderPolicy,
+}
+
+/// What becomes of a token whose header names or holds a key of the sender's choice: `jku`, `jwk`, `x5u`, `x5c`.
+///
+/// No such key is ever fetched or used. `crit`, `b64`, `zip`, `enc` and `cty` are always refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeaderPolicy {
+    /// It is refused: an honest issuer has no reason to send one.
+    #[default]
+    Strict,
+    /// The member is not looked at; for issuers that send one all the same.
+    Ignore,
 }
 
 /// Where the keys of an issuer come from.
@@ -52,6 +66,7 @@ impl TrustedIssuer {
             token_type: "at+jwt".into(),
             users: None,
             services: Vec::new(),
+            header_policy: HeaderPolicy::Strict,
         }
     }
 
@@ -89,6 +104,13 @@ impl TrustedIssuer {
     /// The issuer speaks for users also.
     pub fn users(mut self) -> Self {
         self.users = Some(true);
+        self
+    }
+
+    /// What becomes of tokens with `jku`, `jwk`, `x5u` or `x5c` in the header; default
+    /// [`Strict`](HeaderPolicy::Strict).
+    pub const fn header_policy(mut self, header_policy: HeaderPolicy) -> Self {
+        self.header_policy = header_policy;
         self
     }
 

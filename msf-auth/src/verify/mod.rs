@@ -31,7 +31,7 @@ pub use self::{
     builder::{InvalidVerifier, VerifierBuilder},
     error::{Reason, VerifyError},
     future::Verify,
-    issuer::{Keys, TrustedIssuer},
+    issuer::{HeaderPolicy, Keys, TrustedIssuer},
     verifier::Verifier,
 };
 pub(crate) use self::{future::Refresh, metrics::VERIFICATIONS};

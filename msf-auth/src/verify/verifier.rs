@@ -5,7 +5,7 @@ use std::sync::Arc;
 use msf_core::clock::WallClock;
 
 use super::{
-    Keys, Reason, TrustedIssuer, VerifierBuilder, Verify, VerifyError,
+    HeaderPolicy, Keys, Reason, TrustedIssuer, VerifierBuilder, Verify, VerifyError,
     check::{self, Times},
     issuer::bare_type,
     metrics::VerifyMetrics,
@@ -55,9 +55,6 @@ pub(super) enum Attempt<'a> {
     /// The key may be one that the issuer published since its keys were fetched.
     KeyMissing(&'a RemoteKeys),
 }
-
-/// A header has a hundred bytes; this is base64url of 2 KiB.
-const HEADER_TEXT_BYTES_MAX: usize = 2_731;
 
 impl Verifier {
     /// Begins with nothing trusted.
@@ -120,7 +117,7 @@ impl Verifier {
             return Err(Reason::Size);
         }
         let parts = Compact::split(token).ok_or(Reason::Form)?;
-        if parts.header.len() > HEADER_TEXT_BYTES_MAX {
+        if parts.header.len() > Header::TEXT_BYTES_MAX {
             return Err(Reason::Size);
         }
         let header_json = base64url::decode(parts.header).ok_or(Reason::Form)?;
@@ -144,6 +141,9 @@ impl Verifier {
         let issuer = issuers
             .find(|trusted| &*trusted.issuer == issuer)
             .ok_or(Reason::Issuer)?;
+        if header.has_senders_key && issuer.header_policy == HeaderPolicy::Strict {
+            return Err(Reason::HeaderMember);
+        }
         if !is_type(header.token_type.as_deref(), &issuer.token_type) {
             return Err(Reason::Type);
         }

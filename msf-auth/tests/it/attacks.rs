@@ -363,7 +363,7 @@ async fn a_type_may_be_configured_in_full() {
 #[tokio::test]
 async fn a_key_of_an_algorithm_that_is_not_taken_from_its_issuer_counts_for_nothing() {
     let keys = Keyring::generate();
-    let hmac = HmacKey::new("hmac", &Secret::new(SECRET.to_vec())).unwrap();
+    let hmac = HmacKey::hs256("hmac", &Secret::new(SECRET.to_vec())).unwrap();
     let known = KeySet::new([Key::from(hmac), keys.es256.verifying_key().into()]).unwrap();
     let trust = || TrustedIssuer::new(ISSUER, known.clone()).audience("shop");
     let payload = claims().to_string();

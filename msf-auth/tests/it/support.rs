@@ -34,7 +34,7 @@ impl Keyring {
     }
 
     pub(crate) fn verifier(&self) -> Verifier {
-        let hmac = HmacKey::new("hmac", &Secret::new(SECRET.to_vec())).unwrap();
+        let hmac = HmacKey::hs256("hmac", &Secret::new(SECRET.to_vec())).unwrap();
         let keys = KeySet::new([
             Key::from(self.ed25519.verifying_key()),
             Key::from(self.es256.verifying_key()),
