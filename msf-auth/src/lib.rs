@@ -44,6 +44,8 @@ pub mod verify;
 
 #[cfg(feature = "axum")]
 pub use self::axum::{InvalidRoutes, SecureRouter};
+#[cfg(feature = "jsonwebtoken")]
+pub use self::keys::UnknownAlgorithm;
 #[cfg(feature = "password")]
 pub use self::password::{PasswordConfig, PasswordError, Passwords};
 #[cfg(feature = "jwks")]
@@ -64,7 +66,7 @@ pub use self::{
     refusal::Refusal,
     remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},
     verify::{
-        HeaderPolicy, InvalidVerifier, Keys, Reason, TrustedIssuer, Verifier, VerifierBuilder,
-        Verify, VerifyError,
+        HeaderPolicy, InvalidVerifier, Keys, Provider, Reason, TrustedIssuer, Verifier,
+        VerifierBuilder, Verify, VerifyError,
     },
 };

@@ -56,7 +56,7 @@ pub fn verify(message: &str, keys: &KeySet, algorithms: &[Algorithm]) -> Result<
     let header_json = base64url::decode(parts.header).ok_or(Reason::Form)?;
     let signature = base64url::decode(parts.signature).ok_or(Reason::Form)?;
     let header = Header::parse(&header_json).map_err(|_| Reason::Header)?;
-    if header.has_forbidden || header.has_senders_key {
+    if header.has_forbidden || header.has_key_hint {
         return Err(Reason::HeaderMember);
     }
     let algorithm = header.algorithm.as_deref().and_then(Algorithm::from_name);

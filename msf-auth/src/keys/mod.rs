@@ -20,6 +20,8 @@ mod der;
 mod error;
 mod hmac;
 mod id;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod jwk;
 mod material;
 mod mistaken;
@@ -32,6 +34,8 @@ mod tests;
 mod verifying;
 
 pub(crate) use self::id::is_key_id;
+#[cfg(feature = "jsonwebtoken")]
+pub use self::jsonwebtoken::UnknownAlgorithm;
 pub use self::{
     error::{DuplicateKeyId, InvalidKey, InvalidKeySet, KeyFault, SignError, SkippedKey},
     hmac::HmacKey,

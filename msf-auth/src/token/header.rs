@@ -18,14 +18,14 @@ pub(crate) struct Header<'a> {
     /// A member is there that would change how the token is read.
     pub(crate) has_forbidden: bool,
     /// A member is there that names or holds a key of the sender's choice.
-    pub(crate) has_senders_key: bool,
+    pub(crate) has_key_hint: bool,
 }
 
 /// Extensions that must be understood (`crit`, `b64`), and what makes a token something else than signed claims
 /// (`zip`, `enc`, `cty`).
 const FORBIDDEN: [&str; 5] = ["crit", "b64", "zip", "enc", "cty"];
 /// Keys that the sender chose; nothing ever reads them.
-const SENDERS_KEY: [&str; 4] = ["jku", "jwk", "x5u", "x5c"];
+const KEY_HINT: [&str; 4] = ["jku", "jwk", "x5u", "x5c"];
 
 /// More members than any honest header has; it bounds the search for duplicates.
 const MEMBERS_MAX: usize = 16;
@@ -67,7 +67,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
                         return Err(A::Error::custom(DUPLICATE));
                     }
                     header.has_forbidden |= FORBIDDEN.contains(&&*name);
-                    header.has_senders_key |= SENDERS_KEY.contains(&&*name);
+                    header.has_key_hint |= KEY_HINT.contains(&&*name);
                     others.push(name);
                     members.next_value::<IgnoredAny>()?;
                     continue;
@@ -93,17 +93,17 @@ mod tests {
         assert_eq!(header.algorithm.as_deref(), Some("ES256"));
         assert_eq!(header.token_type.as_deref(), Some("at+jwt"));
         assert_eq!(header.key_id.as_deref(), Some("a"));
-        assert!(!header.has_forbidden && !header.has_senders_key);
+        assert!(!header.has_forbidden && !header.has_key_hint);
     }
 
     #[test]
     fn members_that_change_the_meaning_are_marked() {
-        for name in FORBIDDEN.into_iter().chain(SENDERS_KEY) {
+        for name in FORBIDDEN.into_iter().chain(KEY_HINT) {
             let json = format!(r#"{{"alg":"ES256","{name}":null}}"#);
             let header = Header::parse(json.as_bytes()).unwrap();
-            let marks = (header.has_forbidden, header.has_senders_key);
-            let is_senders_key = SENDERS_KEY.contains(&name);
-            assert_eq!(marks, (!is_senders_key, is_senders_key), "{name}");
+            let marks = (header.has_forbidden, header.has_key_hint);
+            let is_hint = KEY_HINT.contains(&name);
+            assert_eq!(marks, (!is_hint, is_hint), "{name}");
         }
         assert!(Header::parse(br#"{"\u0063rit":[]}"#).unwrap().has_forbidden);
     }

@@ -1,6 +1,6 @@
 //! What the claims have to say: a pure function of claims, issuer and time.
 
-use super::{Reason, TrustedIssuer};
+use super::{Reason, TrustedIssuer, provider::Audience};
 use crate::{
     principal::{Principal, PrincipalKind},
     token::{Claims, KIND_SERVICE},
@@ -20,8 +20,20 @@ pub(super) fn principal(
     times: Times,
     now_s: u64,
 ) -> Result<Principal, Reason> {
-    let audience = claims.audience.as_ref().ok_or(Reason::MissingClaim)?;
-    if !issuer.audiences.iter().any(|own| audience.contains(own)) {
+    let found = issuer.shape.read(&claims)?;
+    let (scope, is_marked_service) = (found.scope.map(Box::from), found.is_service);
+    let mut ours = issuer.audiences.iter();
+    let is_ours = match issuer.shape.audience {
+        Audience::Aud => {
+            let given = claims.audience.as_ref();
+            given.map(|given| ours.any(|own| given.contains(own)))
+        }
+        Audience::ClientId => {
+            let given = found.client_id.as_deref();
+            given.map(|given| ours.any(|own| **own == *given))
+        }
+    };
+    if !is_ours.ok_or(Reason::MissingClaim)? {
         return Err(Reason::Audience);
     }
     let expires_at_s = claims.expires_s.ok_or(Reason::MissingClaim)?;
@@ -30,7 +42,10 @@ pub(super) fn principal(
     if subject.is_empty() {
         return Err(Reason::MissingClaim);
     }
-    let kind = kind(claims.kind.as_deref())?;
+    let kind = match kind(claims.kind.as_deref())? {
+        PrincipalKind::User if is_marked_service => PrincipalKind::Service,
+        kind => kind,
+    };
     let may_speak_for_it = match kind {
         PrincipalKind::User => issuer.takes_users(),
         PrincipalKind::Service => issuer.services.iter().any(|name| **name == *subject),
@@ -43,7 +58,7 @@ pub(super) fn principal(
         issuer: issuer.issuer.clone(),
         subject: subject.into(),
         kind,
-        scope: claims.scope.unwrap_or_default().into(),
+        scope: scope.unwrap_or_default(),
         expires_at_s,
         token_id: claims.token_id.map(Into::into),
         claims: further.map(|(name, value)| (name.into(), value)).collect(),

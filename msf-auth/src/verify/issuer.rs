@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use super::{
+    Provider,
+    provider::{PLAIN, Shape},
+};
 use crate::{algorithm::Algorithm, keys::KeySet, remote::RemoteKeys};
 
 /// An issuer that is trusted: its keys, and for what.
@@ -30,6 +34,7 @@ pub struct TrustedIssuer {
     pub(super) users: Option<bool>,
     pub(super) services: Vec<Box<str>>,
     pub(super) header_policy: HeaderPolicy,
+    pub(super) shape: &'static Shape,
 }
 
 /// What becomes of a token whose header names or holds a key of the sender's choice: `jku`, `jwk`, `x5u`, `x5c`.
@@ -67,10 +72,35 @@ impl TrustedIssuer {
             users: None,
             services: Vec::new(),
             header_policy: HeaderPolicy::Strict,
+            shape: &PLAIN,
         }
     }
 
-    /// One of our names in `aud`; a token has to have one of those given. Required.
+    /// An issuer whose access tokens look as those of a known [`Provider`] do: types, algorithm and claims are
+    /// set; the audience remains to be given.
+    ///
+    /// ```
+    /// use msf_auth::{KeySet, Provider, TrustedIssuer, Verifier};
+    ///
+    /// let issuer = "https://id.example/realms/shop";
+    /// let trusted = TrustedIssuer::provider(Provider::Keycloak, issuer, KeySet::default()).audience("orders");
+    /// assert!(Verifier::builder().issuer(trusted).build().is_ok());
+    /// ```
+    pub fn provider(
+        provider: Provider,
+        issuer: impl Into<Arc<str>>,
+        keys: impl Into<Keys>,
+    ) -> Self {
+        let shape = provider.shape();
+        Self {
+            algorithms: shape.algorithms.to_vec(),
+            shape,
+            ..Self::new(issuer, keys)
+        }
+    }
+
+    /// One of our names in `aud` (for [`Provider::Cognito`] a `client_id`); a token has to have one of those
+    /// given. Required.
     pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
         self.audiences.push(audience.into());
         self
@@ -85,7 +115,7 @@ impl TrustedIssuer {
     /// The `typ` of its access tokens, compared without case and without a leading `application/`.
     ///
     /// The default `at+jwt` keeps ID tokens, refresh tokens and logout tokens of the same issuer out. With
-    /// `JWT` they may get in: give them another audience.
+    /// `JWT` they may get in: give them another audience. The types of a [`Provider`] stay what they are.
     pub fn token_type(mut self, token_type: impl Into<Box<str>>) -> Self {
         self.token_type = bare_type(&token_type.into()).into();
         self
@@ -93,8 +123,8 @@ impl TrustedIssuer {
 
     /// The issuer speaks for this service, and no longer for users unless [`users`](Self::users) is called.
     ///
-    /// A token is a service's when its claim `msf_kind` is `service`, as
-    /// [`TokenIssuer`](crate::TokenIssuer) writes it. Which services an issuer may speak for is written here, so
+    /// The name is the `sub` of its tokens. A token is a service's when its claim `msf_kind` is `service`, as
+    /// [`TokenIssuer`](crate::TokenIssuer) writes it, or when the [`Provider`] marks it as one. Which services an issuer may speak for is written here, so
     /// that the key of one service is of no use to pose as another.
     pub fn service(mut self, name: impl Into<Box<str>>) -> Self {
         self.services.push(name.into());
@@ -112,6 +142,14 @@ impl TrustedIssuer {
     pub const fn header_policy(mut self, header_policy: HeaderPolicy) -> Self {
         self.header_policy = header_policy;
         self
+    }
+
+    /// Whether an access token may have this type.
+    pub(super) fn takes_type(&self, given: Option<&str>) -> bool {
+        if !self.shape.types.is_empty() {
+            return self.shape.has_type(given);
+        }
+        given.is_some_and(|given| bare_type(given).eq_ignore_ascii_case(&self.token_type))
     }
 
     pub(super) fn takes_users(&self) -> bool {

@@ -25,6 +25,7 @@ mod error;
 mod future;
 mod issuer;
 mod metrics;
+mod provider;
 mod verifier;
 
 pub use self::{
@@ -32,6 +33,7 @@ pub use self::{
     error::{Reason, VerifyError},
     future::Verify,
     issuer::{HeaderPolicy, Keys, TrustedIssuer},
+    provider::Provider,
     verifier::Verifier,
 };
 pub(crate) use self::{future::Refresh, metrics::VERIFICATIONS};

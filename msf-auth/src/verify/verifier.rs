@@ -7,7 +7,6 @@ use msf_core::clock::WallClock;
 use super::{
     HeaderPolicy, Keys, Reason, TrustedIssuer, VerifierBuilder, Verify, VerifyError,
     check::{self, Times},
-    issuer::bare_type,
     metrics::VerifyMetrics,
 };
 use crate::{
@@ -141,10 +140,10 @@ impl Verifier {
         let issuer = issuers
             .find(|trusted| &*trusted.issuer == issuer)
             .ok_or(Reason::Issuer)?;
-        if header.has_senders_key && issuer.header_policy == HeaderPolicy::Strict {
+        if header.has_key_hint && issuer.header_policy == HeaderPolicy::Strict {
             return Err(Reason::HeaderMember);
         }
-        if !is_type(header.token_type.as_deref(), &issuer.token_type) {
+        if !issuer.takes_type(header.token_type.as_deref()) {
             return Err(Reason::Type);
         }
         if !issuer.algorithms.contains(&algorithm) {
@@ -179,8 +178,4 @@ fn missing_key(keys: &RemoteKeys) -> Reason {
     } else {
         Reason::KeysUnavailable
     }
-}
-
-fn is_type(given: Option<&str>, wanted: &str) -> bool {
-    given.is_some_and(|given| bare_type(given).eq_ignore_ascii_case(wanted))
 }

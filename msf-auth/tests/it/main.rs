@@ -4,7 +4,9 @@
 
 mod attacks;
 mod interop;
+mod jws;
 mod key_file;
+mod provider;
 mod remote;
 mod support;
 

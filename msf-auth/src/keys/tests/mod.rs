@@ -9,6 +9,10 @@ use proptest::{
 use super::*;
 use crate::{algorithm::Algorithm, token::base64url};
 
+mod pairs;
+mod public;
+mod shared;
+
 fn only_key(jwk: &str) -> KeySet {
     let keys = KeySet::parse(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes()).unwrap();
     assert_eq!(keys.skipped(), [], "{jwk}");
@@ -92,6 +96,9 @@ fn a_key_that_cannot_be_used_is_skipped_and_says_why() {
     let okp = |more: &str| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{X25519_X}"{more}}}"#);
     let cases = [
         (okp(r#","d":"AA""#), KeyFault::Private),
+        (okp(r#","p":null"#), KeyFault::Private),
+        (okp(r#","oth":[]"#), KeyFault::Private),
+        (okp(r#","k":7"#), KeyFault::Private),
         (okp(r#","use":"enc""#), KeyFault::Use),
         (okp(r#","key_ops":["sign"]"#), KeyFault::Use),
         (okp(r#","alg":"ES256""#), KeyFault::Algorithm),
@@ -113,12 +120,43 @@ fn a_key_that_cannot_be_used_is_skipped_and_says_why() {
         ),
         (
             r#"{"kty":"EC","crv":"P-384","x":"AA","y":"AA"}"#.to_owned(),
+            KeyFault::Point,
+        ),
+        (
+            format!(r#"{{"kty":"EC","crv":"P-384","x":"{P256_X}","y":"{P256_Y}"}}"#),
+            KeyFault::Point,
+        ),
+        (
+            format!(r#"{{"kty":"EC","crv":"secp256k1","x":"{P256_X}","y":"{P256_Y}"}}"#),
             KeyFault::Unsupported,
         ),
         (
-            r#"{"kty":"RSA","n":"AA","e":"AQAB"}"#.to_owned(),
-            KeyFault::Unsupported,
+            format!(r#"{{"kty":"EC","x":"{P256_X}","y":"{P256_Y}"}}"#),
+            KeyFault::Malformed,
         ),
+        (
+            format!(r#"{{"kty":"EC","crv":"P-256","x":"{P256_X}","y":"{P256_Y}","alg":"ES384"}}"#),
+            KeyFault::Algorithm,
+        ),
+        (
+            r#"{"kty":"RSA","n":"AA","e":"AQAB"}"#.to_owned(),
+            KeyFault::Modulus,
+        ),
+        (
+            r#"{"kty":"RSA","n":"=","e":"AQAB"}"#.to_owned(),
+            KeyFault::Modulus,
+        ),
+        (
+            r#"{"kty":"RSA","e":"AQAB"}"#.to_owned(),
+            KeyFault::Malformed,
+        ),
+        (r#"{"kty":"AKP"}"#.to_owned(), KeyFault::Unsupported),
+        (r#"{"kty":["RSA"]}"#.to_owned(), KeyFault::Malformed),
+        (
+            okp(r#","key_ops":["verify","verify"]"#),
+            KeyFault::Malformed,
+        ),
+        (okp(r#","use":"sig","key_ops":[]"#), KeyFault::Use),
         (
             r#"{"kty":"oct","k":"c2VjcmV0"}"#.to_owned(),
             KeyFault::Symmetric,
