@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
 
 mod attacks;
+mod conformance;
 mod interop;
 mod jws;
 mod key_file;
 mod provider;
 mod remote;
+mod rfc;
 mod support;
+mod wycheproof;
 
 #[cfg(feature = "axum")]
 mod router;
