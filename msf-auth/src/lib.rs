@@ -53,6 +53,7 @@ pub use self::remote::{HttpJwks, InvalidJwksUrl};
 pub use self::{
     algorithm::Algorithm,
     bearer::{BearerError, BearerSource, InvalidAuthorization, bearer_token},
+    cache::TokenCache,
     identity::{Identity, OptionalIdentity},
     issue::{KeyFileError, ServiceTokens, TokenBuilder, TokenIssuer},
     keys::{
@@ -62,9 +63,10 @@ pub use self::{
     layer::{AnsweringAuthLayer, AuthLayer},
     metrics::catalogue,
     policy::{Decision, Missing, PathParams, Policy},
-    principal::{Principal, PrincipalKind},
+    principal::{Actor, InvalidClaims, Principal, PrincipalKind},
     refusal::Refusal,
     remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},
+    revocation::{Revocation, RevocationFeed, Revocations, RevocationsBuilder},
     verify::{
         HeaderPolicy, InvalidVerifier, Keys, Provider, Reason, TrustedIssuer, Verifier,
         VerifierBuilder, Verify, VerifyError,

@@ -2,7 +2,12 @@
 
 use msf_core::metrics::MetricInfo;
 
-use crate::{remote::REFRESHES, verify::VERIFICATIONS};
+use crate::{
+    cache::{BYTES, EVICTIONS, LOOKUPS},
+    remote::REFRESHES,
+    revocation::{APPLIED, BEHIND, MARKS},
+    verify::VERIFICATIONS,
+};
 
 #[cfg(feature = "password")]
 use crate::password::{OPERATIONS, SECONDS, WAITING};
@@ -20,13 +25,28 @@ pub fn catalogue() -> &'static [MetricInfo] {
 }
 
 #[cfg(not(feature = "password"))]
-static CATALOGUE: [MetricInfo; 2] = [REFRESHES.info(), VERIFICATIONS.info()];
+static CATALOGUE: [MetricInfo; 8] = [
+    REFRESHES.info(),
+    BEHIND.info(),
+    MARKS.info(),
+    APPLIED.info(),
+    BYTES.info(),
+    EVICTIONS.info(),
+    LOOKUPS.info(),
+    VERIFICATIONS.info(),
+];
 
 #[cfg(feature = "password")]
-static CATALOGUE: [MetricInfo; 5] = [
+static CATALOGUE: [MetricInfo; 11] = [
     REFRESHES.info(),
     SECONDS.info(),
     WAITING.info(),
     OPERATIONS.info(),
+    BEHIND.info(),
+    MARKS.info(),
+    APPLIED.info(),
+    BYTES.info(),
+    EVICTIONS.info(),
+    LOOKUPS.info(),
     VERIFICATIONS.info(),
 ];

@@ -91,11 +91,12 @@ impl Shared {
             tracing::warn!(target: TARGET, source, "the key set has no usable key, the last one stays");
             return false;
         }
-        let is_same = self
-            .loaded
-            .load()
+        let old = self.loaded.load();
+        let is_same = old
             .as_ref()
             .is_some_and(|old| old.keys.ids().eq(keys.ids()));
+        // Also when no id changed: the key of one may have.
+        let generation = old.as_ref().map_or(1, |old| old.generation + 1);
         if is_same {
             self.metrics.unchanged.inc();
         } else {
@@ -106,6 +107,7 @@ impl Shared {
         self.loaded.store(Some(Arc::new(Loaded {
             keys,
             at: clock::now(),
+            generation,
         })));
         true
     }

@@ -28,10 +28,7 @@ use super::{
     metrics::RefreshMetrics,
     schedule::Schedule,
 };
-use crate::{
-    keys::{Key, KeySet},
-    verify::Reason,
-};
+use crate::keys::{Key, KeySet};
 
 /// The keys of an issuer elsewhere: fetched on demand, kept while the issuer is away. Cloning shares them.
 ///
@@ -56,14 +53,8 @@ pub(super) struct Shared {
 pub(super) struct Loaded {
     pub(super) keys: KeySet,
     pub(super) at: Instant,
-}
-
-/// What a look for a key gave.
-pub(crate) enum Lookup {
-    /// The key is there, and this is what was made of it.
-    Found(Result<(), Reason>),
-    /// The issuer may have it, but not in the set that was fetched last.
-    Missing,
+    /// Another one for every set that was fetched.
+    pub(super) generation: u64,
 }
 
 impl RemoteKeys {
@@ -153,27 +144,38 @@ impl RemoteKeys {
         })
     }
 
-    /// Looks for a key; starts a fetch in the background when one is due.
-    pub(crate) fn lookup(
+    /// What is made of a key and of the generation of its set; starts a fetch in the background when one is due.
+    ///
+    /// `None` when the issuer may have the key, but not in the set that was fetched last.
+    pub(crate) fn lookup<T>(
         &self,
         id: Option<&str>,
-        with: impl FnOnce(&Key) -> Result<(), Reason>,
-    ) -> Lookup {
+        with: impl FnOnce(&Key, u64) -> T,
+    ) -> Option<T> {
+        self.with_loaded(|loaded| {
+            let key = loaded.keys.find(id)?;
+            Some(with(key, loaded.generation))
+        })?
+    }
+
+    /// The generation of the set that is used now, if it is the known one or if what is asked holds in it.
+    pub(crate) fn recheck(&self, known: u64, holds: impl FnOnce(&KeySet) -> bool) -> Option<u64> {
+        self.with_loaded(|loaded| {
+            let holds = loaded.generation == known || holds(&loaded.keys);
+            holds.then_some(loaded.generation)
+        })?
+    }
+
+    fn with_loaded<T>(&self, with: impl FnOnce(&Loaded) -> T) -> Option<T> {
         let now = clock::now();
         let loaded = self.0.loaded.load();
-        let Some(loaded) = loaded
+        let loaded = loaded
             .as_ref()
-            .filter(|loaded| self.0.is_fresh_enough(loaded, now))
-        else {
-            return Lookup::Missing;
-        };
+            .filter(|loaded| self.0.is_fresh_enough(loaded, now))?;
         if self.0.is_due(now) {
             self.0.start_if_due(now);
         }
-        loaded
-            .keys
-            .find(id)
-            .map_or(Lookup::Missing, |key| Lookup::Found(with(key)))
+        Some(with(loaded))
     }
 
     /// What to wait for before looking once more; `None` when waiting would not help or is not affordable.

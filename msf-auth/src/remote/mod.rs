@@ -53,9 +53,9 @@ mod source;
 
 #[cfg(feature = "jwks")]
 pub use self::http::{HttpJwks, InvalidJwksUrl};
+pub(crate) use self::metrics::REFRESHES;
 pub use self::{
     builder::RemoteKeysBuilder,
     keys::RemoteKeys,
     source::{JwksFetchError, JwksSource},
 };
-pub(crate) use self::{keys::Lookup, metrics::REFRESHES};

@@ -15,6 +15,17 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
+/// How many bytes [`decode_into`] asks for, a few more than it fills.
+pub(crate) const fn room(text_len: usize) -> usize {
+    text_len.div_ceil(4) * 3
+}
+
+/// As [`decode`], into a buffer of at least [`room`]; the part that was filled.
+pub(crate) fn decode_into<'b>(text: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let filled = URL_SAFE_NO_PAD.decode_slice(text, buffer).ok()?;
+    buffer.get(..filled)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -1,18 +1,13 @@
-//! The claims: known ones typed, further ones kept.
+//! The claims: known ones checked for their type, further ones where they lie.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, sync::OnceLock};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
-};
 use serde_json::Value;
 
 use super::{
-    audience::Audience,
-    json::{DUPLICATE, Strict},
-    numeric_date::NumericDate,
-    text::Text,
+    list,
+    numeric_date::numeric_date,
+    scan::{Kind, Malformed, Raw, Scanner, Text, are_distinct},
 };
 
 /// The claim that says that the subject is a service.
@@ -20,89 +15,162 @@ pub(crate) const KIND_CLAIM: &str = "msf_kind";
 /// Its value.
 pub(crate) const KIND_SERVICE: &str = "service";
 
-/// Further claims beyond this number are refused; it bounds the search for duplicates.
-const FURTHER_MAX: usize = 64;
-
-/// What a payload says, with every known claim of the right type.
-#[derive(Default)]
+/// What a payload says, with every known claim of the right type and no member twice.
+#[derive(Debug, Default)]
 pub(crate) struct Claims<'a> {
-    pub(crate) issuer: Option<Cow<'a, str>>,
-    pub(crate) subject: Option<Cow<'a, str>>,
-    pub(crate) audience: Option<Audience<'a>>,
+    json: &'a str,
+    pub(crate) issuer: Option<Text>,
+    pub(crate) subject: Option<Text>,
+    pub(crate) audience: Option<Raw>,
     pub(crate) expires_s: Option<u64>,
     pub(crate) not_before_s: Option<u64>,
     pub(crate) issued_s: Option<u64>,
-    pub(crate) token_id: Option<Cow<'a, str>>,
-    pub(crate) scope: Option<Cow<'a, str>>,
-    pub(crate) kind: Option<Cow<'a, str>>,
-    pub(crate) further: Vec<(Cow<'a, str>, Value)>,
+    pub(crate) authenticated_s: Option<u64>,
+    pub(crate) token_id: Option<Text>,
+    pub(crate) scope: Option<Text>,
+    pub(crate) kind: Option<Text>,
+    pub(crate) session_id: Option<Text>,
+    pub(crate) client_id: Option<Text>,
+    pub(crate) members: Vec<Member>,
+    /// What all values would take as trees, at most.
+    pub(crate) tree_bytes: usize,
 }
+
+/// A claim where it lies, and its value once somebody asked for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) name: Text,
+    pub(crate) raw: Raw,
+    pub(crate) value: OnceLock<Box<Value>>,
+}
+
+/// What an honest token has, so that the list is allocated once.
+const MEMBERS_USUAL: usize = 16;
+/// A value of a tree, with its share of a vector that has grown.
+const VALUE_BYTES: usize = 72;
+/// The first node of an object, which has room for eleven members.
+const OBJECT_BYTES: usize = 680;
 
 impl<'a> Claims<'a> {
-    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(json)
-    }
-}
-
-impl<'de> Deserialize<'de> for Claims<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ClaimsVisitor)
-    }
-}
-
-struct ClaimsVisitor;
-
-impl<'de> Visitor<'de> for ClaimsVisitor {
-    type Value = Claims<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a set of claims")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut claims = Claims::default();
-        while let Some(Text(name)) = members.next_key()? {
-            match &*name {
-                "iss" => text(&mut claims.issuer, &mut members)?,
-                "sub" => text(&mut claims.subject, &mut members)?,
-                "jti" => text(&mut claims.token_id, &mut members)?,
-                "scope" => text(&mut claims.scope, &mut members)?,
-                KIND_CLAIM => text(&mut claims.kind, &mut members)?,
-                "exp" => date(&mut claims.expires_s, &mut members)?,
-                "nbf" => date(&mut claims.not_before_s, &mut members)?,
-                "iat" => date(&mut claims.issued_s, &mut members)?,
-                "aud" => once(&mut claims.audience, members.next_value()?)?,
-                _ => {
-                    let is_known = claims.further.iter().any(|(own, _)| *own == name);
-                    if is_known || claims.further.len() == FURTHER_MAX {
-                        return Err(A::Error::custom(DUPLICATE));
-                    }
-                    let Strict(value) = members.next_value()?;
-                    claims.further.push((name, value));
-                }
-            }
+    pub(crate) fn parse(json: &'a str) -> Result<Self, Malformed> {
+        let mut claims = Self {
+            json,
+            members: Vec::with_capacity(MEMBERS_USUAL),
+            ..Self::default()
+        };
+        let mut scanner = Scanner::new(json);
+        scanner.open_object()?;
+        while let Some(name) = scanner.next_name(claims.members.is_empty())? {
+            let raw = scanner.value()?;
+            claims.take(name, raw)?;
         }
+        scanner.end()?;
+        claims.check_names()?;
+        let (values, objects) = scanner.counts();
+        claims.tree_bytes = json.len() + values * VALUE_BYTES + objects * OBJECT_BYTES;
         Ok(claims)
     }
-}
 
-fn text<'de, A: MapAccess<'de>>(
-    slot: &mut Option<Cow<'de, str>>,
-    members: &mut A,
-) -> Result<(), A::Error> {
-    let Text(value) = members.next_value()?;
-    once(slot, value)
-}
+    /// What a string says.
+    pub(crate) fn text(&self, text: Text) -> Cow<'a, str> {
+        text.of(self.json)
+    }
 
-fn date<'de, A: MapAccess<'de>>(slot: &mut Option<u64>, members: &mut A) -> Result<(), A::Error> {
-    let NumericDate(value) = members.next_value()?;
-    once(slot, value)
-}
+    /// The whole text.
+    pub(crate) const fn json(&self) -> &'a str {
+        self.json
+    }
 
-fn once<T, E: Error>(slot: &mut Option<T>, value: T) -> Result<(), E> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(E::custom(DUPLICATE)),
+    /// A claim of any name.
+    pub(crate) fn member(&self, name: &str) -> Option<Raw> {
+        let mut members = self.members.iter();
+        let member = members.find(|member| member.name.says(name, self.json))?;
+        Some(member.raw)
+    }
+
+    /// Whether a claim that is a string, or an array of strings, is or has this one.
+    pub(crate) fn has(&self, raw: Raw, wanted: &str) -> bool {
+        match raw.text() {
+            Some(text) => text.says(wanted, self.json),
+            None => list::contains(raw.span.of(self.json), wanted),
+        }
+    }
+
+    /// The strings of a claim that is one, with spaces between words, or an array of such words.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] for anything else.
+    pub(crate) fn words(&self, raw: Raw) -> Result<Cow<'a, str>, Malformed> {
+        match raw.text() {
+            Some(text) => Ok(self.text(text)),
+            None => list::join(raw.span.of(self.json)).map(Cow::Owned),
+        }
+    }
+
+    fn take(&mut self, name: Text, raw: Raw) -> Result<(), Malformed> {
+        let json = self.json;
+        let text = || raw.text().ok_or(Malformed);
+        let date = || match raw.kind {
+            Kind::Number => numeric_date(raw.span.of(json)).ok_or(Malformed),
+            _ => Err(Malformed),
+        };
+        match &*name.of(json) {
+            "iss" => self.issuer = Some(text()?),
+            "sub" => self.subject = Some(text()?),
+            "jti" => self.token_id = Some(text()?),
+            "scope" => self.scope = Some(text()?),
+            "sid" => self.session_id = Some(text()?),
+            "client_id" => self.client_id = Some(text()?),
+            KIND_CLAIM => self.kind = Some(text()?),
+            "exp" => self.expires_s = Some(date()?),
+            "nbf" => self.not_before_s = Some(date()?),
+            "iat" => self.issued_s = Some(date()?),
+            "auth_time" => self.authenticated_s = Some(date()?),
+            "aud" => {
+                self.is_text_or_list(raw)?;
+                self.audience = Some(raw);
+            }
+            "acr" => drop(text()?),
+            "amr" if raw.kind == Kind::Array => self.is_text_or_list(raw)?,
+            "amr" => return Err(Malformed),
+            // Taken for none, a caller that acts for another would pass for that one.
+            "act" if raw.kind != Kind::Object => return Err(Malformed),
+            _ => {}
+        }
+        self.members.push(Member {
+            name,
+            raw,
+            value: OnceLock::new(),
+        });
+        Ok(())
+    }
+
+    fn is_text_or_list(&self, raw: Raw) -> Result<(), Malformed> {
+        match raw.kind {
+            Kind::Text { .. } => Ok(()),
+            Kind::Array if list::is_texts(raw.span.of(self.json)) => Ok(()),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// No member twice: known ones are among them.
+    fn check_names(&self) -> Result<(), Malformed> {
+        let json = self.json;
+        let members = self.members.as_slice();
+        let is_simple =
+            members.len() <= MEMBERS_USUAL && members.iter().all(|member| !member.name.has_escapes);
+        let is_distinct = if is_simple {
+            members.iter().enumerate().all(|(index, member)| {
+                let name = member.name.span.of(json);
+                let before = &members[..index];
+                !before.iter().any(|other| other.name.span.of(json) == name)
+            })
+        } else {
+            let mut names: Vec<_> = members.iter().map(|member| member.name.of(json)).collect();
+            are_distinct(&mut names)
+        };
+        if is_distinct { Ok(()) } else { Err(Malformed) }
     }
 }
 
@@ -111,18 +179,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_claims_are_typed_and_others_kept() {
-        let json = br#"{"iss":"i","aud":["a","b"],"exp":5,"scope":"x y","role":["r"]}"#;
+    fn known_claims_are_typed_and_others_found() {
+        let json =
+            r#"{"iss":"i","aud":["a","\u0062"],"exp":5,"scope":"x y","role":["r"],"s\u0069d":"s"}"#;
         let claims = Claims::parse(json).unwrap();
-        assert_eq!(claims.issuer.as_deref(), Some("i"));
-        assert!(
-            claims
-                .audience
-                .as_ref()
-                .is_some_and(|a| a.contains("b") && !a.contains("c"))
-        );
+        assert_eq!(claims.text(claims.issuer.unwrap()), "i");
+        let audience = claims.audience.unwrap();
+        assert!(claims.has(audience, "b") && !claims.has(audience, "c"));
         assert_eq!(claims.expires_s, Some(5));
-        assert_eq!(claims.further, [("role".into(), serde_json::json!(["r"]))]);
+        assert_eq!(claims.member("role").unwrap().span.of(json), r#"["r"]"#);
+        assert_eq!(claims.text(claims.session_id.unwrap()), "s");
+        assert_eq!(claims.words(claims.member("role").unwrap()).unwrap(), "r");
     }
 
     #[test]
@@ -135,8 +202,16 @@ mod tests {
             r#"{"aud":{}}"#,
             r#"{"exp":"5"}"#,
             r#"{"exp":null}"#,
+            r#"{"exp":-1}"#,
+            r#"{"auth_time":"5"}"#,
             r#"{"sub":7}"#,
             r#"{"scope":["x"]}"#,
+            r#"{"sid":7}"#,
+            r#"{"client_id":7}"#,
+            r#"{"acr":1}"#,
+            r#"{"amr":"pwd"}"#,
+            r#"{"amr":[1]}"#,
+            r#"{"act":"7"}"#,
             r#"{"exp":5,"exp":5}"#,
             r#"{"aud":"a","\u0061ud":"b"}"#,
             r#"{"r":1,"r":1}"#,
@@ -144,8 +219,16 @@ mod tests {
             "[]",
             "\"\"",
             "{}x",
+            "",
         ] {
-            assert!(Claims::parse(json.as_bytes()).is_err(), "{json}");
+            assert_eq!(Claims::parse(json).err(), Some(Malformed), "{json}");
         }
+    }
+
+    #[test]
+    fn a_member_twice_among_many_is_found() {
+        let members: Vec<String> = (0..40).chain([7]).map(|n| format!("\"{n}\":0")).collect();
+        let json = format!("{{{}}}", members.join(","));
+        assert_eq!(Claims::parse(&json).err(), Some(Malformed));
     }
 }

@@ -1,13 +1,8 @@
 //! The protected header: what is needed, and what is refused.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, Visitor},
-};
-
-use super::{json::DUPLICATE, text::Text};
+use super::scan::{Malformed, Scanner, are_distinct};
 
 /// The members that count. `typ` and `kid` may be missing; what that means is for the verifier.
 #[derive(Debug, Default)]
@@ -27,56 +22,43 @@ const FORBIDDEN: [&str; 5] = ["crit", "b64", "zip", "enc", "cty"];
 /// Keys that the sender chose; nothing ever reads them.
 const KEY_HINT: [&str; 4] = ["jku", "jwk", "x5u", "x5c"];
 
-/// More members than any honest header has; it bounds the search for duplicates.
+/// More members than any honest header has.
 const MEMBERS_MAX: usize = 16;
 
 impl<'a> Header<'a> {
     /// A header has a hundred bytes; this is base64url of 2 KiB.
     pub(crate) const TEXT_BYTES_MAX: usize = 2_731;
 
-    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(json)
-    }
-}
-
-impl<'de> Deserialize<'de> for Header<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(HeaderVisitor)
-    }
-}
-
-struct HeaderVisitor;
-
-impl<'de> Visitor<'de> for HeaderVisitor {
-    type Value = Header<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JOSE header")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut header = Header::default();
-        let mut others: Vec<Cow<'de, str>> = Vec::new();
-        while let Some(Text(name)) = members.next_key()? {
+    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Malformed> {
+        let json = str::from_utf8(json).map_err(|_| Malformed)?;
+        let mut header = Self::default();
+        let mut scanner = Scanner::new(json);
+        let mut names: Vec<Cow<'a, str>> = Vec::new();
+        let mut is_first = true;
+        scanner.open_object()?;
+        while let Some(name) = scanner.next_name(is_first)? {
+            is_first = false;
+            let raw = scanner.value()?;
+            let name = name.of(json);
             let known = match &*name {
                 "alg" => &mut header.algorithm,
                 "typ" => &mut header.token_type,
                 "kid" => &mut header.key_id,
                 _ => {
-                    if others.contains(&name) || others.len() == MEMBERS_MAX {
-                        return Err(A::Error::custom(DUPLICATE));
-                    }
                     header.has_forbidden |= FORBIDDEN.contains(&&*name);
                     header.has_key_hint |= KEY_HINT.contains(&&*name);
-                    others.push(name);
-                    members.next_value::<IgnoredAny>()?;
+                    names.push(name);
                     continue;
                 }
             };
-            let Text(value) = members.next_value()?;
-            if known.replace(value).is_some() {
-                return Err(A::Error::custom(DUPLICATE));
+            let text = raw.text().ok_or(Malformed)?.of(json);
+            if known.replace(text).is_some() {
+                return Err(Malformed);
             }
+        }
+        scanner.end()?;
+        if names.len() > MEMBERS_MAX || !are_distinct(&mut names) {
+            return Err(Malformed);
         }
         Ok(header)
     }
@@ -124,6 +106,7 @@ mod tests {
             "1",
             "",
             "{} {}",
+            r#"{"x":{"a":1,"a":1}}"#,
         ] {
             assert!(Header::parse(json.as_bytes()).is_err(), "{json}");
         }

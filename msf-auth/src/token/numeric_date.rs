@@ -1,55 +1,24 @@
 //! `NumericDate` of RFC 7519 section 2.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, Unexpected, Visitor},
-};
-
-/// Whole seconds since 1970, up to the end of the year 9999; a fraction is cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NumericDate(pub(super) u64);
-
 /// The last second of the year 9999.
-const MAX_S: u64 = 253_402_300_799;
+pub(crate) const MAX_S: u64 = 253_402_300_799;
 
-impl<'de> Deserialize<'de> for NumericDate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NumericDateVisitor)
+/// Whole seconds since 1970 of a JSON number, up to the end of the year 9999; a fraction is cut off.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "the range is checked, and the fraction is meant to go"
+)]
+pub(super) fn numeric_date(number: &str) -> Option<u64> {
+    if number.bytes().all(|b| b.is_ascii_digit()) {
+        return number.parse().ok().filter(|seconds| *seconds <= MAX_S);
     }
-}
-
-struct NumericDateVisitor;
-
-impl Visitor<'_> for NumericDateVisitor {
-    type Value = NumericDate;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("seconds since 1970 before the year 10000")
-    }
-
-    fn visit_u64<E: Error>(self, seconds: u64) -> Result<Self::Value, E> {
-        if seconds > MAX_S {
-            return Err(E::invalid_value(Unexpected::Unsigned(seconds), &self));
-        }
-        Ok(NumericDate(seconds))
-    }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "the range is checked, and the fraction is meant to go"
-    )]
-    fn visit_f64<E: Error>(self, seconds: f64) -> Result<Self::Value, E> {
-        // The comparison is false for NaN.
-        if (0.0..=MAX_S as f64).contains(&seconds) {
-            Ok(NumericDate(seconds as u64))
-        } else {
-            Err(E::invalid_value(Unexpected::Float(seconds), &self))
-        }
-    }
+    let seconds: f64 = serde_json::from_str(number).ok()?;
+    // The comparison is false for NaN.
+    (0.0..=MAX_S as f64)
+        .contains(&seconds)
+        .then_some(seconds as u64)
 }
 
 #[cfg(test)]
@@ -57,7 +26,7 @@ mod tests {
     use super::*;
 
     fn parse(json: &str) -> Option<u64> {
-        serde_json::from_str(json).ok().map(|NumericDate(s)| s)
+        numeric_date(json)
     }
 
     #[test]

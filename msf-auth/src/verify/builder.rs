@@ -9,6 +9,11 @@ use msf_core::{
 use thiserror::Error;
 
 use super::{TrustedIssuer, Verifier, check::Times, metrics::VerifyMetrics, verifier::Shared};
+use crate::{
+    audit::Audit,
+    cache::{Store, TokenCache},
+    revocation::Revocations,
+};
 
 /// Collects what a [`Verifier`] has to know. Made by [`Verifier::builder`].
 #[derive(Clone, Debug)]
@@ -20,6 +25,9 @@ pub struct VerifierBuilder {
     token_bytes_max: usize,
     clock: WallClock,
     metrics: Option<Metrics>,
+    cache: Option<TokenCache>,
+    revocations: Option<Revocations>,
+    audit: Audit,
 }
 
 /// A verifier that would not be safe, or would accept nothing.
@@ -61,6 +69,9 @@ impl VerifierBuilder {
             token_bytes_max: 8 * 1_024,
             clock: WallClock::system(),
             metrics: None,
+            cache: None,
+            revocations: None,
+            audit: Audit::log(),
         }
     }
 
@@ -100,6 +111,27 @@ impl VerifierBuilder {
         self
     }
 
+    /// Keeps verified tokens for a moment, so that they are not verified again (see [`cache`](crate::cache)).
+    ///
+    /// Nothing is kept by default: a verifier that is asked once for each token, or only for HMAC tokens, would have
+    /// the memory and the claims of its callers in it for nothing.
+    pub const fn cache(mut self, cache: TokenCache) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Refuses what was taken back (see [`revocation`](crate::revocation)).
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
+    /// Tells `audit` of every token that is refused; the log by default.
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.audit = audit;
+        self
+    }
+
     /// The verifier.
     ///
     /// # Errors
@@ -134,12 +166,21 @@ impl VerifierBuilder {
             Some(metrics) => VerifyMetrics::new(metrics)?,
             None => VerifyMetrics::noop(),
         };
+        let store = self
+            .cache
+            .map(|cache| Store::new(cache, self.metrics.as_ref()));
+        if let Some(revocations) = &self.revocations {
+            revocations.cover(self.lifetime_max.saturating_add(self.leeway));
+        }
         Ok(Verifier::new(Shared {
             issuers: self.issuers.into(),
             times: Times {
                 leeway_s: self.leeway.as_secs(),
                 lifetime_max_s: self.lifetime_max.as_secs(),
             },
+            cache: store.transpose()?,
+            revocations: self.revocations,
+            audit: self.audit,
             token_bytes_max: self.token_bytes_max,
             clock: self.clock,
             metrics,

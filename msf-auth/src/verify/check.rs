@@ -2,67 +2,66 @@
 
 use super::{Reason, TrustedIssuer, provider::Audience};
 use crate::{
-    principal::{Principal, PrincipalKind},
+    principal::{Origin, Principal, PrincipalKind},
     token::{Claims, KIND_SERVICE},
 };
 
 /// What is allowed about times, in seconds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
-    pub(super) leeway_s: u64,
-    pub(super) lifetime_max_s: u64,
+pub(crate) struct Times {
+    pub(crate) leeway_s: u64,
+    pub(crate) lifetime_max_s: u64,
 }
 
 /// The caller that the claims of a token with a good signature describe.
 pub(super) fn principal(
     claims: Claims<'_>,
     issuer: &TrustedIssuer,
+    key_id: Option<&str>,
     times: Times,
     now_s: u64,
 ) -> Result<Principal, Reason> {
     let found = issuer.shape.read(&claims)?;
-    let (scope, is_marked_service) = (found.scope.map(Box::from), found.is_service);
-    let mut ours = issuer.audiences.iter();
     let is_ours = match issuer.shape.audience {
         Audience::Aud => {
-            let given = claims.audience.as_ref();
-            given.map(|given| ours.any(|own| given.contains(own)))
+            let given = claims.audience.ok_or(Reason::MissingClaim)?;
+            issuer.audiences.iter().any(|own| claims.has(given, own))
         }
         Audience::ClientId => {
-            let given = found.client_id.as_deref();
-            given.map(|given| ours.any(|own| **own == *given))
+            let given = found.client_id.as_deref().ok_or(Reason::MissingClaim)?;
+            issuer.audiences.iter().any(|own| **own == *given)
         }
     };
-    if !is_ours.ok_or(Reason::MissingClaim)? {
+    if !is_ours {
         return Err(Reason::Audience);
     }
     let expires_at_s = claims.expires_s.ok_or(Reason::MissingClaim)?;
     times.check(&claims, expires_at_s, now_s)?;
     let subject = claims.subject.ok_or(Reason::MissingClaim)?;
-    if subject.is_empty() {
-        return Err(Reason::MissingClaim);
-    }
-    let kind = match kind(claims.kind.as_deref())? {
-        PrincipalKind::User if is_marked_service => PrincipalKind::Service,
+    let kind = match kind(claims.kind.map(|word| claims.text(word)).as_deref())? {
+        PrincipalKind::User if found.is_service => PrincipalKind::Service,
         kind => kind,
     };
     let may_speak_for_it = match kind {
         PrincipalKind::User => issuer.takes_users(),
-        PrincipalKind::Service => issuer.services.iter().any(|name| **name == *subject),
+        PrincipalKind::Service => {
+            let subject = claims.text(subject);
+            issuer.services.iter().any(|name| **name == *subject)
+        }
     };
     if !may_speak_for_it {
         return Err(Reason::Subject);
     }
-    let further = claims.further.into_iter();
-    Ok(Principal {
+    let origin = Origin {
         issuer: issuer.issuer.clone(),
-        subject: subject.into(),
         kind,
-        scope: scope.unwrap_or_default(),
         expires_at_s,
-        token_id: claims.token_id.map(Into::into),
-        claims: further.map(|(name, value)| (name.into(), value)).collect(),
-    })
+        key_id,
+        tenant_claim: &issuer.tenant_claim,
+        scope: found.scope.as_deref(),
+        client_id: found.client_id.as_deref(),
+    };
+    Principal::assemble(claims, origin)
 }
 
 impl Times {
@@ -151,10 +150,11 @@ mod tests {
         let orders = base.clone().service("order");
         let outcome =
             |issuer: &TrustedIssuer, kind: Option<&'static str>, subject: &'static str| {
-                let json = format!(r#"{{"aud":"a","exp":1000,"sub":"{subject}"}}"#);
-                let mut claims = Claims::parse(json.as_bytes()).unwrap();
-                claims.kind = kind.map(Into::into);
-                principal(claims, issuer, TIMES, 900).map(|principal| principal.kind)
+                let kind = kind.map(|kind| format!(r#","msf_kind":"{kind}""#));
+                let kind = kind.unwrap_or_default();
+                let json = format!(r#"{{"aud":"a","exp":1000,"sub":"{subject}"{kind}}}"#);
+                let claims = Claims::parse(&json).unwrap();
+                principal(claims, issuer, Some("k"), TIMES, 900).map(|principal| principal.kind())
             };
         assert_eq!(outcome(&base, None, "order"), Ok(PrincipalKind::User));
         assert_eq!(

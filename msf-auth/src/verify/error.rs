@@ -95,13 +95,17 @@ reasons! {
     Lifetime = "lifetime";
     /// The issuer may not speak for this kind of subject, or for this service.
     Subject = "subject";
+    /// It was taken back: itself, its session, or all that its subject or its issuer had until then.
+    Revoked = "revoked";
     /// The issuer's keys cannot be had; nothing is known about the token.
     KeysUnavailable = "keys_unavailable";
+    /// What was taken back is not known any more, and the verifier is told to refuse everything then.
+    RevocationsUnavailable = "revocations_unavailable";
 }
 
 impl Reason {
-    const fn is_unavailable(self) -> bool {
-        matches!(self, Self::KeysUnavailable)
+    pub(super) const fn is_unavailable(self) -> bool {
+        matches!(self, Self::KeysUnavailable | Self::RevocationsUnavailable)
     }
 }
 

@@ -33,6 +33,7 @@ pub struct TrustedIssuer {
     pub(super) token_type: Box<str>,
     pub(super) users: Option<bool>,
     pub(super) services: Vec<Box<str>>,
+    pub(super) tenant_claim: Box<str>,
     pub(super) header_policy: HeaderPolicy,
     pub(super) shape: &'static Shape,
 }
@@ -71,6 +72,7 @@ impl TrustedIssuer {
             token_type: "at+jwt".into(),
             users: None,
             services: Vec::new(),
+            tenant_claim: PLAIN.tenant.into(),
             header_policy: HeaderPolicy::Strict,
             shape: &PLAIN,
         }
@@ -94,6 +96,7 @@ impl TrustedIssuer {
         let shape = provider.shape();
         Self {
             algorithms: shape.algorithms.to_vec(),
+            tenant_claim: shape.tenant.into(),
             shape,
             ..Self::new(issuer, keys)
         }
@@ -134,6 +137,13 @@ impl TrustedIssuer {
     /// The issuer speaks for users also.
     pub fn users(mut self) -> Self {
         self.users = Some(true);
+        self
+    }
+
+    /// The claim that names the tenant of a caller; default `tenant`, or that of the [`Provider`]. Where it is
+    /// there, it has to be a string.
+    pub fn tenant_claim(mut self, name: impl Into<Box<str>>) -> Self {
+        self.tenant_claim = name.into();
         self
     }
 

@@ -20,7 +20,7 @@ impl VerifyMetrics {
     pub(super) fn new(metrics: &Metrics) -> Result<Self, MetricsError> {
         let family = VERIFICATIONS.register(metrics)?;
         let refused = Reason::ALL.iter().map(|reason| match reason {
-            Reason::KeysUnavailable => family.with(["unavailable", reason.as_str()]),
+            reason if reason.is_unavailable() => family.with(["unavailable", reason.as_str()]),
             _ => family.with(["refused", reason.as_str()]),
         });
         Ok(Self {

@@ -19,11 +19,14 @@
 //! A token whose key is known is verified, and counted, in the call. One that waits for keys is counted when its
 //! [`Verify`] future ends; dropped before that it counts nothing and leaves the fetch to those who also wait.
 
+mod attempt;
 mod builder;
 mod check;
+mod decoded;
 mod error;
 mod future;
 mod issuer;
+mod kept;
 mod metrics;
 mod provider;
 mod verifier;
@@ -36,4 +39,4 @@ pub use self::{
     provider::Provider,
     verifier::Verifier,
 };
-pub(crate) use self::{future::Refresh, metrics::VERIFICATIONS};
+pub(crate) use self::{check::Times, future::Refresh, metrics::VERIFICATIONS};

@@ -70,6 +70,8 @@ pub(super) struct Shape {
     /// Where the OAuth client is; the first that is there.
     client: &'static [&'static str],
     is_service: fn(&Claims<'_>, client: Option<&str>) -> bool,
+    /// The claim that names the tenant.
+    pub(super) tenant: &'static str,
 }
 
 /// The claim that says for whom a token is.
@@ -102,6 +104,7 @@ pub(super) static PLAIN: Shape = Shape {
     scope: "scope",
     client: &["client_id"],
     is_service: |_, _| false,
+    tenant: "tenant",
 };
 
 static RFC_9068: Shape = Shape {
@@ -142,6 +145,7 @@ static AUTH0: Shape = Shape {
             || says("sub", |subject| subject.ends_with("@clients"))
             || is_client(claims, client)
     },
+    tenant: "org_id",
     ..PLAIN
 };
 
@@ -155,6 +159,7 @@ static ENTRA_ID: Shape = Shape {
     is_service: |claims, _| {
         !is_there(claims, "scp") || text(claims, "idtyp").is_some_and(|kind| kind == "app")
     },
+    tenant: "tid",
     ..PLAIN
 };
 
@@ -192,6 +197,7 @@ static GOOGLE: Shape = Shape {
         email.is_some_and(|email| email.ends_with(".gserviceaccount.com"))
             || is_client(claims, client)
     },
+    tenant: "hd",
     ..PLAIN
 };
 
@@ -220,7 +226,7 @@ impl Shape {
     }
 
     /// What the claims say, if they are those of an access token.
-    pub(super) fn read<'a>(&self, claims: &'a Claims<'_>) -> Result<Found<'a>, Reason> {
+    pub(super) fn read<'a>(&self, claims: &Claims<'a>) -> Result<Found<'a>, Reason> {
         let has_mark =
             |(name, wanted): &(&str, &str)| text(claims, name).is_some_and(|t| t == *wanted);
         let has_one = |group: &&[&str]| group.iter().any(|name| is_there(claims, name));
@@ -248,43 +254,21 @@ fn is_client(claims: &Claims<'_>, client: Option<&str>) -> bool {
 }
 
 fn is_there(claims: &Claims<'_>, name: &str) -> bool {
-    match name {
-        "iat" => claims.issued_s.is_some(),
-        "jti" => claims.token_id.is_some(),
-        "scope" => claims.scope.is_some(),
-        _ => value(claims, name).is_some(),
-    }
+    claims.member(name).is_some()
 }
 
-fn text<'a>(claims: &'a Claims<'_>, name: &str) -> Option<Cow<'a, str>> {
-    match name {
-        "sub" => claims.subject.as_deref().map(Cow::Borrowed),
-        _ => value(claims, name)?.as_str().map(Cow::Borrowed),
-    }
+fn text<'a>(claims: &Claims<'a>, name: &str) -> Option<Cow<'a, str>> {
+    let text = claims.member(name)?.text()?;
+    Some(claims.text(text))
 }
 
-/// Words with spaces between, or an array of words.
-fn words<'a>(claims: &'a Claims<'_>, name: &str) -> Result<Option<Cow<'a, str>>, Reason> {
+/// Words with spaces between, or an array of words; none where `scope` itself says them.
+fn words<'a>(claims: &Claims<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Reason> {
     if name == "scope" {
-        return Ok(claims.scope.as_deref().map(Cow::Borrowed));
-    }
-    let Some(value) = value(claims, name) else {
         return Ok(None);
-    };
-    if let Some(text) = value.as_str() {
-        return Ok(Some(Cow::Borrowed(text)));
     }
-    let words = value.as_array().ok_or(Reason::Claims)?.iter();
-    // A word with a space in it would be two.
-    let words = words.map(|word| {
-        word.as_str()
-            .filter(|word| !word.is_empty() && !word.contains(' '))
-    });
-    let words: Option<Vec<&str>> = words.collect();
-    Ok(Some(Cow::Owned(words.ok_or(Reason::Claims)?.join(" "))))
-}
-
-fn value<'a>(claims: &'a Claims<'_>, name: &str) -> Option<&'a serde_json::Value> {
-    let mut further = claims.further.iter();
-    further.find(|(own, _)| own == name).map(|(_, value)| value)
+    match claims.member(name) {
+        Some(raw) => claims.words(raw).map(Some).map_err(|_| Reason::Claims),
+        None => Ok(Some(Cow::Borrowed(""))),
+    }
 }

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use msf_core::clock::WallClock;
 
 use super::{
-    HeaderPolicy, Keys, Reason, TrustedIssuer, VerifierBuilder, Verify, VerifyError,
-    check::{self, Times},
+    Reason, TrustedIssuer, VerifierBuilder, Verify, VerifyError, check::Times,
     metrics::VerifyMetrics,
 };
 use crate::{
-    algorithm::Algorithm,
-    keys::{Key, is_key_id},
+    audit::{Audit, Event, Kind},
+    cache::Store,
     principal::Principal,
-    remote::{Lookup, RemoteKeys},
-    token::{Claims, Compact, Header, base64url},
+    remote::RemoteKeys,
+    revocation::Revocations,
 };
 
 /// Verifies tokens of the issuers that it trusts. Cloning shares everything.
@@ -37,7 +36,7 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Verifier(Arc<Shared>);
+pub struct Verifier(pub(super) Arc<Shared>);
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -46,6 +45,9 @@ pub(super) struct Shared {
     pub(super) token_bytes_max: usize,
     pub(super) clock: WallClock,
     pub(super) metrics: VerifyMetrics,
+    pub(super) cache: Option<Arc<Store>>,
+    pub(super) revocations: Option<Revocations>,
+    pub(super) audit: Audit,
 }
 
 /// What one look at a token gave.
@@ -74,108 +76,49 @@ impl Verifier {
     ///
     /// The future gives [`VerifyError`] for a token that is not accepted.
     pub fn verify(&self, token: &str) -> Verify {
-        match self.attempt(token) {
-            Attempt::Done(outcome) => Verify::ready(self.settle(outcome)),
+        match self.0.attempt(token) {
+            Attempt::Done(outcome) => Verify::ready(self.0.settle(outcome)),
             Attempt::KeyMissing(keys) => match keys.refresh_for_missing_key() {
                 Some(refresh) => Verify::after(refresh, self.clone(), token.to_owned()),
-                None => Verify::ready(self.settle(Err(missing_key(keys)))),
+                None => Verify::ready(self.0.missing(keys)),
             },
         }
     }
 
     /// The second look, with whatever keys there are now.
     pub(super) fn verify_again(&self, token: &str) -> Result<Arc<Principal>, VerifyError> {
-        match self.attempt(token) {
-            Attempt::Done(outcome) => self.settle(outcome),
-            Attempt::KeyMissing(keys) => self.settle(Err(missing_key(keys))),
+        match self.0.attempt(token) {
+            Attempt::Done(outcome) => self.0.settle(outcome),
+            Attempt::KeyMissing(keys) => self.0.missing(keys),
         }
     }
+}
 
-    /// Counts and logs an outcome; once for each token.
+impl Shared {
+    /// Counts an outcome; once for each token.
     fn settle(
         &self,
         outcome: Result<Arc<Principal>, Reason>,
     ) -> Result<Arc<Principal>, VerifyError> {
         match &outcome {
-            Ok(_) => self.0.metrics.accepted(),
-            Err(reason) => {
-                self.0.metrics.refused(*reason);
-                tracing::debug!(target: "msf_auth::verify", %reason, "token not accepted");
-            }
+            Ok(_) => self.metrics.accepted(),
+            Err(reason) => self.metrics.refused(*reason),
         }
         outcome.map_err(VerifyError::from)
     }
 
-    fn attempt(&self, token: &str) -> Attempt<'_> {
-        self.try_attempt(token)
-            .unwrap_or_else(|reason| Attempt::Done(Err(reason)))
-    }
-
-    fn try_attempt(&self, token: &str) -> Result<Attempt<'_>, Reason> {
-        if token.len() > self.0.token_bytes_max {
-            return Err(Reason::Size);
-        }
-        let parts = Compact::split(token).ok_or(Reason::Form)?;
-        if parts.header.len() > Header::TEXT_BYTES_MAX {
-            return Err(Reason::Size);
-        }
-        let header_json = base64url::decode(parts.header).ok_or(Reason::Form)?;
-        let payload_json = base64url::decode(parts.payload).ok_or(Reason::Form)?;
-        let signature = base64url::decode(parts.signature).ok_or(Reason::Form)?;
-
-        let header = Header::parse(&header_json).map_err(|_| Reason::Header)?;
-        if header.has_forbidden {
-            return Err(Reason::HeaderMember);
-        }
-        let algorithm = header.algorithm.as_deref().and_then(Algorithm::from_name);
-        let algorithm = algorithm.ok_or(Reason::Algorithm)?;
-        let key_id = header.key_id.as_deref();
-        if key_id.is_some_and(|id| !is_key_id(id)) {
-            return Err(Reason::KeyId);
-        }
-
-        let claims = Claims::parse(&payload_json).map_err(|_| Reason::Claims)?;
-        let issuer = claims.issuer.as_deref().ok_or(Reason::MissingClaim)?;
-        let mut issuers = self.0.issuers.iter();
-        let issuer = issuers
-            .find(|trusted| &*trusted.issuer == issuer)
-            .ok_or(Reason::Issuer)?;
-        if header.has_key_hint && issuer.header_policy == HeaderPolicy::Strict {
-            return Err(Reason::HeaderMember);
-        }
-        if !issuer.takes_type(header.token_type.as_deref()) {
-            return Err(Reason::Type);
-        }
-        if !issuer.algorithms.contains(&algorithm) {
-            return Err(Reason::Algorithm);
-        }
-
-        let check = |key: &Key| {
-            if key.algorithm() != algorithm {
-                return Err(Reason::KeyAlgorithm);
-            }
-            if !key.verify(parts.signing_input.as_bytes(), &signature) {
-                return Err(Reason::Signature);
-            }
-            Ok(())
+    fn missing(&self, keys: &RemoteKeys) -> Result<Arc<Principal>, VerifyError> {
+        let reason = if keys.is_usable() {
+            Reason::UnknownKey
+        } else {
+            Reason::KeysUnavailable
         };
-        match &issuer.keys {
-            Keys::Static(keys) => check(keys.find(key_id).ok_or(Reason::UnknownKey)?)?,
-            Keys::Remote(remote) => match remote.lookup(key_id, check) {
-                Lookup::Found(outcome) => outcome?,
-                Lookup::Missing => return Ok(Attempt::KeyMissing(remote)),
-            },
-        }
-        let now_s = self.0.clock.unix_seconds();
-        let principal = check::principal(claims, issuer, self.0.times, now_s)?;
-        Ok(Attempt::Done(Ok(Arc::new(principal))))
+        self.settle(Err(self.told(reason, Event::new(Kind::TokenRefused))))
     }
-}
 
-fn missing_key(keys: &RemoteKeys) -> Reason {
-    if keys.is_usable() {
-        Reason::UnknownKey
-    } else {
-        Reason::KeysUnavailable
+    /// Tells the audit why a token is refused, and whose it says it is.
+    pub(super) fn told(&self, reason: Reason, event: Event<'_>) -> Reason {
+        self.audit.record(&event.reason(reason.as_str()));
+        reason
     }
 }

@@ -1,0 +1,480 @@
+//! Strict JSON, walked once without building anything.
+//!
+//! What is walked is what `serde_json` takes, less objects with a member twice, nesting beyond a limit and more
+//! members than any honest token has. Nothing of a value is kept but where it lies.
+
+use std::borrow::Cow;
+
+use super::span::Span;
+
+/// Deeper values are refused; no honest claim needs more.
+const DEPTH_MAX: u8 = 32;
+/// More members in all objects together are refused; it bounds the search for duplicates.
+const MEMBERS_MAX: usize = 256;
+
+/// The text is not JSON, or not of the strict kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// What kind of value was walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text { has_escapes: bool },
+    Number,
+    Bool,
+    Null,
+    Array,
+    Object,
+}
+
+/// A value that was walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Raw {
+    pub(crate) kind: Kind,
+    /// With its quotes or brackets.
+    pub(crate) span: Span,
+}
+
+/// A string, without its quotes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub(crate) span: Span,
+    pub(crate) has_escapes: bool,
+}
+
+impl Text {
+    /// What it says.
+    pub(crate) fn of(self, json: &str) -> Cow<'_, str> {
+        let written = self.span.of(json);
+        if !self.has_escapes {
+            return Cow::Borrowed(written);
+        }
+        Cow::Owned(unescape(written).unwrap_or_default())
+    }
+
+    pub(crate) fn says(self, wanted: &str, json: &str) -> bool {
+        if self.has_escapes {
+            self.of(json) == wanted
+        } else {
+            self.span.of(json) == wanted
+        }
+    }
+}
+
+impl Raw {
+    /// `None` for what is no string.
+    pub(crate) fn text(self) -> Option<Text> {
+        let Kind::Text { has_escapes } = self.kind else {
+            return None;
+        };
+        let span = self.span.without_quotes();
+        Some(Text { span, has_escapes })
+    }
+}
+
+/// Walks a text from its start.
+pub(crate) struct Scanner<'a> {
+    json: &'a str,
+    at: usize,
+    members: usize,
+    /// How many values were walked, for an estimate of what they would take as a tree.
+    values: usize,
+    objects: usize,
+    /// The names of the objects that are open below the outermost, each after those of its parents.
+    names: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) const fn new(json: &'a str) -> Self {
+        Self {
+            json,
+            at: 0,
+            members: 0,
+            values: 0,
+            objects: 0,
+            names: Vec::new(),
+        }
+    }
+
+    /// Values and objects so far.
+    pub(crate) const fn counts(&self) -> (usize, usize) {
+        (self.values, self.objects)
+    }
+
+    /// Begins the outermost object.
+    pub(crate) fn open_object(&mut self) -> Result<(), Malformed> {
+        self.skip_space();
+        self.expect(b'{')
+    }
+
+    /// The name of its next member, whose value has to be walked then; `None` at its end.
+    pub(crate) fn next_name(&mut self, is_first: bool) -> Result<Option<Text>, Malformed> {
+        self.skip_space();
+        if self.skip(b'}') {
+            return Ok(None);
+        }
+        if !is_first {
+            self.expect(b',')?;
+            self.skip_space();
+        }
+        self.members += 1;
+        if self.members > MEMBERS_MAX {
+            return Err(Malformed);
+        }
+        let name = self.text()?;
+        self.skip_space();
+        self.expect(b':')?;
+        Ok(Some(name))
+    }
+
+    /// Nothing but space may follow.
+    pub(crate) fn end(&mut self) -> Result<(), Malformed> {
+        self.skip_space();
+        if self.at == self.json.len() {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
+    }
+
+    /// Walks a value of a member of the outermost object.
+    pub(crate) fn value(&mut self) -> Result<Raw, Malformed> {
+        self.value_within(DEPTH_MAX)
+    }
+
+    fn value_within(&mut self, depth: u8) -> Result<Raw, Malformed> {
+        self.skip_space();
+        self.values += 1;
+        let start = self.at;
+        let kind = match self.peek() {
+            Some(b'"') => {
+                let Text { has_escapes, .. } = self.text()?;
+                Kind::Text { has_escapes }
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                self.number()?;
+                Kind::Number
+            }
+            Some(b'{') => {
+                self.object(depth.checked_sub(1).ok_or(Malformed)?)?;
+                Kind::Object
+            }
+            Some(b'[') => {
+                self.array(depth.checked_sub(1).ok_or(Malformed)?)?;
+                Kind::Array
+            }
+            Some(b't') => self.word("true", Kind::Bool)?,
+            Some(b'f') => self.word("false", Kind::Bool)?,
+            Some(b'n') => self.word("null", Kind::Null)?,
+            _ => return Err(Malformed),
+        };
+        let span = Span::new(start, self.at).ok_or(Malformed)?;
+        Ok(Raw { kind, span })
+    }
+
+    fn object(&mut self, depth: u8) -> Result<(), Malformed> {
+        self.at += 1;
+        self.objects += 1;
+        let first = self.names.len();
+        while let Some(name) = self.next_name(self.names.len() == first)? {
+            self.names.push(name.of(self.json));
+            self.value_within(depth)?;
+        }
+        if !are_distinct(&mut self.names[first..]) {
+            return Err(Malformed);
+        }
+        self.names.truncate(first);
+        Ok(())
+    }
+
+    fn array(&mut self, depth: u8) -> Result<(), Malformed> {
+        self.at += 1;
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.value_within(depth)?;
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(Malformed),
+            }
+        }
+    }
+
+    /// From quote to quote.
+    fn text(&mut self) -> Result<Text, Malformed> {
+        self.expect(b'"')?;
+        let start = self.at;
+        let bytes = self.json.as_bytes();
+        let mut has_escapes = false;
+        loop {
+            match bytes.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    has_escapes = true;
+                    // Whatever is escaped, it does not end the string.
+                    self.at += 2;
+                }
+                Some(0x20..) => self.at += 1,
+                Some(..0x20) | None => return Err(Malformed),
+            }
+        }
+        let span = Span::new(start, self.at).ok_or(Malformed)?;
+        self.at += 1;
+        if has_escapes {
+            unescape(span.of(self.json)).ok_or(Malformed)?;
+        }
+        Ok(Text { span, has_escapes })
+    }
+
+    /// RFC 8259 section 6, and within the range of a double as `serde_json` has it.
+    fn number(&mut self) -> Result<(), Malformed> {
+        let start = self.at;
+        self.skip(b'-');
+        let integer = self.digits();
+        let first = self.json.as_bytes().get(self.at - integer);
+        if integer == 0 || (integer > 1 && first == Some(&b'0')) {
+            return Err(Malformed);
+        }
+        let mut is_plain = integer < 19;
+        if self.skip(b'.') {
+            is_plain = false;
+            if self.digits() == 0 {
+                return Err(Malformed);
+            }
+        }
+        if self.skip(b'e') || self.skip(b'E') {
+            is_plain = false;
+            if !self.skip(b'+') {
+                self.skip(b'-');
+            }
+            if self.digits() == 0 {
+                return Err(Malformed);
+            }
+        }
+        let written = self.json.get(start..self.at).ok_or(Malformed)?;
+        if is_plain || serde_json::from_str::<f64>(written).is_ok() {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
+    }
+
+    /// How many digits there were.
+    fn digits(&mut self) -> usize {
+        let rest = self.json.as_bytes().get(self.at..).unwrap_or_default();
+        let count = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        self.at += count;
+        count
+    }
+
+    fn word(&mut self, word: &str, kind: Kind) -> Result<Kind, Malformed> {
+        let rest = self.json.as_bytes().get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word.as_bytes()) {
+            return Err(Malformed);
+        }
+        self.at += word.len();
+        Ok(kind)
+    }
+
+    #[inline]
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn skip(&mut self, byte: u8) -> bool {
+        let is_there = self.peek() == Some(byte);
+        self.at += usize::from(is_there);
+        is_there
+    }
+
+    #[inline]
+    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+        if self.skip(byte) {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.json.as_bytes().get(self.at).copied()
+    }
+}
+
+/// Walks an array and gives each item.
+pub(crate) fn items(
+    json: &str,
+    mut with: impl FnMut(Raw) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut scanner = Scanner::new(json);
+    scanner.skip_space();
+    scanner.expect(b'[')?;
+    scanner.skip_space();
+    if scanner.skip(b']') {
+        return scanner.end();
+    }
+    loop {
+        with(scanner.value()?)?;
+        scanner.skip_space();
+        if scanner.skip(b']') {
+            return scanner.end();
+        }
+        scanner.expect(b',')?;
+    }
+}
+
+/// Whether no name is there twice. It may change the order.
+pub(crate) fn are_distinct(names: &mut [Cow<'_, str>]) -> bool {
+    if names.len() <= FEW {
+        return names
+            .iter()
+            .enumerate()
+            .all(|(index, name)| !names[..index].contains(name));
+    }
+    names.sort_unstable();
+    names.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+/// So few names are compared each with each.
+const FEW: usize = 8;
+
+/// What an escaped string says; surrogates have to come in pairs.
+fn unescape(written: &str) -> Option<String> {
+    serde_json::from_str(&format!("\"{written}\"")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::token::json::Strict;
+
+    /// An object is put around, since that is what is scanned.
+    fn scan(value: &str) -> Result<Kind, Malformed> {
+        let json = format!("{{\"a\":{value}}}");
+        let mut scanner = Scanner::new(&json);
+        scanner.open_object()?;
+        scanner.next_name(true)?.ok_or(Malformed)?;
+        let raw = scanner.value()?;
+        if scanner.next_name(false)?.is_some() {
+            return Err(Malformed);
+        }
+        scanner.end()?;
+        assert_eq!(
+            raw.span.of(&json),
+            value.trim_matches([' ', '\t', '\n', '\r'])
+        );
+        Ok(raw.kind)
+    }
+
+    #[test]
+    fn values_are_what_they_are() {
+        assert_eq!(scan(r#""x""#), Ok(Kind::Text { has_escapes: false }));
+        assert_eq!(scan(r#""\u0061""#), Ok(Kind::Text { has_escapes: true }));
+        for (json, kind) in [
+            ("-1.5e+3", Kind::Number),
+            ("0", Kind::Number),
+            ("18446744073709551616", Kind::Number),
+            ("true", Kind::Bool),
+            ("false", Kind::Bool),
+            ("null", Kind::Null),
+            ("[1, [2], {}]", Kind::Array),
+            (r#"{"a" : {"a":1} , "b":[]}"#, Kind::Object),
+        ] {
+            assert_eq!(scan(json), Ok(kind), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused() {
+        for json in [
+            "",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "+1",
+            "1e400",
+            "tru",
+            "nul",
+            "NaN",
+            "[1,]",
+            "[,]",
+            "[",
+            "{",
+            "{]",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{,}"#,
+            r#"{a:1}"#,
+            r#"""#,
+            r#""\""#,
+            r#""\x""#,
+            r#""\ud800""#,
+            r#""\udc00\ud800""#,
+            "\"\u{1}\"",
+            "\"\n\"",
+            "'a'",
+            "1 2",
+            "/**/1",
+            "\u{a0}1",
+        ] {
+            assert_eq!(scan(json), Err(Malformed), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_member_twice_is_refused_at_any_depth_in_any_spelling_and_number() {
+        assert_eq!(scan(r#"{"a":1,"\u0061":2}"#), Err(Malformed));
+        assert_eq!(scan(r#"[{"x":{"a":1,"b":{"a":1},"a":1}}]"#), Err(Malformed));
+        assert_eq!(scan(r#"{"a":{"a":{"a":1}}}"#), Ok(Kind::Object));
+        let many = |last: usize| {
+            let members: Vec<String> = (0..20)
+                .chain([last])
+                .map(|n| format!("\"{n}\":0"))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert_eq!(scan(&many(20)), Ok(Kind::Object));
+        assert_eq!(scan(&many(3)), Err(Malformed));
+    }
+
+    #[test]
+    fn depth_and_members_are_bounded() {
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(scan(&nested(32)), Ok(Kind::Array));
+        assert_eq!(scan(&nested(33)), Err(Malformed));
+        let wide = |count: usize| {
+            let members: Vec<String> = (0..count).map(|n| format!("\"{n}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert_eq!(scan(&wide(255)), Ok(Kind::Object));
+        assert_eq!(scan(&wide(256)), Err(Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn it_takes_what_the_tree_takes(json in r#"[\[\]{}",:a\\u0-9eE+. -]{0,24}|(\{"[ab]":[0-9\[\]]{1,4}(,"[ab]":-?[0-9.eE]{1,4}){0,2}\})"#) {
+            let inner: Result<Strict, _> = serde_json::from_str(&json);
+            let wrapped = format!("{{\"a\":{json}}}");
+            let around: Result<Value, _> = serde_json::from_str(&wrapped);
+            prop_assert_eq!(scan(&json).is_ok(), inner.is_ok() && around.is_ok());
+        }
+    }
+}
