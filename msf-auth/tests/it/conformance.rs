@@ -20,8 +20,7 @@ const WAY_OUT: &str = "run `BLESS=1 cargo test -p msf-auth --all-features --test
 #[track_caller]
 pub(crate) fn section(name: &str, text: &str) {
     let _guard = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    let path =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/guide/auth/conformance.md");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/guide/auth/conformance.md");
     let page = fs::read_to_string(&path).unwrap();
     let (start, end) = (
         format!("<!-- {name}: written by a test -->\n"),

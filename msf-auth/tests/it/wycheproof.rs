@@ -151,7 +151,10 @@ fn run(name: &str, deviations: &[Deviation]) -> ([String; 4], Vec<[String; 4]>) 
         }
     }
     for known in deviations.iter().flat_map(|known| known.ids) {
-        assert!(found.contains(known), "{name} case {known} deviates no more");
+        assert!(
+            found.contains(known),
+            "{name} case {known} deviates no more"
+        );
     }
     let rows = deviations.iter().map(|known| {
         let ids: Vec<_> = known.ids.iter().map(u32::to_string).collect();

@@ -40,18 +40,42 @@ fn accepted() -> Vec<(&'static str, &'static str, KeySet, &'static str)> {
     let rsa = json!({ "kty": "RSA", "n": RS256_N, "e": "AQAB" });
     let p256 = json!({ "kty": "EC", "crv": "P-256", "x": ES256_X, "y": ES256_Y });
     let p521 = json!({ "kty": "EC", "crv": "P-521", "x": ES512_X, "y": ES512_Y });
-    let bilbo_ec =
-        json!({ "kty": "EC", "crv": "P-521", "x": BILBO_X, "y": BILBO_Y, "kid": BILBO });
+    let bilbo_ec = json!({ "kty": "EC", "crv": "P-521", "x": BILBO_X, "y": BILBO_Y, "kid": BILBO });
     let ed25519 = json!({ "kty": "OKP", "crv": "Ed25519", "x": EDDSA_X });
     let bilbo_k = secret("018c0ae5-4d9b-471b-bfd6-eef314bc7037", BILBO_K);
     vec![
-        ("RFC 7515 A.1, HS256", HS256, secret("any", HS256_KEY), CLAIMS),
+        (
+            "RFC 7515 A.1, HS256",
+            HS256,
+            secret("any", HS256_KEY),
+            CLAIMS,
+        ),
         ("RFC 7515 A.2, RS256", RS256, public(rsa, "RS256"), CLAIMS),
         ("RFC 7515 A.3, ES256", ES256, public(p256, "ES256"), CLAIMS),
-        ("RFC 7515 A.4, ES512", ES512, public(p521, "ES512"), "Payload"),
-        ("RFC 7520 4.1, RS256", FIGURE_13, public(bilbo(), "RS256"), FRODO),
-        ("RFC 7520 4.2, PS384", FIGURE_20, public(bilbo(), "PS384"), FRODO),
-        ("RFC 7520 4.3, ES512", FIGURE_27, public(bilbo_ec, "ES512"), FRODO),
+        (
+            "RFC 7515 A.4, ES512",
+            ES512,
+            public(p521, "ES512"),
+            "Payload",
+        ),
+        (
+            "RFC 7520 4.1, RS256",
+            FIGURE_13,
+            public(bilbo(), "RS256"),
+            FRODO,
+        ),
+        (
+            "RFC 7520 4.2, PS384",
+            FIGURE_20,
+            public(bilbo(), "PS384"),
+            FRODO,
+        ),
+        (
+            "RFC 7520 4.3, ES512",
+            FIGURE_27,
+            public(bilbo_ec, "ES512"),
+            FRODO,
+        ),
         ("RFC 7520 4.4, HS256", FIGURE_35, bilbo_k, FRODO),
         (
             "RFC 8037 A.4, EdDSA",
@@ -110,7 +134,10 @@ fn refused() -> Vec<(&'static str, String, Reason, &'static str)> {
         ),
         (
             "RFC 7519 A.1, encrypted",
-            format!("{}.a.b.c.d", encode(r#"{"alg":"RSA1_5","enc":"A128CBC-HS256"}"#)),
+            format!(
+                "{}.a.b.c.d",
+                encode(r#"{"alg":"RSA1_5","enc":"A128CBC-HS256"}"#)
+            ),
             Reason::Form,
             "**deviation**: there is no decryption (JWE), so none can be attacked",
         ),
@@ -138,7 +165,11 @@ fn the_examples_have_the_outcome_that_the_page_tells() {
         let (input, signature) = token.rsplit_once('.').unwrap();
         let mut signature = decode(signature);
         signature[5] ^= 1;
-        let forged = jws::verify(&format!("{input}.{}", encode(&signature)), &keys, Algorithm::ALL);
+        let forged = jws::verify(
+            &format!("{input}.{}", encode(&signature)),
+            &keys,
+            Algorithm::ALL,
+        );
         assert_eq!(forged, Err(Reason::Signature), "{place}");
         let others: Vec<_> = Algorithm::ALL
             .iter()
@@ -156,7 +187,11 @@ fn the_examples_have_the_outcome_that_the_page_tells() {
         rows.push([place.to_owned(), "refused".to_owned(), why.to_owned()]);
     }
     for (place, why) in OTHERS {
-        rows.push([(*place).to_owned(), "as the RFC says".to_owned(), (*why).to_owned()]);
+        rows.push([
+            (*place).to_owned(),
+            "as the RFC says".to_owned(),
+            (*why).to_owned(),
+        ]);
     }
     section("rfc", &table(["example", "outcome", "why"], rows));
 }
@@ -167,8 +202,14 @@ const OTHERS: &[(&str, &str)] = &[
         "RFC 7517 A.1, public keys",
         "the RSA key is taken, the EC key is for encryption (`use`) and is not",
     ),
-    ("RFC 7517 A.2, private keys", "none is taken: whoever reads the set could sign"),
-    ("RFC 7517 A.3, symmetric keys", "none is taken: secrets are not published"),
+    (
+        "RFC 7517 A.2, private keys",
+        "none is taken: whoever reads the set could sign",
+    ),
+    (
+        "RFC 7517 A.3, symmetric keys",
+        "none is taken: secrets are not published",
+    ),
     (
         "RFC 7519 3.1, claims",
         "the signature is good; a `Verifier` refuses it all the same, for it has no `aud`, no `sub` and the type `JWT`",
@@ -197,7 +238,8 @@ fn published_keys_are_read_for_signatures_only() {
     ec["use"] = "sig".into();
     assert_eq!(faults(json!([ec])), (1, vec![]));
     ec["d"] = "870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE".into();
-    rsa["d"] = "X4cTteJY_gn4FYPsXB8rdXix5vwsg1FLN5E3EaG6RJoVH-HLLKD9M7dx5oo7GURknchnrRweUkC7hT5".into();
+    rsa["d"] =
+        "X4cTteJY_gn4FYPsXB8rdXix5vwsg1FLN5E3EaG6RJoVH-HLLKD9M7dx5oo7GURknchnrRweUkC7hT5".into();
     let private = vec![KeyFault::Private, KeyFault::Private];
     assert_eq!(faults(json!([ec, rsa])), (0, private));
 
@@ -205,7 +247,10 @@ fn published_keys_are_read_for_signatures_only() {
         { "kty": "oct", "alg": "A128KW", "k": "GawgguFyGrWKav7AX4VKUg" },
         { "kty": "oct", "k": HS256_KEY, "kid": "HMAC key used in JWS spec Appendix A.1 example" },
     ]);
-    assert_eq!(faults(symmetric), (0, vec![KeyFault::Symmetric, KeyFault::Symmetric]));
+    assert_eq!(
+        faults(symmetric),
+        (0, vec![KeyFault::Symmetric, KeyFault::Symmetric])
+    );
 }
 
 #[tokio::test]
@@ -218,7 +263,9 @@ async fn claims_without_audience_are_nobodys() {
             .token_type(token_type)
     };
     for (token_type, reason) in [("at+jwt", Reason::Type), ("JWT", Reason::MissingClaim)] {
-        let verifier = Verifier::builder().issuer(trusted(token_type)).clock(clock());
+        let verifier = Verifier::builder()
+            .issuer(trusted(token_type))
+            .clock(clock());
         let outcome = verifier.build().unwrap().verify(HS256).await;
         assert_eq!(outcome.unwrap_err().reason(), reason, "{token_type}");
     }
