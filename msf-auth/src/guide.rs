@@ -15,4 +15,6 @@ macro_rules! pages {
 
 pages! {
     index = "README.md";
+    #[cfg(feature = "axum")]
+    policies = "policies.md";
 }

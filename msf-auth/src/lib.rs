@@ -10,7 +10,7 @@ mod bearer;
 pub mod cache;
 #[cfg(feature = "oauth-client")]
 pub mod client_credentials;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod guarded;
@@ -54,15 +54,16 @@ pub use self::{
     algorithm::Algorithm,
     bearer::{BearerError, BearerSource, InvalidAuthorization, bearer_token},
     cache::TokenCache,
+    guarded::{Guarded, Resource},
     identity::{Identity, OptionalIdentity},
     issue::{KeyFileError, ServiceTokens, TokenBuilder, TokenIssuer},
     keys::{
         DuplicateKeyId, HmacKey, InvalidKey, InvalidKeySet, Key, KeyFault, KeySet, SignError,
         SigningKey, SkippedKey, VerifyingKey,
     },
-    layer::{AnsweringAuthLayer, AuthLayer},
+    layer::{AnsweringAuthLayer, AuthLayer, AuthLayerBuilder, InvalidAuthLayer},
     metrics::catalogue,
-    policy::{Decision, Missing, PathParams, Policy},
+    policy::{Decide, Decider, Decision, InvalidPolicy, Missing, PathParams, Policies, Policy},
     principal::{Actor, InvalidClaims, Principal, PrincipalKind},
     refusal::Refusal,
     remote::{JwksFetchError, JwksSource, RemoteKeys, RemoteKeysBuilder},

@@ -4,6 +4,7 @@ use msf_core::metrics::MetricInfo;
 
 use crate::{
     cache::{BYTES, EVICTIONS, LOOKUPS},
+    layer::DECISIONS,
     remote::REFRESHES,
     revocation::{APPLIED, BEHIND, MARKS},
     verify::VERIFICATIONS,
@@ -25,7 +26,8 @@ pub fn catalogue() -> &'static [MetricInfo] {
 }
 
 #[cfg(not(feature = "password"))]
-static CATALOGUE: [MetricInfo; 8] = [
+static CATALOGUE: [MetricInfo; 9] = [
+    DECISIONS.info(),
     REFRESHES.info(),
     BEHIND.info(),
     MARKS.info(),
@@ -37,7 +39,8 @@ static CATALOGUE: [MetricInfo; 8] = [
 ];
 
 #[cfg(feature = "password")]
-static CATALOGUE: [MetricInfo; 11] = [
+static CATALOGUE: [MetricInfo; 12] = [
+    DECISIONS.info(),
     REFRESHES.info(),
     SECONDS.info(),
     WAITING.info(),

@@ -1,5 +1,7 @@
 //! The answer to a caller that may not pass.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use msf_core::problem::{Code, Problem};
@@ -41,10 +43,25 @@ pub enum Refusal {
         /// The scope that would help.
         scope: Option<Box<str>>,
     },
+    /// The caller may, once it has authenticated again or better: 401 with the challenge of RFC 9470.
+    #[error("the caller has to authenticate again, or better")]
+    #[non_exhaustive]
+    StepUp {
+        /// In this class of authentication.
+        acr: Option<Box<str>>,
+        /// No longer ago than this.
+        max_age: Option<Duration>,
+    },
+    /// A decision that is needed could not be had: 503.
+    #[error("a decision could not be had")]
+    Undecided,
     /// The resource is another's, so for this caller there is none: 404.
     #[error("not the owner")]
     Hidden,
 }
+
+/// As for keys that cannot be had.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Refusal {
     /// The response for the caller, with its challenge.
@@ -72,9 +89,25 @@ impl Refusal {
             Self::Token(error) if error.is_unavailable() => None,
             Self::Token(_) => Some(HeaderValue::from_static(r#"Bearer error="invalid_token""#)),
             Self::Forbidden { scope } => Some(insufficient_scope(scope.as_deref())),
-            Self::Hidden => None,
+            Self::StepUp { acr, max_age } => Some(step_up(acr.as_deref(), *max_age)),
+            Self::Undecided | Self::Hidden => None,
         }
     }
+}
+
+/// RFC 9470 section 3.
+fn step_up(acr: Option<&str>, max_age: Option<Duration>) -> HeaderValue {
+    let mut text = r#"Bearer error="insufficient_user_authentication""#.to_owned();
+    // The rules for a scope keep quotes out, and a space, which would make two classes of one.
+    if let Some(acr) = acr.filter(|acr| is_scope(acr)) {
+        text.push_str(&format!(r#", acr_values="{acr}""#));
+    }
+    if let Some(max_age) = max_age {
+        text.push_str(&format!(r#", max_age="{}""#, max_age.as_secs()));
+    }
+    HeaderValue::from_str(&text).unwrap_or_else(|_| {
+        HeaderValue::from_static(r#"Bearer error="insufficient_user_authentication""#)
+    })
 }
 
 fn insufficient_scope(scope: Option<&str>) -> HeaderValue {
@@ -105,6 +138,9 @@ impl From<Refusal> for Problem {
                 Self::new(Code::Forbidden).with_detail(format!("the scope `{scope}` is missing"))
             }
             Refusal::Forbidden { scope: None } => Self::new(Code::Forbidden),
+            Refusal::StepUp { .. } => Self::new(Code::Unauthenticated)
+                .with_detail("authenticate again, as the challenge says"),
+            Refusal::Undecided => Self::new(Code::Unavailable).with_retry_after(RETRY_AFTER),
             Refusal::Hidden => Self::new(Code::NotFound),
         }
     }

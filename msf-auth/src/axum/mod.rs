@@ -29,13 +29,34 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Extractors
+//!
+//! | argument | gives | without it |
+//! |---|---|---|
+//! | [`Identity`](crate::Identity) | the caller | 401 |
+//! | [`OptionalIdentity`](crate::OptionalIdentity) | the caller or nobody | never refuses |
+//! | [`Claims<T>`](Claims) | the caller's claims, as a type | 401; 403 where they are not of this type |
+//! | [`Scopes<T>`](Scopes) | the caller, who has all scopes of `T` | 401; 403 where one is missing |
+//! | [`Tenant`] | the caller's tenant | 401; 403 where it has none |
+//!
+//! They repeat nothing of the policy: a handler that takes `Scopes<T>` is safe in a router that has none, such as one
+//! whose routes were written for another service.
 
+mod claims;
 mod error;
 mod extract;
 mod params;
 mod router;
+mod scopes;
+mod table;
+mod tenant;
 
 pub use self::{
+    claims::Claims,
     error::{InvalidRoute, InvalidRoutes},
     router::SecureRouter,
+    scopes::{ScopeSet, Scopes},
+    table::{PolicyRow, PolicyTable},
+    tenant::Tenant,
 };

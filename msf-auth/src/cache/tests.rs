@@ -430,7 +430,7 @@ async fn a_huge_token_is_not_kept() {
 async fn hmac_tokens_are_neither_looked_for_nor_kept() {
     let setup = Setup::new();
     let secret = [7; 32];
-    let key = HmacKey::new("h", &Secret::new(secret.to_vec())).unwrap();
+    let key = HmacKey::hs256("h", &Secret::new(secret.to_vec())).unwrap();
     let keys = KeySet::new([Key::from(key)]).unwrap();
     let trusted = TrustedIssuer::new(ISSUER, keys).audience("shop");
     let trusted = trusted.algorithms([Algorithm::Hs256]);

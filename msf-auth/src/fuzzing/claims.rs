@@ -20,7 +20,10 @@ pub fn claims(data: &[u8]) {
             let tree = tree.expect("claims that are taken are strict JSON");
             agree(&claims, &tree);
         }
-        Err(_) => assert!(!tree.is_some_and(|tree| is_good(&tree)), "honest claims are taken"),
+        Err(_) => assert!(
+            !tree.is_some_and(|tree| is_good(&tree)),
+            "honest claims are taken"
+        ),
     }
 }
 
@@ -34,14 +37,22 @@ pub fn numeric_date(data: &[u8]) {
 }
 
 fn agree(claims: &Claims<'_>, tree: &Value) {
-    let members = tree.as_object().expect("claims that are taken are an object");
+    let members = tree
+        .as_object()
+        .expect("claims that are taken are an object");
     for (name, date) in [
         ("exp", claims.expires_s),
         ("nbf", claims.not_before_s),
         ("iat", claims.issued_s),
         ("auth_time", claims.authenticated_s),
     ] {
-        assert_eq!(date, members.get(name).map(|value| seconds(value).expect("a time")), "{name}");
+        assert_eq!(
+            date,
+            members
+                .get(name)
+                .map(|value| seconds(value).expect("a time")),
+            "{name}"
+        );
     }
     for (name, text) in [
         ("iss", claims.issuer),
@@ -52,17 +63,26 @@ fn agree(claims: &Claims<'_>, tree: &Value) {
         ("client_id", claims.client_id),
     ] {
         let said = text.map(|text| claims.text(text));
-        let read = members.get(name).map(|value| value.as_str().expect("a string"));
+        let read = members
+            .get(name)
+            .map(|value| value.as_str().expect("a string"));
         assert_eq!(said.as_deref(), read, "{name}");
     }
     assert_eq!(claims.members.len(), members.len());
     for name in members.keys() {
-        assert!(claims.member(name).is_some(), "a member is found by its name");
+        assert!(
+            claims.member(name).is_some(),
+            "a member is found by its name"
+        );
     }
     if let Some(raw) = claims.audience {
         let read = audiences(&members["aud"]).expect("strings");
         for audience in read.iter().chain(&["shop", ""]) {
-            assert_eq!(claims.has(raw, audience), read.contains(audience), "{audience}");
+            assert_eq!(
+                claims.has(raw, audience),
+                read.contains(audience),
+                "{audience}"
+            );
         }
     }
 }

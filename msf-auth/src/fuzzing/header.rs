@@ -15,16 +15,28 @@ pub fn header(data: &[u8]) {
     match Header::parse(data) {
         Ok(header) => {
             let tree = tree.expect("a header that is taken is strict JSON");
-            let members = tree.as_object().expect("a header that is taken is an object");
-            let text = |name| members.get(name).map(|value| value.as_str().expect("a string"));
+            let members = tree
+                .as_object()
+                .expect("a header that is taken is an object");
+            let text = |name| {
+                members
+                    .get(name)
+                    .map(|value| value.as_str().expect("a string"))
+            };
             assert_eq!(header.algorithm.as_deref(), text("alg"));
             assert_eq!(header.token_type.as_deref(), text("typ"));
             assert_eq!(header.key_id.as_deref(), text("kid"));
             let has = |names: &[&str]| names.iter().any(|name| members.contains_key(*name));
-            assert_eq!(header.has_forbidden, has(&["crit", "b64", "zip", "enc", "cty"]));
+            assert_eq!(
+                header.has_forbidden,
+                has(&["crit", "b64", "zip", "enc", "cty"])
+            );
             assert_eq!(header.has_key_hint, has(&["jku", "jwk", "x5u", "x5c"]));
         }
-        Err(_) => assert!(!tree.is_some_and(|tree| is_good(&tree)), "an honest header is taken"),
+        Err(_) => assert!(
+            !tree.is_some_and(|tree| is_good(&tree)),
+            "an honest header is taken"
+        ),
     }
 }
 

@@ -14,7 +14,11 @@ pub fn key_set(data: &[u8]) {
     assert!(set.len() + set.skipped().len() <= 2 * 128);
     let written = set.to_json();
     let again = KeySet::parse(written.as_bytes()).expect("a set that was written is read");
-    assert_eq!(again.skipped(), [], "every key that was taken is taken again");
+    assert_eq!(
+        again.skipped(),
+        [],
+        "every key that was taken is taken again"
+    );
     assert!(set.ids().eq(again.ids()), "under the same ids");
     assert_eq!(again.to_json(), written, "as the same keys");
 }

@@ -19,7 +19,10 @@ pub fn policy(data: &[u8]) {
             assert_eq!(again.to_string(), written);
         }
         Err(error) => {
-            assert!(error.to_string().len() < 1_024, "an error is short, whatever the text");
+            assert!(
+                error.to_string().len() < 1_024,
+                "an error is short, whatever the text"
+            );
         }
     }
 }

@@ -14,12 +14,56 @@ const CASES: u32 = 400;
 fn json_value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         select(vec![
-            "null", "true", "false", "0", "-0", "1", "-1", "1e3", "1E400", "1e-400", "0.5", "01", "1.", ".5", "+1",
-            "1800000000", "1800000900", "1799999999.5", "253402300799", "253402300800", "18446744073709551615",
-            "18446744073709551616", "99999999999999999999999", "0x10", "NaN", "Infinity", "\"\"", "\"shop\"",
-            "\"https://user.shop\"", "\"HS256\"", "\"at+jwt\"", "\"a\"", "\"\\u0061\"", "\"\\ud800\"",
-            "\"\\ud83d\\ude00\"", "\"\\x\"", "\"\\\"", "\"a\u{0}\"", "\"\u{e9}\"", "\"\\\u{e9}\"", "\"orders:read  a\"",
-            "\"tab\t\"", "", " ", "[", "]", "{", "}", "{}", "[]",
+            "null",
+            "true",
+            "false",
+            "0",
+            "-0",
+            "1",
+            "-1",
+            "1e3",
+            "1E400",
+            "1e-400",
+            "0.5",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "1800000000",
+            "1800000900",
+            "1799999999.5",
+            "253402300799",
+            "253402300800",
+            "18446744073709551615",
+            "18446744073709551616",
+            "99999999999999999999999",
+            "0x10",
+            "NaN",
+            "Infinity",
+            "\"\"",
+            "\"shop\"",
+            "\"https://user.shop\"",
+            "\"HS256\"",
+            "\"at+jwt\"",
+            "\"a\"",
+            "\"\\u0061\"",
+            "\"\\ud800\"",
+            "\"\\ud83d\\ude00\"",
+            "\"\\x\"",
+            "\"\\\"",
+            "\"a\u{0}\"",
+            "\"\u{e9}\"",
+            "\"\\\u{e9}\"",
+            "\"orders:read  a\"",
+            "\"tab\t\"",
+            "",
+            " ",
+            "[",
+            "]",
+            "{",
+            "}",
+            "{}",
+            "[]",
         ])
         .prop_map(ToOwned::to_owned),
         any::<u64>().prop_map(|number| number.to_string()),
@@ -36,7 +80,10 @@ fn json_value() -> impl Strategy<Value = String> {
 }
 
 fn object(members: &[(String, String)]) -> String {
-    let members: Vec<_> = members.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+    let members: Vec<_> = members
+        .iter()
+        .map(|(name, value)| format!("{name}:{value}"))
+        .collect();
     format!("{{{}}}", members.join(","))
 }
 
@@ -74,8 +121,22 @@ const HEADER: &[&str] = &[
     "alg", "typ", "kid", "crit", "b64", "zip", "enc", "cty", "jku", "jwk", "x5u", "x5c", "x5t",
 ];
 const CLAIMS: &[&str] = &[
-    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "sid", "client_id", "msf_kind", "acr", "amr", "act",
-    "auth_time", "role",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "scope",
+    "sid",
+    "client_id",
+    "msf_kind",
+    "acr",
+    "amr",
+    "act",
+    "auth_time",
+    "role",
 ];
 const GOOD_HEADER: &str = r#"{"alg":"HS256","typ":"at+jwt","kid":"a"}"#;
 const GOOD_CLAIMS: &str = r#"{"iss":"https://user.shop","sub":"7","aud":["shop"],"exp":1800000900,"iat":1800000000,"scope":"a b","jti":"1"}"#;
@@ -84,14 +145,43 @@ const GOOD_EC: &str = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gH
 
 fn policy_text() -> impl Strategy<Value = String> {
     let word = select(vec![
-        "public", "authenticated", "user", "mfa", "scope(orders:read)", "scope(\"a b\")", "role(admin)",
-        "owner(id)", "tenant(id)", "service(order)", "issuer(\"https://id.example\")", "client(c)", "acr(1)",
-        "claim(a, true)", "claim(\"a,b\", \"\\\"\")", "claim(a, 7)", "max_auth_age(5m)", "max_auth_age(0s)",
-        "external(x)", "any()", "all()", "any", "not", "scope()", "scope(", ")", ",", "", "max_auth_age(99999999999999999999d)",
+        "public",
+        "authenticated",
+        "user",
+        "mfa",
+        "scope(orders:read)",
+        "scope(\"a b\")",
+        "role(admin)",
+        "owner(id)",
+        "tenant(id)",
+        "service(order)",
+        "issuer(\"https://id.example\")",
+        "client(c)",
+        "acr(1)",
+        "claim(a, true)",
+        "claim(\"a,b\", \"\\\"\")",
+        "claim(a, 7)",
+        "max_auth_age(5m)",
+        "max_auth_age(0s)",
+        "external(x)",
+        "any()",
+        "all()",
+        "any",
+        "not",
+        "scope()",
+        "scope(",
+        ")",
+        ",",
+        "",
+        "max_auth_age(99999999999999999999d)",
     ])
     .prop_map(ToOwned::to_owned);
     word.prop_recursive(5, 24, 4, |inner| {
-        (select(vec!["any", "all", "not"]), vec(inner, 0..4), select(vec![", ", ",", " ,\n"]))
+        (
+            select(vec!["any", "all", "not"]),
+            vec(inner, 0..4),
+            select(vec![", ", ",", " ,\n"]),
+        )
             .prop_map(|(name, parts, separator)| format!("{name}({})", parts.join(separator)))
     })
 }
@@ -166,5 +256,8 @@ fn the_good_ones_are_accepted() {
     assert!(crate::token::Header::parse(GOOD_HEADER.as_bytes()).is_ok());
     assert!(crate::token::Claims::parse(GOOD_CLAIMS).is_ok());
     let keys = format!(r#"{{"keys":[{GOOD_KEYS},{GOOD_EC}]}}"#);
-    assert_eq!(crate::keys::KeySet::parse(keys.as_bytes()).unwrap().len(), 2);
+    assert_eq!(
+        crate::keys::KeySet::parse(keys.as_bytes()).unwrap().len(),
+        2
+    );
 }

@@ -25,7 +25,8 @@ const SECRET: [u8; 32] = [7; 32];
 const NOW_S: u64 = 1_800_000_000;
 
 static KEYS: LazyLock<KeySet> = LazyLock::new(|| {
-    let key = HmacKey::hs256("a", &Secret::new(SECRET.to_vec())).expect("the secret is long enough");
+    let key =
+        HmacKey::hs256("a", &Secret::new(SECRET.to_vec())).expect("the secret is long enough");
     KeySet::new([key]).expect("one key")
 });
 
@@ -34,7 +35,9 @@ static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
         .audience("shop")
         .algorithms([Algorithm::Hs256]);
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW_S);
-    let builder = Verifier::builder().issuer(trusted).clock(WallClock::pinned(now));
+    let builder = Verifier::builder()
+        .issuer(trusted)
+        .clock(WallClock::pinned(now));
     builder.build().expect("nothing is missing")
 });
 
@@ -66,9 +69,16 @@ pub fn token(data: &[u8]) {
 ///
 /// When one is accepted that should not be.
 pub fn signed(data: &[u8]) {
-    let end = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
+    let end = data
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(data.len());
     let (header, payload) = (&data[..end], data.get(end + 1..).unwrap_or_default());
-    let message = format!("{}.{}", base64url::encode(header), base64url::encode(payload));
+    let message = format!(
+        "{}.{}",
+        base64url::encode(header),
+        base64url::encode(payload)
+    );
     let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
     let signature = hmac::sign(&key, message.as_bytes());
     let text = format!("{message}.{}", base64url::encode(signature));
@@ -92,13 +102,21 @@ fn check(caller: &Principal, claims: &Value) {
     assert_eq!(text("jti"), caller.token_id());
     let is_ours = |value: &Value| value == "shop";
     let audience = &claims["aud"];
-    assert!(is_ours(audience) || audience.as_array().is_some_and(|all| all.iter().any(is_ours)));
+    assert!(
+        is_ours(audience)
+            || audience
+                .as_array()
+                .is_some_and(|all| all.iter().any(is_ours))
+    );
     let seconds = |name: &str| claims[name].as_f64();
     let now_s = Duration::from_secs(NOW_S).as_secs_f64();
     let expires_s = seconds("exp").expect("a time");
     assert!(expires_s > now_s - 31.0 && expires_s < now_s + 86_431.0);
     for start in ["nbf", "iat"] {
-        assert!(seconds(start).is_none_or(|start_s| start_s < now_s + 31.0), "{start}");
+        assert!(
+            seconds(start).is_none_or(|start_s| start_s < now_s + 31.0),
+            "{start}"
+        );
     }
     for scope in caller.scopes() {
         assert!(text("scope").is_some_and(|all| all.split(' ').any(|one| one == scope)));

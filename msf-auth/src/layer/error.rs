@@ -1,6 +1,6 @@
 //! What can go wrong around and inside.
 
-use msf_core::problem::Problem;
+use msf_core::{metrics::MetricsError, problem::Problem};
 use thiserror::Error;
 
 use crate::refusal::Refusal;
@@ -29,8 +29,22 @@ where
     }
 }
 
-/// A policy names path parameters, and the layer has none to give.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("the policy names path parameters: use `AuthLayer::with_params`, or `SecureRouter`")]
+/// A layer that could not decide.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct NoPathParams;
+pub enum InvalidAuthLayer {
+    /// The policy names path parameters, and the layer has none to give.
+    #[error("the policy names path parameters: use `AuthLayerBuilder::params`, or `SecureRouter`")]
+    NoPathParams,
+    /// The policy names an external decision, and there is no decider of this name.
+    #[error(
+        "the policy names the external decision `{name}`, and there is no decider of this name"
+    )]
+    NoDecider {
+        /// The name.
+        name: Box<str>,
+    },
+    /// The metrics could not be registered.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+}

@@ -12,7 +12,11 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{Error, gate::Gate};
+use super::{
+    Error,
+    authenticate::{Asking, Step},
+    gate::Gate,
+};
 use crate::{refusal::Refusal, verify::Verify};
 
 pin_project! {
@@ -34,6 +38,11 @@ pin_project! {
             verify: Verify,
             // Taken when the token is verified.
             waiting: Option<(Request<B>, S)>,
+            gate: Arc<Gate>,
+        },
+        Asking {
+            // Taken when the answer is there.
+            waiting: Option<(Asking<B>, S)>,
             gate: Arc<Gate>,
         },
         Running {
@@ -65,6 +74,15 @@ where
         }
     }
 
+    pub(super) const fn asking(asking: Asking<B>, inner: S, gate: Arc<Gate>) -> Self {
+        Self {
+            state: State::Asking {
+                waiting: Some((asking, inner)),
+                gate,
+            },
+        }
+    }
+
     pub(super) const fn running(future: S::Future) -> Self {
         Self {
             state: State::Running { future },
@@ -89,12 +107,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
-            let future = match state.as_mut().project() {
+            let (step, mut inner, gate) = match state.as_mut().project() {
                 StateProject::Running { future } => return future.poll(cx).map_err(Error::Inner),
                 StateProject::Refused { refusal } => {
-                    let refusal = refusal
-                        .take()
-                        .expect("a future is not polled after it is ready");
+                    let refusal = refusal.take().expect(NOT_TWICE);
                     return Poll::Ready(Err(Error::Refused(refusal)));
                 }
                 StateProject::Verifying {
@@ -103,19 +119,32 @@ where
                     gate,
                 } => {
                     let outcome = ready!(verify.poll(cx));
-                    let (request, mut inner) = waiting
-                        .take()
-                        .expect("a future is not polled after it is ready");
-                    match gate.verified(outcome, request) {
-                        Ok(request) => inner.call(request),
-                        Err(refusal) => return Poll::Ready(Err(Error::Refused(refusal))),
-                    }
+                    let (request, inner) = waiting.take().expect(NOT_TWICE);
+                    (gate.verified(outcome, request), inner, gate)
+                }
+                StateProject::Asking { waiting, gate } => {
+                    let (asking, _) = waiting.as_mut().expect(NOT_TWICE);
+                    let answer = ready!(asking.poll(cx));
+                    let (asking, inner) = waiting.take().expect(NOT_TWICE);
+                    (asking.answered(answer, gate), inner, gate)
                 }
             };
-            state.set(State::Running { future });
+            let next = match step {
+                Step::Pass(request) => State::Running {
+                    future: inner.call(request),
+                },
+                Step::Refuse(refusal) => return Poll::Ready(Err(Error::Refused(refusal))),
+                Step::Ask(asking) => State::Asking {
+                    waiting: Some((asking, inner)),
+                    gate: Arc::clone(gate),
+                },
+            };
+            state.set(next);
         }
     }
 }
+
+const NOT_TWICE: &str = "a future is not polled after it is ready";
 
 impl<S, B> fmt::Debug for AuthFuture<S, B>
 where

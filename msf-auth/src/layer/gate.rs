@@ -2,12 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
-use http::request::Parts;
+use http::{Method, request::Parts};
 use tower_layer::Layer;
 
-use super::{AnsweringAuthLayer, Auth, NoPathParams};
+use super::{
+    AnsweringAuthLayer, Auth, AuthLayerBuilder, InvalidAuthLayer, metrics::DecisionMetrics,
+};
 use crate::{
-    policy::{PathParams, Policy},
+    audit::Audit,
+    policy::{self, Decider, PathParams, Policy, Verb},
     verify::Verifier,
 };
 
@@ -23,39 +26,93 @@ pub struct AuthLayer(pub(super) Arc<Gate>);
 /// What every service of a layer shares.
 pub(super) struct Gate {
     pub(super) verifier: Verifier,
-    pub(super) policy: Policy,
+    pub(super) rules: Rules<Rule>,
+    /// For methods that have no rule.
+    pub(super) nobody: Rule,
     pub(super) params: Option<ParamSource>,
+    pub(super) audit: Audit,
+    pub(super) metrics: DecisionMetrics,
+}
+
+/// One for all methods, or one for each.
+#[derive(Clone, Debug)]
+pub(super) enum Rules<T> {
+    One(T),
+    ByMethod(Box<[(Verb, T)]>),
+}
+
+/// A policy, and what does not have to be found out for each request.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) policy: Policy,
     pub(super) is_public: bool,
+    pub(super) needs_parameters: bool,
+    pub(super) needs_time: bool,
+    deciders: Box<[(Box<str>, Decider)]>,
+}
+
+impl<T> Rules<T> {
+    pub(super) fn try_map<U, E>(self, map: impl Fn(T) -> Result<U, E>) -> Result<Rules<U>, E> {
+        Ok(match self {
+            Self::One(one) => Rules::One(map(one)?),
+            Self::ByMethod(each) => {
+                let each = each.into_iter().map(|(verb, one)| Ok((verb, map(one)?)));
+                Rules::ByMethod(each.collect::<Result<_, E>>()?)
+            }
+        })
+    }
+}
+
+impl Rule {
+    pub(super) fn new(policy: Policy, deciders: Box<[(Box<str>, Decider)]>) -> Self {
+        Self {
+            is_public: policy.is_public(),
+            needs_parameters: policy.needs_parameters(),
+            needs_time: policy.needs_time(),
+            policy,
+            deciders,
+        }
+    }
+
+    pub(super) fn nobody() -> Self {
+        Self::new(policy::any([]), Box::default())
+    }
+
+    pub(super) fn decider(&self, name: &str) -> Option<&Decider> {
+        let mut deciders = self.deciders.iter();
+        deciders
+            .find(|(own, _)| **own == *name)
+            .map(|(_, decider)| decider)
+    }
+}
+
+impl Gate {
+    pub(super) fn rule(&self, method: &Method) -> &Rule {
+        match &self.rules {
+            Rules::One(rule) => rule,
+            Rules::ByMethod(rules) => policy::find(rules, method).unwrap_or(&self.nobody),
+        }
+    }
 }
 
 impl AuthLayer {
-    /// A layer for a policy that names no path parameters.
+    /// A layer for a policy that names neither path parameters nor external decisions; others take the
+    /// [builder](Self::builder).
     ///
     /// # Errors
     ///
-    /// [`NoPathParams`] when it names some.
-    pub fn new(verifier: Verifier, policy: Policy) -> Result<Self, NoPathParams> {
-        if policy.needs_parameters() {
-            return Err(NoPathParams);
-        }
-        Ok(Self::assemble(verifier, policy, None))
+    /// [`InvalidAuthLayer`] when it names some.
+    pub fn new(verifier: Verifier, policy: Policy) -> Result<Self, InvalidAuthLayer> {
+        Self::builder(verifier, policy).build()
     }
 
-    /// A layer that finds the parameters of the path with a function; it is called only for policies that
-    /// name some.
-    pub fn with_params(verifier: Verifier, policy: Policy, params: ParamSource) -> Self {
-        let params = policy.needs_parameters().then_some(params);
-        Self::assemble(verifier, policy, params)
+    /// Begins with a policy and what verifies tokens.
+    pub fn builder(verifier: Verifier, policy: Policy) -> AuthLayerBuilder {
+        AuthLayerBuilder::new(verifier, policy)
     }
 
-    fn assemble(verifier: Verifier, policy: Policy, params: Option<ParamSource>) -> Self {
-        let is_public = policy.is_public();
-        Self(Arc::new(Gate {
-            verifier,
-            policy,
-            params,
-            is_public,
-        }))
+    pub(super) fn new_gate(gate: Gate) -> Self {
+        Self(Arc::new(gate))
     }
 
     /// The face whose services answer refusals with a problem and fail only as the inner service does.
@@ -75,7 +132,7 @@ impl<S> Layer<S> for AuthLayer {
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate")
-            .field("policy", &self.policy)
+            .field("rules", &self.rules)
             .finish_non_exhaustive()
     }
 }

@@ -41,7 +41,7 @@
 //!
 //! # Cancel safety
 //!
-//! Dropping the future drops whichever of verification and inner call is under way.
+//! Dropping the future drops whichever of verification, external decision and inner call is under way.
 //!
 //! # Ordering
 //!
@@ -49,15 +49,19 @@
 
 mod answering;
 mod authenticate;
+mod builder;
 mod error;
 mod future;
 mod gate;
+mod metrics;
 mod service;
 
 pub use self::{
     answering::{AnsweringAuth, AnsweringAuthLayer, AnsweringFuture},
-    error::{Error, NoPathParams},
+    builder::AuthLayerBuilder,
+    error::{Error, InvalidAuthLayer},
     future::AuthFuture,
     gate::{AuthLayer, ParamSource},
     service::Auth,
 };
+pub(crate) use self::{builder::Surroundings, metrics::DECISIONS};

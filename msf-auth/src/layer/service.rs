@@ -9,7 +9,11 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{AuthFuture, Error, authenticate::Credentials, gate::Gate};
+use super::{
+    AuthFuture, Error,
+    authenticate::{Credentials, Step},
+    gate::Gate,
+};
 
 /// The service of [`AuthLayer`](super::AuthLayer).
 #[derive(Clone, Debug)]
@@ -21,6 +25,15 @@ pub struct Auth<S> {
 impl<S> Auth<S> {
     pub(super) const fn new(inner: S, gate: Arc<Gate>) -> Self {
         Self { inner, gate }
+    }
+
+    /// The instance that was polled ready is the one that is called; a clone stays behind.
+    fn ready(&mut self) -> S
+    where
+        S: Clone,
+    {
+        let clone = self.inner.clone();
+        mem::replace(&mut self.inner, clone)
     }
 }
 
@@ -40,13 +53,12 @@ where
         match self.gate.credentials(&mut request) {
             Err(refusal) => AuthFuture::refused(refusal),
             Ok(Credentials::None) => match self.gate.decide(None, request) {
-                Ok(request) => AuthFuture::running(self.inner.call(request)),
-                Err(refusal) => AuthFuture::refused(refusal),
+                Step::Pass(request) => AuthFuture::running(self.inner.call(request)),
+                Step::Refuse(refusal) => AuthFuture::refused(refusal),
+                Step::Ask(asking) => AuthFuture::asking(asking, self.ready(), self.gate.clone()),
             },
             Ok(Credentials::Token(verify)) => {
-                // The instance that was polled ready is the one that is called; the clone stays behind.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
+                let ready = self.ready();
                 AuthFuture::verifying(verify, request, ready, self.gate.clone())
             }
         }

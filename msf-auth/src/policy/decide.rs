@@ -1,8 +1,13 @@
-//! The decision: a pure function.
+//! What a policy says.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
-use super::{Node, PathParams, Policy};
+use msf_core::clock::WallClock;
+
+use super::{Node, PathParams, Policy, evaluate::Facts};
 use crate::{principal::Principal, refusal::Refusal};
 
 /// What a [`Policy`] says about a caller.
@@ -21,6 +26,10 @@ pub enum Decision<'a> {
     Hidden,
     /// It is known and may not: 403.
     Forbidden(Missing<'a>),
+    /// It may once it has authenticated again, or better: 401 with a challenge that says how (RFC 9470).
+    StepUp(StepUp<'a>),
+    /// The [`external`](super::external) decision of this name is needed and could not be had: 503.
+    Undecided(&'a str),
 }
 
 /// What a caller lacks; for the log, and for the scope of the challenge.
@@ -29,119 +38,92 @@ pub enum Decision<'a> {
 pub enum Missing<'a> {
     /// This scope.
     Scope(&'a str),
+    /// This role.
+    Role(&'a str),
+    /// The right value of this claim.
+    Claim(&'a str),
     /// To be of this issuer.
     Issuer(&'a str),
+    /// To call through this client.
+    Client(&'a str),
     /// To be this service.
     Service(&'a str),
+    /// To be a user.
+    User,
+    /// The consent of the external decision of this name.
+    External(&'a str),
+    /// Not to be among those whom a [`not`](super::not) leaves out.
+    Exclusion,
     /// The policy lets nobody pass.
     Nobody,
+}
+
+/// How a caller has to authenticate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StepUp<'a> {
+    /// In this class of authentication (`acr`).
+    Acr(&'a str),
+    /// With more than one factor.
+    Mfa,
+    /// No longer ago than this.
+    #[non_exhaustive]
+    MaxAge {
+        /// In seconds.
+        seconds: u64,
+    },
 }
 
 impl Policy {
     /// Whether this caller may pass.
     ///
-    /// A parameter that [`owner`](super::owner) names and the path does not have, or has twice, lets nobody pass.
+    /// A parameter that [`owner`](super::owner) or [`tenant`](super::tenant) names and the path does not have, or
+    /// has twice, lets nobody pass. [`external`](super::external) decisions are not asked for here: where one is
+    /// needed, the caller does not pass.
     pub fn decide(&self, caller: Option<&Principal>, params: &PathParams) -> Decision<'_> {
-        self.0.decide(caller, params)
-    }
-}
-
-impl Node {
-    fn decide(&self, caller: Option<&Principal>, params: &PathParams) -> Decision<'_> {
-        if matches!(self, Self::Public) {
-            return Decision::Allow;
-        }
-        if let Self::Any(nodes) = self {
-            return any(nodes, caller, params);
-        }
-        let Some(caller) = caller else {
-            return match self {
-                Self::All(nodes) => all(nodes, None, params),
-                _ => Decision::Unauthenticated,
-            };
+        let now_s = if self.needs_time() {
+            WallClock::system().unix_seconds()
+        } else {
+            0
         };
-        match self {
-            Self::Public | Self::Authenticated => Decision::Allow,
-            Self::Scope(scope) => allow_if(
-                caller.has_scope(scope),
-                Decision::Forbidden(Missing::Scope(scope)),
-            ),
-            Self::Issuer(issuer) => allow_if(
-                caller.issuer() == &**issuer,
-                Decision::Forbidden(Missing::Issuer(issuer)),
-            ),
-            Self::Owner(parameter) => {
-                let is_own = params.get(parameter) == Some(caller.subject());
-                allow_if(is_own && !caller.is_service(), Decision::Hidden)
-            }
-            Self::Service(name) => allow_if(
-                caller.is_service() && caller.subject() == &**name,
-                Decision::Forbidden(Missing::Service(name)),
-            ),
-            Self::Any(nodes) => any(nodes, Some(caller), params),
-            Self::All(nodes) => all(nodes, Some(caller), params),
-        }
+        self.decide_at_s(caller, params, now_s)
+    }
+
+    /// As [`decide`](Self::decide), with the time by which [`max_auth_age`](super::max_auth_age) measures.
+    pub fn decide_at(
+        &self,
+        caller: Option<&Principal>,
+        params: &PathParams,
+        now: SystemTime,
+    ) -> Decision<'_> {
+        self.decide_at_s(caller, params, unix_seconds(now))
+    }
+
+    fn decide_at_s(
+        &self,
+        caller: Option<&Principal>,
+        params: &PathParams,
+        now_s: u64,
+    ) -> Decision<'_> {
+        let facts = Facts {
+            caller,
+            params,
+            now_s,
+            answers: &[],
+        };
+        self.0.evaluate(facts).decision()
+    }
+
+    /// Whether a decision depends on the time.
+    pub(crate) fn needs_time(&self) -> bool {
+        self.0.has(|node| matches!(node, Node::MaxAuthAge(_)))
     }
 }
 
-const fn allow_if(is_allowed: bool, otherwise: Decision<'_>) -> Decision<'_> {
-    if is_allowed {
-        Decision::Allow
-    } else {
-        otherwise
-    }
-}
-
-fn any<'a>(nodes: &'a [Node], caller: Option<&Principal>, params: &PathParams) -> Decision<'a> {
-    let mut refusal = nobody(caller);
-    for node in nodes {
-        match node.decide(caller, params) {
-            Decision::Allow => return Decision::Allow,
-            other => refusal = quieter(refusal, other),
-        }
-    }
-    refusal
-}
-
-fn all<'a>(nodes: &'a [Node], caller: Option<&Principal>, params: &PathParams) -> Decision<'a> {
-    let mut decision = if nodes.is_empty() {
-        nobody(caller)
-    } else {
-        Decision::Allow
-    };
-    for node in nodes {
-        decision = quieter(decision, node.decide(caller, params));
-    }
-    decision
-}
-
-const fn nobody(caller: Option<&Principal>) -> Decision<'static> {
-    if caller.is_some() {
-        Decision::Forbidden(Missing::Nobody)
-    } else {
-        Decision::Unauthenticated
-    }
-}
-
-/// The one that tells the caller less; of two alike the first, unless it names nothing.
-fn quieter<'a>(first: Decision<'a>, second: Decision<'a>) -> Decision<'a> {
-    if matches!(first, Decision::Forbidden(Missing::Nobody)) && second != Decision::Allow {
-        return second;
-    }
-    if rank(second) > rank(first) {
-        second
-    } else {
-        first
-    }
-}
-
-const fn rank(decision: Decision<'_>) -> u8 {
-    match decision {
-        Decision::Allow => 0,
-        Decision::Forbidden(_) => 1,
-        Decision::Hidden => 2,
-        Decision::Unauthenticated => 3,
-    }
+pub(super) fn unix_seconds(now: SystemTime) -> u64 {
+    // Before 1970 no authentication is young enough.
+    let since = now.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 impl Decision<'_> {
@@ -154,14 +136,37 @@ impl Decision<'_> {
     /// The answer to a caller that may not pass; `None` for one that may.
     #[must_use]
     pub fn refusal(self) -> Option<Refusal> {
-        match self {
-            Self::Allow => None,
-            Self::Unauthenticated => Some(Refusal::NoCredentials),
-            Self::Hidden => Some(Refusal::Hidden),
-            Self::Forbidden(Missing::Scope(scope)) => Some(Refusal::Forbidden {
+        Some(match self {
+            Self::Allow => return None,
+            Self::Unauthenticated => Refusal::NoCredentials,
+            Self::Hidden => Refusal::Hidden,
+            Self::Forbidden(Missing::Scope(scope)) => Refusal::Forbidden {
                 scope: Some(scope.into()),
-            }),
-            Self::Forbidden(_) => Some(Refusal::Forbidden { scope: None }),
+            },
+            Self::Forbidden(_) => Refusal::Forbidden { scope: None },
+            Self::StepUp(step_up) => Refusal::StepUp {
+                acr: match step_up {
+                    StepUp::Acr(acr) => Some(acr.into()),
+                    StepUp::Mfa | StepUp::MaxAge { .. } => None,
+                },
+                max_age: match step_up {
+                    StepUp::MaxAge { seconds } => Some(Duration::from_secs(seconds)),
+                    StepUp::Acr(_) | StepUp::Mfa => None,
+                },
+            },
+            Self::Undecided(_) => Refusal::Undecided,
+        })
+    }
+
+    /// The word in metrics.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allowed",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Hidden => "hidden",
+            Self::Forbidden(_) => "forbidden",
+            Self::StepUp(_) => "step_up",
+            Self::Undecided(_) => "undecided",
         }
     }
 }
@@ -174,9 +179,21 @@ impl fmt::Display for Decision<'_> {
             Self::Unauthenticated => f.write_str("no credentials"),
             Self::Hidden => f.write_str("not the owner"),
             Self::Forbidden(Missing::Scope(scope)) => write!(f, "needs scope({scope})"),
+            Self::Forbidden(Missing::Role(role)) => write!(f, "needs role({role})"),
+            Self::Forbidden(Missing::Claim(name)) => write!(f, "needs claim({name})"),
             Self::Forbidden(Missing::Issuer(issuer)) => write!(f, "needs issuer({issuer})"),
+            Self::Forbidden(Missing::Client(client)) => write!(f, "needs client({client})"),
             Self::Forbidden(Missing::Service(name)) => write!(f, "needs service({name})"),
+            Self::Forbidden(Missing::User) => f.write_str("needs user"),
+            Self::Forbidden(Missing::External(name)) => write!(f, "needs external({name})"),
+            Self::Forbidden(Missing::Exclusion) => f.write_str("is excluded"),
             Self::Forbidden(Missing::Nobody) => f.write_str("nobody may"),
+            Self::StepUp(StepUp::Acr(acr)) => write!(f, "needs acr({acr})"),
+            Self::StepUp(StepUp::Mfa) => f.write_str("needs mfa"),
+            Self::StepUp(StepUp::MaxAge { seconds }) => {
+                write!(f, "needs max_auth_age({seconds}s)")
+            }
+            Self::Undecided(name) => write!(f, "external({name}) could not be asked"),
         }
     }
 }

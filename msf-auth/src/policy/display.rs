@@ -1,37 +1,74 @@
-//! A policy as text, for logs and route tables.
+//! A policy as text, for logs, route tables and files; [`parse`](super::parse) reads it back.
 
 use std::fmt;
 
-use super::{Node, Policy};
+use super::{Node, Policy, text};
 
+/// The text that [`FromStr`](std::str::FromStr) reads back.
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Node {
+    /// What it is called in a text.
+    pub(super) const fn word(&self) -> &'static str {
         match self {
-            Self::Public => f.write_str("public"),
-            Self::Authenticated => f.write_str("authenticated"),
-            Self::Scope(scope) => write!(f, "scope({scope})"),
-            Self::Issuer(issuer) => write!(f, "issuer({issuer})"),
-            Self::Owner(parameter) => write!(f, "owner({parameter})"),
-            Self::Service(name) => write!(f, "service({name})"),
-            Self::Any(nodes) => list(f, "any", nodes),
-            Self::All(nodes) => list(f, "all", nodes),
+            Self::Public => "public",
+            Self::Authenticated => "authenticated",
+            Self::User => "user",
+            Self::Mfa => "mfa",
+            Self::Scope(_) => "scope",
+            Self::Role(_) => "role",
+            Self::Claim(..) => "claim",
+            Self::Issuer(_) => "issuer",
+            Self::Client(_) => "client",
+            Self::Owner(_) => "owner",
+            Self::Tenant(_) => "tenant",
+            Self::Service(_) => "service",
+            Self::Acr(_) => "acr",
+            Self::MaxAuthAge(_) => "max_auth_age",
+            Self::External(_) => "external",
+            Self::Any(_) => "any",
+            Self::All(_) => "all",
+            Self::Not(_) => "not",
         }
     }
 }
 
-fn list(f: &mut fmt::Formatter<'_>, word: &str, nodes: &[Node]) -> fmt::Result {
-    write!(f, "{word}(")?;
-    for (index, node) in nodes.iter().enumerate() {
-        if index > 0 {
-            f.write_str(", ")?;
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())?;
+        match self {
+            Self::Public | Self::Authenticated | Self::User | Self::Mfa => return Ok(()),
+            _ => f.write_str("(")?,
         }
-        write!(f, "{node}")?;
+        match self {
+            Self::Public | Self::Authenticated | Self::User | Self::Mfa => {}
+            Self::Scope(name)
+            | Self::Role(name)
+            | Self::Issuer(name)
+            | Self::Client(name)
+            | Self::Owner(name)
+            | Self::Tenant(name)
+            | Self::Service(name)
+            | Self::Acr(name)
+            | Self::External(name) => text::write(f, name)?,
+            Self::Claim(name, value) => {
+                text::write(f, name)?;
+                write!(f, ", {value}")?;
+            }
+            Self::MaxAuthAge(seconds) => text::write_seconds(f, *seconds)?,
+            Self::Any(_) | Self::All(_) | Self::Not(_) => {
+                for (index, node) in self.children().iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(", ")?;
+                    }
+                    write!(f, "{node}")?;
+                }
+            }
+        }
+        f.write_str(")")
     }
-    f.write_str(")")
 }

@@ -18,7 +18,7 @@ pub(crate) const KIND_SERVICE: &str = "service";
 /// What a payload says, with every known claim of the right type and no member twice.
 #[derive(Debug, Default)]
 pub(crate) struct Claims<'a> {
-    json: &'a str,
+    pub(crate) json: &'a str,
     pub(crate) issuer: Option<Text>,
     pub(crate) subject: Option<Text>,
     pub(crate) audience: Option<Raw>,

@@ -67,6 +67,11 @@ impl Verifier {
         Self(Arc::new(shared))
     }
 
+    /// The clock by which tokens expire.
+    pub(crate) fn clock(&self) -> &WallClock {
+        &self.0.clock
+    }
+
     /// Verifies a token.
     ///
     /// The work is done in this call; the future is ready at once unless the key is not known and the issuer's

@@ -196,12 +196,15 @@ async fn a_policy_with_parameters_needs_somewhere_to_find_them() {
     let issuer = issuer();
     assert_eq!(
         AuthLayer::new(verifier(&issuer), policy::owner("id")).unwrap_err(),
-        layer_error()
+        layer::InvalidAuthLayer::NoPathParams
     );
-    let layer = AuthLayer::with_params(verifier(&issuer), policy::owner("id"), |parts| {
-        let id = parts.uri.path().trim_start_matches('/').to_owned();
-        [("id", id)].into_iter().collect()
-    });
+    let layer = AuthLayer::builder(verifier(&issuer), policy::owner("id"))
+        .params(|parts| {
+            let id = parts.uri.path().trim_start_matches('/').to_owned();
+            [("id", id)].into_iter().collect()
+        })
+        .build()
+        .unwrap();
     let service = layer.answering().layer(whoami());
     for (path, status) in [("/7", StatusCode::OK), ("/8", StatusCode::NOT_FOUND)] {
         let mut request = request(&[&bearer(&issuer, "a")]);
@@ -211,11 +214,6 @@ async fn a_policy_with_parameters_needs_somewhere_to_find_them() {
             status
         );
     }
-}
-
-fn layer_error() -> layer::NoPathParams {
-    let issuer = issuer();
-    AuthLayer::new(verifier(&issuer), policy::owner("x")).unwrap_err()
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod conformance;
+mod external;
 mod interop;
 mod jws;
 mod key_file;

@@ -7,10 +7,13 @@ use axum::{
 };
 use http::{Method, Request};
 use msf_auth::{
-    Identity, InvalidRoutes, OptionalIdentity, SecureRouter, SigningKey, TokenIssuer,
-    TrustedIssuer, Verifier, policy,
+    Identity, InvalidRoutes, OptionalIdentity, Policies, SecureRouter, SigningKey, TokenIssuer,
+    TrustedIssuer, Verifier,
+    axum::{Claims, InvalidRoute, ScopeSet, Scopes, Tenant},
+    policy,
 };
 use msf_core::testing::{TestClient, TestResponse};
+use serde::Deserialize;
 
 use crate::support::ISSUER;
 
@@ -55,6 +58,15 @@ impl World {
         }
     }
 
+    fn of(router: impl FnOnce(SecureRouter) -> SecureRouter) -> Self {
+        let issuer = TokenIssuer::new(ISSUER, SigningKey::generate_ed25519().unwrap());
+        let router = router(SecureRouter::new(verifier(&issuer)));
+        Self {
+            client: TestClient::new(router.into_router().unwrap()),
+            issuer,
+        }
+    }
+
     async fn send(&self, method: &str, path: &str, as_user: Option<(&str, &str)>) -> TestResponse {
         let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap());
         if let Some((subject, scope)) = as_user {
@@ -62,7 +74,7 @@ impl World {
                 .issuer
                 .token(subject)
                 .audience("shop")
-                .scopes([scope])
+                .scopes(scope.split(" "))
                 .sign();
             request = request.header("authorization", format!("Bearer {}", token.unwrap()));
         }
@@ -201,4 +213,240 @@ fn a_parameter_that_the_path_does_not_have_is_an_error_when_it_is_built() {
     let InvalidRoutes { routes, .. } = router.into_router().unwrap_err();
     assert_eq!(routes.len(), 3, "{routes:?}");
     assert!(routes[0].to_string().contains("`id`") && routes[1].to_string().contains("`no`"));
+}
+
+#[tokio::test]
+async fn a_list_says_who_may_for_each_method() {
+    let text = r#"
+        [routes."/users/{id}"]
+        GET = { any = ["scope(users:admin)", "owner(id)"] }
+        DELETE = "scope(users:admin)"
+        [routes."/hello"]
+        "*" = "public"
+    "#;
+    let handler = || any(async || "ok");
+    let world = World::of(|router| {
+        router
+            .policies_from(Policies::from_toml(text).unwrap())
+            .listed("/users/{id}", handler())
+            .listed("/hello", handler())
+    });
+    for (method, path, caller, status) in [
+        ("GET", "/users/7", ADA, 200),
+        ("HEAD", "/users/7", ADA, 200),
+        ("GET", "/users/7", BOB, 404),
+        ("GET", "/users/7", None, 401),
+        ("DELETE", "/users/7", ADA, 403),
+        ("DELETE", "/users/7", STAFF, 200),
+        // The handler would take them; the list does not.
+        ("POST", "/users/7", STAFF, 403),
+        ("POST", "/users/7", None, 401),
+        ("get", "/users/7", STAFF, 403),
+        ("POST", "/hello", None, 200),
+    ] {
+        assert_eq!(
+            world.status(method, path, caller).await,
+            status,
+            "{method} {path} {caller:?}"
+        );
+    }
+}
+
+#[test]
+fn a_list_and_routes_that_do_not_agree_are_an_error() {
+    let issuer = TokenIssuer::new(ISSUER, SigningKey::generate_ed25519().unwrap());
+    let text = "[routes.\"/a\"]\nGET = \"owner(id)\"\n[routes.\"/c\"]\nGET = \"external(x)\"\n\
+                [routes.\"/d\"]\nGET = \"user\"";
+    let handler = || get(async || "ok");
+    let router = SecureRouter::<()>::new(verifier(&issuer))
+        .listed("/a", handler())
+        .listed("/b", handler())
+        .listed("/c", handler())
+        // Not from the list, so the list's own policy for it would be void.
+        .public("/d", handler());
+    let unlisted = router.into_router().unwrap_err();
+    assert_eq!(unlisted.routes.len(), 3, "without a list: {unlisted}");
+    let router = SecureRouter::<()>::new(verifier(&issuer))
+        .policies_from(Policies::from_toml(text).unwrap())
+        .listed("/a", handler())
+        .listed("/b", handler())
+        .listed("/c", handler())
+        .public("/d", handler());
+    let InvalidRoutes { routes, .. } = router.into_router().unwrap_err();
+    let (a, b, c, d) = ("/a".into(), "/b".into(), "/c".into(), "/d".into());
+    let (id, x) = ("id".into(), "x".into());
+    let expected = [
+        InvalidRoute::NoSuchParameter {
+            path: a,
+            parameter: id,
+        },
+        InvalidRoute::NotServed { path: d },
+        InvalidRoute::NotListed { path: b },
+        InvalidRoute::NoSuchDecider { path: c, name: x },
+    ];
+    assert_eq!(routes, expected);
+}
+
+#[tokio::test]
+async fn a_nested_router_keeps_its_policies() {
+    let world = World::of(|router| {
+        let users = SecureRouter::new(verifier(&TokenIssuer::new(
+            "https://other",
+            SigningKey::generate_ed25519().unwrap(),
+        )));
+        let show = async |Path(id): Path<String>| id;
+        let users =
+            users
+                .public("/", get(async || "all"))
+                .route("/{id}", policy::owner("id"), get(show));
+        router.nest("/users", users)
+    });
+    assert_eq!(world.status("GET", "/users", None).await, 200);
+    assert_eq!(world.status("GET", "/users/7", None).await, 401);
+    assert_eq!(world.status("GET", "/users/7", ADA).await, 200);
+    assert_eq!(world.status("GET", "/users/7", BOB).await, 404);
+    assert_eq!(world.status("GET", "/7", ADA).await, 404);
+}
+
+#[tokio::test]
+async fn a_plain_router_is_behind_one_policy_whatever_is_in_it() {
+    let world = World::of(|router| {
+        let inner = Router::new()
+            .route("/", get(async || "root"))
+            .route("/any", any(async || "any"))
+            .route("/files/{*path}", get(async || "file"))
+            .route("/users/{id}", get(async || "user"));
+        let own = Router::new()
+            .route("/it", get(async || "own"))
+            .route("/as/{id}", get(async || "own"))
+            .fallback(async || "rest");
+        router
+            .nest_router("/old", policy::scope("users:admin"), inner)
+            .nest_router("/own/{id}", policy::owner("id"), own)
+    });
+    for path in ["/old", "/old/any", "/old/files/x/y", "/old/users/7"] {
+        for method in ["GET", "HEAD"] {
+            assert_eq!(
+                world.status(method, path, None).await,
+                401,
+                "{method} {path}"
+            );
+            assert_eq!(
+                world.status(method, path, ADA).await,
+                403,
+                "{method} {path}"
+            );
+            assert_eq!(
+                world.status(method, path, STAFF).await,
+                200,
+                "{method} {path}"
+            );
+        }
+        assert_eq!(world.status("CUSTOM", path, None).await, 401, "{path}");
+    }
+    assert_eq!(world.status("GET", "/own/7/it", ADA).await, 200);
+    assert_eq!(world.status("GET", "/own/7/nothing", ADA).await, 200);
+    assert_eq!(world.status("GET", "/own/8/it", ADA).await, 404);
+    assert_eq!(world.status("GET", "/own/8/nothing", None).await, 401);
+    assert_eq!(
+        world.status("GET", "/own/7/as/7", ADA).await,
+        404,
+        "which `id`?"
+    );
+}
+
+#[tokio::test]
+async fn what_no_route_takes_may_have_a_policy_too() {
+    let world = World::of(|router| {
+        router
+            .public("/hello", get(async || "hello"))
+            .fallback(policy::user(), any(async || "rest"))
+    });
+    assert_eq!(world.status("GET", "/hello", None).await, 200);
+    for path in ["/", "/x", "/hello/"] {
+        assert_eq!(world.status("GET", path, None).await, 401, "{path}");
+        assert_eq!(world.status("POST", path, ADA).await, 200, "{path}");
+    }
+}
+
+#[test]
+fn prefixes_and_fallbacks_that_do_not_fit_are_errors() {
+    let issuer = TokenIssuer::new(ISSUER, SigningKey::generate_ed25519().unwrap());
+    let new = || SecureRouter::<()>::new(verifier(&issuer));
+    let rest = || any(async || "rest");
+    for prefix in ["", "/", "a", "/a/", "/{*a}"] {
+        let nested = new().nest(prefix, new()).into_router().unwrap_err();
+        let plain = new().nest_router(prefix, policy::user(), Router::new());
+        let prefix = prefix.into();
+        assert_eq!(nested.routes, [InvalidRoute::NoPrefix { prefix }]);
+        assert_eq!(plain.into_router().unwrap_err(), nested);
+    }
+    let guarded = || new().fallback(policy::user(), rest());
+    for router in [new().nest("/a", guarded()), guarded().merge(guarded())] {
+        assert_eq!(
+            router.into_router().unwrap_err().routes,
+            [InvalidRoute::Fallback]
+        );
+    }
+    let owned = new().fallback(policy::owner("id"), rest());
+    assert!(owned.into_router().is_err());
+}
+
+struct Admin;
+
+impl ScopeSet for Admin {
+    const SCOPES: &'static [&'static str] = &["users:self", "users:admin"];
+}
+
+struct Nothing;
+
+impl ScopeSet for Nothing {
+    const SCOPES: &'static [&'static str] = &[];
+}
+
+#[derive(Deserialize)]
+struct Plan {
+    plan: String,
+}
+
+#[tokio::test]
+async fn extractors_refuse_by_themselves() {
+    let world = World::of(|router| {
+        router
+            .public(
+                "/admin",
+                get(async |caller: Scopes<Admin>| caller.subject().to_owned()),
+            )
+            .public("/nothing", get(async |_: Scopes<Nothing>| "nothing"))
+            .public(
+                "/plan",
+                get(async |Claims(Plan { plan }): Claims<Plan>| plan),
+            )
+            .public(
+                "/tenant",
+                get(async |Tenant(tenant): Tenant| tenant.into_string()),
+            )
+    });
+    for path in ["/admin", "/nothing", "/plan", "/tenant"] {
+        assert_eq!(world.status("GET", path, None).await, 401, "{path}");
+        assert_eq!(world.status("GET", path, ADA).await, 403, "{path}");
+    }
+    let both = Some(("1", "users:admin users:self"));
+    assert_eq!(world.send("GET", "/admin", both).await.text(), "1");
+    let refused = world.send("GET", "/admin", ADA).await;
+    let challenge = r#"Bearer error="insufficient_scope", scope="users:admin""#;
+    assert_eq!(refused.header("www-authenticate"), Some(challenge));
+    let token = world
+        .issuer
+        .token("7")
+        .audience("shop")
+        .claim("plan", "gold")
+        .claim("tenant", "blue");
+    let bearer = format!("Bearer {}", token.sign().unwrap());
+    let get = |path: &str| {
+        let request = Request::get(path).header("authorization", &bearer);
+        world.client.send(request.body(String::new()).unwrap())
+    };
+    assert_eq!(get("/plan").await.text(), "gold");
+    assert_eq!(get("/tenant").await.text(), "blue");
 }

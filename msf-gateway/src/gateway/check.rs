@@ -144,6 +144,12 @@ fn check_policy(
             policy: policy.to_string(),
         });
     }
+    if let Some(name) = policy.externals().first() {
+        errors.push(GatewayError::External {
+            route: template.to_owned(),
+            name: (*name).to_owned(),
+        });
+    }
     if let Some(parameter) = policy.parameters().first() {
         errors.push(GatewayError::PathParameter {
             route: template.to_owned(),

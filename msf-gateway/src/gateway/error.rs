@@ -53,6 +53,16 @@ pub enum GatewayError {
         /// A method that both take.
         method: String,
     },
+    /// A policy needs a decision that somebody else makes, whom a gateway cannot ask.
+    #[error(
+        "{route}: the policy needs the external decision `{name}`, for which a gateway asks nobody"
+    )]
+    External {
+        /// The route.
+        route: String,
+        /// The name of the decision.
+        name: String,
+    },
     /// The path of a route is not canonical, so that no request would ever match it.
     #[error("{route}: {source}")]
     InvalidPath {

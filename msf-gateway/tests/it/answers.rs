@@ -492,6 +492,11 @@ async fn a_build_tells_everything_that_is_wrong() {
                 .to("order")
                 .policy(msf_auth::policy::owner("id")),
         )
+        .route(
+            Route::exact("/n")
+                .to("order")
+                .policy("any(public, external(engine))".parse().unwrap()),
+        )
         .build()
         .unwrap_err();
     let found: Vec<&str> = errors
@@ -509,6 +514,7 @@ async fn a_build_tells_everything_that_is_wrong() {
             GatewayError::NoMethods { .. } => "no methods",
             GatewayError::ZeroTimeout { .. } => "timeout",
             GatewayError::PathParameter { .. } => "parameter",
+            GatewayError::External { .. } => "external",
             _ => "?",
         })
         .collect();
@@ -530,6 +536,7 @@ async fn a_build_tells_everything_that_is_wrong() {
             "timeout",
             "no verifier",
             "parameter",
+            "external",
         ]
     );
     let text = errors.to_string();

@@ -73,16 +73,36 @@ fn times(world: &World) -> Row {
                 (json!({ "iat": "0" }), Reason::Claims),
             ],
         )
-        .refused("exp two minutes ago", changed(json!({ "exp": now_s - 120 })), Reason::Expired)
-        .refused("exp in a day and more", changed(json!({ "exp": now_s + 86_402 })), Reason::Lifetime)
-        .refused("exp in ten years", changed(json!({ "exp": now_s + 315_360_000 })), Reason::Lifetime)
+        .refused(
+            "exp two minutes ago",
+            changed(json!({ "exp": now_s - 120 })),
+            Reason::Expired,
+        )
+        .refused(
+            "exp in a day and more",
+            changed(json!({ "exp": now_s + 86_402 })),
+            Reason::Lifetime,
+        )
+        .refused(
+            "exp in ten years",
+            changed(json!({ "exp": now_s + 315_360_000 })),
+            Reason::Lifetime,
+        )
         .refused(
             "exp in a day and more, no iat",
             changed(json!({ "iat": null, "exp": now_s + 86_500 })),
             Reason::Lifetime,
         )
-        .refused("nbf in two minutes", changed(json!({ "nbf": now_s + 120 })), Reason::NotYetValid)
-        .refused("iat in two minutes", changed(json!({ "iat": now_s + 120 })), Reason::NotYetValid)
+        .refused(
+            "nbf in two minutes",
+            changed(json!({ "nbf": now_s + 120 })),
+            Reason::NotYetValid,
+        )
+        .refused(
+            "iat in two minutes",
+            changed(json!({ "iat": now_s + 120 })),
+            Reason::NotYetValid,
+        )
         .refused("exp: null", text(r#""exp":null"#), Reason::Claims)
         .refused("exp: 1e400", text(r#""exp":1e400"#), Reason::Claims)
         .refused("exp: NaN", text(r#""exp":NaN"#), Reason::Claims)

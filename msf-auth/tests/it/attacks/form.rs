@@ -142,10 +142,10 @@ fn alphabet(world: &World) -> Row {
     )
     .refused("bits after the last byte", bent, refused)
     .refused(
-            "a character more",
-            format!("{message}.{signature}A"),
-            Reason::Signature,
-        )
+        "a character more",
+        format!("{message}.{signature}A"),
+        Reason::Signature,
+    )
     .refused(
         "a letter that is not ASCII",
         format!("{message}.{kept}\u{e9}"),

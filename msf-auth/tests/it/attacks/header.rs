@@ -32,7 +32,7 @@ fn key_id(world: &World) -> Row {
                 (kid(""), Reason::KeyId),
                 (json!({ "kid": null }), Reason::UnknownKey),
                 (json!({ "kid": 7 }), Reason::Header),
-                ],
+            ],
         )
         .refused(
             "a kid of 257 characters",

@@ -1,0 +1,131 @@
+//! What a layer has to know.
+
+use msf_core::metrics::Metrics;
+
+use super::{
+    AuthLayer, InvalidAuthLayer, ParamSource,
+    gate::{Gate, Rule, Rules},
+    metrics::DecisionMetrics,
+};
+use crate::{
+    audit::Audit,
+    policy::{Decider, Policy, Verb},
+    verify::Verifier,
+};
+
+/// Collects what an [`AuthLayer`] has to know. Made by [`AuthLayer::builder`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct AuthLayerBuilder {
+    verifier: Verifier,
+    rules: Rules<Policy>,
+    params: Option<ParamSource>,
+    surroundings: Surroundings,
+}
+
+/// What the gates of one router share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Surroundings {
+    pub(crate) deciders: Vec<(Box<str>, Decider)>,
+    pub(crate) audit: Audit,
+    pub(crate) metrics: Option<Metrics>,
+}
+
+impl Surroundings {
+    /// The decider of this name; the last that was given.
+    pub(crate) fn decider(&self, name: &str) -> Option<&Decider> {
+        let mut deciders = self.deciders.iter().rev();
+        deciders
+            .find(|(own, _)| **own == *name)
+            .map(|(_, decider)| decider)
+    }
+}
+
+impl AuthLayerBuilder {
+    pub(super) fn new(verifier: Verifier, policy: Policy) -> Self {
+        Self {
+            verifier,
+            rules: Rules::One(policy),
+            params: None,
+            surroundings: Surroundings::default(),
+        }
+    }
+
+    /// A policy for each method; callers with other methods do not pass.
+    pub(crate) fn by_method(verifier: Verifier, policies: Vec<(Verb, Policy)>) -> Self {
+        Self {
+            verifier,
+            rules: Rules::ByMethod(policies.into()),
+            params: None,
+            surroundings: Surroundings::default(),
+        }
+    }
+
+    pub(crate) fn surroundings(mut self, surroundings: Surroundings) -> Self {
+        self.surroundings = surroundings;
+        self
+    }
+
+    /// Finds the parameters of the path with a function; it is called only for policies that name some.
+    pub fn params(mut self, params: ParamSource) -> Self {
+        self.params = Some(params);
+        self
+    }
+
+    /// Whom to ask for the [`external`](crate::policy::external) decisions of this name.
+    pub fn decider(mut self, name: impl Into<Box<str>>, decider: impl Into<Decider>) -> Self {
+        let decider = (name.into(), decider.into());
+        self.surroundings.deciders.push(decider);
+        self
+    }
+
+    /// Where refusals of known callers are told; default the log.
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.surroundings.audit = audit;
+        self
+    }
+
+    /// Counts decisions in `metrics`.
+    pub fn metrics(mut self, metrics: &Metrics) -> Self {
+        self.surroundings.metrics = Some(metrics.clone());
+        self
+    }
+
+    /// The layer.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidAuthLayer`] when the policy needs what is missing.
+    pub fn build(self) -> Result<AuthLayer, InvalidAuthLayer> {
+        let Self {
+            verifier,
+            rules,
+            params,
+            surroundings,
+        } = self;
+        let metrics = match &surroundings.metrics {
+            Some(metrics) => DecisionMetrics::new(metrics)?,
+            None => DecisionMetrics::noop(),
+        };
+        let rules = rules.try_map(|policy| {
+            if params.is_none() && policy.needs_parameters() {
+                return Err(InvalidAuthLayer::NoPathParams);
+            }
+            let decider = |name: &str| match surroundings.decider(name) {
+                Some(decider) => Ok((name.into(), decider.clone())),
+                None => Err(InvalidAuthLayer::NoDecider { name: name.into() }),
+            };
+            let deciders = policy.externals().into_iter().map(decider);
+            let deciders = deciders.collect::<Result<_, _>>()?;
+            Ok(Rule::new(policy, deciders))
+        })?;
+        Ok(AuthLayer::new_gate(Gate {
+            verifier,
+            rules,
+            nobody: Rule::nobody(),
+            params,
+            audit: surroundings.audit,
+            metrics,
+        }))
+    }
+}
