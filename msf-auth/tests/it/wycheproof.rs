@@ -49,8 +49,8 @@ const SIGNATURE_DEVIATIONS: &[Deviation] = &[
     Deviation {
         ids: &[259, 264, 268, 272, 320, 325],
         is_accepted: false,
-        why: "the payload is empty. RFC 7515 allows that, for content that is sent apart; here no segment may be \
-              empty, and a signature is never checked over what the token does not hold",
+        why: "the payload is empty, which RFC 7515 allows, and uses for content that is sent apart. Here no segment \
+              may be empty",
     },
     Deviation {
         ids: &[346, 350],

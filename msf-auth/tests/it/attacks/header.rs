@@ -158,7 +158,7 @@ fn other_tokens(world: &World) -> Row {
             (json!({ "typ": ["at+jwt"] }), Reason::Header),
         ],
     )
-    .claims(
+    .own_claims(
         world,
         [
             (json!({ "msf_kind": "service" }), Reason::Subject),
@@ -168,6 +168,11 @@ fn other_tokens(world: &World) -> Row {
             ),
             (json!({ "msf_kind": "admin" }), Reason::Subject),
             (json!({ "msf_kind": true }), Reason::Claims),
+        ],
+    )
+    .claims(
+        world,
+        [
             (json!({ "sub": null }), Reason::MissingClaim),
             (json!({ "sub": "" }), Reason::MissingClaim),
             (json!({ "sub": 7 }), Reason::Claims),

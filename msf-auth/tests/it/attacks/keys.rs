@@ -177,7 +177,7 @@ fn poisoned(world: &World) -> Vec<Poisoned> {
     ];
     for name in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
         rows.push(one(
-            &format!("a private part (`{name}`)"),
+            &format!("with a private part, {name}"),
             &rs,
             json!({ name: "AQAB" }),
             &by_rs,
@@ -233,6 +233,7 @@ pub(super) fn row(world: &World) -> Row {
             token: bad.token,
             reason: Some(Reason::UnknownKey),
             document: Some(json!({ "keys": bad.keys }).to_string()),
+            is_ours: false,
         });
     }
     row

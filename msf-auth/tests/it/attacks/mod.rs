@@ -34,6 +34,8 @@ struct Case {
     reason: Option<Reason>,
     /// What the issuer publishes, if that is not what it should.
     document: Option<String>,
+    /// It is about a claim that only msf knows, so it says nothing about others.
+    is_ours: bool,
 }
 
 impl Row {
@@ -60,6 +62,7 @@ impl Row {
             token,
             reason,
             document: None,
+            is_ours: false,
         });
         self
     }
@@ -70,6 +73,20 @@ impl Row {
             let token = world.with_header(&change);
             row.refused(label(&change), token, reason)
         })
+    }
+
+    /// As [`claims`](Self::claims), of claims that only msf knows.
+    fn own_claims(
+        mut self,
+        world: &World,
+        changes: impl IntoIterator<Item = (Value, Reason)>,
+    ) -> Self {
+        let known = self.cases.len();
+        self = self.claims(world, changes);
+        self.cases[known..]
+            .iter_mut()
+            .for_each(|case| case.is_ours = true);
+        self
     }
 
     /// Changes of the claims of a good token.
@@ -145,7 +162,7 @@ fn what_jsonwebtoken_lets_through_is_counted() {
             .collect();
         let passed: Vec<_> = attacks
             .iter()
-            .filter(|case| world.jsonwebtoken_accepts(case))
+            .filter(|case| !case.is_ours && world.jsonwebtoken_accepts(case))
             .map(|case| format!("`{}`", case.what.replace('|', "\\|")))
             .collect();
         refused += attacks.len();
@@ -153,7 +170,10 @@ fn what_jsonwebtoken_lets_through_is_counted() {
         lines.push([
             row.number.to_string(),
             row.attack.to_owned(),
-            format!("{} of {}", attacks.len(), attacks.len()),
+            match attacks.len() {
+                0 => "is taken, as it has to be".to_owned(),
+                count => count.to_string(),
+            },
             passed.len().to_string(),
             passed.join(", "),
         ]);

@@ -1,15 +1,17 @@
 //! Attacks that are no tokens: what is tested where, and what is not there to be attacked.
 
+use std::time::SystemTime;
+
 use http::{HeaderMap, HeaderValue, header};
 use msf_auth::{
-    Algorithm, HmacKey, InvalidAuthorization, InvalidKey, Reason, Revocation, Revocations,
+    Algorithm, HmacKey, InvalidAuthorization, InvalidKey, KeySet, Reason, Revocation, Revocations,
     TrustedIssuer, Verifier, bearer_token,
 };
 use msf_core::{clock::WallClock, config::Secret};
 use serde_json::json;
 
 use super::world::World;
-use crate::support::{Keyring, claims, clock, ed25519, signed};
+use crate::support::{ISSUER, Keyring, claims, clock, ed25519, signed};
 
 /// The rows of the page that count no tokens.
 pub(super) fn rows() -> Vec<[String; 5]> {
@@ -56,7 +58,7 @@ pub(super) fn rows() -> Vec<[String; 5]> {
         row(
             23,
             "the time that a comparison takes",
-            "HMAC, API keys and hashes are compared by aws-lc in constant time. No test measures it",
+            "the HMAC of a token is compared by aws-lc in constant time. No test measures it",
         ),
     ]
 }
@@ -92,9 +94,9 @@ fn a_weak_secret_is_no_key() {
 async fn a_token_that_was_taken_back_is_refused_and_another_is_not() {
     let world = World::new();
     let revocations = Revocations::new();
-    let clock = WallClock::pinned(std::time::SystemTime::now());
-    let known = msf_auth::KeySet::new([world.keys.ed25519.verifying_key()]).unwrap();
-    let trusted = TrustedIssuer::new(crate::support::ISSUER, known).audience("shop");
+    let clock = WallClock::pinned(SystemTime::now());
+    let known = KeySet::new([world.keys.ed25519.verifying_key()]).unwrap();
+    let trusted = TrustedIssuer::new(ISSUER, known).audience("shop");
     let verifier = Verifier::builder()
         .issuer(trusted)
         .clock(clock.clone())
@@ -137,12 +139,21 @@ fn one_authorization_header_and_no_more() {
     assert_eq!(parse(&["Bearer a\tb"]), malformed);
 }
 
+/// A gap, and so that nobody forgets it: the key that such a token is bound to is not asked for.
+#[tokio::test]
+async fn a_token_that_is_bound_to_a_key_is_taken_as_any_other() {
+    let world = World::new();
+    let bound = json!({ "cnf": { "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" } });
+    let outcome = world.verifier.verify(&world.with_claims(&bound)).await;
+    assert!(outcome.is_ok());
+}
+
 /// What the issuer's documents say about algorithms is never asked.
 #[tokio::test]
 async fn an_algorithm_that_is_not_named_is_not_taken_whatever_is_published() {
     let keys = Keyring::generate();
-    let known = msf_auth::KeySet::new([keys.ed25519.verifying_key()]).unwrap();
-    let trusted = TrustedIssuer::new(crate::support::ISSUER, known)
+    let known = KeySet::new([keys.ed25519.verifying_key()]).unwrap();
+    let trusted = TrustedIssuer::new(ISSUER, known)
         .audience("shop")
         .algorithms([Algorithm::Es256]);
     let verifier = Verifier::builder()
