@@ -294,7 +294,7 @@ fn primitive(
 }
 
 fn hs256() -> Result<Case, BoxError> {
-    let key = HmacKey::new(KEY_ID, &Secret::new(SECRET.to_vec()))?;
+    let key = HmacKey::hs256(KEY_ID, &Secret::new(SECRET.to_vec()))?;
     let primitive = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
     Ok(Case {
         name: "HS256",

@@ -16,6 +16,11 @@ macro_rules! pages {
 pages! {
     conformance = "conformance.md";
     index = "README.md";
+    #[cfg(feature = "password")]
+    passwords = "passwords.md";
     #[cfg(feature = "axum")]
     policies = "policies.md";
+    refresh_tokens = "refresh-tokens.md";
+    revocation = "revocation.md";
+    verify = "verify.md";
 }

@@ -37,7 +37,6 @@ pub mod refresh;
 mod refusal;
 pub mod remote;
 pub mod revocation;
-#[cfg(feature = "sqlite")]
 pub mod store;
 mod token;
 pub mod verify;

@@ -3,8 +3,11 @@
 use msf_core::metrics::MetricInfo;
 
 use crate::{
+    api_key::API_KEYS,
     cache::{BYTES, EVICTIONS, LOOKUPS},
     layer::DECISIONS,
+    login::LOGINS,
+    refresh::TOKENS,
     remote::REFRESHES,
     revocation::{APPLIED, BEHIND, MARKS},
     verify::VERIFICATIONS,
@@ -26,9 +29,12 @@ pub fn catalogue() -> &'static [MetricInfo] {
 }
 
 #[cfg(not(feature = "password"))]
-static CATALOGUE: [MetricInfo; 9] = [
+static CATALOGUE: [MetricInfo; 12] = [
+    API_KEYS.info(),
     DECISIONS.info(),
     REFRESHES.info(),
+    LOGINS.info(),
+    TOKENS.info(),
     BEHIND.info(),
     MARKS.info(),
     APPLIED.info(),
@@ -39,12 +45,15 @@ static CATALOGUE: [MetricInfo; 9] = [
 ];
 
 #[cfg(feature = "password")]
-static CATALOGUE: [MetricInfo; 12] = [
+static CATALOGUE: [MetricInfo; 15] = [
+    API_KEYS.info(),
     DECISIONS.info(),
     REFRESHES.info(),
+    LOGINS.info(),
     SECONDS.info(),
     WAITING.info(),
     OPERATIONS.info(),
+    TOKENS.info(),
     BEHIND.info(),
     MARKS.info(),
     APPLIED.info(),

@@ -104,7 +104,7 @@ async fn register(
     let Some(email) = email else {
         return Err(Problem::new(Code::ValidationFailed));
     };
-    let hash = app.login.passwords.hash(password).await?;
+    let hash: String = app.login.passwords.hash(password).await?.into();
     let now = Timestamp::now(app.clock);
     let created = {
         let (name, email) = (name.clone(), email.clone());
@@ -239,7 +239,7 @@ async fn update(
         user = app.login.confirm(user, Secret::new(current), now).await?;
     }
     let hash = match password {
-        Some(password) => Some(app.login.passwords.hash(password).await?),
+        Some(password) => Some(app.login.passwords.hash(password).await?.into()),
         None => None,
     };
     let changes = Changes { name, email, hash };

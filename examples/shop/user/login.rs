@@ -1,6 +1,6 @@
 //! Logging in: the same answer, in the same time, for a wrong password and for nobody.
 
-use msf_auth::{PasswordError, Passwords};
+use msf_auth::{PasswordError, Passwords, password::PasswordHash};
 use msf_core::{
     config::Secret,
     problem::{Code, Problem},
@@ -70,27 +70,29 @@ impl Login {
         password: Secret<String>,
         now: Timestamp,
     ) -> Result<User, Problem> {
-        let hash = user.as_ref().map(|user| user.password.expose().clone());
-        let outcome = match self.passwords.verify(password.clone(), hash).await {
+        let hash = user
+            .as_ref()
+            .map(|user| user.password.expose().clone().into());
+        let outcome = match self.passwords.verify(password, hash).await {
             Err(PasswordError::TooLong) => return Err(refused()),
             outcome => outcome?,
         };
         let user = user.filter(|_| outcome.matches).ok_or_else(refused)?;
-        if outcome.rehash {
-            return self.rehash(user, password, now).await;
+        match outcome.rehash {
+            Some(hash) => self.rehash(user, hash, now).await,
+            None => Ok(user),
         }
-        Ok(user)
     }
 
-    /// Stores the password under today's settings, unless it has changed meanwhile; the user as it then is.
+    /// Stores the hash of today's settings, unless it has changed meanwhile; the user as it then is.
     async fn rehash(
         &self,
         user: User,
-        password: Secret<String>,
+        hash: PasswordHash,
         now: Timestamp,
     ) -> Result<User, Problem> {
         let changes = Changes {
-            hash: Some(self.passwords.hash(password).await?),
+            hash: Some(hash.into()),
             ..Changes::default()
         };
         let read = user.clone();

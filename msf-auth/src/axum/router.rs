@@ -10,6 +10,7 @@ use super::{
     params::{has_parameter, params},
 };
 use crate::{
+    api_key::ApiKeys,
     audit::Audit,
     layer::{AnsweringAuthLayer, AuthLayer, AuthLayerBuilder, InvalidAuthLayer, Surroundings},
     policy::{self, Decider, Policies, Policy, Verb},
@@ -178,6 +179,12 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
     pub fn decider(mut self, name: impl Into<Box<str>>, decider: impl Into<Decider>) -> Self {
         let decider = (name.into(), decider.into());
         self.surroundings.deciders.push(decider);
+        self
+    }
+
+    /// Takes API keys beside tokens; see [`AuthLayerBuilder::api_keys`].
+    pub fn api_keys(mut self, keys: ApiKeys) -> Self {
+        self.surroundings.api_keys = Some(keys);
         self
     }
 

@@ -118,6 +118,18 @@ async fn nothing_is_kept_unless_asked_for() {
     ));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_cache_without_room_keeps_nothing() {
+    let setup = Setup::new();
+    let trusted = TrustedIssuer::new(ISSUER, setup.issuer.jwks()).audience("shop");
+    let verifier = setup.builder(trusted).cache(TokenCache::bytes(0)).build().unwrap();
+    let token = setup.token();
+    for _ in 0..2 {
+        assert!(verifier.verify(&token).await.is_ok());
+    }
+    assert_eq!((setup.hits(), setup.bytes()), (0, 0));
+}
+
 /// Rule 1.
 #[tokio::test(start_paused = true)]
 async fn what_one_verifier_keeps_no_other_takes() {
@@ -459,14 +471,14 @@ async fn a_verification_that_is_dropped_keeps_nothing() {
     let trusted = TrustedIssuer::new(ISSUER, keys).audience("shop");
     let verifier = setup.builder(trusted).build().unwrap();
     let mut waiting = Box::pin(verifier.verify(&setup.token()));
-    assert!(futures_poll(&mut waiting).is_none());
+    assert!(poll(&mut waiting).is_none());
     drop(waiting);
     assert_eq!(setup.bytes(), 0);
     let accepted = r#"{reason="",result="accepted"}"#;
     assert_eq!(setup.counted("msf_auth_verifications_total", accepted), 0);
 }
 
-fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+fn poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::Pin::new(future).poll(&mut context) {
         std::task::Poll::Ready(output) => Some(output),

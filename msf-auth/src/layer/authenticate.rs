@@ -11,6 +11,7 @@ use http::{Request, request::Parts};
 
 use super::gate::Gate;
 use crate::{
+    api_key::api_key,
     audit::{Event, Kind},
     bearer::bearer_token,
     identity::Identity,
@@ -53,6 +54,14 @@ impl Gate {
     /// Begins with the header. What an outer layer said about the caller does not count here.
     pub(super) fn credentials<B>(&self, request: &mut Request<B>) -> Result<Credentials, Refusal> {
         request.extensions_mut().remove::<Identity>();
+        if let Some(keys) = &self.api_keys {
+            match api_key(request.headers()) {
+                Ok(Some(key)) => return Ok(Credentials::Token(keys.verifying(key))),
+                Ok(None) => {}
+                Err(_) if self.rule(request.method()).is_public => return Ok(Credentials::None),
+                Err(_) => return Err(Refusal::Malformed),
+            }
+        }
         match bearer_token(request.headers()) {
             Ok(Some(token)) => Ok(Credentials::Token(self.verifier.verify(token))),
             Ok(None) => Ok(Credentials::None),

@@ -8,6 +8,7 @@ use super::{
     metrics::DecisionMetrics,
 };
 use crate::{
+    api_key::ApiKeys,
     audit::Audit,
     policy::{Decider, Policy, Verb},
     verify::Verifier,
@@ -29,6 +30,7 @@ pub(crate) struct Surroundings {
     pub(crate) deciders: Vec<(Box<str>, Decider)>,
     pub(crate) audit: Audit,
     pub(crate) metrics: Option<Metrics>,
+    pub(crate) api_keys: Option<ApiKeys>,
 }
 
 impl Surroundings {
@@ -79,6 +81,15 @@ impl AuthLayerBuilder {
         self
     }
 
+    /// Takes API keys beside tokens, as `Authorization: Bearer msf_...` or `x-api-key`. By default there are none.
+    ///
+    /// A key cannot say that it is for another audience than this service: give services that must not share keys stores
+    /// or environments of their own.
+    pub fn api_keys(mut self, keys: ApiKeys) -> Self {
+        self.surroundings.api_keys = Some(keys);
+        self
+    }
+
     /// Where refusals of known callers are told; default the log.
     pub fn audit(mut self, audit: Audit) -> Self {
         self.surroundings.audit = audit;
@@ -125,6 +136,7 @@ impl AuthLayerBuilder {
             nobody: Rule::nobody(),
             params,
             audit: surroundings.audit,
+            api_keys: surroundings.api_keys,
             metrics,
         }))
     }

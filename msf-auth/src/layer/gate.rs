@@ -9,6 +9,7 @@ use super::{
     AnsweringAuthLayer, Auth, AuthLayerBuilder, InvalidAuthLayer, metrics::DecisionMetrics,
 };
 use crate::{
+    api_key::ApiKeys,
     audit::Audit,
     policy::{self, Decider, PathParams, Policy, Verb},
     verify::Verifier,
@@ -31,6 +32,7 @@ pub(super) struct Gate {
     pub(super) nobody: Rule,
     pub(super) params: Option<ParamSource>,
     pub(super) audit: Audit,
+    pub(super) api_keys: Option<ApiKeys>,
     pub(super) metrics: DecisionMetrics,
 }
 

@@ -18,6 +18,9 @@ pub enum InvalidPasswordConfig {
     /// No hash may run.
     #[error("at least one hash must be allowed at a time")]
     Concurrency,
+    /// Two peppers have one id.
+    #[error("two peppers have the same id")]
+    Pepper,
     /// The metrics could not be registered.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -33,7 +36,8 @@ pub enum PasswordError {
     /// Too many wait, or the turn did not come in time.
     #[error("too many passwords are being checked")]
     Busy,
-    /// The stored text is no argon2id hash, or one that would cost more than 1 GiB, 64 passes or 64 lanes.
+    /// The stored text is no argon2id hash of a pepper that is known, nor of a form that was added, or it would cost more
+    /// than 1 GiB, 64 passes or 64 lanes.
     #[error("the stored hash cannot be used")]
     StoredHash,
     /// There is no memory or no randomness, or the runtime is going down.

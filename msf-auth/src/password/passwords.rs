@@ -9,8 +9,8 @@ use tokio::{
 };
 
 use super::{
-    InvalidPasswordConfig, PasswordConfig, PasswordError, hashing::Hashing,
-    metrics::PasswordMetrics,
+    InvalidPasswordConfig, PasswordConfig, PasswordError, PasswordHash, PasswordsBuilder,
+    hashing::Hashing, metrics::PasswordMetrics,
 };
 
 /// Hashes and compares passwords, a bounded number at a time. Cloning shares the bound.
@@ -31,21 +31,31 @@ struct Shared {
 }
 
 /// What a comparison gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
 pub struct Outcome {
     /// Whether the password is the one.
     pub matches: bool,
-    /// Whether it is, and was hashed with other settings: hash it again and store that.
-    pub rehash: bool,
+    /// The hash to store from now on, when it is and was hashed with other settings. Store it only where the old hash
+    /// still is: the user may have changed the password meanwhile. See the [module documentation](super).
+    pub rehash: Option<PasswordHash>,
+}
+
+impl Outcome {
+    pub(super) const fn refused() -> Self {
+        Self {
+            matches: false,
+            rehash: None,
+        }
+    }
 }
 
 /// Held as long as a hash runs.
 type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// Longer passwords are refused before they cost anything; no person has one.
-const PASSWORD_BYTES_MAX: usize = 1024;
+pub(super) const PASSWORD_BYTES_MAX: usize = 1024;
 
 impl Passwords {
     /// Passwords with these settings, without metrics.
@@ -54,7 +64,7 @@ impl Passwords {
     ///
     /// [`InvalidPasswordConfig`] for settings that argon2 does not take.
     pub fn new(config: PasswordConfig) -> Result<Self, InvalidPasswordConfig> {
-        Self::assemble(config, PasswordMetrics::noop())
+        Self::builder().config(config).build()
     }
 
     /// Passwords with these settings, counted in `metrics`.
@@ -66,11 +76,17 @@ impl Passwords {
         config: PasswordConfig,
         metrics: &Metrics,
     ) -> Result<Self, InvalidPasswordConfig> {
-        Self::assemble(config, PasswordMetrics::new(metrics)?)
+        Self::builder().config(config).metrics(metrics).build()
     }
 
-    fn assemble(
+    /// Passwords with a pepper, or that know the hashes of another system.
+    pub fn builder() -> PasswordsBuilder {
+        PasswordsBuilder::default()
+    }
+
+    pub(super) fn assemble(
         config: PasswordConfig,
+        hashing: Hashing,
         metrics: PasswordMetrics,
     ) -> Result<Self, InvalidPasswordConfig> {
         if config.concurrency == 0 {
@@ -81,7 +97,7 @@ impl Passwords {
             .saturating_add(config.queue)
             .min(Semaphore::MAX_PERMITS);
         Ok(Self(Arc::new(Shared {
-            hashing: Arc::new(Hashing::new(&config)?),
+            hashing: Arc::new(hashing),
             places: Arc::new(Semaphore::new(places)),
             threads: Arc::new(Semaphore::new(
                 config.concurrency.min(Semaphore::MAX_PERMITS),
@@ -91,12 +107,12 @@ impl Passwords {
         })))
     }
 
-    /// Hashes a password with a new salt; the result is a PHC string to be stored.
+    /// Hashes a password with a new salt. Whether it is a good one say [`PasswordRules`](super::PasswordRules).
     ///
     /// # Errors
     ///
     /// [`PasswordError`] when it is too long or too many wait.
-    pub async fn hash(&self, password: Secret<String>) -> Result<String, PasswordError> {
+    pub async fn hash(&self, password: Secret<String>) -> Result<PasswordHash, PasswordError> {
         let outcome = self
             .run(password, |hashing, password| hashing.hash(password))
             .await;
@@ -112,10 +128,10 @@ impl Passwords {
     pub async fn verify(
         &self,
         password: Secret<String>,
-        stored: Option<String>,
+        stored: Option<PasswordHash>,
     ) -> Result<Outcome, PasswordError> {
         let compare = move |hashing: &Hashing, password: &Secret<String>| {
-            hashing.verify(password, stored.as_deref())
+            hashing.verify(password, stored.as_ref())
         };
         let outcome = self.run(password, compare).await;
         self.0.metrics.verify.count(&outcome);

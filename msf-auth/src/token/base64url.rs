@@ -15,6 +15,11 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
+/// As [`decode`], for values of a known length.
+pub(crate) fn decode_array<const N: usize>(text: &str) -> Option<[u8; N]> {
+    decode(text)?.try_into().ok()
+}
+
 /// How many bytes [`decode_into`] asks for, a few more than it fills.
 pub(crate) const fn room(text_len: usize) -> usize {
     text_len.div_ceil(4) * 3

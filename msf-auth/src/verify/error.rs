@@ -97,6 +97,10 @@ reasons! {
     Subject = "subject";
     /// It was taken back: itself, its session, or all that its subject or its issuer had until then.
     Revoked = "revoked";
+    /// It is an API key, and not accepted.
+    ApiKey = "api_key";
+    /// The store of API keys did not answer; nothing is known about the key.
+    ApiKeysUnavailable = "api_keys_unavailable";
     /// The issuer's keys cannot be had; nothing is known about the token.
     KeysUnavailable = "keys_unavailable";
     /// What was taken back is not known any more, and the verifier is told to refuse everything then.
@@ -105,7 +109,10 @@ reasons! {
 
 impl Reason {
     pub(super) const fn is_unavailable(self) -> bool {
-        matches!(self, Self::KeysUnavailable | Self::RevocationsUnavailable)
+        matches!(
+            self,
+            Self::ApiKeysUnavailable | Self::KeysUnavailable | Self::RevocationsUnavailable
+        )
     }
 }
 

@@ -21,7 +21,11 @@ enum State {
     Ready(Option<Result<Arc<Principal>, VerifyError>>),
     /// Boxed, since an unknown key is rare and bounded in number.
     Waiting(Box<Waiting>),
+    /// Somebody else says who the caller is.
+    Elsewhere(Elsewhere),
 }
+
+type Elsewhere = Pin<Box<dyn Future<Output = Result<Arc<Principal>, VerifyError>> + Send>>;
 
 struct Waiting {
     refresh: Refresh,
@@ -35,6 +39,13 @@ pub(crate) type Refresh = Pin<Box<dyn Future<Output = ()> + Send>>;
 impl Verify {
     pub(super) const fn ready(outcome: Result<Arc<Principal>, VerifyError>) -> Self {
         Self(State::Ready(Some(outcome)))
+    }
+
+    /// Credentials that are no token, such as API keys.
+    pub(crate) fn elsewhere(
+        verify: impl Future<Output = Result<Arc<Principal>, VerifyError>> + Send + 'static,
+    ) -> Self {
+        Self(State::Elsewhere(Box::pin(verify)))
     }
 
     pub(super) fn after(refresh: Refresh, verifier: Verifier, token: String) -> Self {
@@ -56,6 +67,7 @@ impl Future for Verify {
                     .take()
                     .expect("a future is not polled after it is ready"),
             ),
+            State::Elsewhere(verify) => verify.as_mut().poll(cx),
             State::Waiting(waiting) => {
                 ready!(waiting.refresh.as_mut().poll(cx));
                 let outcome = waiting.verifier.verify_again(&waiting.token);
@@ -69,7 +81,7 @@ impl Future for Verify {
 /// Without the token.
 impl fmt::Debug for Verify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_waiting = matches!(self.0, State::Waiting(_));
+        let is_waiting = matches!(self.0, State::Waiting(_) | State::Elsewhere(_));
         f.debug_struct("Verify")
             .field("is_waiting", &is_waiting)
             .finish_non_exhaustive()

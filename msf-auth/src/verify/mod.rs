@@ -7,7 +7,10 @@
 //! Order of the checks: size, form, header (type, algorithm, no extensions, key id), claims (types, no member
 //! twice), issuer, key, algorithm of the key, signature, audience, times, kind of subject. The issuer has to
 //! be read before the signature is checked, since it says whose keys count; an issuer that is not
-//! trusted ends there.
+//! trusted ends there. Last comes what was [taken back](crate::revocation).
+//!
+//! With a [cache](crate::cache) a token that was verified a moment ago is found again by the hash of its text, and
+//! what may have changed since is looked at: the time, the key, and what was taken back.
 //!
 //! # Times
 //!

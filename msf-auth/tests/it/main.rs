@@ -24,3 +24,6 @@ mod password;
 
 #[cfg(feature = "jwks")]
 mod http;
+
+#[cfg(all(feature = "sqlite", unix))]
+mod refresh_crash;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use msf_auth::{PasswordConfig, PasswordError, Passwords, password::InvalidPasswordConfig};
+use msf_auth::{
+    PasswordConfig, PasswordError, Passwords,
+    password::{InvalidPasswordConfig, PasswordHash, Pbkdf2, Pepper},
+};
 use msf_core::{
     config::Secret,
     metrics::Metrics,
@@ -50,7 +53,7 @@ async fn the_right_password_matches_and_no_other() {
             .unwrap();
         assert_eq!(
             (outcome.matches, outcome.rehash),
-            (matches, false),
+            (matches, None),
             "{given}"
         );
     }
@@ -78,15 +81,19 @@ async fn other_settings_ask_for_a_new_hash() {
     .unwrap();
     let stored = old.hash(secret("a")).await.unwrap();
     let right = new.verify(secret("a"), Some(stored.clone())).await.unwrap();
-    assert!(right.matches && right.rehash);
+    assert!(right.matches);
+    let rehash = right.rehash.unwrap();
+    assert!(rehash.as_str().contains("t=2"));
+    let next = new.verify(secret("a"), Some(rehash)).await.unwrap();
+    assert!(next.matches && next.rehash.is_none());
     let wrong = new.verify(secret("b"), Some(stored)).await.unwrap();
-    assert!(!wrong.matches && !wrong.rehash);
+    assert!(!wrong.matches && wrong.rehash.is_none());
 }
 
 #[tokio::test]
 async fn a_stored_text_that_is_no_hash_is_an_error() {
     let passwords = Passwords::new(cheap()).unwrap();
-    let good = passwords.hash(secret("a")).await.unwrap();
+    let good = String::from(passwords.hash(secret("a")).await.unwrap());
     for stored in [
         String::new(),
         "hashed_a".to_owned(),
@@ -96,7 +103,9 @@ async fn a_stored_text_that_is_no_hash_is_an_error() {
         good[..good.rfind('$').unwrap()].to_owned(),
         "$2b$12$abcdefghijklmnopqrstuv".to_owned(),
     ] {
-        let outcome = passwords.verify(secret("a"), Some(stored.clone())).await;
+        let outcome = passwords
+            .verify(secret("a"), Some(stored.clone().into()))
+            .await;
         assert_eq!(outcome, Err(PasswordError::StoredHash), "{stored}");
     }
 }
@@ -205,4 +214,85 @@ fn settings_that_cannot_work_are_refused() {
     ] {
         assert_eq!(refuse(config), InvalidPasswordConfig::Cost);
     }
+}
+
+#[tokio::test]
+async fn one_password_from_two_keyboards_is_one() {
+    let passwords = Passwords::new(cheap()).unwrap();
+    let stored = passwords.hash(secret("zo\u{eb}")).await.unwrap();
+    let typed = passwords
+        .verify(secret("zoe\u{308}"), Some(stored))
+        .await
+        .unwrap();
+    assert!(typed.matches && typed.rehash.is_none());
+}
+
+#[tokio::test]
+async fn a_pepper_is_needed_and_can_be_changed() {
+    let pepper = |id: &str, byte: u8| Pepper::new(id, Secret::new(vec![byte; 32])).unwrap();
+    let build = |pepper: Option<Pepper>, former: &[Pepper]| {
+        let mut builder = Passwords::builder().config(cheap());
+        if let Some(pepper) = pepper {
+            builder = builder.pepper(pepper);
+        }
+        for pepper in former {
+            builder = builder.former_pepper(pepper.clone());
+        }
+        builder.build().unwrap()
+    };
+    let old = build(Some(pepper("2025", 1)), &[]);
+    let stored = old.hash(secret("a")).await.unwrap();
+
+    // Without it, or with another of the same name, there is no way in.
+    let without = build(None, &[]).verify(secret("a"), Some(stored.clone()));
+    assert_eq!(without.await, Err(PasswordError::StoredHash));
+    let wrong = build(Some(pepper("2025", 2)), &[]);
+    let outcome = wrong.verify(secret("a"), Some(stored.clone())).await;
+    assert!(!outcome.unwrap().matches);
+
+    let new = build(Some(pepper("2026", 3)), &[pepper("2025", 1)]);
+    let outcome = new.verify(secret("a"), Some(stored)).await.unwrap();
+    let rehash = outcome.rehash.unwrap();
+    let next = new.verify(secret("a"), Some(rehash.clone())).await.unwrap();
+    assert!(next.matches && next.rehash.is_none());
+    let old = old.verify(secret("a"), Some(rehash)).await;
+    assert_eq!(old, Err(PasswordError::StoredHash));
+
+    // The first pepper comes to hashes that had none.
+    let plain = build(None, &[]).hash(secret("a")).await.unwrap();
+    let outcome = new.verify(secret("a"), Some(plain)).await.unwrap();
+    assert!(outcome.matches && outcome.rehash.is_some());
+
+    let twice = Passwords::builder()
+        .pepper(pepper("2026", 1))
+        .former_pepper(pepper("2026", 2))
+        .build();
+    assert_eq!(twice.unwrap_err(), InvalidPasswordConfig::Pepper);
+}
+
+#[tokio::test]
+async fn a_user_of_an_older_system_gets_a_hash_of_today() {
+    let stored = PasswordHash::new(pbkdf2("a", "salt", 10));
+    let build = || Passwords::builder().config(cheap()).legacy(Pbkdf2::default());
+    let passwords = build().build().unwrap();
+    let wrong = passwords.verify(secret("b"), Some(stored.clone())).await;
+    assert!(!wrong.unwrap().matches);
+    let right = passwords.verify(secret("a"), Some(stored)).await.unwrap();
+    let rehash = right.rehash.unwrap();
+    assert!(right.matches && rehash.as_str().starts_with("$argon2id$"));
+    let unknown = PasswordHash::new("md5$aa");
+    let outcome = passwords.verify(secret("a"), Some(unknown)).await;
+    assert_eq!(outcome, Err(PasswordError::StoredHash));
+}
+
+fn pbkdf2(password: &str, salt: &str, rounds: u32) -> String {
+    use aws_lc_rs::pbkdf2;
+    use base64::Engine as _;
+
+    let mut hash = [0; 32];
+    let rounds_min = std::num::NonZero::new(rounds).unwrap();
+    let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
+    pbkdf2::derive(algorithm, rounds_min, salt.as_bytes(), password.as_bytes(), &mut hash);
+    let hash = base64::engine::general_purpose::STANDARD.encode(hash);
+    format!("pbkdf2_sha256${rounds}${salt}${hash}")
 }

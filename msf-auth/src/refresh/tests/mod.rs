@@ -1,0 +1,6 @@
+//! Sessions as a whole.
+
+mod cancel;
+mod model;
+mod sessions;
+mod stores;
