@@ -119,7 +119,10 @@ fn parse(value: &[u8]) -> Result<Option<&str>, InvalidAuthorization> {
 
 /// `b64token` of RFC 6750 section 2.1.
 fn is_b64token(token: &[u8]) -> bool {
-    let end = token.iter().rposition(|b| *b != b'=').map_or(0, |at| at + 1);
+    let end = token
+        .iter()
+        .rposition(|b| *b != b'=')
+        .map_or(0, |at| at + 1);
     // Without a way out of the middle, so that it is done for many bytes at once.
     let is_good = token[..end].iter().fold(true, |good, b| good & is_char(*b));
     end > 0 && is_good

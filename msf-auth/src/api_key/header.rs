@@ -39,6 +39,8 @@ pub fn api_key(headers: &HeaderMap) -> Result<Option<&str>, InvalidAuthorization
     if values.next().is_some() || bearer.is_some() {
         return Err(InvalidAuthorization::Repeated);
     }
-    let key = value.to_str().map_err(|_| InvalidAuthorization::Malformed)?;
+    let key = value
+        .to_str()
+        .map_err(|_| InvalidAuthorization::Malformed)?;
     Ok(Some(key))
 }

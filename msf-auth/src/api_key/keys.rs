@@ -290,7 +290,11 @@ impl ApiKeys {
     /// # Errors
     ///
     /// What the store says.
-    pub async fn list(&self, subject: &str, limit: usize) -> Result<Vec<ApiKeyRecord>, ApiKeyError> {
+    pub async fn list(
+        &self,
+        subject: &str,
+        limit: usize,
+    ) -> Result<Vec<ApiKeyRecord>, ApiKeyError> {
         Ok(self.0.store.list(subject, limit.min(LIST_MAX)).await?)
     }
 
@@ -329,7 +333,10 @@ fn check(new: &NewApiKey) -> Result<(), ApiKeyError> {
         return invalid("subject", "has 1 to 256 bytes");
     }
     if new.name.chars().count() > NAME_CHARS_MAX || new.name.chars().any(char::is_control) {
-        return invalid("name", "has at most 128 characters, none of them a control character");
+        return invalid(
+            "name",
+            "has at most 128 characters, none of them a control character",
+        );
     }
     let is_scope = |scope: &str| {
         // RFC 6749 section 3.3.
@@ -338,7 +345,10 @@ fn check(new: &NewApiKey) -> Result<(), ApiKeyError> {
     };
     let has_scopes = !new.scope.is_empty();
     if new.scope.len() > SCOPE_BYTES_MAX || (has_scopes && !new.scope.split(' ').all(is_scope)) {
-        return invalid("scopes", "are printable ASCII without quotes, 2048 bytes together");
+        return invalid(
+            "scopes",
+            "are printable ASCII without quotes, 2048 bytes together",
+        );
     }
     match &new.tenant {
         Some(tenant) if !(1..=TEXT_BYTES_MAX).contains(&tenant.len()) => {

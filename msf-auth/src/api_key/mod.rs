@@ -55,6 +55,8 @@ mod tests;
 mod text;
 
 pub(crate) use self::metrics::API_KEYS;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteApiKeyStore;
 pub use self::{
     error::{ApiKeyError, ApiKeyRefusal, InvalidApiKeys},
     header::{API_KEY_HEADER, api_key},
@@ -64,5 +66,3 @@ pub use self::{
     store::ApiKeyStore,
     text::ApiKeyId,
 };
-#[cfg(feature = "sqlite")]
-pub use self::sqlite::SqliteApiKeyStore;

@@ -100,7 +100,10 @@ async fn a_key_speaks_for_its_owner_until_its_end() {
         .expires_after(Duration::from_secs(60));
     let made = keys.create(new).await.unwrap();
     let caller = keys.verify(made.key.expose()).await.unwrap();
-    assert_eq!((caller.subject(), caller.issuer()), ("7", "https://user.shop"));
+    assert_eq!(
+        (caller.subject(), caller.issuer()),
+        ("7", "https://user.shop")
+    );
     assert_eq!(caller.kind(), PrincipalKind::User);
     assert!(caller.scopes().eq(["a", "b:c"]));
     assert_eq!(caller.tenant(), Some("north"));
@@ -121,7 +124,12 @@ async fn what_was_never_a_key_costs_no_look_up() {
     let store = Watched::new();
     let (keys, seen) = keys(store.clone());
     let test = ApiKeys::builder("i", MemoryApiKeyStore::new()).environment("test");
-    let other = test.build().unwrap().create(NewApiKey::user("7")).await.unwrap();
+    let other = test
+        .build()
+        .unwrap()
+        .create(NewApiKey::user("7"))
+        .await
+        .unwrap();
     let made = keys.create(NewApiKey::user("7")).await.unwrap();
     let mut changed = made.key.expose().clone();
     changed.pop();
@@ -191,7 +199,12 @@ async fn a_key_that_is_revoked_while_it_is_looked_up_is_not_kept() {
     assert_eq!(refused(outcome), ApiKeyRefusal::Revoked);
     assert_eq!(seen.count(Kind::ApiKeyRevoked), 1);
     assert_eq!(seen.count(Kind::ApiKeyRefused), 1);
-    assert!(!keys.revoke(ApiKeyId::parse(&"a".repeat(16)).unwrap()).await.unwrap());
+    assert!(
+        !keys
+            .revoke(ApiKeyId::parse(&"a".repeat(16)).unwrap())
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +243,10 @@ async fn what_a_key_cannot_say_is_refused() {
         NewApiKey::user("7").tenant(""),
     ] {
         let outcome = keys.create(new).await;
-        assert!(matches!(outcome, Err(ApiKeyError::Invalid { .. })), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(ApiKeyError::Invalid { .. })),
+            "{outcome:?}"
+        );
     }
     let forever = NewApiKey::user("7").expires_after(Duration::MAX);
     let made = keys.create(forever).await.unwrap();
@@ -301,7 +317,10 @@ async fn conforms(store: impl ApiKeyStore) {
     assert_eq!(store.fetch(missing).await.unwrap(), None);
 
     let ids = |listed: Vec<ApiKeyRecord>| listed.iter().map(|record| record.id).collect::<Vec<_>>();
-    assert_eq!(ids(store.list("7", 10).await.unwrap()), [second.id, first.id]);
+    assert_eq!(
+        ids(store.list("7", 10).await.unwrap()),
+        [second.id, first.id]
+    );
     assert_eq!(ids(store.list("7", 1).await.unwrap()), [second.id]);
     assert_eq!(ids(store.list("8", 10).await.unwrap()), []);
 

@@ -65,9 +65,11 @@ pub(super) fn is_api_key(text: &str) -> bool {
 
 /// The beginning of a text, long enough that a text that is too long still is.
 pub(super) fn shortened(text: &str) -> &str {
-    text.get(..KEY_CHARS_MAX + 1).unwrap_or_else(|| {
-        if text.len() > KEY_CHARS_MAX { "" } else { text }
-    })
+    text.get(..KEY_CHARS_MAX + 1).unwrap_or_else(
+        || {
+            if text.len() > KEY_CHARS_MAX { "" } else { text }
+        },
+    )
 }
 
 pub(super) fn is_environment(text: &str) -> bool {
@@ -177,7 +179,14 @@ mod tests {
             let changed = String::from_utf8(bytes).unwrap();
             assert!(parse(&changed).is_none(), "{at}");
         }
-        for text in ["", "msf_", "msf___", "msf_live_", &key[1..], &key[..key.len() - 1]] {
+        for text in [
+            "",
+            "msf_",
+            "msf___",
+            "msf_live_",
+            &key[1..],
+            &key[..key.len() - 1],
+        ] {
             assert!(parse(text).is_none(), "{text}");
         }
         assert!(parse(&format!("{key}a")).is_none());

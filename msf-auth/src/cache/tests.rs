@@ -122,7 +122,11 @@ async fn nothing_is_kept_unless_asked_for() {
 async fn a_cache_without_room_keeps_nothing() {
     let setup = Setup::new();
     let trusted = TrustedIssuer::new(ISSUER, setup.issuer.jwks()).audience("shop");
-    let verifier = setup.builder(trusted).cache(TokenCache::bytes(0)).build().unwrap();
+    let verifier = setup
+        .builder(trusted)
+        .cache(TokenCache::bytes(0))
+        .build()
+        .unwrap();
     let token = setup.token();
     for _ in 0..2 {
         assert!(verifier.verify(&token).await.is_ok());

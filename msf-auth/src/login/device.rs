@@ -41,7 +41,10 @@ impl Devices {
     pub(super) fn issue(&self, account: &str) -> Option<Secret<String>> {
         let mut bytes = [0; BYTES];
         rand::fill(&mut bytes[..ID_BYTES]).ok()?;
-        let end_s = self.clock.unix_seconds().saturating_add(self.life.as_secs());
+        let end_s = self
+            .clock
+            .unix_seconds()
+            .saturating_add(self.life.as_secs());
         bytes[ID_BYTES..][..END_BYTES].copy_from_slice(&end_s.to_be_bytes());
         let (said, tag) = bytes.split_at_mut(ID_BYTES + END_BYTES);
         tag.copy_from_slice(self.mac(account, said).sign().as_ref());
@@ -87,7 +90,13 @@ mod tests {
         assert_eq!(given.len(), CHARS);
         assert!(devices.known("ada", given).is_some());
         assert_eq!(devices.known("eve", given), None);
-        for device in ["", "x", &given[1..], &"A".repeat(CHARS), &given.replace(&given[..1], "-")] {
+        for device in [
+            "",
+            "x",
+            &given[1..],
+            &"A".repeat(CHARS),
+            &given.replace(&given[..1], "-"),
+        ] {
             assert_eq!(devices.known("ada", device), None, "{device}");
         }
         let others = Devices::new(&[8; 32], clock, Duration::from_secs(60));

@@ -110,9 +110,9 @@ impl Ledger {
         }
         let (free, free_everywhere) = (self.failures_free, self.failures_free_everywhere);
         let place_ms = self.accounts.wait_ms(keys.place, free, now_ms);
-        let everywhere_ms = keys.everywhere.map_or(0, |key| {
-            self.accounts.wait_ms(key, free_everywhere, now_ms)
-        });
+        let everywhere_ms = keys
+            .everywhere
+            .map_or(0, |key| self.accounts.wait_ms(key, free_everywhere, now_ms));
         let account_ms = place_ms.max(everywhere_ms);
         if account_ms > 0 {
             return Err((LimitedBy::Account, account_ms));

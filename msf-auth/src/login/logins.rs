@@ -125,7 +125,10 @@ impl Logins {
             }
             Err(error) if is_refusal(error) => {
                 if error == PasswordError::StoredHash {
-                    tracing::error!(subject = attempt.subject, "a stored password hash cannot be used");
+                    tracing::error!(
+                        subject = attempt.subject,
+                        "a stored password hash cannot be used"
+                    );
                 }
                 admission.failed();
                 Err(LoginError::Refused)

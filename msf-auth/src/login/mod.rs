@@ -67,6 +67,8 @@ mod metrics;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "password")]
+pub use self::logins::{LoggedIn, LoginError, Logins};
 pub(crate) use self::metrics::LOGINS;
 pub use self::{
     admission::Admission,
@@ -75,5 +77,3 @@ pub use self::{
     limiter::{LoginLimited, LoginLimiter, LoginLimiterBuilder},
     limits::{InvalidLoginLimits, LoginLimits},
 };
-#[cfg(feature = "password")]
-pub use self::logins::{LoggedIn, LoginError, Logins};

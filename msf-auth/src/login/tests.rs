@@ -371,7 +371,11 @@ mod end_to_end {
         for (attempt, password, stored) in [
             (ada, "wrong", Some(stored.clone())),
             (Attempt::new("nobody"), "wrong", None),
-            (Attempt::new("eve").subject("8"), "wrong", Some(PasswordHash::new("damaged"))),
+            (
+                Attempt::new("eve").subject("8"),
+                "wrong",
+                Some(PasswordHash::new("damaged")),
+            ),
             (Attempt::new("nobody"), long.as_str(), None),
         ] {
             let outcome = logins.log_in(attempt, secret(password), stored).await;

@@ -48,7 +48,9 @@ pub enum BlocklistError {
         source: io::Error,
     },
     /// The file is too large.
-    #[error("the list of passwords `{path}` is above {BYTES_MAX} bytes; keep its beginning, the most common come first")]
+    #[error(
+        "the list of passwords `{path}` is above {BYTES_MAX} bytes; keep its beginning, the most common come first"
+    )]
     Size {
         /// The file.
         path: Box<str>,
@@ -163,7 +165,11 @@ mod tests {
     #[test]
     fn what_is_in_the_file_is_on_the_list_in_any_case() {
         let long = "x".repeat(1_025);
-        let text = [b"Zoe\xcc\x88-2000\r\n\n\xff\xfe\n".as_slice(), long.as_bytes(), b"\nlast"];
+        let text = [
+            b"Zoe\xcc\x88-2000\r\n\n\xff\xfe\n".as_slice(),
+            long.as_bytes(),
+            b"\nlast",
+        ];
         let list = FileBlocklist::read(&mut text.concat().as_slice()).unwrap();
         assert_eq!((list.len(), list.lines_skipped()), (2, 3));
         assert!(list.contains(&folded("ZO\u{cb}-2000")) && list.contains("last"));

@@ -72,12 +72,7 @@ impl PasswordsBuilder {
             Some(metrics) => PasswordMetrics::new(metrics)?,
             None => PasswordMetrics::noop(),
         };
-        let hashing = Hashing::new(
-            &self.config,
-            self.pepper,
-            self.former_peppers,
-            self.legacy,
-        )?;
+        let hashing = Hashing::new(&self.config, self.pepper, self.former_peppers, self.legacy)?;
         Passwords::assemble(self.config, hashing, metrics)
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use argon2::{
     Algorithm, Argon2, KeyId, Params, ParamsBuilder, PasswordHash as Phc, PasswordHasher,
     PasswordVerifier, Version,
-    password_hash::{Error, phc::{Output, Salt}},
+    password_hash::{
+        Error,
+        phc::{Output, Salt},
+    },
 };
 use msf_core::config::Secret;
 
@@ -43,7 +46,11 @@ impl Hashing {
         former_peppers: Vec<Pepper>,
         legacy: Vec<Arc<dyn LegacyHash>>,
     ) -> Result<Self, InvalidPasswordConfig> {
-        let ids: Vec<_> = pepper.iter().chain(&former_peppers).map(Pepper::id).collect();
+        let ids: Vec<_> = pepper
+            .iter()
+            .chain(&former_peppers)
+            .map(Pepper::id)
+            .collect();
         let is_repeated = |(at, id): (usize, &KeyId)| ids[..at].contains(id);
         if ids.iter().enumerate().any(is_repeated) {
             return Err(InvalidPasswordConfig::Pepper);
@@ -111,7 +118,11 @@ impl Hashing {
         };
         let is_kept = is_current && spelling == Spelling::Normal;
         // A login that is right does not fail since there is no memory for a second hash.
-        let rehash = if is_kept { None } else { self.hash_normal(&normal).ok() };
+        let rehash = if is_kept {
+            None
+        } else {
+            self.hash_normal(&normal).ok()
+        };
         Ok(Outcome {
             matches: true,
             rehash,
@@ -183,13 +194,10 @@ impl Hashing {
         let params = self.params.clone();
         match pepper {
             None => Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params)),
-            Some(pepper) => Argon2::new_with_secret(
-                pepper.key(),
-                Algorithm::Argon2id,
-                Version::V0x13,
-                params,
-            )
-            .map_err(|_| PasswordError::Failed),
+            Some(pepper) => {
+                Argon2::new_with_secret(pepper.key(), Algorithm::Argon2id, Version::V0x13, params)
+                    .map_err(|_| PasswordError::Failed)
+            }
         }
     }
 }

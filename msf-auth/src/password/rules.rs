@@ -186,7 +186,10 @@ mod tests {
         // Eight characters of which each has an accent of its own.
         assert_eq!(check(&rules, &"e\u{301}".repeat(7), &[]), short);
         assert_eq!(check(&rules, "vögelflug", &[]), Ok(()));
-        assert_eq!(check(&rules, &"ab".repeat(513), &[]), Err(WeakPassword::TooLong));
+        assert_eq!(
+            check(&rules, &"ab".repeat(513), &[]),
+            Err(WeakPassword::TooLong)
+        );
         let strict = rules.at_least(20).at_least(3);
         let short = Err(WeakPassword::TooShort { chars_min: 20 });
         assert_eq!(check(&strict, "vögelflug im sturm", &[]), short);
@@ -202,9 +205,16 @@ mod tests {
             "shop-ada-lovelace!!",
             "EXAMPLElovelaceshop",
         ] {
-            assert_eq!(check(&rules, text, &about), Err(WeakPassword::Personal), "{text}");
+            assert_eq!(
+                check(&rules, text, &about),
+                Err(WeakPassword::Personal),
+                "{text}"
+            );
         }
-        for text in ["lovelace wrote the first program", "a shop below the seven hills"] {
+        for text in [
+            "lovelace wrote the first program",
+            "a shop below the seven hills",
+        ] {
             assert_eq!(check(&rules, text, &about), Ok(()), "{text}");
         }
     }
@@ -218,7 +228,10 @@ mod tests {
             }
         }
         let rules = PasswordRules::alone().blocklist(Owls);
-        assert_eq!(check(&rules, "three grey OWLS on a wire", &[]), Err(WeakPassword::Common));
+        assert_eq!(
+            check(&rules, "three grey OWLS on a wire", &[]),
+            Err(WeakPassword::Common)
+        );
     }
 
     #[test]

@@ -22,6 +22,9 @@ mod layer;
 #[cfg(feature = "password")]
 mod password;
 
+#[cfg(feature = "password")]
+mod secrets;
+
 #[cfg(feature = "jwks")]
 mod http;
 

@@ -273,7 +273,11 @@ async fn a_pepper_is_needed_and_can_be_changed() {
 #[tokio::test]
 async fn a_user_of_an_older_system_gets_a_hash_of_today() {
     let stored = PasswordHash::new(pbkdf2("a", "salt", 10));
-    let build = || Passwords::builder().config(cheap()).legacy(Pbkdf2::default());
+    let build = || {
+        Passwords::builder()
+            .config(cheap())
+            .legacy(Pbkdf2::default())
+    };
     let passwords = build().build().unwrap();
     let wrong = passwords.verify(secret("b"), Some(stored.clone())).await;
     assert!(!wrong.unwrap().matches);
@@ -292,7 +296,13 @@ fn pbkdf2(password: &str, salt: &str, rounds: u32) -> String {
     let mut hash = [0; 32];
     let rounds_min = std::num::NonZero::new(rounds).unwrap();
     let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
-    pbkdf2::derive(algorithm, rounds_min, salt.as_bytes(), password.as_bytes(), &mut hash);
+    pbkdf2::derive(
+        algorithm,
+        rounds_min,
+        salt.as_bytes(),
+        password.as_bytes(),
+        &mut hash,
+    );
     let hash = base64::engine::general_purpose::STANDARD.encode(hash);
     format!("pbkdf2_sha256${rounds}${salt}${hash}")
 }
