@@ -70,7 +70,11 @@ mod tests {
             let password = Secret::new(password.to_owned());
             let stored = Some(PasswordHash::new(account.hash));
             let outcome = passwords.verify(password, stored).await.unwrap();
-            assert!(outcome.matches && outcome.rehash.is_none(), "{}", account.name);
+            assert!(
+                outcome.matches && outcome.rehash.is_none(),
+                "{}",
+                account.name
+            );
         }
     }
 }

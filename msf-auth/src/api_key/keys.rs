@@ -115,7 +115,7 @@ impl ApiKeys {
             subject: new.subject,
             is_service: new.kind == crate::PrincipalKind::Service,
             name: new.name,
-            scope: new.scope.into(),
+            scope: new.scopes.join(" ").into(),
             tenant: new.tenant,
             created_s: now_s,
             expires_s: expires_s.map(|end_s| end_s.min(TIME_S_MAX)),
@@ -318,7 +318,7 @@ impl ApiKeys {
             builder = builder.claim("exp", end_s);
         }
         if let Some(tenant) = &record.tenant {
-            builder = builder.claim("tenant", &**tenant);
+            builder = builder.claim("tenant", &**tenant).tenant_claim("tenant");
         }
         builder.build().map_err(|reason| {
             let reason = format!("a key cannot be read: {reason}");
@@ -343,8 +343,8 @@ fn check(new: &NewApiKey) -> Result<(), ApiKeyError> {
         let is_char = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
         !scope.is_empty() && scope.bytes().all(is_char)
     };
-    let has_scopes = !new.scope.is_empty();
-    if new.scope.len() > SCOPE_BYTES_MAX || (has_scopes && !new.scope.split(' ').all(is_scope)) {
+    let bytes: usize = new.scopes.iter().map(|scope| scope.len() + 1).sum();
+    if bytes > SCOPE_BYTES_MAX || !new.scopes.iter().all(|scope| is_scope(scope)) {
         return invalid(
             "scopes",
             "are printable ASCII without quotes, 2048 bytes together",

@@ -25,7 +25,7 @@ pub struct NewApiKey {
     pub(super) subject: Box<str>,
     pub(super) kind: PrincipalKind,
     pub(super) name: Box<str>,
-    pub(super) scope: String,
+    pub(super) scopes: Vec<Box<str>>,
     pub(super) tenant: Option<Box<str>>,
     pub(super) life: Option<Duration>,
 }
@@ -46,7 +46,7 @@ impl NewApiKey {
             subject,
             kind,
             name: Box::default(),
-            scope: String::new(),
+            scopes: Vec::new(),
             tenant: None,
             life: None,
         }
@@ -60,12 +60,8 @@ impl NewApiKey {
 
     /// What it may do; nothing by default. Give it no more than its owner may do.
     pub fn scopes<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
-        for scope in scopes {
-            if !self.scope.is_empty() {
-                self.scope.push(' ');
-            }
-            self.scope.push_str(scope.as_ref());
-        }
+        let scopes = scopes.into_iter().map(|scope| scope.as_ref().into());
+        self.scopes.extend(scopes);
         self
     }
 

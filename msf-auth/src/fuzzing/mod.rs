@@ -20,6 +20,6 @@ pub use self::{
     header::header,
     keys::{key, key_set},
     policy::policy,
-    text::{bearer, compact},
+    text::{api_key, bearer, compact},
     token::{signed, token},
 };

@@ -138,6 +138,8 @@ const CLAIMS: &[&str] = &[
     "auth_time",
     "role",
 ];
+/// Well-formed, with its checksum; of nobody.
+const API_KEY: &str = "msf_live_abcdefgh234567zz_a2b3c4d5e6f7ghijklmnopqrstuvwxyzfcmit4w";
 const GOOD_HEADER: &str = r#"{"alg":"HS256","typ":"at+jwt","kid":"a"}"#;
 const GOOD_CLAIMS: &str = r#"{"iss":"https://user.shop","sub":"7","aud":["shop"],"exp":1800000900,"iat":1800000000,"scope":"a b","jti":"1"}"#;
 const GOOD_KEYS: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a","use":"sig","key_ops":["verify"],"alg":"EdDSA"}"#;
@@ -232,6 +234,13 @@ proptest! {
     }
 
     #[test]
+    fn api_keys(data in bent(Just(API_KEY.to_owned())), text in "msf_[a-z0-9]{1,3}_[a-z2-7]{16}_[a-z2-7]{39}") {
+        api_key(&data);
+        api_key(text.as_bytes());
+        api_key(API_KEY.as_bytes());
+    }
+
+    #[test]
     fn signed_tokens(
         header in bent(Just(GOOD_HEADER.to_owned())),
         claims in prop_oneof![bent(Just(GOOD_CLAIMS.to_owned())), bent(json_object(CLAIMS))],
@@ -253,6 +262,7 @@ fn the_good_ones_are_accepted() {
     ] {
         run(text.as_bytes());
     }
+    assert!(crate::api_key::text::parse(API_KEY).is_some());
     assert!(crate::token::Header::parse(GOOD_HEADER.as_bytes()).is_ok());
     assert!(crate::token::Claims::parse(GOOD_CLAIMS).is_ok());
     let keys = format!(r#"{{"keys":[{GOOD_KEYS},{GOOD_EC}]}}"#);

@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::{
+    api_key::{ApiKeyId, text::parse},
     bearer::bearer_token,
     token::{Compact, base64url},
 };
@@ -29,6 +30,29 @@ pub fn compact(data: &[u8]) {
             let mut buffer = vec![0; base64url::room(segment.len())];
             assert_eq!(base64url::decode_into(segment, &mut buffer), Some(&*bytes));
         }
+    }
+}
+
+/// What is taken for an API key is, put together from its parts, the same text, and found under one id.
+///
+/// # Panics
+///
+/// When that is not so.
+pub fn api_key(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    let Some(key) = parse(text) else {
+        return;
+    };
+    let start = format!("msf_{}_{}_", key.environment, key.id);
+    let secret = text.strip_prefix(&start).expect("the parts are in their order");
+    assert_eq!(secret.len(), 39);
+    assert!(secret.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7')));
+    assert_eq!(ApiKeyId::parse(key.id.as_str()), Some(key.id));
+    assert_ne!(key.hash, [0; 32]);
+    for other in [text.to_uppercase(), format!("{text}a"), format!("{text} "), format!("_{text}")] {
+        assert!(parse(&other).is_none(), "no other text is this key");
     }
 }
 
