@@ -4,6 +4,7 @@
 //! events of the log at every level, audit events, metrics, answers, `Debug` of the types, errors with their sources.
 
 use std::{
+    collections::HashSet,
     error::Error,
     fmt::{self, Write as _},
     fs,
@@ -72,14 +73,17 @@ impl Printed {
         }
     }
 
-    /// Each secret of which eight bytes in a row can be read, in whatever spelling.
+    /// Each secret of which eight bytes in a row can be read, in whatever spelling, with the line.
     fn found(&self) -> Vec<(&'static str, String)> {
-        let is_there = |needle: &String| self.text.contains(needle.as_str());
+        // Most are ruled out by this, which a search through the whole text each time would not be in time.
+        let starts: HashSet<&[u8]> = self.text.as_bytes().windows(8).collect();
+        let is_there = |needle: &String| {
+            starts.contains(&needle.as_bytes()[..8]) && self.text.contains(needle.as_str())
+        };
         let found = |(what, bytes): &(&'static str, Vec<u8>)| {
-            spellings(bytes)
-                .into_iter()
-                .find(is_there)
-                .map(|needle| (*what, needle))
+            let needle = spellings(bytes).into_iter().find(is_there)?;
+            let line = self.text.lines().find(|line| line.contains(&needle))?;
+            Some((*what, line.chars().take(300).collect()))
         };
         self.secrets.iter().filter_map(found).collect()
     }
@@ -396,8 +400,8 @@ async fn refresh(printed: &mut Printed, metrics: &Metrics, audit: &Audit) {
     printed.debug("rotated", &second);
     let second = second.token.expose().clone();
     for token in [&first, &second] {
-        // Behind the prefix, which shows what it is.
-        printed.secret("a refresh token", &token[5..]);
+        // Behind the prefix, the id of the family and the generation, 20 bytes: they say which session it is.
+        printed.secret("a refresh token", &token[5 + 28..]);
         printed.debug("presented", &of_web(token));
     }
     printed.failed(
