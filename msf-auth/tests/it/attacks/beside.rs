@@ -34,14 +34,14 @@ fn accepts(token: &str, document: &str) -> Option<()> {
 
 /// One of the three that the issuer uses: what a published key says, or what its type and curve are for.
 fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
-    let said = match jwk.common.key_algorithm {
-        Some(KeyAlgorithm::EdDSA) => Some(Algorithm::EdDSA),
-        Some(KeyAlgorithm::ES256) => Some(Algorithm::ES256),
-        Some(KeyAlgorithm::RS256) => Some(Algorithm::RS256),
+    match jwk.common.key_algorithm {
+        Some(KeyAlgorithm::EdDSA) => return Some(Algorithm::EdDSA),
+        Some(KeyAlgorithm::ES256) => return Some(Algorithm::ES256),
+        Some(KeyAlgorithm::RS256) => return Some(Algorithm::RS256),
         Some(_) => return None,
-        None => None,
-    };
-    said.or(match &jwk.algorithm {
+        None => {}
+    }
+    match &jwk.algorithm {
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
             Some(Algorithm::EdDSA)
         }
@@ -50,7 +50,7 @@ fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
         }
         AlgorithmParameters::RSA(_) => Some(Algorithm::RS256),
         _ => None,
-    })
+    }
 }
 
 #[test]

@@ -48,17 +48,17 @@ impl Row {
         }
     }
 
-    fn refused(self, what: impl ToString, token: String, reason: Reason) -> Self {
-        self.case(&what, token, Some(reason))
+    fn refused(self, what: impl Into<String>, token: String, reason: Reason) -> Self {
+        self.case(what.into(), token, Some(reason))
     }
 
-    fn accepted(self, what: impl ToString, token: String) -> Self {
-        self.case(&what, token, None)
+    fn accepted(self, what: impl Into<String>, token: String) -> Self {
+        self.case(what.into(), token, None)
     }
 
-    fn case(mut self, what: &dyn ToString, token: String, reason: Option<Reason>) -> Self {
+    fn case(mut self, what: String, token: String, reason: Option<Reason>) -> Self {
         self.cases.push(Case {
-            what: what.to_string(),
+            what,
             token,
             reason,
             document: None,

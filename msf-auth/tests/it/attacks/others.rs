@@ -99,7 +99,7 @@ async fn a_token_that_was_taken_back_is_refused_and_another_is_not() {
     let trusted = TrustedIssuer::new(ISSUER, known).audience("shop");
     let verifier = Verifier::builder()
         .issuer(trusted)
-        .clock(clock.clone())
+        .clock(clock)
         .revocations(revocations.clone())
         .build()
         .unwrap();
