@@ -167,7 +167,7 @@ impl ApiKeys {
     /// As [`verify`](Self::verify), for a layer that verifies tokens too.
     pub(crate) fn verifying(&self, key: &str) -> Verify {
         // A longer one is none, and is not copied.
-        let key = text::shortened(key).to_owned();
+        let key = text::bounded(key).to_owned();
         let keys = self.clone();
         Verify::elsewhere(async move { Ok(keys.verify(&key).await?) })
     }

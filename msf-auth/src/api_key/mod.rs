@@ -32,6 +32,11 @@
 //! `msf_[a-z0-9]{1,16}_[a-z2-7]{16}_[a-z2-7]{39}`. The last 7 characters are a checksum over what is before them: 5 bits
 //! each of the first bytes of its SHA-256. A text without it is refused before the store is asked.
 //!
+//! # What a key does not follow
+//!
+//! [Revocations](crate::revocation) are of tokens. Whoever closes an account revokes its keys too, by [`ApiKeys::list`] and
+//! [`ApiKeys::revoke`]; and a key keeps the scopes that it was made with when its owner loses them.
+//!
 //! # When it is the wrong tool
 //!
 //! A key is valid until somebody takes it back, and whoever has it is its owner. For people, and for services that can

@@ -42,7 +42,8 @@ impl ApiKeyId {
     /// The id as a text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.0).expect("an id is ASCII")
+        // It is ASCII.
+        str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
@@ -63,13 +64,9 @@ pub(super) fn is_api_key(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
-/// The beginning of a text, long enough that a text that is too long still is.
-pub(super) fn shortened(text: &str) -> &str {
-    text.get(..KEY_CHARS_MAX + 1).unwrap_or_else(
-        || {
-            if text.len() > KEY_CHARS_MAX { "" } else { text }
-        },
-    )
+/// The text, or none when it is too long for a key.
+pub(super) const fn bounded(text: &str) -> &str {
+    if text.len() > KEY_CHARS_MAX { "" } else { text }
 }
 
 pub(super) fn is_environment(text: &str) -> bool {

@@ -398,7 +398,13 @@ mod end_to_end {
 
     #[tokio::test]
     async fn a_login_that_is_dropped_while_it_is_compared_has_failed() {
-        let (logins, seen) = logins();
+        let (limiter, seen) = limiter();
+        // Long enough that the first poll does not see its end.
+        let config = PasswordConfig {
+            memory_kib: 128 * 1024,
+            ..PasswordConfig::default()
+        };
+        let logins = Logins::new(Passwords::new(config).unwrap(), limiter);
         let stored = logins.passwords().hash(secret("right")).await.unwrap();
         let ada = Attempt::new("ada").subject("7");
         let login = logins.log_in(ada, secret("right"), Some(stored.clone()));
