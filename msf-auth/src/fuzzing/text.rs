@@ -46,12 +46,23 @@ pub fn api_key(data: &[u8]) {
         return;
     };
     let start = format!("msf_{}_{}_", key.environment, key.id);
-    let secret = text.strip_prefix(&start).expect("the parts are in their order");
+    let secret = text
+        .strip_prefix(&start)
+        .expect("the parts are in their order");
     assert_eq!(secret.len(), 39);
-    assert!(secret.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7')));
+    assert!(
+        secret
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+    );
     assert_eq!(ApiKeyId::parse(key.id.as_str()), Some(key.id));
     assert_ne!(key.hash, [0; 32]);
-    for other in [text.to_uppercase(), format!("{text}a"), format!("{text} "), format!("_{text}")] {
+    for other in [
+        text.to_uppercase(),
+        format!("{text}a"),
+        format!("{text} "),
+        format!("_{text}"),
+    ] {
         assert!(parse(&other).is_none(), "no other text is this key");
     }
 }
