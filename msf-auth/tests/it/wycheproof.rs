@@ -47,12 +47,6 @@ const KEYS: &str = "json_web_key_test.json";
 
 const SIGNATURE_DEVIATIONS: &[Deviation] = &[
     Deviation {
-        ids: &[259, 264, 268, 272, 320, 325],
-        is_accepted: false,
-        why: "the payload is empty, which RFC 7515 allows, and uses for content that is sent apart. Here no segment \
-              may be empty",
-    },
-    Deviation {
         ids: &[346, 350],
         is_accepted: false,
         why: "the key says `PS256` and the header `PS384`: one key is for one algorithm (RFC 8725 section 3.1). The \
