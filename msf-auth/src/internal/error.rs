@@ -9,7 +9,7 @@ use crate::issue::IssueError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum InternalTokenError {
-    /// The caller's token has ended since it was verified.
+    /// The caller's token has ended since it was verified; a verifier with a leeway still takes it for a moment.
     #[error("the caller's token has ended")]
     Expired,
     /// Too many act for one another.
@@ -28,7 +28,7 @@ pub enum InternalTokenError {
 #[non_exhaustive]
 pub enum InvalidInternalTokens {
     /// The life is out of range.
-    #[error("ttl must be between 5 s and 5 min")]
+    #[error("ttl must be between 5 s and 5 min, and not above what the ring of the issuer allows")]
     Ttl,
     /// A token would be given when it has nearly ended.
     #[error("keep must be at most half of ttl")]

@@ -29,7 +29,9 @@ impl Kept {
     }
 
     pub(super) fn keep(&self, digest: Digest, entry: Entry) {
-        self.0.insert(digest, Arc::new(entry));
+        if entry.header.len() <= TOKEN_BYTES_MAX {
+            self.0.insert(digest, Arc::new(entry));
+        }
     }
 
     #[cfg(test)]
@@ -37,6 +39,9 @@ impl Kept {
         self.0.len()
     }
 }
+
+/// Larger ones are minted each time: what is kept is bounded in number, and so has to be each.
+const TOKEN_BYTES_MAX: usize = 4 * 1_024;
 
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,7 +28,7 @@
 //! let verifier = Verifier::builder().issuer(trusted).build()?;
 //! let token = authorization.to_str()?.trim_start_matches("Bearer ");
 //! let caller = verifier.verify(token).await?;
-//! assert_eq!(caller.subject(), "7");
+//! assert_eq!((caller.subject(), caller.subject_issuer()), ("7", "https://user.shop"));
 //! assert_eq!(caller.scopes().collect::<Vec<_>>(), ["orders:read"]);
 //! assert_eq!(caller.actor().and_then(|edge| edge.subject()), Some("https://gateway.shop"));
 //!
@@ -45,6 +45,7 @@
 //! | `typ` in the header | `msf-int+jwt`; no verifier takes it unless it was told so by [`TrustedIssuer::internal`](crate::TrustedIssuer::internal) |
 //! | `iss`, `aud` | the gateway; the one service |
 //! | `sub`, `msf_kind`, `client_id` | the caller's |
+//! | `sub_iss` | who named the caller so: [`Principal::subject_issuer`](crate::Principal::subject_issuer); two issuers may each have a `7` |
 //! | `scope` | those of the caller that the call names, or all of them |
 //! | `act` | the gateway, and within it whoever acted before (RFC 8693 section 4.1) |
 //! | `exp` | 30 s from now, and never after the caller's token ends |
@@ -78,3 +79,5 @@ pub use self::{
 
 /// The type in the header.
 pub(crate) const TOKEN_TYPE: &str = "msf-int+jwt";
+/// The claim that says who named the subject.
+pub(crate) const SUBJECT_ISSUER_CLAIM: &str = "sub_iss";

@@ -203,6 +203,62 @@ async fn actors_are_kept_in_order_and_are_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_has_one_name_at_two_issuers_is_two_callers() {
+    let setup = Setup::new();
+    let tokens = setup.tokens();
+    let named_by = |issuer: &str| {
+        let caller = Principal::builder(issuer, "7", PrincipalKind::User);
+        caller.claim("exp", NOW_S + 600).build().unwrap()
+    };
+    let (one, other) = (named_by("https://user.shop"), named_by("https://partner"));
+    let headers = [&one, &other].map(|caller| tokens.bearer(caller, &call()).unwrap());
+    assert_ne!(headers[0], headers[1]);
+    let seen_one = setup.read(&headers[0]).await.unwrap();
+    let seen_other = setup.read(&headers[1]).await.unwrap();
+    assert_eq!(seen_one.subject(), seen_other.subject());
+    assert_eq!(seen_one.subject_issuer(), "https://user.shop");
+    assert_eq!(seen_other.subject_issuer(), "https://partner");
+    // An edge behind an edge hands it on.
+    let again = tokens.bearer(&seen_other, &call()).unwrap();
+    let seen = setup.read(&again).await.unwrap();
+    assert_eq!(seen.subject_issuer(), "https://partner");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_an_edge_says_who_named_a_caller() {
+    let setup = Setup::new();
+    let issuer = &setup.gateway;
+    let forged = issuer.token("7").audience("order");
+    let forged = forged.claim("sub_iss", "https://partner").sign().unwrap();
+    let trusted = TrustedIssuer::new(GATEWAY, issuer.jwks()).audience("order");
+    let verifier = Verifier::builder().issuer(trusted).clock(setup.clock);
+    let caller = verifier.build().unwrap().verify(&forged).await.unwrap();
+    assert_eq!(caller.subject_issuer(), GATEWAY);
+    // And an edge has to say it.
+    for (name, value, reason) in [
+        ("other", json!("x"), Reason::Type),
+        ("sub_iss", json!(7), Reason::Claims),
+        ("sub_iss", json!(""), Reason::Claims),
+    ] {
+        let token = issuer.token("7").audience("order").token_type(TOKEN_TYPE);
+        let token = token.claim(name, value).sign().unwrap();
+        let header = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+        assert_eq!(setup.read(&header).await.unwrap_err(), reason, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_token_is_not_kept() {
+    let setup = Setup::new();
+    let builder = InternalTokens::builder(setup.gateway).carry("roles");
+    let tokens = builder.build().unwrap();
+    let caller = user(600, &[("roles", "r".repeat(4_000).into())]);
+    let first = tokens.bearer(&caller, &call()).unwrap();
+    assert_ne!(tokens.bearer(&caller, &call()).unwrap(), first);
+    assert_eq!(tokens.kept(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_service_stays_a_service() {
     let setup = Setup::new();
     let caller = Principal::builder("https://order.shop", "order", PrincipalKind::Service);
@@ -230,7 +286,7 @@ async fn outside_an_internal_token_is_worth_nothing() {
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_is_bounded() {
     let setup = Setup::new();
-    let builder = InternalTokens::builder(setup.gateway.clone()).kept_max(16);
+    let builder = InternalTokens::builder(setup.gateway).kept_max(16);
     let tokens = builder.build().unwrap();
     for n in 0..200 {
         let caller = Principal::builder("i", &n.to_string(), PrincipalKind::User);
@@ -258,7 +314,7 @@ fn settings_out_of_range_are_refused() {
         builder().keep(s(16)).build(),
         Err(InvalidInternalTokens::Keep)
     ));
-    for claim in ["sub", "act", "tenant", "sid"] {
+    for claim in ["sub", "sub_iss", "act", "tenant", "sid"] {
         assert!(
             matches!(builder().carry(claim).build(), Err(InvalidInternalTokens::Claim(name)) if *name == *claim)
         );

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use serde_json::{Value, json};
 
 use super::{
-    InternalCall, InternalTokenError, InternalTokensBuilder, TOKEN_TYPE,
+    InternalCall, InternalTokenError, InternalTokensBuilder, SUBJECT_ISSUER_CLAIM, TOKEN_TYPE,
     builder::ALWAYS,
     digest::{Digest, Digester},
     kept::{Entry, Kept},
@@ -48,13 +48,12 @@ impl InternalTokens {
     /// A minter with the default settings; `issuer` is the gateway's own.
     #[must_use]
     pub fn new(issuer: TokenIssuer) -> Self {
-        Self::builder(issuer)
-            .build()
-            .expect("the default settings are in range")
+        // The default settings are in the range of any issuer.
+        Self::builder(issuer).assemble(TokenMetrics::noop())
     }
 
     /// A minter with settings.
-    pub const fn builder(issuer: TokenIssuer) -> InternalTokensBuilder {
+    pub fn builder(issuer: TokenIssuer) -> InternalTokensBuilder {
         InternalTokensBuilder::new(issuer)
     }
 
@@ -141,6 +140,7 @@ impl Shared {
             .service(caller.is_service())
             .scopes(scopes(caller, call))
             .ttl(ttl)
+            .claim(SUBJECT_ISSUER_CLAIM, caller.subject_issuer())
             .claim("act", self.actors(caller)?);
         if let Some(client) = caller.client_id() {
             token = token.client(client);
@@ -185,7 +185,7 @@ impl Shared {
     fn digest(&self, caller: &Principal, call: &InternalCall<'_>) -> Digest {
         let mut digest = Digester::new();
         digest.text(call.audience);
-        digest.text(caller.issuer());
+        digest.text(caller.subject_issuer());
         digest.text(caller.subject());
         digest.number(u64::from(caller.is_service()));
         digest.optional(caller.client_id());

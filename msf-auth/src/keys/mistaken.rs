@@ -11,12 +11,12 @@ use super::{
     der::{INTEGER, Reader, SEQUENCE},
 };
 
-/// Whether the bytes are a key in PEM, OpenSSH's form, JSON, DER, base64 of DER, or an uncompressed point.
+/// Whether the bytes are a key in PEM, OpenSSH's form, JSON, DER, base64 of one of these, or an uncompressed point.
 ///
 /// What has no form of its own (the 32 bytes of an Ed25519 key, the modulus of an RSA key) cannot be told from
 /// a secret. Random bytes of 32 or more are refused with a chance of less than 1 in a million.
 pub(super) fn is_key_document(secret: &[u8]) -> bool {
-    is_text_of_key(secret) || is_der(secret) || is_point(secret) || is_base64_of_der(secret)
+    is_text_of_key(secret) || is_der(secret) || is_point(secret) || is_base64_of_key(secret)
 }
 
 fn is_text_of_key(secret: &[u8]) -> bool {
@@ -25,7 +25,8 @@ fn is_text_of_key(secret: &[u8]) -> bool {
     let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     text.contains("-----BEGIN ")
         || OPENSSH.iter().any(|name| start.starts_with(name))
-        || (start.starts_with('{') && (text.contains("\"kty\"") || text.contains("\"keys\"")))
+        || (start.starts_with(['{', '['])
+            && (text.contains("\"kty\"") || text.contains("\"keys\"")))
 }
 
 const OPENSSH: [&str; 4] = ["ssh-rsa ", "ssh-ed25519 ", "ecdsa-sha2-", "---- BEGIN SSH2"];
@@ -49,17 +50,20 @@ fn is_point(bytes: &[u8]) -> bool {
     })
 }
 
-fn is_base64_of_der(secret: &[u8]) -> bool {
+fn is_base64_of_key(secret: &[u8]) -> bool {
     let is_space = |byte: &u8| byte.is_ascii_whitespace();
     let text: Vec<u8> = secret
         .iter()
         .copied()
         .filter(|byte| !is_space(byte))
         .collect();
-    let decodes_to_der =
-        |engine: &GeneralPurpose| engine.decode(&text).is_ok_and(|bytes| is_der(&bytes));
-    decodes_to_der(&GeneralPurpose::new(&STANDARD, ANY_PADDING))
-        || decodes_to_der(&GeneralPurpose::new(&URL_SAFE, ANY_PADDING))
+    // Of PEM and JSON also: environments that take no line breaks have keys in base64.
+    let decodes_to_key = |engine: &GeneralPurpose| {
+        let decoded = engine.decode(&text);
+        decoded.is_ok_and(|bytes| is_der(&bytes) || is_text_of_key(&bytes))
+    };
+    decodes_to_key(&GeneralPurpose::new(&STANDARD, ANY_PADDING))
+        || decodes_to_key(&GeneralPurpose::new(&URL_SAFE, ANY_PADDING))
 }
 
 const ANY_PADDING: GeneralPurposeConfig = general_purpose::PAD

@@ -21,6 +21,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) scope: Option<&'a str>,
     /// The OAuth client, where it is not what `client_id` says.
     pub(crate) client_id: Option<&'a str>,
+    /// Who named the subject, where that is not the issuer.
+    pub(crate) subject_issuer: Option<&'a str>,
 }
 
 impl Principal {
@@ -62,6 +64,7 @@ impl Principal {
         let session_id = claims.session_id.map(|text| arena.text(text));
         let tenant = tenant.map(|text| arena.text(text));
         let key_id = origin.key_id.map(|id| arena.push(id));
+        let subject_issuer = origin.subject_issuer.map(|name| arena.push(name));
         let json = Span::new(0, claims.json().len()).ok_or(Reason::Size)?;
         Ok(Self {
             issuer: origin.issuer,
@@ -69,6 +72,7 @@ impl Principal {
             text: arena.0.into_boxed_str(),
             json,
             subject,
+            subject_issuer,
             scope,
             expires_at_s: origin.expires_at_s,
             not_before_s: claims.not_before_s,
@@ -91,7 +95,12 @@ struct Arena(String);
 impl Arena {
     /// With room for all that usually follows, so that there is one allocation.
     fn new(json: &str, origin: &Origin<'_>) -> Self {
-        let others = [origin.key_id, origin.scope, origin.client_id];
+        let others = [
+            origin.key_id,
+            origin.scope,
+            origin.client_id,
+            origin.subject_issuer,
+        ];
         let room: usize = others.into_iter().flatten().map(str::len).sum();
         let mut text = String::with_capacity(json.len() + room);
         text.push_str(json);

@@ -75,6 +75,7 @@ impl PrincipalBuilder {
             tenant_claim: &self.tenant_claim,
             scope: None,
             client_id: None,
+            subject_issuer: None,
         };
         Principal::assemble(claims, origin)
     }

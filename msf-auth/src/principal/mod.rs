@@ -60,6 +60,7 @@ pub struct Principal {
     text: Box<str>,
     json: Span,
     subject: Span,
+    subject_issuer: Option<Span>,
     scope: Span,
     expires_at_s: u64,
     not_before_s: Option<u64>,
@@ -90,10 +91,19 @@ impl Principal {
         &self.issuer
     }
 
-    /// Who it is for (`sub`), unique within the issuer.
+    /// Who it is for (`sub`), unique within its [`subject_issuer`](Self::subject_issuer).
     #[must_use]
     pub fn subject(&self) -> &str {
         self.subject.of(&self.text)
+    }
+
+    /// Who named the subject: the issuer, but for an [internal](crate::internal) token the issuer of the token that
+    /// the edge verified.
+    ///
+    /// A service whose callers come from several issuers knows them by this and the subject together.
+    #[must_use]
+    pub fn subject_issuer(&self) -> &str {
+        self.part(self.subject_issuer).unwrap_or(&self.issuer)
     }
 
     /// Whether it is a user or a service.
@@ -259,7 +269,8 @@ impl PartialEq for Principal {
         self.issuer == other.issuer
             && self.kind == other.kind
             && self.text == other.text
-            && (self.tenant, self.scope) == (other.tenant, other.scope)
+            && (self.tenant, self.scope, self.subject_issuer)
+                == (other.tenant, other.scope, other.subject_issuer)
     }
 }
 

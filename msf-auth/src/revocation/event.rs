@@ -79,7 +79,7 @@ impl Revocation {
     #[must_use]
     pub fn token(caller: &Principal, now: SystemTime) -> Self {
         let Some(token_id) = caller.token_id() else {
-            return Self::subject(caller, now);
+            return Self::subject_and_itself(caller, now);
         };
         Self::Token {
             issuer: caller.issuer().into(),
@@ -93,13 +93,19 @@ impl Revocation {
     #[must_use]
     pub fn session(caller: &Principal, now: SystemTime) -> Self {
         let Some(session_id) = caller.session_id() else {
-            return Self::subject(caller, now);
+            return Self::subject_and_itself(caller, now);
         };
         Self::Session {
             issuer: caller.issuer().into(),
             session_id: session_id.into(),
             subject: Some(caller.subject().into()),
         }
+    }
+
+    /// The clock of the issuer may be ahead, and the token of the caller issued after what is now here.
+    fn subject_and_itself(caller: &Principal, now: SystemTime) -> Self {
+        let issued_at = caller.issued_at().unwrap_or(now);
+        Self::subject(caller, now.max(issued_at))
     }
 
     /// All tokens of the subject of a caller that were issued until a moment.

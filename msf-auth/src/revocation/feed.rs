@@ -50,6 +50,8 @@ impl Revocations {
     /// Applies what a feed tells until the task is dropped, after which the list counts as
     /// [behind](Self::is_behind). It does so too until the feed is heard for the first time.
     ///
+    /// A list follows one feed: of two, the one that is heard would hide that the other is silent.
+    ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
@@ -63,8 +65,12 @@ impl Revocations {
             loop {
                 match time::timeout(revocations.silence_max(), feed.next()).await {
                     Ok(Ok(news)) => {
-                        for revocation in &news {
-                            revocations.apply(revocation);
+                        for some in news.chunks(AT_ONCE) {
+                            for revocation in some {
+                                revocations.apply(revocation);
+                            }
+                            // All that is in force may be a hundred thousand, and others have work, too.
+                            tokio::task::yield_now().await;
                         }
                         revocations.heard();
                         delays = backoff.delays();
@@ -85,6 +91,8 @@ impl Revocations {
     }
 }
 
+/// Some milliseconds of work.
+const AT_ONCE: usize = 256;
 /// A feed that answers nothing at once would otherwise be asked without end.
 const PAUSE: Duration = Duration::from_millis(100);
 const TARGET: &str = "msf_auth::revocation";

@@ -84,6 +84,22 @@ async fn each_kind_takes_back_what_it_says_and_nothing_else() {
     assert!(revocations.is_revoked(&caller("8", "t4", "s4", Some(NOW_S + 1))));
 }
 
+/// With neither id all of the subject is taken back, and the issuer's clock is ahead.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_issued_in_a_moment_is_taken_back_too() {
+    let now = clock().now();
+    let builder = Principal::builder(ISSUER, "7", PrincipalKind::User).claim("iat", NOW_S + 20);
+    let caller = builder.claim("exp", NOW_S + 900).build().unwrap();
+    for revocation in [
+        Revocation::token(&caller, now),
+        Revocation::session(&caller, now),
+    ] {
+        let revocations = list(10);
+        assert_eq!(revocations.apply(&revocation), Applied::Exact);
+        assert!(revocations.is_revoked(&caller), "{revocation:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_older_moment_does_not_replace_a_newer_one() {
     let revocations = list(10);
@@ -225,6 +241,19 @@ async fn a_feed_is_followed_through_failures() {
     let text = metrics.render();
     assert!(text.contains(r#"msf_auth_revocations_total{kind="token",result="recorded"} 2"#));
     assert!(text.contains(r#"msf_auth_revocation_marks{kind="token"} 2"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_list_leaves_others_time_to_work() {
+    let revocations = list(2_000);
+    let all: Vec<_> = (0..1_000).map(|n| token(&n.to_string(), None)).collect();
+    let _following = revocations.follow(Script([Some(all)].into()));
+    let is_revoked =
+        |n: usize| revocations.is_revoked(&caller("7", &n.to_string(), "s", Some(NOW_S)));
+    tokio::task::yield_now().await;
+    assert!(is_revoked(0) && !is_revoked(999) && revocations.is_behind());
+    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    assert!(is_revoked(999) && !revocations.is_behind());
 }
 
 #[test]

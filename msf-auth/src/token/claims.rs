@@ -50,6 +50,10 @@ const MEMBERS_USUAL: usize = 16;
 const VALUE_BYTES: usize = 72;
 /// The first node of an object, which has room for eleven members.
 const OBJECT_BYTES: usize = 680;
+/// A member of an object, beside its value: nodes are half full at worst.
+const MEMBER_BYTES: usize = 56;
+/// The first room of an array, for four values.
+const ARRAY_BYTES: usize = 128;
 
 impl<'a> Claims<'a> {
     pub(crate) fn parse(json: &'a str) -> Result<Self, Malformed> {
@@ -66,8 +70,13 @@ impl<'a> Claims<'a> {
         }
         scanner.end()?;
         claims.check_names()?;
-        let (values, objects) = scanner.counts();
-        claims.tree_bytes = json.len() + values * VALUE_BYTES + objects * OBJECT_BYTES;
+        let counts = scanner.counts();
+        let inner_members = counts.members - claims.members.len();
+        claims.tree_bytes = json.len()
+            + counts.values * VALUE_BYTES
+            + counts.objects * OBJECT_BYTES
+            + inner_members * MEMBER_BYTES
+            + counts.arrays * ARRAY_BYTES;
         Ok(claims)
     }
 
@@ -176,7 +185,14 @@ impl<'a> Claims<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{
+        collection::{btree_map, vec},
+        prelude::*,
+        sample::Index,
+    };
+
     use super::*;
+    use crate::token::json::Strict;
 
     #[test]
     fn known_claims_are_typed_and_others_found() {
@@ -222,6 +238,105 @@ mod tests {
             "",
         ] {
             assert_eq!(Claims::parse(json).err(), Some(Malformed), "{json}");
+        }
+    }
+
+    /// What a tree has on the heap: exactly for arrays and strings, at least for objects.
+    fn heap(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.capacity(),
+            Value::Array(items) => {
+                items.capacity() * size_of::<Value>() + items.iter().map(heap).sum::<usize>()
+            }
+            Value::Object(members) => {
+                // Eleven members to a node, of which a split leaves five or six.
+                let member_bytes = size_of::<String>() + size_of::<Value>();
+                let nodes = if members.len() <= 11 {
+                    1
+                } else {
+                    members.len() / 6
+                };
+                let inner: usize = members.iter().map(|(name, v)| name.len() + heap(v)).sum();
+                nodes * 11 * member_bytes + inner
+            }
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn a_tree_takes_no_more_than_was_estimated() {
+        let nested = format!("{}1{}", "[".repeat(31), "]".repeat(31));
+        let wide = |names: std::ops::Range<u32>| {
+            let members: Vec<String> = names.map(|n| format!("\"{n}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        for value in [
+            format!("[{}]", vec![nested.as_str(); 40].join(",")),
+            format!("[{}]", vec!["[1]"; 500].join(",")),
+            format!("[{}]", vec!["[]"; 513].join(",")),
+            format!("[{}]", vec!["0"; 1_025].join(",")),
+            format!("[{}]", vec![r#"{"a":[{}]}"#; 100].join(",")),
+            wide(0..12),
+            wide(0..250),
+        ] {
+            let json = format!(r#"{{"a":{value}}}"#);
+            let claims = Claims::parse(&json).unwrap();
+            let tree: Value = serde_json::from_str(&value).unwrap();
+            let (takes, at_most) = (size_of::<Value>() + heap(&tree), claims.tree_bytes);
+            assert!(takes <= at_most, "{takes} {at_most} {value:.40}");
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..4).prop_map(Value::from),
+                btree_map("[a-c\"\\u{e9}]{0,2}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// The text as it is written, and with one place changed, as the tree reads it.
+        #[test]
+        fn what_is_taken_is_what_the_tree_takes(
+            members in btree_map("[xyz]{0,2}", any_value(), 0..5),
+            is_pretty in any::<bool>(),
+            place in any::<Index>(),
+            with in prop_oneof![Just(""), Just("\""), Just("\\"), Just(","), Just("["), Just("x"), Just("\u{0}"), Just("}")],
+        ) {
+            let value = Value::Object(members.into_iter().collect());
+            let json = if is_pretty {
+                serde_json::to_string_pretty(&value).unwrap()
+            } else {
+                value.to_string()
+            };
+            let places: Vec<usize> = json.char_indices().map(|(at, _)| at).collect();
+            let at = places[place.index(places.len())];
+            let rest = json[at..].char_indices().nth(1).map_or("", |(next, _)| &json[at + next..]);
+            let changed = format!("{}{with}{rest}", &json[..at]);
+            for json in [json, changed] {
+                let tree: Option<Value> = serde_json::from_str(&json).ok().map(|Strict(tree)| tree);
+                let tree = tree.filter(Value::is_object);
+                let claims = Claims::parse(&json).ok();
+                prop_assert_eq!(claims.is_some(), tree.is_some(), "{}", json);
+                let (Some(claims), Some(tree)) = (claims, tree) else {
+                    continue;
+                };
+                prop_assert_eq!(claims.members.len(), tree.as_object().unwrap().len());
+                for member in &claims.members {
+                    let value: Value = serde_json::from_str(member.raw.span.of(&json)).unwrap();
+                    prop_assert_eq!(&value, &tree[&*claims.text(member.name)]);
+                }
+            }
         }
     }
 

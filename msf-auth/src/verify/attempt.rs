@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    HeaderPolicy, Keys, Reason, check,
+    HeaderPolicy, Keys, Reason, TrustedIssuer, check,
     decoded::{Decoded, SCRATCH_BYTES},
     verifier::{Attempt, Shared},
 };
@@ -19,6 +19,14 @@ use crate::{
     remote::RemoteKeys,
     token::{Claims, Compact, Header},
 };
+
+/// What a token says of itself, for the audit.
+struct Said<'a> {
+    key_id: Option<&'a str>,
+    token_id: Option<Cow<'a, str>>,
+    /// Only an issuer that is trusted: any other name is noise that the sender chose.
+    issuer: Option<&'a str>,
+}
 
 /// Why there is no caller.
 enum Stop<'a> {
@@ -44,7 +52,12 @@ struct Proof {
 type Place<'a> = Option<(&'a Store, TokenHash)>;
 
 impl Shared {
-    pub(super) fn attempt(&self, token: &str) -> Attempt<'_> {
+    /// `wait` says what to wait for when the issuer may have published the key since its keys were fetched.
+    pub(super) fn attempt<W>(
+        &self,
+        token: &str,
+        wait: impl FnOnce(&RemoteKeys) -> Option<W>,
+    ) -> Attempt<W> {
         if token.len() > self.token_bytes_max {
             return self.refused(Reason::Size);
         }
@@ -61,10 +74,10 @@ impl Shared {
             }
             store.missed();
         }
-        self.read(&parts, place)
+        self.read(&parts, place, wait)
     }
 
-    fn refused(&self, reason: Reason) -> Attempt<'_> {
+    fn refused<W>(&self, reason: Reason) -> Attempt<W> {
         Attempt::Done(Err(self.told(reason, Event::new(Kind::TokenRefused))))
     }
 
@@ -78,7 +91,12 @@ impl Shared {
         may_be_kept.then(|| (store, TokenHash::of(token)))
     }
 
-    fn read<'a>(&'a self, parts: &Compact<'_>, place: Place<'a>) -> Attempt<'a> {
+    fn read<W>(
+        &self,
+        parts: &Compact<'_>,
+        place: Place<'_>,
+        wait: impl FnOnce(&RemoteKeys) -> Option<W>,
+    ) -> Attempt<W> {
         let mut scratch = [0; SCRATCH_BYTES];
         let mut heap = Vec::new();
         let Some(decoded) = Decoded::new(parts, &mut scratch, &mut heap) else {
@@ -87,10 +105,10 @@ impl Shared {
         let Ok(header) = Header::parse(decoded.header) else {
             return self.refused(Reason::Header);
         };
-        let event = Event::new(Kind::TokenRefused);
-        let event = match header.key_id.as_deref() {
-            Some(id) => event.key_id(id),
-            None => event,
+        let mut said = Said {
+            key_id: header.key_id.as_deref(),
+            token_id: None,
+            issuer: None,
         };
         // The header decides before the claims are read.
         let key_and_claims = check_header(&header).and_then(|algorithm| {
@@ -100,43 +118,50 @@ impl Shared {
         });
         let (algorithm, claims) = match key_and_claims {
             Ok(both) => both,
-            Err(reason) => return Attempt::Done(Err(self.told(reason, event))),
+            Err(reason) => return Attempt::Done(Err(self.told(reason, said.event()))),
         };
-        let said = |text| Some(claims.text(text?));
-        let token_id: Option<Cow<'_, str>> = said(claims.token_id);
-        let proof = self.prove(parts, &decoded, &header, algorithm, &claims);
+        let trusted = self.trusted(&claims);
+        said.token_id = claims.token_id.map(|text| claims.text(text));
+        said.issuer = trusted.ok().map(|(_, issuer)| &*issuer.issuer);
+        let proof = trusted.map_err(Stop::from).and_then(|(index, issuer)| {
+            self.prove(parts, &decoded, &header, algorithm, index, issuer)
+        });
         let outcome = proof.and_then(|proof| {
             let caller = self.caller(claims, &header, &proof)?;
             Ok(self.keep(caller, proof, &header, place)?)
         });
-        match outcome {
-            Ok(caller) => Attempt::Done(Ok(caller)),
-            Err(Stop::KeyMissing(keys)) => Attempt::KeyMissing(keys),
-            Err(Stop::Refused(reason)) => {
-                let event = match token_id.as_deref() {
-                    Some(id) => event.token_id(id),
-                    None => event,
-                };
-                Attempt::Done(Err(self.told(reason, event)))
-            }
-        }
+        let reason = match outcome {
+            Ok(caller) => return Attempt::Done(Ok(caller)),
+            Err(Stop::Refused(reason)) => reason,
+            Err(Stop::KeyMissing(keys)) => match wait(keys) {
+                Some(until) => return Attempt::KeyMissing(until),
+                None if keys.is_usable() => Reason::UnknownKey,
+                None => Reason::KeysUnavailable,
+            },
+        };
+        Attempt::Done(Err(self.told(reason, said.event())))
     }
 
-    /// Whether the signature is that of a key of the issuer that the token names.
-    fn prove(
+    /// The issuer that a token names, with its place.
+    fn trusted(&self, claims: &Claims<'_>) -> Result<(usize, &TrustedIssuer), Reason> {
+        let named = claims.issuer.ok_or(Reason::MissingClaim)?;
+        let mut issuers = self.issuers.iter().enumerate();
+        issuers
+            .find(|(_, trusted)| named.says(&trusted.issuer, claims.json()))
+            .ok_or(Reason::Issuer)
+    }
+
+    /// Whether the signature is that of a key of the issuer.
+    fn prove<'a>(
         &self,
         parts: &Compact<'_>,
         decoded: &Decoded<'_>,
         header: &Header<'_>,
         algorithm: Algorithm,
-        claims: &Claims<'_>,
-    ) -> Result<Proof, Stop<'_>> {
+        index: usize,
+        issuer: &'a TrustedIssuer,
+    ) -> Result<Proof, Stop<'a>> {
         self.check_feed()?;
-        let named = claims.issuer.ok_or(Reason::MissingClaim)?;
-        let mut issuers = self.issuers.iter().enumerate();
-        let (index, issuer) = issuers
-            .find(|(_, trusted)| named.says(&trusted.issuer, claims.json()))
-            .ok_or(Reason::Issuer)?;
         if header.has_key_hint && issuer.header_policy == HeaderPolicy::Strict {
             return Err(Reason::HeaderMember.into());
         }
@@ -224,6 +249,22 @@ impl Shared {
             store.keep(hash, entry);
         }
         Ok(caller)
+    }
+}
+
+impl Said<'_> {
+    fn event(&self) -> Event<'_> {
+        let mut event = Event::new(Kind::TokenRefused);
+        if let Some(issuer) = self.issuer {
+            event = event.issuer(issuer);
+        }
+        if let Some(id) = self.key_id {
+            event = event.key_id(id);
+        }
+        if let Some(id) = self.token_id.as_deref() {
+            event = event.token_id(id);
+        }
+        event
     }
 }
 

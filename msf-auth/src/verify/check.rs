@@ -57,6 +57,7 @@ pub(super) fn principal(
         tenant_claim: &issuer.tenant_claim,
         scope: found.scope.as_deref(),
         client_id: found.client_id.as_deref(),
+        subject_issuer: found.subject_issuer.as_deref(),
     };
     Principal::assemble(claims, origin)
 }
@@ -102,9 +103,11 @@ mod tests {
     };
 
     fn check(exp: u64, nbf: Option<u64>, iat: Option<u64>, now_s: u64) -> Result<(), Reason> {
-        let mut claims = Claims::default();
-        claims.not_before_s = nbf;
-        claims.issued_s = iat;
+        let claims = Claims {
+            not_before_s: nbf,
+            issued_s: iat,
+            ..Claims::default()
+        };
         TIMES.check(&claims, exp, now_s)
     }
 
@@ -165,9 +168,20 @@ mod tests {
             Err(Reason::Subject)
         );
         assert_eq!(outcome(&orders, None, "7"), Err(Reason::Subject));
-        assert_eq!(outcome(&orders.users(), None, "7"), Ok(PrincipalKind::User));
+        assert_eq!(
+            outcome(&orders.clone().users(), None, "7"),
+            Ok(PrincipalKind::User)
+        );
         assert_eq!(outcome(&base, Some("robot"), "7"), Err(Reason::Subject));
         assert_eq!(outcome(&base, None, ""), Err(Reason::MissingClaim));
+        // A client's own token is no user's, also where nothing but RFC 9068 marks it.
+        let own = r#"{"aud":"a","exp":1000,"sub":"order","client_id":"order"}"#;
+        let outcome = |issuer: &TrustedIssuer| {
+            let claims = Claims::parse(own).unwrap();
+            principal(claims, issuer, None, TIMES, 900).map(|principal| principal.kind())
+        };
+        assert_eq!(outcome(&base), Err(Reason::Subject));
+        assert_eq!(outcome(&orders), Ok(PrincipalKind::Service));
     }
 
     proptest! {

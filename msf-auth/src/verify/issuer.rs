@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Provider,
-    provider::{PLAIN, Shape},
+    provider::{INTERNAL, PLAIN, Shape},
 };
 use crate::{algorithm::Algorithm, keys::KeySet, remote::RemoteKeys};
 
@@ -109,10 +109,11 @@ impl TrustedIssuer {
     /// Only a service that is called through that edge trusts it so; the edge itself does not, or its tokens would be
     /// good outside.
     pub fn internal(issuer: impl Into<Arc<str>>, keys: impl Into<Keys>) -> Self {
-        Self::new(issuer, keys)
-            .token_type(crate::internal::TOKEN_TYPE)
-            .users()
-            .any_service()
+        let internal = Self {
+            shape: &INTERNAL,
+            ..Self::new(issuer, keys)
+        };
+        internal.users().any_service()
     }
 
     /// One of our names in `aud` (for [`Provider::Cognito`] a `client_id`); a token has to have one of those
@@ -122,7 +123,7 @@ impl TrustedIssuer {
         self
     }
 
-    /// The algorithms that are taken from this issuer; HS256 only if it is named here.
+    /// The algorithms that are taken from this issuer; those with a shared secret only if they are named here.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = algorithms.into_iter().collect();
         self
@@ -131,7 +132,8 @@ impl TrustedIssuer {
     /// The `typ` of its access tokens, compared without case and without a leading `application/`.
     ///
     /// The default `at+jwt` keeps ID tokens, refresh tokens and logout tokens of the same issuer out. With
-    /// `JWT` they may get in: give them another audience. The types of a [`Provider`] stay what they are.
+    /// `JWT` they may get in: give them another audience. The types of a [`Provider`] and of an
+    /// [edge](Self::internal) stay what they are.
     pub fn token_type(mut self, token_type: impl Into<Box<str>>) -> Self {
         self.token_type = bare_type(&token_type.into()).into();
         self
@@ -140,8 +142,9 @@ impl TrustedIssuer {
     /// The issuer speaks for this service, and no longer for users unless [`users`](Self::users) is called.
     ///
     /// The name is the `sub` of its tokens. A token is a service's when its claim `msf_kind` is `service`, as
-    /// [`TokenIssuer`](crate::TokenIssuer) writes it, or when the [`Provider`] marks it as one. Which services an issuer may speak for is written here, so
-    /// that the key of one service is of no use to pose as another.
+    /// [`TokenIssuer`](crate::TokenIssuer) writes it, when its `client_id` is its `sub` (RFC 9068 section 2.2), or when
+    /// the [`Provider`] marks it as one. Which services an issuer may speak for is written here, so that the key of one
+    /// service is of no use to pose as another.
     pub fn service(mut self, name: impl Into<Box<str>>) -> Self {
         self.services.push(name.into());
         self

@@ -26,7 +26,7 @@ impl Shared {
     ) -> Option<Result<Arc<Principal>, Reason>> {
         let entry = store.find(hash)?;
         if let Err(reason) = self.check_feed() {
-            return Some(Err(self.told(reason, Event::new(Kind::TokenRefused))));
+            return Some(Err(self.told(reason, refused(&entry.principal))));
         }
         match self.check_kept(store, &entry) {
             Ok(()) => {
@@ -38,11 +38,7 @@ impl Shared {
                 if eviction != Eviction::Revoked {
                     return None;
                 }
-                let caller = &entry.principal;
-                let event = Event::new(Kind::TokenRefused)
-                    .issuer(caller.issuer())
-                    .subject(caller.subject());
-                Some(Err(self.told(Reason::Revoked, event)))
+                Some(Err(self.told(Reason::Revoked, refused(&entry.principal))))
             }
         }
     }
@@ -83,6 +79,20 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// The token of a caller who was verified a moment ago is refused.
+fn refused(caller: &Principal) -> Event<'_> {
+    let mut event = Event::new(Kind::TokenRefused)
+        .issuer(caller.issuer())
+        .subject(caller.subject());
+    if let Some(id) = caller.key_id() {
+        event = event.key_id(id);
+    }
+    if let Some(id) = caller.token_id() {
+        event = event.token_id(id);
+    }
+    event
 }
 
 impl TrustedIssuer {

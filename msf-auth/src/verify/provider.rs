@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::{Reason, issuer::bare_type};
-use crate::{algorithm::Algorithm, token::Claims};
+use crate::{algorithm::Algorithm, internal::SUBJECT_ISSUER_CLAIM, token::Claims};
 
 /// A provider whose access tokens [`TrustedIssuer::provider`](super::TrustedIssuer::provider) knows.
 ///
@@ -70,6 +70,8 @@ pub(super) struct Shape {
     /// Where the OAuth client is; the first that is there.
     client: &'static [&'static str],
     is_service: fn(&Claims<'_>, client: Option<&str>) -> bool,
+    /// The claim that says who named the subject, where that is not the issuer.
+    subject_issuer: Option<&'static str>,
     /// The claim that names the tenant.
     pub(super) tenant: &'static str,
 }
@@ -87,12 +89,14 @@ pub(super) struct Found<'a> {
     pub(super) scope: Option<Cow<'a, str>>,
     pub(super) client_id: Option<Cow<'a, str>>,
     pub(super) is_service: bool,
+    pub(super) subject_issuer: Option<Cow<'a, str>>,
 }
 
 const ID_TOKEN_CLAIMS: &[&str] = &["nonce", "at_hash", "c_hash"];
 const RS256: &[Algorithm] = &[Algorithm::Rs256];
 
-/// Tokens of no known provider: the type says it all, and `msf_kind` whose they are.
+/// Tokens of no known provider: the type says it all, and `msf_kind` whose they are. What is not marked so and is a
+/// client's own all the same is no user's.
 pub(super) static PLAIN: Shape = Shape {
     types: &[],
     may_lack_type: false,
@@ -103,14 +107,17 @@ pub(super) static PLAIN: Shape = Shape {
     refused: &[],
     scope: "scope",
     client: &["client_id"],
-    is_service: |_, _| false,
+    is_service: is_client,
+    subject_issuer: None,
     tenant: "tenant",
 };
 
-/// Opaque tokens of no known provider: a client's own token is told as RFC 9068 section 2.2 tells it.
-#[cfg(feature = "oauth-client")]
-pub(super) static OPAQUE: Shape = Shape {
-    is_service: is_client,
+/// Tokens that an edge mints for services inside.
+pub(super) static INTERNAL: Shape = Shape {
+    types: &[crate::internal::TOKEN_TYPE],
+    // The subjects of two issuers may have one name; without this they would be one.
+    required: &[&[SUBJECT_ISSUER_CLAIM]],
+    subject_issuer: Some(SUBJECT_ISSUER_CLAIM),
     ..PLAIN
 };
 
@@ -118,7 +125,6 @@ static RFC_9068: Shape = Shape {
     types: &["at+jwt"],
     algorithms: &[Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa],
     required: &[&["client_id"], &["iat"], &["jti"]],
-    is_service: is_client,
     ..PLAIN
 };
 
@@ -247,10 +253,18 @@ impl Shape {
             Some(name) => Some(text(claims, name).ok_or(Reason::Claims)?),
             None => None,
         };
+        let subject_issuer = match self.subject_issuer {
+            Some(name) => {
+                let named = text(claims, name).filter(|named| !named.is_empty());
+                Some(named.ok_or(Reason::Claims)?)
+            }
+            None => None,
+        };
         Ok(Found {
             is_service: (self.is_service)(claims, client_id.as_deref()),
             scope: words(claims, self.scope)?,
             client_id,
+            subject_issuer,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The verifier itself.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use msf_core::clock::WallClock;
 
@@ -9,7 +9,7 @@ use super::{
     metrics::VerifyMetrics,
 };
 use crate::{
-    audit::{Audit, Event, Kind},
+    audit::{Audit, Event},
     cache::Store,
     principal::Principal,
     remote::RemoteKeys,
@@ -51,10 +51,10 @@ pub(super) struct Shared {
 }
 
 /// What one look at a token gave.
-pub(super) enum Attempt<'a> {
+pub(super) enum Attempt<W> {
     Done(Result<Arc<Principal>, Reason>),
-    /// The key may be one that the issuer published since its keys were fetched.
-    KeyMissing(&'a RemoteKeys),
+    /// The key may be one that the issuer published since its keys were fetched; another look is worth it after this.
+    KeyMissing(W),
 }
 
 impl Verifier {
@@ -81,20 +81,17 @@ impl Verifier {
     ///
     /// The future gives [`VerifyError`] for a token that is not accepted.
     pub fn verify(&self, token: &str) -> Verify {
-        match self.0.attempt(token) {
+        match self.0.attempt(token, RemoteKeys::refresh_for_missing_key) {
             Attempt::Done(outcome) => Verify::ready(self.0.settle(outcome)),
-            Attempt::KeyMissing(keys) => match keys.refresh_for_missing_key() {
-                Some(refresh) => Verify::after(refresh, self.clone(), token.to_owned()),
-                None => Verify::ready(self.0.missing(keys)),
-            },
+            Attempt::KeyMissing(refresh) => Verify::after(refresh, self.clone(), token.to_owned()),
         }
     }
 
     /// The second look, with whatever keys there are now.
     pub(super) fn verify_again(&self, token: &str) -> Result<Arc<Principal>, VerifyError> {
-        match self.0.attempt(token) {
+        match self.0.attempt(token, |_| None::<Infallible>) {
             Attempt::Done(outcome) => self.0.settle(outcome),
-            Attempt::KeyMissing(keys) => self.0.missing(keys),
+            Attempt::KeyMissing(never) => match never {},
         }
     }
 }
@@ -112,16 +109,7 @@ impl Shared {
         outcome.map_err(VerifyError::from)
     }
 
-    fn missing(&self, keys: &RemoteKeys) -> Result<Arc<Principal>, VerifyError> {
-        let reason = if keys.is_usable() {
-            Reason::UnknownKey
-        } else {
-            Reason::KeysUnavailable
-        };
-        self.settle(Err(self.told(reason, Event::new(Kind::TokenRefused))))
-    }
-
-    /// Tells the audit why a token is refused, and whose it says it is.
+    /// Tells the audit why a token is refused, and what it says of itself.
     pub(super) fn told(&self, reason: Reason, event: Event<'_>) -> Reason {
         self.audit.record(&event.reason(reason.as_str()));
         reason

@@ -1,11 +1,10 @@
 //! Claims that an issuer vouches for by answering, instead of by a signature.
 
-use std::{ptr, time::Duration};
+use std::time::Duration;
 
 use super::{
     InvalidVerifier, Reason, TrustedIssuer,
     check::{self, Times},
-    provider::{OPAQUE, PLAIN},
 };
 use crate::{principal::Principal, token::Claims};
 
@@ -18,7 +17,7 @@ pub(crate) struct VouchedFor {
 
 impl VouchedFor {
     pub(crate) fn new(
-        mut issuer: TrustedIssuer,
+        issuer: TrustedIssuer,
         leeway: Duration,
         lifetime_max: Duration,
     ) -> Result<Self, InvalidVerifier> {
@@ -31,9 +30,6 @@ impl VouchedFor {
         }
         if leeway > InvalidVerifier::LEEWAY_MAX {
             return Err(InvalidVerifier::Leeway);
-        }
-        if ptr::eq(issuer.shape, &PLAIN) {
-            issuer.shape = &OPAQUE;
         }
         let times = Times {
             leeway_s: leeway.as_secs(),

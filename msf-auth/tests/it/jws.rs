@@ -51,6 +51,11 @@ fn a_message_is_what_was_signed() {
         assert_eq!(read.message_type(), Some("webhook"));
         assert!(read.key_id().is_some());
         assert_eq!(read.payload(), payload.as_bytes());
+        let printed = format!("{read:?}");
+        assert!(
+            printed.contains("webhook") && !printed.contains("97, 110, 121"),
+            "{printed}"
+        );
         assert_eq!(read.into_payload(), payload.as_bytes());
         let others: Vec<_> = ALL
             .iter()

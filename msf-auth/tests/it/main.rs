@@ -7,6 +7,7 @@ mod attacks;
 mod conformance;
 mod external;
 mod file_keys;
+mod internal;
 mod interop;
 #[cfg(feature = "oauth-client")]
 mod introspect;
@@ -16,6 +17,7 @@ mod jws;
 mod key_file;
 mod key_ring;
 mod provider;
+mod refused;
 mod remote;
 mod rfc;
 mod support;

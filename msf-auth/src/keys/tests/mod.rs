@@ -219,6 +219,11 @@ fn what_is_no_key_set_is_an_error() {
             "{json}"
         );
     }
+    // A secret in the wrong file does not get into the log.
+    for json in [r#""hunter2""#, r#"{"keys":"hunter2"}"#, r#"["hunter2"]"#] {
+        let error = KeySet::parse(json.as_bytes()).unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
     let many = format!(r#"{{"keys":[{}7]}}"#, "7,".repeat(128));
     assert!(matches!(
         KeySet::parse(many.as_bytes()),

@@ -1,5 +1,9 @@
 //! Shared secrets: their lengths, and what is no secret.
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
 use proptest::{collection, prelude::*};
 
 use super::{pairs::Pair, *};
@@ -44,6 +48,10 @@ fn a_key_of_another_kind_is_no_secret() {
         jwk.to_owned(),
         format!(" \n{jwk}"),
         format!(r#"{{"keys":[{jwk}]}}"#),
+        format!("[{jwk}]"),
+        STANDARD.encode(pem),
+        STANDARD_NO_PAD.encode(jwk),
+        URL_SAFE_NO_PAD.encode(pem),
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB a@example".to_owned(),
         "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=".to_owned(),
         "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE".to_owned(),
