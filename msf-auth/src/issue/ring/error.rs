@@ -80,3 +80,10 @@ pub enum KeyRingError {
     #[error("the runtime was shut down")]
     Stopped,
 }
+
+impl KeyRingError {
+    /// Whether the system did not do it, rather than that what is there is wrong.
+    pub(super) const fn is_io(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Key(KeyFileError::Io { .. }))
+    }
+}
