@@ -422,3 +422,24 @@ async fn a_verifier_of_the_same_process_follows_the_ring() {
     }
     assert!(verifier.verify(&old).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_lost_can_be_taken_out_by_hand() {
+    let dir = Dir::new();
+    let ring = dir.open().unwrap();
+    let (kept, lost) = (ring.keys()[0].clone(), ring.keys()[1].key_id.clone());
+    drop(ring);
+    fs::write(dir.0.join(format!("key-{lost}.pem")), "x").unwrap();
+    let error = dir.open().unwrap_err();
+    assert!(error.to_string().contains(&*lost), "{error}");
+
+    let text = fs::read(dir.manifest()).unwrap();
+    let mut document: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let keys = document["keys"].as_array_mut().unwrap();
+    keys.retain(|key| key["id"] != *lost);
+    fs::write(dir.manifest(), document.to_string()).unwrap();
+    let ring = dir.open().unwrap();
+    assert_eq!(states(&ring), [KeyState::Active, KeyState::Staged]);
+    assert_eq!(ring.keys()[0], kept);
+    assert_eq!(dir.files().len(), 3, "{:?}", dir.files());
+}
