@@ -5,8 +5,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 use axum::{Router, extract::State, routing::post};
 use http::StatusCode;
 use msf_auth::{
-    Identity, KeyRing, PasswordConfig, Passwords, RefreshPolicy, RefreshTokens, Revocation,
-    Revocations, RotationPolicy, SecureRouter, TokenIssuer, TrustedIssuer, Verifier,
+    Identity, KeyRing, PasswordConfig, Passwords, RefreshPolicy, RefreshTokens, RemoteKeys,
+    Revocation, Revocations, RotationPolicy, SecureRouter, TokenIssuer, TrustedIssuer, Verifier,
     login::{Attempt, LoginError, LoginLimiter, Logins},
     oauth::{Client, GrantType, MemoryClients, OAuth},
     password::PasswordHash,
@@ -100,8 +100,9 @@ impl Id {
     }
 
     pub(crate) fn router(self) -> Result<Router, BoxError> {
-        let trusted =
-            TrustedIssuer::new(self.issuer.issuer(), self.issuer.jwks()).audience("notes");
+        // They follow the ring; those of `jwks` would be the ones of now.
+        let keys = RemoteKeys::new(self.issuer.clone());
+        let trusted = TrustedIssuer::new(self.issuer.issuer(), keys).audience("notes");
         let verifier = Verifier::builder()
             .issuer(trusted)
             .revocations(self.revocations.clone())

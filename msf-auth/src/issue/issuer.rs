@@ -3,17 +3,21 @@
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use arc_swap::Guard;
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use msf_core::clock::WallClock;
 
 use super::{
-    KeyFileError, KeyRing, RotationPolicy, ServiceTokens, TokenBuilder,
+    KeyFileError, KeyRing, KeyRingError, RotationPolicy, ServiceTokens, TokenBuilder,
     builder::TTL_MAX,
     key_file,
     ring::{self, Snapshot},
 };
-use crate::keys::{KeySet, SigningKey};
+use crate::{
+    keys::{KeySet, SigningKey},
+    remote::{JwksDocument, JwksFetchError, JwksSource},
+};
 
 /// Issues signed access tokens (RFC 9068) in one name, with one key or those of a [`KeyRing`]. Cloning shares them.
 ///
@@ -38,6 +42,8 @@ pub struct TokenIssuer(Arc<Shared>);
 
 /// How long the one key of an issuer may be cached.
 const JWKS_MAX_AGE_S: u64 = 300;
+/// How long a verifier of the same process goes on with the keys of a ring.
+const OWN_MAX_AGE: Duration = Duration::from_secs(1);
 
 struct Shared {
     issuer: Box<str>,
@@ -75,15 +81,15 @@ impl TokenIssuer {
     /// [module documentation](super).
     pub fn open(dir: impl AsRef<Path>, issuer: impl Into<Box<str>>) -> Result<Self, KeyFileError> {
         let dir = dir.as_ref();
-        if !ring::has_ring(dir) {
+        if !has_ring(dir)? {
             let generate = || SigningKey::generate_ed25519().map_err(KeyFileError::Generate);
             let key = key_file::open(dir, generate)?;
             // Otherwise another process made a ring of this key, or gave the ring another one first.
-            if !ring::has_ring(dir) {
+            if !has_ring(dir)? {
                 return Ok(Self::new(issuer, key));
             }
         }
-        let ring = KeyRing::load(dir).map_err(|error| KeyFileError::Ring(Box::new(error)))?;
+        let ring = KeyRing::load(dir).map_err(of_ring)?;
         Ok(Self::with_ring(issuer, ring))
     }
 
@@ -120,7 +126,8 @@ impl TokenIssuer {
         ServiceTokens::new(self.clone(), service.into(), audience.into())
     }
 
-    /// The keys with which others verify.
+    /// The keys with which others verify, as they are now: keys that take turns are followed by
+    /// [`RemoteKeys`](crate::RemoteKeys) of the issuer.
     #[must_use]
     pub fn jwks(&self) -> KeySet {
         self.snapshot().jwks.clone()
@@ -190,6 +197,39 @@ impl TokenIssuer {
 
     pub(crate) fn clock(&self) -> WallClock {
         self.0.clock
+    }
+}
+
+fn has_ring(dir: &Path) -> Result<bool, KeyFileError> {
+    ring::has_ring(dir).map_err(of_ring)
+}
+
+fn of_ring(error: KeyRingError) -> KeyFileError {
+    KeyFileError::Ring(Box::new(error))
+}
+
+/// For a verifier of the same process: [`RemoteKeys`](crate::RemoteKeys) of an issuer know its new keys, and give up
+/// revoked ones within a second or two, without any network.
+///
+/// ```
+/// use msf_auth::{RemoteKeys, SigningKey, TokenIssuer, TrustedIssuer, Verifier};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), msf_core::BoxError> {
+/// let issuer = TokenIssuer::new("https://user.shop", SigningKey::generate_ed25519()?);
+/// let keys = RemoteKeys::new(issuer.clone());
+/// let trusted = TrustedIssuer::new("https://user.shop", keys).audience("shop");
+/// let verifier = Verifier::builder().issuer(trusted).build()?;
+/// let token = issuer.token("7").audience("shop").sign()?;
+/// assert!(verifier.verify(&token).await.is_ok());
+/// # Ok(())
+/// # }
+/// ```
+#[async_trait]
+impl JwksSource for TokenIssuer {
+    async fn fetch(&self) -> Result<JwksDocument, JwksFetchError> {
+        let document = JwksDocument::from(self.snapshot().jwks_json.clone());
+        Ok(document.fresh_for(OWN_MAX_AGE))
     }
 }
 

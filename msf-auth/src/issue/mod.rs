@@ -69,7 +69,8 @@
 //! # Clocks
 //!
 //! States change by the wall clock, in whole seconds. A clock that was set back makes no state last longer than it
-//! would from then on. One that is set ahead ends states early: tokens end by the same clock.
+//! would from then on; one that says a time before 2025 was not set yet and changes nothing. One that is set ahead
+//! ends states early: tokens end by the same clock.
 //!
 //! # Metrics
 //!
@@ -84,7 +85,7 @@ mod ring;
 mod service_tokens;
 
 #[cfg(feature = "oauth")]
-pub(crate) use self::builder::is_scope;
+pub(crate) use self::builder::{is_own_claim, is_scope};
 pub(crate) use self::ring::{CHANGES, FAILURES, KEYS};
 pub use self::{
     builder::TokenBuilder,

@@ -8,7 +8,10 @@ use msf_core::metrics::Metrics;
 
 use super::{Clients, InvalidOAuth, OAuth, Subjects, metadata, metrics::OAuthMetrics};
 use crate::{
-    audit::Audit, issue::TokenIssuer, refresh::RefreshTokens, revocation::Revocations,
+    audit::Audit,
+    issue::{TokenIssuer, is_own_claim},
+    refresh::RefreshTokens,
+    revocation::Revocations,
     verify::Verifier,
 };
 
@@ -77,21 +80,45 @@ impl OAuthBuilder {
         self
     }
 
-    /// Offers introspection and token exchange, for tokens that this verifier accepts. It has to trust this issuer, for
-    /// all audiences that ask.
+    /// Offers introspection and token exchange, for tokens of this issuer that this verifier accepts. It has to trust the
+    /// issuer for all audiences that ask, by keys that follow it: those of a set are the ones of now, and after a rotation
+    /// no token would be good.
+    ///
+    /// ```
+    /// use msf_auth::{
+    ///     RemoteKeys, SigningKey, TokenIssuer, TrustedIssuer, Verifier,
+    ///     oauth::{MemoryClients, OAuth},
+    /// };
+    ///
+    /// # fn main() -> Result<(), msf_core::BoxError> {
+    /// let issuer = TokenIssuer::new("https://id.shop", SigningKey::generate_ed25519()?);
+    /// let trusted = TrustedIssuer::new("https://id.shop", RemoteKeys::new(issuer.clone()))
+    ///     .audience("order")
+    ///     .users()
+    ///     .any_service();
+    /// let oauth = OAuth::builder(issuer)
+    ///     .clients(MemoryClients::new())
+    ///     .verifier(Verifier::builder().issuer(trusted).build()?)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn verifier(mut self, verifier: Verifier) -> Self {
         self.verifier = Some(verifier);
         self
     }
 
-    /// Takes access tokens back, by telling this list. It has to be that of the [verifier](Self::verifier), and to reach
-    /// all others that take the tokens.
+    /// Takes access tokens back, by telling this list: one that its client revokes, and all of a session that ends here,
+    /// be it that its refresh token is revoked, that it comes back after it was used, or that its user is gone.
+    ///
+    /// It has to be that of the [verifier](Self::verifier). Verifiers of other processes do not hear of it by themselves.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
         self
     }
 
-    /// A further claim that exchanged tokens take over, beside `sid`, `auth_time`, `acr`, `amr` and `tenant`.
+    /// A further claim that exchanged tokens take over, beside `sid`, `auth_time`, `acr`, `amr` and `tenant`. None that
+    /// the issuer sets itself, and not `act`.
     pub fn carry(mut self, claim: impl Into<Box<str>>) -> Self {
         self.carried.push(claim.into());
         self
@@ -113,8 +140,13 @@ impl OAuthBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidOAuth`] for an issuer that has no address, or without clients.
+    /// [`InvalidOAuth`] for an issuer that has no address, without clients, or for a claim that cannot be carried.
     pub fn build(self) -> Result<OAuth, InvalidOAuth> {
+        // Taken over, it would say that nobody acts, or who acted before.
+        let mut carried = self.carried.iter();
+        if let Some(name) = carried.find(|name| is_own_claim(name) || ***name == *"act") {
+            return Err(InvalidOAuth::Carried(name.clone()));
+        }
         let clients = self.clients.ok_or(InvalidOAuth::NoClients)?;
         let base: Box<str> = base(self.issuer.issuer())
             .map(Into::into)

@@ -47,8 +47,11 @@ pub trait Clients: Send + Sync + 'static {
     note = "implement `msf_auth::oauth::Subjects`"
 )]
 pub trait Subjects: Send + Sync + 'static {
-    /// Claims for the next access token, instead of those of the same name that the login gave; `None` for a subject
-    /// that may not have one any more, which ends the session.
+    /// Claims for the next access token, instead of those of the same name that the login gave. A claim of the login that
+    /// is not named stays, so a role that was taken away has to be named: as what is left of it, or as null, with which
+    /// it is left out. `None` for a subject that may not have a token any more, which ends the session.
+    ///
+    /// One that the issuer sets itself, such as `sub`, is an error of the server (500); the token is not used up.
     ///
     /// # Errors
     ///

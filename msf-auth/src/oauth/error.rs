@@ -19,6 +19,9 @@ pub enum InvalidOAuth {
     /// Nobody could ask for a token.
     #[error("there is no store of clients")]
     NoClients,
+    /// Exchanged tokens have this claim from the issuer.
+    #[error("the claim `{0}` cannot be carried: the issuer sets it itself")]
+    Carried(Box<str>),
     /// The metrics could not be registered.
     #[error(transparent)]
     Metrics(#[from] MetricsError),

@@ -2,10 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Client, OAuth, error::Fault, form::Form, grant::asked};
-use crate::{audit::Kind, token::base64url, verify::Verifier};
+use super::{
+    Client, OAuth,
+    error::Fault,
+    form::Form,
+    grant::{asked, target},
+};
+use crate::{audit::Kind, verify::Verifier};
 
 pub(super) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -37,13 +42,12 @@ impl OAuth {
         if subject.issuer() != self.0.issuer.issuer() {
             return Err(REFUSED);
         }
-        let claims = payload(presented).ok_or(REFUSED)?;
         // One that was sent to another service was not meant for this one to use.
-        if !audiences(&claims).any(|audience| client.is(audience)) {
+        if !audiences(subject.claim("aud")).any(|audience| client.is(audience)) {
             return Err(REFUSED);
         }
-        let audience = client.target(form.get("audience")).ok_or(Fault::Target)?;
-        let actor = actor(client.id(), claims.get("act")).ok_or(REFUSED)?;
+        let audience = target(client, form)?;
+        let actor = actor(client.id(), subject.claim("act")).ok_or(REFUSED)?;
 
         let may_have = |scope: &str| subject.has_scope(scope) && client.may_have(scope);
         let scopes: Vec<&str> = match asked(form)? {
@@ -70,7 +74,7 @@ impl OAuth {
             .claim("act", actor)
             .ttl(ttl);
         for name in &self.0.carried {
-            if let Some(value) = claims.get(&**name) {
+            if let Some(value) = subject.claim(name) {
                 token = token.claim(&**name, value.clone());
             }
         }
@@ -106,15 +110,9 @@ fn check_types(form: &Form) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The claims of a token that was verified.
-pub(super) fn payload(token: &str) -> Option<Map<String, Value>> {
-    let payload = token.split('.').nth(1)?;
-    serde_json::from_slice(&base64url::decode(payload)?).ok()
-}
-
-/// Its `aud`, one or several.
-pub(super) fn audiences(claims: &Map<String, Value>) -> impl Iterator<Item = &str> {
-    let (one, several) = match claims.get("aud") {
+/// Those of an `aud`, which is one or several.
+pub(super) fn audiences(aud: Option<&Value>) -> impl Iterator<Item = &str> {
+    let (one, several) = match aud {
         Some(Value::Array(several)) => (None, several.as_slice()),
         one => (one, [].as_slice()),
     };
@@ -171,13 +169,13 @@ mod tests {
     #[test]
     fn audiences_are_one_or_several_texts() {
         let of = |aud: Value| {
-            let claims = Map::from_iter([("aud".to_owned(), aud)]);
-            audiences(&claims).map(str::to_owned).collect::<Vec<_>>()
+            let names = audiences(Some(&aud)).map(str::to_owned);
+            names.collect::<Vec<_>>()
         };
         assert_eq!(of(json!("a")), ["a"]);
         assert_eq!(of(json!(["a", "b"])), ["a", "b"]);
         assert!(of(json!(1)).is_empty());
-        assert!(audiences(&Map::new()).next().is_none());
+        assert!(audiences(None).next().is_none());
     }
 
     #[test]

@@ -8,12 +8,12 @@ use tokio::time;
 
 use super::{
     Client, GrantType, OAuth, authenticate::LOOKUP_MAX, error::Fault, exchange::TOKEN_EXCHANGE,
-    form::Form,
+    form::Form, revoke::is_over,
 };
 use crate::{
     audit::{Event, Kind},
-    issue::{TokenBuilder, is_scope},
-    refresh::{Presented, RefreshError, RefreshTokens},
+    issue::{TokenBuilder, is_own_claim, is_scope},
+    refresh::{Grant, Presented, RefreshError, RefreshTokens, Verdict},
 };
 
 /// A refresh token and what goes with it.
@@ -48,7 +48,7 @@ impl OAuth {
 
     /// RFC 6749 section 4.4. Without a refresh token: whoever has the secret can ask again.
     fn client_credentials(&self, client: &Client, form: &Form) -> Result<Value, Fault> {
-        let audience = client.target(form.get("audience")).ok_or(Fault::Target)?;
+        let audience = target(client, form)?;
         let scopes: Vec<&str> = match asked(form)? {
             Some(scopes) if scopes.iter().all(|scope| client.may_have(scope)) => {
                 scopes.into_iter().collect()
@@ -77,43 +77,49 @@ impl OAuth {
         let presented = form
             .get("refresh_token")
             .ok_or(Fault::Request("`refresh_token` is missing"))?;
-        let audience = client.target(form.get("audience")).ok_or(Fault::Target)?;
+        let audience = target(client, form)?;
         let asked = asked(form)?;
 
-        // Before the token is used up: a user that is gone, or a store that is away, must not cost the session of one
-        // that is not.
-        let known = refresh
-            .inspect(presented)
+        let judged = refresh
+            .judged(presented)
             .await
             .map_err(|error| fault(&error))?;
-        let mut further = None;
-        if let Some(family) = known {
-            further = Some(
-                self.subject(refresh, client, presented, family.subject())
-                    .await?,
-            );
+        // That of another client is refused below, and costs its session nothing.
+        let judged = judged.filter(|(family, _)| family.grant().client_id() == Some(client.id()));
+        let mut claims = None;
+        match &judged {
+            // Before the token is used up: a user that is gone, or a store that is away, must not cost the session of
+            // one that is not.
+            Some((family, Verdict::Rotate | Verdict::Repeat)) => {
+                claims = Some(self.claims(refresh, family.grant()).await?);
+            }
+            // Before the family ends: who breaks off in between must not keep the access tokens. Also when it has
+            // ended already, since a list in memory is empty after a restart.
+            Some((family, Verdict::Reused | Verdict::Revoked)) => {
+                self.take_session_back(family.grant());
+            }
+            _ => {}
         }
 
         let mut rotation = Presented::new(presented).client(client.id());
         if let Some(scopes) = asked {
             rotation = rotation.scopes(scopes);
         }
-        let rotated = refresh
-            .rotate(&rotation)
-            .await
-            .map_err(|error| fault(&error))?;
-        let subject = rotated.grant.subject();
-        let further = match further {
-            Some(further) => further,
-            // One that came back within the grace.
-            None => self.subject(refresh, client, presented, subject).await?,
+        let rotated = match (refresh.rotate(&rotation).await, &judged) {
+            (Ok(rotated), _) => rotated,
+            (Err(error), Some((family, _))) if is_over(&error) => {
+                self.end_after_theft(refresh, &error, family.grant()).await;
+                return Err(fault(&error));
+            }
+            (Err(error), _) => return Err(fault(&error)),
         };
+        // It was not good a moment ago, so nobody was asked about its subject; the same token can be sent again.
+        let claims = claims.ok_or(Fault::Unavailable)?;
+        let subject = rotated.grant.subject();
 
         // What the client may have can have become less since the login.
         let scopes = rotated.scopes.iter().map(|scope| &**scope);
         let scopes: Vec<&str> = scopes.filter(|scope| client.may_have(scope)).collect();
-        let mut claims = rotated.grant.claims().clone();
-        claims.extend(further);
         let ttl = self.ttl(client);
         let mut token = self
             .0
@@ -123,7 +129,6 @@ impl OAuth {
             .scopes(&scopes)
             .client(client.id())
             .ttl(ttl);
-        claims.insert("sid".to_owned(), rotated.grant.session_id().into());
         for (name, value) in claims {
             token = token.claim(name, value);
         }
@@ -134,21 +139,37 @@ impl OAuth {
         Ok(answer(&token, ttl, &scopes, Some(successor)))
     }
 
+    /// What the next access token of a session says, beside what is the issuer's to say.
+    async fn claims(
+        &self,
+        refresh: &RefreshTokens,
+        grant: &Grant,
+    ) -> Result<Map<String, Value>, Fault> {
+        let mut claims = grant.claims().clone();
+        claims.extend(self.subject(refresh, grant).await?);
+        claims.retain(|_, value| !value.is_null());
+        // Asked now: a token that cannot be signed must not cost the session.
+        if let Some(name) = claims.keys().find(|name| is_own_claim(name)) {
+            tracing::error!(target: "msf_auth::oauth", name, "a claim of a session is set by the issuer");
+            return Err(Fault::Internal);
+        }
+        claims.insert("sid".to_owned(), grant.session_id().into());
+        Ok(claims)
+    }
+
     /// What is to be said about a user now; ends the session of one that may not have tokens any more.
     async fn subject(
         &self,
         refresh: &RefreshTokens,
-        client: &Client,
-        presented: &str,
-        subject: &str,
+        grant: &Grant,
     ) -> Result<Map<String, Value>, Fault> {
         let Some(subjects) = &self.0.subjects else {
             return Ok(Map::new());
         };
-        match time::timeout(LOOKUP_MAX, subjects.claims(subject)).await {
+        match time::timeout(LOOKUP_MAX, subjects.claims(grant.subject())).await {
             Ok(Ok(Some(claims))) => Ok(claims),
             Ok(Ok(None)) => {
-                self.end(refresh, client, presented).await?;
+                self.end_session(refresh, grant, "subject").await?;
                 Err(Fault::Grant)
             }
             Ok(Err(error)) => {
@@ -195,6 +216,15 @@ fn allow(client: &Client, grant: GrantType) -> Result<(), Fault> {
     } else {
         Err(Fault::UnauthorizedClient)
     }
+}
+
+/// The audience of the next token. It has one name here: a `resource` (RFC 8707) that is passed over would give a token
+/// for something else than was asked for.
+pub(super) fn target<'a>(client: &'a Client, form: &Form) -> Result<&'a str, Fault> {
+    if form.get("resource").is_some() {
+        return Err(Fault::Target);
+    }
+    client.target(form.get("audience")).ok_or(Fault::Target)
 }
 
 /// The scopes that are asked for, each once.

@@ -3,16 +3,12 @@
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{
-    Client, OAuth,
-    error::Fault,
-    exchange::{audiences, payload},
-    form::Form,
-    grant::fault,
-};
+use super::{Client, OAuth, error::Fault, exchange::audiences, form::Form, grant::fault};
+use crate::token::KIND_CLAIM;
 
-/// What a caller learns about a token of its own audience.
-const TOLD: [&str; 12] = [
+/// What a caller learns about a token of its own audience. With the kind: a service must not pass for the user of its
+/// name.
+const TOLD: [&str; 16] = [
     "iss",
     "sub",
     "aud",
@@ -25,6 +21,10 @@ const TOLD: [&str; 12] = [
     "sid",
     "act",
     "tenant",
+    "auth_time",
+    "acr",
+    "amr",
+    KIND_CLAIM,
 ];
 
 impl OAuth {
@@ -54,21 +54,22 @@ impl OAuth {
         let Some(verifier) = &self.0.verifier else {
             return Ok(None);
         };
-        match verifier.verify(token).await {
-            Ok(_) => {}
+        let caller = match verifier.verify(token).await {
+            Ok(caller) => caller,
             Err(error) if error.is_unavailable() => return Err(Fault::Unavailable),
             Err(_) => return Ok(None),
-        }
-        let Some(claims) = payload(token) else {
-            return Ok(None);
         };
-        let is_its_own = claims.get("client_id").and_then(Value::as_str) == Some(client.id());
-        if !is_its_own && !audiences(&claims).any(|audience| client.is(audience)) {
+        // The client `web` of somebody else is not our client `web`.
+        if caller.issuer() != self.0.issuer.issuer() {
+            return Ok(None);
+        }
+        let is_its_own = caller.client_id() == Some(client.id());
+        if !is_its_own && !audiences(caller.claim("aud")).any(|audience| client.is(audience)) {
             return Ok(None);
         }
         let mut told = json!({ "active": true, "token_type": "Bearer" });
         for name in TOLD {
-            if let Some(value) = claims.get(name) {
+            if let Some(value) = caller.claim(name) {
                 told[name] = value.clone();
             }
         }

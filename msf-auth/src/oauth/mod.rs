@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `POST /oauth/token` | the grants `client_credentials`, `refresh_token` and token exchange | 6749, 8693 |
 //! | `POST /oauth/revoke` | ends the session of a refresh token, and takes an access token back | 7009 |
-//! | `POST /oauth/introspect` | what a token is good for, for whom it was meant | 7662 |
+//! | `POST /oauth/introspect` | what a token is good for, to those for whom it was meant | 7662 |
 //! | `GET /.well-known/jwks.json` | the keys | 7517 |
 //! | `GET /.well-known/openid-configuration`, `/.well-known/oauth-authorization-server` | where all of that is | 8414 |
 //!
@@ -56,9 +56,13 @@
 //!   same answer.
 //! - Scopes only ever shrink: what is issued was asked for, and belongs to the client, and was granted at the login or
 //!   is in the token that is exchanged.
-//! - A token is for one audience, which the client has to be allowed.
-//! - A client exchanges and introspects only tokens that were sent to an audience that it [serves](Client::serves). An
-//!   exchanged token says who acts (`act`, four at most), lives 60 s at most, and not longer than the one it came
+//! - A token is for one audience, which the client has to be allowed. It is asked for by `audience`; a `resource` is
+//!   refused.
+//! - A session ends as a whole: when its refresh token is revoked, comes back after it was used, or is of a user that is
+//!   gone, the refresh tokens of all clients in it end, and its access tokens by
+//!   [`revocations`](OAuthBuilder::revocations).
+//! - A client exchanges only tokens that were sent to an audience that it [serves](Client::serves), and introspects those
+//!   and its own. An exchanged token says who acts (`act`, four at most), lives 60 s at most, and not longer than the one it came
 //!   from.
 //! - Errors are those of RFC 6749 section 5.2. They name no client, and nothing that the request has.
 //!
@@ -66,8 +70,9 @@
 //!
 //! No authorization code, no device grant, no dynamic registration, no client assertions. Without
 //! [`revocations`](OAuthBuilder::revocations) a signed access token is not revoked (`unsupported_token_type`): those who
-//! take it do not ask. Requests are not limited by number; put a
-//! limit in front, since each wrong secret costs a look into the store.
+//! take it do not ask. The list is this process's; how others hear of it is yours to
+//! [arrange](crate::revocation::RevocationFeed). Requests are not limited by number; put a limit in front, since each
+//! wrong secret costs a look into the store.
 //!
 //! # Metrics
 //!

@@ -1,14 +1,15 @@
-//! `POST /oauth/revoke` (RFC 7009).
+//! `POST /oauth/revoke` (RFC 7009), and what ends a session otherwise.
 
 use http::HeaderMap;
-use serde_json::Value;
 
-use super::{Client, OAuth, error::Fault, exchange::payload, form::Form, grant::fault};
+use super::{Client, OAuth, error::Fault, form::Form, grant::fault};
 use crate::{
+    algorithm::Algorithm,
     audit::{Event, Kind},
-    refresh::{Presented, RefreshTokens},
+    jws,
+    refresh::{Grant, RefreshError, RefreshTokens},
     revocation::{Revocation, Revocations},
-    verify::Verifier,
+    token::Claims,
 };
 
 impl OAuth {
@@ -20,58 +21,123 @@ impl OAuth {
             .ok_or(Fault::Request("`token` is missing"))?;
         // The hint is not needed: only a signed token has dots.
         if token.contains('.') {
-            let (Some(verifier), Some(list)) = (&self.0.verifier, &self.0.revocations) else {
-                return Err(Fault::TokenType);
-            };
-            return self.take_back(verifier, list, &client, token).await;
+            let list = self.0.revocations.as_ref().ok_or(Fault::TokenType)?;
+            return self.take_back(list, &client, token);
         }
         let refresh = self.0.refresh.as_ref().ok_or(Fault::TokenType)?;
-        self.end(refresh, &client, token).await
+        let judged = refresh.judged(token).await;
+        let Some((family, _)) = judged.map_err(|error| fault(&error))? else {
+            return Ok(());
+        };
+        if family.grant().client_id() != Some(client.id()) {
+            return Err(Fault::Grant);
+        }
+        self.end_session(refresh, family.grant(), "client").await
     }
 
-    /// Ends the session of a refresh token, its access tokens included (RFC 7009 section 2.1).
-    pub(super) async fn end(
+    /// Ends a session, its access tokens included (RFC 7009 section 2.1). Those first: who breaks off then sees its
+    /// refresh tokens refused the next time.
+    pub(super) async fn end_session(
         &self,
         refresh: &RefreshTokens,
-        client: &Client,
-        token: &str,
+        grant: &Grant,
+        why: &str,
     ) -> Result<(), Fault> {
-        let presented = Presented::new(token).client(client.id());
-        let ended = refresh.revoke(&presented).await;
-        let ended = ended.map_err(|error| fault(&error))?;
-        if let (Some(grant), Some(list)) = (ended, &self.0.revocations) {
+        self.take_session_back(grant);
+        // Of all clients: their access tokens are taken back too, and another one that goes on would get only such.
+        let ended = refresh.revoke_session(grant.session_id()).await;
+        if ended.map_err(|error| fault(&error))? > 0 {
+            self.tell_session_taken_back(grant, why);
+        }
+        Ok(())
+    }
+
+    /// After [`is_over`]: what belongs to the session beside the family, which has ended.
+    pub(super) async fn end_after_theft(
+        &self,
+        refresh: &RefreshTokens,
+        error: &RefreshError,
+        grant: &Grant,
+    ) {
+        self.take_session_back(grant);
+        if let RefreshError::Reused { .. } = error {
+            self.tell_session_taken_back(grant, error.as_str());
+        }
+        // The next use of any token of the family does it again.
+        if let Err(error) = refresh.revoke_session(grant.session_id()).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(target: "msf_auth::oauth", error, "other refresh tokens of a session that is over stay");
+        }
+    }
+
+    /// Takes the access tokens of a session back, where that is possible.
+    pub(super) fn take_session_back(&self, grant: &Grant) {
+        if let Some(list) = &self.0.revocations {
             list.apply(&Revocation::Session {
                 issuer: self.0.issuer.issuer().into(),
                 session_id: grant.session_id().into(),
                 subject: Some(grant.subject().into()),
             });
         }
-        Ok(())
     }
 
-    async fn take_back(
-        &self,
-        verifier: &Verifier,
-        list: &Revocations,
-        client: &Client,
-        token: &str,
-    ) -> Result<(), Fault> {
-        let caller = match verifier.verify(token).await {
-            Ok(caller) => caller,
-            Err(error) if error.is_unavailable() => return Err(Fault::Unavailable),
-            Err(_) => return Ok(()),
+    fn tell_session_taken_back(&self, grant: &Grant, why: &str) {
+        if self.0.revocations.is_none() {
+            return;
+        }
+        let mut event = Event::new(Kind::TokenRevoked)
+            .subject(grant.subject())
+            .session(grant.session_id())
+            .reason(why);
+        if let Some(client) = grant.client_id() {
+            event = event.client(client);
+        }
+        self.0.audit.record(&event);
+    }
+
+    /// By the keys alone: an audience that no verifier here takes must not make a success of nothing.
+    fn take_back(&self, list: &Revocations, client: &Client, token: &str) -> Result<(), Fault> {
+        let issuer = &self.0.issuer;
+        let Ok(message) = jws::verify(token, &issuer.jwks(), &ALGORITHMS) else {
+            return Ok(());
         };
-        let claims = payload(token).ok_or(Fault::Grant)?;
-        let is_its_own = claims.get("client_id").and_then(Value::as_str) == Some(client.id());
-        if !is_its_own || caller.issuer() != self.0.issuer.issuer() {
+        let claims = str::from_utf8(message.payload()).map(Claims::parse);
+        let Ok(Ok(claims)) = claims else {
+            return Ok(());
+        };
+        let text = |text| claims.text(text);
+        if claims.issuer.map(text).as_deref() != Some(issuer.issuer()) {
+            return Ok(());
+        }
+        if claims.client_id.map(text).as_deref() != Some(client.id()) {
             return Err(Fault::Grant);
         }
-        list.apply(&Revocation::token(&caller, self.0.issuer.clock().now()));
+        let (Some(token_id), Some(subject), Some(expires_at_s)) = (
+            claims.token_id.map(text),
+            claims.subject.map(text),
+            claims.expires_s,
+        ) else {
+            return Err(Fault::TokenType);
+        };
+        list.apply(&Revocation::Token {
+            issuer: issuer.issuer().into(),
+            token_id: (&*token_id).into(),
+            subject: Some((&*subject).into()),
+            expires_at_s,
+        });
         let event = Event::new(Kind::TokenRevoked)
-            .subject(caller.subject())
+            .subject(&subject)
             .client(client.id())
-            .token_id(caller.token_id().unwrap_or_default());
+            .token_id(&token_id);
         self.0.audit.record(&event);
         Ok(())
     }
 }
+
+/// Whether the session has ended because of the token, or before it.
+pub(super) const fn is_over(error: &RefreshError) -> bool {
+    matches!(error, RefreshError::Reused { .. } | RefreshError::Revoked)
+}
+
+/// What an issuer of ours signs with.
+const ALGORITHMS: [Algorithm; 2] = [Algorithm::EdDsa, Algorithm::Es256];

@@ -19,7 +19,7 @@ pub(super) struct Evidence<'a> {
 
 /// What it is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It is the current one: it gets a successor.
     Rotate,
     /// It was rotated a moment ago: it gets the same successor.

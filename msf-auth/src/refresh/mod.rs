@@ -83,6 +83,8 @@ mod tests;
 mod text;
 mod tokens;
 
+#[cfg(feature = "oauth")]
+pub(crate) use self::judge::Verdict;
 pub(crate) use self::metrics::TOKENS;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteRefreshStore;

@@ -151,6 +151,17 @@ impl RefreshTokens {
     ///
     /// [`RefreshError::Store`] when the store did not answer.
     pub async fn inspect(&self, token: &str) -> Result<Option<Family>, RefreshError> {
+        let judged = self.judged(token).await?;
+        let valid = judged.filter(|(_, verdict)| *verdict == Verdict::Rotate);
+        Ok(valid.map(|(family, _)| family))
+    }
+
+    /// The family of a token, and what the client of that family would be answered with; `None` for a token that
+    /// nobody issued.
+    pub(crate) async fn judged(
+        &self,
+        token: &str,
+    ) -> Result<Option<(Family, Verdict)>, RefreshError> {
         let Some(token) = Token::parse(token) else {
             return Ok(None);
         };
@@ -165,7 +176,7 @@ impl RefreshTokens {
             client: family.grant.client_id(),
         };
         let verdict = family.judge(&evidence, &self.policy, self.clock.now_ms());
-        Ok((verdict == Verdict::Rotate).then_some(family))
+        Ok((verdict != Verdict::Unknown).then_some((family, verdict)))
     }
 
     /// The sessions of a subject that have not ended, those that were unused for the longest first.

@@ -41,8 +41,32 @@ pub(super) struct Disk {
 struct Lock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
 
 /// Whether a directory has a ring, rather than the key of an issuer that has only one.
-pub(in crate::issue) fn has_ring(dir: &Path) -> bool {
-    fs::exists(dir.join(MANIFEST)).unwrap_or(false)
+///
+/// # Errors
+///
+/// [`KeyRingError::Lost`] when there are keys of a ring only, so that a key for one issuer must not be made.
+pub(in crate::issue) fn has_ring(dir: &Path) -> Result<bool, KeyRingError> {
+    let disk = Disk::new(dir.to_owned());
+    let has_manifest = || match fs::exists(dir.join(MANIFEST)) {
+        // Whoever makes the directory is told.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        outcome => outcome.map_err(failed("read", dir)),
+    };
+    if has_manifest()? {
+        return Ok(true);
+    }
+    let is_to_be_made = |error: &io::Error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+        )
+    };
+    match disk.check_not_lost() {
+        Err(KeyRingError::Io { source, .. }) if is_to_be_made(&source) => Ok(false),
+        // Its manifest was written before the keys that were just seen.
+        Err(KeyRingError::Lost { .. }) if has_manifest()? => Ok(true),
+        outcome => outcome.map(|()| false),
+    }
 }
 
 impl Disk {
@@ -68,11 +92,25 @@ impl Disk {
                 (ring, vec![change])
             }
         };
-        let (snapshot, further) = self.write_changed(&lock, &ring, policy, now_s, |ring| {
+        let written = self.write_changed(&lock, &ring, policy, now_s, |ring| {
             Ok(ring.advance(policy, now_s))
-        })?;
-        changes.extend(further);
-        Ok((snapshot, changes))
+        });
+        match written {
+            Ok((snapshot, further)) => {
+                changes.extend(further);
+                Ok((snapshot, changes))
+            }
+            // On a full disk a process that starts is as good as one that runs: what is due is done later.
+            Err(error) if error.is_io() => match self.load(ring) {
+                Ok(snapshot) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(target: "msf_auth::issue", error, "the key ring is used as it is: what is due cannot be written");
+                    Ok((snapshot, changes))
+                }
+                Err(_) => Err(error),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     /// The ring as it is, unchanged.
@@ -164,12 +202,7 @@ impl Disk {
         policy: &RotationPolicy,
         now_s: u64,
     ) -> Result<(Ring, KeyChange), KeyRingError> {
-        let names = self.names().map_err(failed("read", &self.dir))?;
-        if names.iter().any(|name| is_ring_key(name)) {
-            return Err(KeyRingError::Lost {
-                dir: self.dir.clone(),
-            });
-        }
+        self.check_not_lost()?;
         let make = || {
             generate(policy.algorithm).map_err(|error| match error {
                 KeyRingError::Generate(error) => KeyFileError::Generate(error),
@@ -184,6 +217,17 @@ impl Disk {
             revoked: false,
         };
         Ok((ring, change))
+    }
+
+    /// Keys of a ring without a manifest: new ones would end every token in use.
+    fn check_not_lost(&self) -> Result<(), KeyRingError> {
+        let names = self.names().map_err(failed("read", &self.dir))?;
+        if names.iter().any(|name| is_ring_key(name)) {
+            return Err(KeyRingError::Lost {
+                dir: self.dir.clone(),
+            });
+        }
+        Ok(())
     }
 
     fn load(&self, ring: Ring) -> Result<Snapshot, KeyRingError> {

@@ -38,7 +38,7 @@ pub enum KeyRingError {
     #[error(transparent)]
     Key(#[from] KeyFileError),
     /// The manifest is not one that was written here.
-    #[error("the manifest {} is broken ({what}): restore it together with its keys", path.display())]
+    #[error("the manifest {} is broken ({what}): restore it together with its keys, or move all of them away to start with new keys, which ends every token in use", path.display())]
     Corrupt {
         /// The manifest.
         path: PathBuf,
@@ -52,7 +52,7 @@ pub enum KeyRingError {
         dir: PathBuf,
     },
     /// The manifest is older than the keys in use, as from a backup; revoked keys could come back with it.
-    #[error("the manifest {} is of generation {found} and this process is at {known}: remove it if it was restored by mistake, or start the process anew", path.display())]
+    #[error("the manifest {} is of generation {found} and this process is at {known}: put the newer one back, or start all processes anew to go on with this one", path.display())]
     WentBack {
         /// The manifest.
         path: PathBuf,
@@ -62,7 +62,7 @@ pub enum KeyRingError {
         found: u64,
     },
     /// Another process held the lock for more than five seconds.
-    #[error("{} is locked by another process", path.display())]
+    #[error("{} is locked by another process, for more than five seconds: look what it does; the lock ends with it", path.display())]
     Busy {
         /// The lock file.
         path: PathBuf,
@@ -79,4 +79,11 @@ pub enum KeyRingError {
     /// The runtime ended before the work was done.
     #[error("the runtime was shut down")]
     Stopped,
+}
+
+impl KeyRingError {
+    /// Whether the system did not do it, rather than that what is there is wrong.
+    pub(super) const fn is_io(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Key(KeyFileError::Io { .. }))
+    }
 }

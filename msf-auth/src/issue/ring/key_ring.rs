@@ -103,7 +103,8 @@ impl KeyRing {
     /// The ring of a directory, with the default policy.
     ///
     /// A directory without one gets a key that signs at once and one that is staged. The key of an
-    /// [issuer of one key](crate::TokenIssuer::open) becomes the first of the ring. What is due is done.
+    /// [issuer of one key](crate::TokenIssuer::open) becomes the first of the ring. What is due is done, or, when it
+    /// cannot be written, left to [`keep_rotating`](Self::keep_rotating).
     ///
     /// It reads and writes files, so it belongs to the start of a process.
     ///
@@ -190,8 +191,10 @@ impl KeyRing {
     /// Takes a key that is known to others out of use at once, in whatever state it is.
     ///
     /// Its file is removed, and every token that it signed ends when verifiers fetch the key set again: at the
-    /// latest after [`jwks_max_age`](RotationPolicy::jwks_max_age), for those that heed it. When it was the one that
-    /// signs, the staged key takes its place, which they have already.
+    /// latest after [`jwks_max_age`](RotationPolicy::jwks_max_age), or a minute if that is less, for those that heed it.
+    /// One that cannot reach us goes on with what it has. When it was the one that signs, the staged key takes its place,
+    /// which they have already, unless it was staged since they looked: after two revocations in a row they have to
+    /// fetch it when they see it.
     ///
     /// # Errors
     ///

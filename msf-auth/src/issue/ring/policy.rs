@@ -14,7 +14,7 @@ use crate::algorithm::Algorithm;
 /// | [`period`](Self::period) | 30 days | a stolen key is worth less, and rotating is exercised often enough to be known to work |
 /// | [`staging`](Self::staging) | 24 h | verifiers that ignore `Cache-Control` keep key sets for up to 12 h |
 /// | [`token_ttl_max`](Self::token_ttl_max) | 24 h | what a token may live at most, so how long a retired key is needed |
-/// | [`jwks_max_age`](Self::jwks_max_age) | 5 min | `Cache-Control` of the key set: how late a revoked key is given up |
+/// | [`jwks_max_age`](Self::jwks_max_age) | 5 min | `Cache-Control` of the key set: how late a revoked key is given up; [`HttpJwks`](crate::HttpJwks) heeds a minute at least |
 /// | [`skew`](Self::skew) | 1 min | how far clocks differ, those of verifiers with their leeway included |
 /// | [`reload`](Self::reload) | 1 min | how often a process looks at what the others did |
 ///
@@ -109,7 +109,8 @@ impl RotationPolicy {
         self
     }
 
-    /// How long a key is published before it signs.
+    /// How long a key is published before it signs. Below two minutes it is for tests: a verifier that has fetched the key
+    /// set a moment ago may then learn of a key by the first token that it signed.
     pub const fn staging(mut self, staging: Duration) -> Self {
         self.staging = staging;
         self

@@ -73,6 +73,9 @@ pub(super) enum Stage {
     Retired { until_s: u64 },
 }
 
+/// The first second of 2025: a clock before that was not set since the machine was started.
+const CLOCK_MIN_S: u64 = 1_735_689_600;
+
 /// The key to be revoked is not in the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unknown;
@@ -205,6 +208,11 @@ impl Ring {
     /// What happened by a clock that was ahead is taken to have happened now, so that no state lasts longer than
     /// it would from now on.
     fn follow_clock(&mut self, policy: &RotationPolicy, now_s: u64) {
+        // Not that of a machine which does not know the time yet. What it made of retired keys would end them, and the
+        // tokens that they signed, as soon as it does.
+        if now_s < CLOCK_MIN_S {
+            return;
+        }
         let soon_s = now_s.saturating_add(policy.skew_s());
         let end_s = now_s.saturating_add(policy.retired_s());
         for entry in &mut self.keys {

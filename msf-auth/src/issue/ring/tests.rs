@@ -115,6 +115,20 @@ fn a_clock_that_was_ahead_holds_nothing_up() {
     assert_eq!(ring.keys[0].stage, Stage::Active { since_s: NOW_S });
 }
 
+#[test]
+fn a_machine_that_does_not_know_the_time_yet_ends_no_key() {
+    let mut ring = ring();
+    ring.advance(&policy(), NOW_S + 1_000);
+    let before = ring.clone();
+    for now_s in [0, 60, 86_400 * 365] {
+        assert!(ring.advance(&policy(), now_s).is_empty());
+        assert_eq!(ring, before);
+    }
+    // The last token of the retired key has not ended.
+    ring.advance(&policy(), NOW_S + 1_329);
+    assert_eq!(stage_of(&ring, &id(0)), Some(KeyState::Retired));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// The clock moves, also back.

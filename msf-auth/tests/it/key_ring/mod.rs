@@ -1,5 +1,7 @@
 //! A ring of keys on disk, by one process and by several.
 
+mod processes;
+
 use std::{
     env, fs,
     io::{BufRead as _, BufReader, Read as _},
@@ -11,7 +13,7 @@ use std::{
 };
 
 use msf_auth::{
-    KeyRing, KeyRingError, RotationPolicy, TokenIssuer, TrustedIssuer, Verifier,
+    KeyRing, KeyRingError, RemoteKeys, RotationPolicy, TokenIssuer, TrustedIssuer, Verifier,
     audit::{Audit, Kind, MemorySink},
     issue::{KeyFileError, KeyState},
 };
@@ -381,102 +383,63 @@ async fn a_lock_that_is_not_given_back_is_waited_for_and_named() {
     assert!(ring.rotate_early().await.is_ok());
 }
 
-/// What the tests below start as processes of their own.
-#[tokio::test]
-async fn child() {
-    let Ok(dir) = env::var("MSF_AUTH_RING_DIR") else {
-        return;
+#[tokio::test(start_paused = true)]
+async fn a_ring_that_lost_its_manifest_gets_no_key_for_one_issuer() {
+    let dir = Dir::new();
+    let ring = dir.open().unwrap();
+    ring.revoke(&ring.keys()[0].key_id.clone()).await.unwrap();
+    fs::remove_file(dir.manifest()).unwrap();
+    let before = dir.files();
+    let error = TokenIssuer::open(&dir.0, ISSUER).unwrap_err();
+    let KeyFileError::Ring(error) = error else {
+        panic!("{error:?}");
     };
-    let dir = std::mem::ManuallyDrop::new(Dir(dir.into()));
-    let ring = dir.open().unwrap();
-    println!("\nready");
-    let mut done = 0;
-    let wanted: u32 = env::var("MSF_AUTH_RING_TIMES").unwrap().parse().unwrap();
-    while done < wanted {
-        let key = ring.keys()[0].key_id.clone();
-        match ring.revoke(&key).await {
-            Ok(_) => done += 1,
-            // Another process was first.
-            Err(KeyRingError::UnknownKey(_)) => drop(ring.rotate().await.unwrap()),
-            Err(error) => {
-                println!("failed {error:?}");
-                let before = ring.keys();
-                TokenIssuer::with_ring(ISSUER, ring.clone());
-                assert_eq!(ring.keys(), before);
-                return;
-            }
-        }
-    }
+    assert!(matches!(*error, KeyRingError::Lost { .. }), "{error:?}");
+    assert_eq!(dir.files(), before);
 }
 
-fn start(dir: &Dir, times: u32, prefix: &str) -> Child {
-    let command = format!("{prefix} exec \"$0\" key_ring::child --exact --nocapture");
-    Command::new("sh")
-        .args(["-c", &command])
-        .arg(env::current_exe().unwrap())
-        .env("MSF_AUTH_RING_DIR", &dir.0)
-        .env("MSF_AUTH_RING_TIMES", times.to_string())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-#[test]
-fn processes_that_change_the_ring_together_lose_nothing() {
+#[tokio::test(start_paused = true)]
+async fn a_verifier_of_the_same_process_follows_the_ring() {
     let dir = Dir::new();
     let ring = dir.open().unwrap();
-    let before = dir.generation();
-    let children: Vec<Child> = (0..4).map(|_| start(&dir, 10, "")).collect();
-    for mut child in children {
-        assert!(child.wait().unwrap().success());
+    let issuer = TokenIssuer::with_ring(ISSUER, ring.clone());
+    let keys = RemoteKeys::new(issuer.clone());
+    let trusted = TrustedIssuer::new(ISSUER, keys).audience("shop");
+    let clock = WallClock::pinned(SystemTime::UNIX_EPOCH + Duration::from_secs(NOW_S));
+    let verifier = Verifier::builder().issuer(trusted).clock(clock).build();
+    let verifier = verifier.unwrap();
+    let old = token(&issuer);
+    assert!(verifier.verify(&old).await.is_ok());
+    // Twice, so that no key is left that was known at first.
+    for _ in 0..2 {
+        ring.revoke(&issuer.key_id()).await.unwrap();
+        assert!(verifier.verify(&token(&issuer)).await.is_ok());
     }
-    // Each of them counted.
-    assert_eq!(dir.generation(), before + 40);
-    let ring_now = dir.open().unwrap();
-    assert_eq!(states(&ring_now), [KeyState::Active, KeyState::Staged]);
-    assert_eq!(dir.files().len(), 3);
-    assert_ne!(ring.keys(), ring_now.keys());
+    // The first look begins the fetch, and the second one has what it brought.
+    for _ in 0..2 {
+        time::sleep(Duration::from_secs(1)).await;
+        let _refused_or_not_yet = verifier.verify(&old).await;
+    }
+    assert!(verifier.verify(&old).await.is_err());
 }
 
-#[test]
-fn a_process_that_is_killed_in_the_middle_leaves_a_ring() {
-    let dir = Dir::new();
-    dir.open().unwrap();
-    for _ in 0..8 {
-        let mut child = start(&dir, u32::MAX, "");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        while lines.next().unwrap().unwrap() != "ready" {}
-        thread::sleep(Duration::from_millis(fastrand::u64(1..40)));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let ring = dir.open().unwrap();
-        assert_eq!(states(&ring), [KeyState::Active, KeyState::Staged]);
-        // What it left is swept.
-        assert_eq!(dir.files().len(), 3, "{:?}", dir.files());
-    }
-}
-
-#[test]
-fn on_a_full_disk_the_ring_stays() {
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_lost_can_be_taken_out_by_hand() {
     let dir = Dir::new();
     let ring = dir.open().unwrap();
-    let before = fs::read(dir.manifest()).unwrap();
-    // No file may grow, as on a full disk, and that is no reason to die.
-    let mut child = start(&dir, 1, "trap '' XFSZ; ulimit -f 0;");
-    let mut output = String::new();
-    child
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut output)
-        .unwrap();
-    assert!(child.wait().unwrap().success(), "{output}");
-    assert!(
-        output.contains("failed Key(Io {") || output.contains("failed Io {"),
-        "{output}"
-    );
-    assert_eq!(fs::read(dir.manifest()).unwrap(), before);
-    assert_eq!(dir.open().unwrap().keys(), ring.keys());
+    let (kept, lost) = (ring.keys()[0].clone(), ring.keys()[1].key_id.clone());
+    drop(ring);
+    fs::write(dir.0.join(format!("key-{lost}.pem")), "x").unwrap();
+    let error = dir.open().unwrap_err();
+    assert!(error.to_string().contains(&*lost), "{error}");
+
+    let text = fs::read(dir.manifest()).unwrap();
+    let mut document: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let keys = document["keys"].as_array_mut().unwrap();
+    keys.retain(|key| key["id"] != *lost);
+    fs::write(dir.manifest(), document.to_string()).unwrap();
+    let ring = dir.open().unwrap();
+    assert_eq!(states(&ring), [KeyState::Active, KeyState::Staged]);
+    assert_eq!(ring.keys()[0], kept);
     assert_eq!(dir.files().len(), 3, "{:?}", dir.files());
 }
