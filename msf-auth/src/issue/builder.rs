@@ -165,15 +165,15 @@ impl<'a> TokenBuilder<'a> {
         if let Some(scope) = self.scopes.iter().find(|scope| !is_scope(scope)) {
             return Err(InvalidToken::Scope(scope.clone()));
         }
-        match self
-            .claims
-            .keys()
-            .find(|name| OWN_CLAIMS.contains(&name.as_str()))
-        {
+        match self.claims.keys().find(|name| is_own_claim(name)) {
             Some(name) => Err(InvalidToken::Claim(name.as_str().into())),
             None => Ok(()),
         }
     }
+}
+
+pub(crate) fn is_own_claim(name: &str) -> bool {
+    OWN_CLAIMS.contains(&name)
 }
 
 /// `scope-token` of RFC 6749 section 3.3.
