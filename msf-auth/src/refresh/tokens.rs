@@ -189,9 +189,11 @@ impl RefreshTokens {
         let families = self.store.find(owner, 2 * max + SURPLUS).await?;
         let (revoked, mut live): (Vec<_>, Vec<_>) =
             families.into_iter().partition(|family| family.is_revoked);
-        // Those of a clock that was wrong are of no use, and must not drive out the others for ever.
+        // Those that are over, or of a clock that was wrong, are of no use and must not drive out the others.
         let now_ms = self.clock.now_ms();
-        live.sort_by_key(|family| !family.is_ahead_of(now_ms));
+        live.sort_by_key(|family| {
+            !family.has_ended(&self.policy, now_ms) && !family.is_ahead_of(now_ms)
+        });
         let surplus = live.len().saturating_sub(max);
         for family in &live[..surplus] {
             self.end(family, "limit").await?;

@@ -184,6 +184,46 @@ async fn sessions_of_a_wrong_clock_make_room_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sessions_that_are_over_make_room_first() {
+    let policy = RefreshPolicy {
+        absolute: DAY,
+        families_max: 2,
+        ..RefreshPolicy::default()
+    };
+    let tokens = RefreshTokens::new(MemoryRefreshStore::new(), policy).unwrap();
+    let over = issued(&tokens).await;
+    time::advance(DAY / 2).await;
+    let unused = issued(&tokens).await;
+    time::advance(DAY / 4).await;
+    // Used later than the other one, and nevertheless of no use any more tomorrow.
+    let over = rotated(&tokens, &over).await.unwrap();
+    time::advance(DAY / 4).await;
+    let newest = issued(&tokens).await;
+    assert_eq!(rotated(&tokens, &over).await, Err("revoked"));
+    assert!(rotated(&tokens, &unused).await.is_ok());
+    assert!(rotated(&tokens, &newest).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_told_the_end_of_a_policy_that_became_shorter() {
+    let store = MemoryRefreshStore::new();
+    let long = RefreshTokens::new(store.clone(), RefreshPolicy::default()).unwrap();
+    let first = issued(&long).await;
+    let policy = RefreshPolicy {
+        absolute: DAY,
+        ..RefreshPolicy::default()
+    };
+    let short = RefreshTokens::new(store, policy).unwrap();
+    time::advance(DAY / 2).await;
+    for _ in 0..2 {
+        let presented = Presented::new(&first).client("web");
+        let rotated = short.rotate(&presented).await.unwrap();
+        let (told, expected) = (rotated.expires_in, DAY / 2);
+        assert!(told <= expected && told > expected - SECOND, "{told:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_over_is_forgotten() {
     let tokens = tokens();
     let first = issued(&tokens).await;
@@ -327,6 +367,17 @@ async fn a_grant_that_is_none_is_not_issued() {
     );
     let large = Grant::new("7").claim("x", "y".repeat(4_096));
     assert_eq!(fault(large).await, InvalidGrant::Claims);
+    let nested = |depth| (0..depth).fold(serde_json::Value::Null, |inner, _| vec![inner].into());
+    let deep = Grant::new("7").claim("x", nested(33));
+    assert_eq!(fault(deep).await, InvalidGrant::Claims);
+    for name in ["iss", "sub", "aud", "exp", "scope"] {
+        let fault = fault(Grant::new("7").claim(name, "x")).await;
+        assert_eq!(fault, InvalidGrant::Claim { name: name.into() });
+    }
+    let issued = tokens.issue(Grant::new("7").claim("x", nested(32))).await;
+    let issued = issued.unwrap().token;
+    let family = tokens.inspect(issued.expose()).await.unwrap().unwrap();
+    assert!(crate::refresh::Family::decode(&family.encode()).unwrap() == family);
     let generated = tokens.issue(Grant::new("7")).await.unwrap();
     assert_eq!(generated.grant.session_id().len(), 22);
 }
