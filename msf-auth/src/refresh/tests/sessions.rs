@@ -215,6 +215,11 @@ async fn a_client_is_told_the_end_of_a_policy_that_became_shorter() {
     };
     let short = RefreshTokens::new(store, policy).unwrap();
     time::advance(DAY / 2).await;
+    let inspected = short.inspect(&first).await.unwrap().unwrap();
+    let listed = short.families("7").await.unwrap();
+    for family in [&inspected, &listed[0]] {
+        assert_eq!(family.ends_ms() - family.issued_ms(), 86_400_000);
+    }
     for _ in 0..2 {
         let presented = Presented::new(&first).client("web");
         let rotated = short.rotate(&presented).await.unwrap();
