@@ -36,6 +36,16 @@ impl ForwardClock {
         let latest_ms = self.start_ms.fetch_max(start_ms, Ordering::Relaxed);
         latest_ms.max(start_ms).saturating_add(elapsed_ms)
     }
+
+    /// What the wall clock says, also when it went back: for what cannot be undone.
+    pub(super) fn wall_ms(&self) -> u64 {
+        since_1970(self.wall)
+    }
+
+    #[cfg(test)]
+    pub(super) fn set(&mut self, wall: WallClock) {
+        self.wall = wall;
+    }
 }
 
 fn since_1970(wall: WallClock) -> u64 {

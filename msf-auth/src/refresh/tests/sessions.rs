@@ -1,6 +1,9 @@
 //! What a client and a thief see.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use msf_core::{clock::WallClock, metrics::Metrics};
 use tokio::time;
@@ -9,7 +12,7 @@ use crate::{
     audit::{Audit, Kind, MemorySink},
     refresh::{
         Grant, InvalidGrant, InvalidRefreshPolicy, MemoryRefreshStore, Presented, RefreshError,
-        RefreshPolicy, RefreshTokens,
+        RefreshPolicy, RefreshTokens, clock::ForwardClock,
     },
 };
 
@@ -246,6 +249,22 @@ async fn what_is_over_is_forgotten() {
     }
     assert_eq!(rotated(&tokens, &second).await, Err("unknown"));
     drop(sweeping);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_ahead_for_a_moment_removes_nothing() {
+    let at = |days| WallClock::pinned(SystemTime::UNIX_EPOCH + days * DAY);
+    let store = MemoryRefreshStore::new();
+    let new = || RefreshTokens::new(store.clone(), RefreshPolicy::default()).unwrap();
+    let mut tokens = new().with_clock(at(20_000));
+    let token = issued(&tokens).await;
+    let mut clock = ForwardClock::new(at(30_000));
+    clock.set(at(20_000));
+    tokens.clock = Arc::new(clock);
+    assert_eq!(rotated(&tokens, &token).await, Err("expired"));
+    assert_eq!(tokens.sweep().await.unwrap(), 0);
+    let restarted = new().with_clock(at(20_000));
+    assert!(rotated(&restarted, &token).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
