@@ -172,6 +172,7 @@ impl<'a> TokenBuilder<'a> {
     }
 }
 
+/// Whether the issuer sets this claim itself.
 pub(crate) fn is_own_claim(name: &str) -> bool {
     OWN_CLAIMS.contains(&name)
 }
