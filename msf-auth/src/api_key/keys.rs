@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     audit::{Audit, Event, Kind},
+    issue::is_scope,
     principal::Principal,
     store::StoreError,
     verify::Verify,
@@ -370,11 +371,6 @@ fn check(new: &NewApiKey) -> Result<(), ApiKeyError> {
             "has at most 128 characters, none of them a control character",
         );
     }
-    let is_scope = |scope: &str| {
-        // RFC 6749 section 3.3.
-        let is_char = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        !scope.is_empty() && scope.bytes().all(is_char)
-    };
     let bytes: usize = new.scopes.iter().map(|scope| scope.len() + 1).sum();
     if bytes > SCOPE_BYTES_MAX || !new.scopes.iter().all(|scope| is_scope(scope)) {
         return invalid(

@@ -83,9 +83,7 @@ mod pem;
 mod ring;
 mod service_tokens;
 
-pub(crate) use self::builder::is_own_claim;
-#[cfg(feature = "oauth")]
-pub(crate) use self::builder::is_scope;
+pub(crate) use self::builder::{is_own_claim, is_scope};
 pub(crate) use self::ring::{CHANGES, FAILURES, KEYS};
 pub use self::{
     builder::TokenBuilder,

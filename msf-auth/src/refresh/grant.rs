@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::InvalidGrant;
-use crate::issue::is_own_claim;
+use crate::issue::{is_own_claim, is_scope};
 
 /// What a login granted: who, to which client, and what access tokens may say.
 ///
@@ -108,7 +108,8 @@ impl Grant {
         if let Some(client) = &self.client {
             within("client", client, CLIENT_BYTES_MAX)?;
         }
-        if self.scopes.len() > SCOPES_MAX || !self.scopes.iter().all(|scope| is_scope(scope)) {
+        let is_good = |scope: &str| scope.len() <= SCOPE_BYTES_MAX && is_scope(scope);
+        if self.scopes.len() > SCOPES_MAX || !self.scopes.iter().all(|scope| is_good(scope)) {
             return Err(InvalidGrant::Scopes);
         }
         // What cannot be signed or read again would only show when the token is exchanged.
@@ -151,12 +152,6 @@ fn is_within(depth: u8, value: &Value) -> bool {
         Value::Object(members) => members.values().all(|value| is_within(below, value)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     }
-}
-
-/// `scope-token` of RFC 6749 section 3.3.
-fn is_scope(scope: &str) -> bool {
-    let is_allowed = |b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-    (1..=SCOPE_BYTES_MAX).contains(&scope.len()) && scope.bytes().all(is_allowed)
 }
 
 /// A token as somebody brings it.
