@@ -16,7 +16,7 @@ use msf_core::{
     metrics::Metrics,
 };
 use quick_cache::sync::Cache;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time};
 
 use super::{
     ApiKeyError, ApiKeyId, ApiKeyRecord, ApiKeyRefusal, ApiKeyStore, InvalidApiKeys, NewApiKey,
@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     audit::{Audit, Event, Kind},
+    issue::is_scope,
     principal::Principal,
     store::StoreError,
     verify::Verify,
@@ -46,9 +47,24 @@ struct Shared {
     /// Counts revocations: what was read from the store before one is not kept.
     revocations: AtomicU64,
     lookups: Semaphore,
+    /// For keys that the store gave before: ids that somebody makes up do not take their places.
+    renewals: Semaphore,
     clock: WallClock,
     audit: Audit,
     metrics: ApiKeyMetrics,
+}
+
+/// Forgets what is kept of a key when it goes, however a revocation ends.
+struct Forget<'a> {
+    shared: &'a Shared,
+    id: ApiKeyId,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.shared.revocations.fetch_add(1, Ordering::AcqRel);
+        self.shared.kept.remove(&self.id);
+    }
 }
 
 /// A key that the store gave.
@@ -136,7 +152,7 @@ impl ApiKeys {
     /// The caller that a key speaks for.
     ///
     /// A text that was never made here costs one hash and no look into the store. What the store said is kept for a few
-    /// seconds, and at most 64 look-ups run at once.
+    /// seconds. At most 64 keys that are not kept are looked up at once, and 16 that are kept and have to be renewed.
     ///
     /// # Errors
     ///
@@ -214,16 +230,26 @@ impl ApiKeys {
             epoch,
             revocations,
             lookups,
+            renewals,
             store,
             ..
         } = &*self.0;
-        if let Some(found) = kept.get(&id)
-            && epoch.nanos() < found.until_nanos
-        {
-            return Ok(Some(found));
-        }
+        let is_fresh = |found: &Arc<Kept>| epoch.nanos() < found.until_nanos;
+        let known = kept.get(&id);
+        let _turn = match known {
+            Some(found) if is_fresh(&found) => return Ok(Some(found)),
+            Some(_) => {
+                let turn = time::timeout(RENEWAL_WAIT, renewals.acquire()).await;
+                let turn = turn.map_err(|_| StoreError::Busy)?;
+                // Meanwhile another call has looked.
+                if let Some(found) = kept.get(&id).filter(is_fresh) {
+                    return Ok(Some(found));
+                }
+                turn.map_err(|_| StoreError::Closed)?
+            }
+            None => lookups.try_acquire().map_err(|_| StoreError::Busy)?,
+        };
         let before = revocations.load(Ordering::Acquire);
-        let _turn = lookups.try_acquire().map_err(|_| StoreError::Busy)?;
         let Some(record) = store.fetch(id).await? else {
             return Ok(None);
         };
@@ -272,11 +298,18 @@ impl ApiKeys {
     /// # Errors
     ///
     /// What the store says. Whether the key is revoked is then not known: try again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is not known either. What was kept of the key is forgotten in any case.
     pub async fn revoke(&self, id: ApiKeyId) -> Result<bool, ApiKeyError> {
+        let forget = Forget {
+            shared: &self.0,
+            id,
+        };
         let revoked = self.0.store.revoke(id, self.0.clock.unix_seconds()).await;
         // Also after an error, and after the store: what is read from now on is read anew.
-        self.0.revocations.fetch_add(1, Ordering::AcqRel);
-        self.0.kept.remove(&id);
+        drop(forget);
         let is_there = revoked?;
         if is_there {
             let event = Event::new(Kind::ApiKeyRevoked).client(id.as_str());
@@ -338,11 +371,6 @@ fn check(new: &NewApiKey) -> Result<(), ApiKeyError> {
             "has at most 128 characters, none of them a control character",
         );
     }
-    let is_scope = |scope: &str| {
-        // RFC 6749 section 3.3.
-        let is_char = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        !scope.is_empty() && scope.bytes().all(is_char)
-    };
     let bytes: usize = new.scopes.iter().map(|scope| scope.len() + 1).sum();
     if bytes > SCOPE_BYTES_MAX || !new.scopes.iter().all(|scope| is_scope(scope)) {
         return invalid(
@@ -418,6 +446,7 @@ impl ApiKeysBuilder {
             epoch: Epoch::new(),
             revocations: AtomicU64::new(0),
             lookups: Semaphore::new(LOOKUPS_MAX),
+            renewals: Semaphore::new(RENEWALS_MAX),
             clock: self.clock,
             audit: self.audit,
             metrics,
@@ -450,6 +479,10 @@ const KEEP_MAX: Duration = Duration::from_secs(300);
 const KEPT_MAX: usize = 10_000;
 /// Look-ups at once. Who makes up ids takes these places and not the store.
 const LOOKUPS_MAX: usize = 64;
+/// Renewals at once. All calls of a busy key want one at the same moment, and after the first none needs it.
+const RENEWALS_MAX: usize = 16;
+/// How long a call waits for that; as long as one of the stores here waits for its turn.
+const RENEWAL_WAIT: Duration = Duration::from_secs(2);
 /// The last use is for people.
 const USE_S: u64 = 600;
 const LIST_MAX: usize = 1_000;

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -26,6 +26,8 @@ struct Watched {
     fetches: Arc<AtomicUsize>,
     uses: Arc<AtomicUsize>,
     gate: Arc<Semaphore>,
+    /// Whether a revocation is made, and its answer does not come.
+    answers_late: Arc<AtomicBool>,
 }
 
 impl Watched {
@@ -35,6 +37,7 @@ impl Watched {
             fetches: Arc::default(),
             uses: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            answers_late: Arc::default(),
         }
     }
 }
@@ -54,7 +57,11 @@ impl ApiKeyStore for Watched {
     }
 
     async fn revoke(&self, id: ApiKeyId, now_s: u64) -> Result<bool, StoreError> {
-        self.inner.revoke(id, now_s).await
+        let outcome = self.inner.revoke(id, now_s).await;
+        if self.answers_late.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        outcome
     }
 
     async fn used(&self, id: ApiKeyId, now_s: u64) -> Result<(), StoreError> {
@@ -230,6 +237,55 @@ async fn look_ups_are_bounded_and_a_dropped_one_gives_its_place_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_makes_up_ids_does_not_keep_out_a_key_that_is_in_use() {
+    let mut store = Watched::new();
+    store.gate = Arc::new(Semaphore::new(1));
+    let (keys, _) = keys(store.clone());
+    let made = keys.create(NewApiKey::user("7")).await.unwrap();
+    assert!(keys.verify(made.key.expose()).await.is_ok());
+    tokio::time::advance(Duration::from_secs(6)).await;
+    let closed = store.gate.acquire().await.unwrap();
+    let made_up: Vec<_> = (0..64).map(|_| text::generate("live").unwrap().0).collect();
+    let flood: Vec<_> = made_up
+        .iter()
+        .map(|key| {
+            let mut verify = tokio_test::task::spawn(keys.verify(key.expose()));
+            assert!(verify.poll().is_pending());
+            verify
+        })
+        .collect();
+    // Nor do its own calls, all of which find at once that it has to be looked up again.
+    let mut calls: Vec<_> = (0..200)
+        .map(|_| {
+            let mut verify = tokio_test::task::spawn(keys.verify(made.key.expose()));
+            assert!(verify.poll().is_pending());
+            verify
+        })
+        .collect();
+    let before = store.fetches.load(Ordering::Relaxed);
+    drop((flood, closed));
+    for verify in calls.drain(..) {
+        assert!(verify.await.is_ok());
+    }
+    assert!(before <= 1 + 64 + 16);
+    assert_eq!(store.fetches.load(Ordering::Relaxed), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_that_is_dropped_forgets_what_was_kept() {
+    let store = Watched::new();
+    let (keys, _) = keys(store.clone());
+    let made = keys.create(NewApiKey::user("7")).await.unwrap();
+    assert!(keys.verify(made.key.expose()).await.is_ok());
+    let mut revoke = tokio_test::task::spawn(keys.revoke(made.record.id));
+    store.answers_late.store(true, Ordering::Relaxed);
+    assert!(revoke.poll().is_pending());
+    drop(revoke);
+    let outcome = keys.verify(made.key.expose()).await;
+    assert_eq!(refused(outcome), ApiKeyRefusal::Revoked);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_key_cannot_say_is_refused() {
     let (keys, _) = keys(MemoryApiKeyStore::with_capacity(1));
     for new in [
@@ -360,4 +416,25 @@ async fn the_sqlite_store_conforms_and_survives() {
     assert_eq!(keys.verify(made.key.expose()).await.unwrap().subject(), "9");
     drop(keys);
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn a_damaged_row_does_not_hide_the_other_keys() {
+    let dir = crate::store::testing::TempDir::new();
+    let path = dir.path().join("keys.db");
+    let (keys, _) = keys(SqliteApiKeyStore::open(&path).await.unwrap());
+    let (damaged, good) = (NewApiKey::user("9").name("damaged"), NewApiKey::user("9"));
+    let damaged = keys.create(damaged).await.unwrap();
+    let good = keys.create(good).await.unwrap();
+    let damage = "UPDATE msf_auth_api_keys SET hash = x'00' WHERE name = 'damaged'";
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(damage).unwrap();
+    let listed = keys.list("9", 10).await.unwrap();
+    assert_eq!(listed, [good.record]);
+    let outcome = keys.verify(damaged.key.expose()).await;
+    assert!(matches!(
+        outcome,
+        Err(ApiKeyError::Store(StoreError::Corrupt(_)))
+    ));
 }

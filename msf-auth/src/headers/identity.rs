@@ -24,9 +24,11 @@ pub struct IdentityHeaders {
 }
 
 impl IdentityHeaders {
-    /// Also removes headers whose name begins so, whatever the case.
+    /// Also removes headers whose name begins so, whatever the case; `X_Tenant_*` is the same as `x-tenant-`.
     #[must_use]
     pub fn and(mut self, prefix: &str) -> Self {
+        // No name that has a `_` comes this far.
+        let prefix = prefix.trim_end_matches('*').replace('_', "-");
         self.more.push(prefix.to_ascii_lowercase().into());
         self
     }
@@ -50,27 +52,41 @@ impl IdentityHeaders {
                     .iter()
                     .any(|prefix| name[2..].starts_with(prefix)))
             || OTHER_NAMES.contains(&name)
-            || begins("ssl-client-")
+            || OTHER_PREFIXES.iter().any(|prefix| begins(prefix))
             || self.more.iter().any(|prefix| begins(prefix))
     }
 }
 
 /// What follows `x-`.
-const X_PREFIXES: [&str; 23] = [
+const X_PREFIXES: [&str; 37] = [
     "msf-",
     "internal-",
     "gateway-",
     "user",
     "authenticated-",
     "auth-request-",
-    "remote-user",
+    "remote-",
     "scope",
     "role",
+    "group",
     "principal",
     "subject",
+    "consumer-",
+    "credential-",
+    "webauth-",
+    "authentik-",
+    "goog-authenticated-user-",
+    "amzn-oidc-identity",
+    "ms-client-principal",
+    "forwarded-user",
+    "forwarded-email",
+    "forwarded-groups",
+    "forwarded-preferred-username",
+    "forwarded-access-token",
     "ssl-",
     "client-cert",
     "forwarded-client-cert",
+    "forwarded-tls-client-cert",
     "original-",
     "rewrite-",
     "http-method",
@@ -82,9 +98,10 @@ const X_PREFIXES: [&str; 23] = [
     "accel-",
 ];
 
-const OTHER_NAMES: [&str; 5] = [
+const OTHER_PREFIXES: [&str; 3] = ["client-cert", "ssl-client-", "remote-"];
+
+const OTHER_NAMES: [&str; 4] = [
     "grpc-timeout",
-    "remote-user",
     "true-client-ip",
     "cf-connecting-ip",
     "fastly-client-ip",
@@ -126,6 +143,24 @@ mod tests {
             "True-Client-IP",
             "x-gateway-request-id",
             "x-accel-redirect",
+            "Client-Cert",
+            "Client-Cert-Chain",
+            "Remote-Email",
+            "Remote-Groups",
+            "X-Groups",
+            "X-Forwarded-User",
+            "X-Forwarded-Email",
+            "X-Forwarded-Groups",
+            "X-Forwarded-Preferred-Username",
+            "X-Forwarded-Access-Token",
+            "X-Forwarded-Tls-Client-Cert-Info",
+            "X-WebAuth-User",
+            "X-Authentik-Username",
+            "X-Consumer-Username",
+            "X-Credential-Identifier",
+            "X-Goog-Authenticated-User-Email",
+            "X-Amzn-Oidc-Identity",
+            "X-MS-Client-Principal-Id",
         ] {
             let mut headers = HeaderMap::new();
             let parsed = HeaderName::from_bytes(name.as_bytes()).unwrap();
@@ -148,6 +183,9 @@ mod tests {
             "x-csrf-token",
             "x-api-key",
             "x-auth-token",
+            "x-amzn-trace-id",
+            "x-forwarded-for",
+            "x-forwarded-proto",
             "idempotency-key",
             "traceparent",
         ] {
@@ -155,6 +193,19 @@ mod tests {
             headers.append(name, "1".parse().unwrap());
             IdentityHeaders::default().strip(&mut headers);
             assert_eq!(headers.len(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_of_ones_own_counts_in_every_spelling() {
+        for prefix in ["x-tenant-", "X_Tenant_", "X-Tenant-*", "x_tenant-*"] {
+            let identity = IdentityHeaders::default().and(prefix);
+            let mut headers = HeaderMap::new();
+            headers.insert("x-tenant-id", "1".parse().unwrap());
+            headers.insert("x-ten", "1".parse().unwrap());
+            identity.strip(&mut headers);
+            let left: Vec<_> = headers.keys().collect();
+            assert_eq!(left, ["x-ten"], "{prefix}");
         }
     }
 }

@@ -84,7 +84,6 @@ mod pem;
 mod ring;
 mod service_tokens;
 
-#[cfg(feature = "oauth")]
 pub(crate) use self::builder::{is_own_claim, is_scope};
 pub(crate) use self::ring::{CHANGES, FAILURES, KEYS};
 pub use self::{

@@ -25,19 +25,32 @@ impl ForwardClock {
         Self {
             wall,
             start: clock::now(),
-            start_ms: AtomicU64::new(0),
+            start_ms: AtomicU64::new(since_1970(wall)),
         }
     }
 
     pub(super) fn now_ms(&self) -> u64 {
         let elapsed_ms = millis(clock::now().saturating_duration_since(self.start));
-        let since_1970 = self.wall.now().duration_since(SystemTime::UNIX_EPOCH);
-        let wall_ms = millis(since_1970.unwrap_or(Duration::ZERO));
-        let start_ms = wall_ms.saturating_sub(elapsed_ms);
+        let start_ms = since_1970(self.wall).saturating_sub(elapsed_ms);
         // The value stands alone: no other memory is published with it.
         let latest_ms = self.start_ms.fetch_max(start_ms, Ordering::Relaxed);
         latest_ms.max(start_ms).saturating_add(elapsed_ms)
     }
+
+    /// What the wall clock says, also when it went back: for what cannot be undone.
+    pub(super) fn wall_ms(&self) -> u64 {
+        since_1970(self.wall)
+    }
+
+    #[cfg(test)]
+    pub(super) fn set(&mut self, wall: WallClock) {
+        self.wall = wall;
+    }
+}
+
+fn since_1970(wall: WallClock) -> u64 {
+    let since = wall.now().duration_since(SystemTime::UNIX_EPOCH);
+    millis(since.unwrap_or(Duration::ZERO))
 }
 
 #[cfg(test)]
@@ -59,5 +72,13 @@ mod tests {
         assert_eq!(clock.now_ms(), 10_507);
         clock.wall = at(20_000);
         assert_eq!(clock.now_ms(), 20_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_does_not_go_back_before_it_was_asked_either() {
+        let at = |ms| WallClock::pinned(SystemTime::UNIX_EPOCH + Duration::from_millis(ms));
+        let mut clock = ForwardClock::new(at(10_000));
+        clock.wall = at(4_000);
+        assert_eq!(clock.now_ms(), 10_000);
     }
 }

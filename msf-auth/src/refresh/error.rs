@@ -41,9 +41,15 @@ pub enum InvalidGrant {
     /// A scope has characters that RFC 6749 section 3.3 does not allow, or there are more than 64 of them.
     #[error("the scopes are not at most 64 of RFC 6749")]
     Scopes,
-    /// The claims have more than 4 KiB.
-    #[error("the claims have more than 4 KiB")]
+    /// The claims have more than 4 KiB, or are nested more than 32 deep.
+    #[error("the claims have more than 4 KiB, or are nested more than 32 deep")]
     Claims,
+    /// The issuer sets the claim itself, so no access token could be signed.
+    #[error("the claim `{name}` is set by the issuer")]
+    Claim {
+        /// The claim.
+        name: Box<str>,
+    },
 }
 
 /// A refresh token was not issued or exchanged.

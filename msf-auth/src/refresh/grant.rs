@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::InvalidGrant;
+use crate::issue::{is_own_claim, is_scope};
 
 /// What a login granted: who, to which client, and what access tokens may say.
 ///
@@ -39,8 +40,8 @@ impl Grant {
         }
     }
 
-    /// The session (`sid`), 1 to 128 bytes; by default one of 128 random bits. Families may share one: they end
-    /// together.
+    /// The session (`sid`), 1 to 128 bytes; by default one of 128 random bits. Families may share one:
+    /// [`revoke_session`](super::RefreshTokens::revoke_session) ends them together, a reused token its own alone.
     pub fn session(mut self, session: impl Into<Box<str>>) -> Self {
         self.session = session.into();
         self
@@ -58,7 +59,8 @@ impl Grant {
         self
     }
 
-    /// A further claim for the access tokens of the session, such as `auth_time`; all together at most 4 KiB.
+    /// A further claim for the access tokens of the session, such as `auth_time`, and none that the issuer sets itself;
+    /// all together at most 4 KiB, and nested at most 32 deep.
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.insert(name.into(), value.into());
         self
@@ -106,8 +108,21 @@ impl Grant {
         if let Some(client) = &self.client {
             within("client", client, CLIENT_BYTES_MAX)?;
         }
-        if self.scopes.len() > SCOPES_MAX || !self.scopes.iter().all(|scope| is_scope(scope)) {
+        let is_good = |scope: &str| scope.len() <= SCOPE_BYTES_MAX && is_scope(scope);
+        if self.scopes.len() > SCOPES_MAX || !self.scopes.iter().all(|scope| is_good(scope)) {
             return Err(InvalidGrant::Scopes);
+        }
+        // What cannot be signed or read again would only show when the token is exchanged.
+        if let Some(name) = self.claims.keys().find(|name| is_own_claim(name)) {
+            let name = name.as_str().into();
+            return Err(InvalidGrant::Claim { name });
+        }
+        if !self
+            .claims
+            .values()
+            .all(|value| is_within(DEPTH_MAX, value))
+        {
+            return Err(InvalidGrant::Claims);
         }
         let claims = serde_json::to_string(&self.claims).map_err(|_| InvalidGrant::Claims)?;
         if claims.len() > CLAIMS_BYTES_MAX {
@@ -125,10 +140,18 @@ const SCOPE_BYTES_MAX: usize = 256;
 /// What an access token takes as a whole is 8 KiB.
 const CLAIMS_BYTES_MAX: usize = 4096;
 
-/// `scope-token` of RFC 6749 section 3.3.
-fn is_scope(scope: &str) -> bool {
-    let is_allowed = |b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-    (1..=SCOPE_BYTES_MAX).contains(&scope.len()) && scope.bytes().all(is_allowed)
+/// What a verifier takes.
+const DEPTH_MAX: u8 = 32;
+
+fn is_within(depth: u8, value: &Value) -> bool {
+    let Some(below) = depth.checked_sub(1) else {
+        return !value.is_array() && !value.is_object();
+    };
+    match value {
+        Value::Array(values) => values.iter().all(|value| is_within(below, value)),
+        Value::Object(members) => members.values().all(|value| is_within(below, value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
 }
 
 /// A token as somebody brings it.

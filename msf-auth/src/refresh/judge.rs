@@ -78,10 +78,14 @@ impl Family {
     /// Whether no token of it is good for anything any more. A policy that became shorter counts at once, one that
     /// became longer does not: the row may be removed by then.
     pub(super) fn has_ended(&self, policy: &RefreshPolicy, now_ms: u64) -> bool {
-        let now_ms = self.not_before_last_use(now_ms);
+        self.not_before_last_use(now_ms) >= self.end_ms(policy)
+    }
+
+    /// When its tokens end if none is used.
+    pub(super) fn end_ms(&self, policy: &RefreshPolicy) -> u64 {
         let absolute_ms = self.issued_ms.saturating_add(millis(policy.absolute));
         let idle_ms = self.used_ms.saturating_add(millis(policy.idle));
-        now_ms >= self.ends_ms.min(absolute_ms).min(idle_ms)
+        self.ends_ms.min(absolute_ms).min(idle_ms)
     }
 
     /// Whether it was used later than now, by more than clocks of machines differ. Then the clock was set back while

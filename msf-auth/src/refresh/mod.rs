@@ -54,7 +54,8 @@
 //!
 //! Every change is one compare-and-set of one row. Times are in milliseconds. A clock that is set back makes nothing
 //! last longer while the process runs; if it was set back before, a session that was used later than five minutes from
-//! now is answered with [`RefreshError::Store`] until the clock is right.
+//! now is answered with [`RefreshError::Store`] until the clock is right. A clock that is ahead ends sessions early, also
+//! after it was set right, until the process is restarted.
 //!
 //! # Cancel safety
 //!

@@ -125,7 +125,7 @@ impl Exchange<'_> {
             .record(Kind::RefreshRotated, &rotated.grant, None);
         Ok(Some(Rotated {
             token: next.text(),
-            expires_in: lifetime(&rotated, now_ms),
+            expires_in: self.lifetime(&rotated, now_ms),
             grant: rotated.grant,
             scopes,
             is_repeat: false,
@@ -145,7 +145,7 @@ impl Exchange<'_> {
             .record(Kind::RefreshRotated, &family.grant, reason);
         Ok(Rotated {
             token: next.text(),
-            expires_in: lifetime(&family, now_ms),
+            expires_in: self.lifetime(&family, now_ms),
             grant: family.grant,
             scopes,
             is_repeat: true,
@@ -174,10 +174,11 @@ impl Exchange<'_> {
     fn scopes(&self, grant: &Grant) -> Result<Box<[Box<str>]>, RefreshError> {
         self.presented.narrow(grant).ok_or(RefreshError::Scope)
     }
+
+    fn lifetime(&self, family: &Family, now_ms: u64) -> Duration {
+        let end_ms = family.end_ms(&self.tokens.policy);
+        Duration::from_millis(end_ms.saturating_sub(now_ms))
+    }
 }
 
 const CLOCK_BEHIND: &str = "the clock is more than five minutes behind what the store has seen";
-
-fn lifetime(family: &Family, now_ms: u64) -> Duration {
-    Duration::from_millis(family.ends_ms.saturating_sub(now_ms))
-}

@@ -137,19 +137,18 @@ impl RefreshStore for SqliteRefreshStore {
         let (query, name) = match owner {
             Owner::Session(session) => (
                 "SELECT id, family FROM msf_auth_refresh WHERE session = ?1
-                 ORDER BY is_revoked, used_ms, id LIMIT ?2",
+                 ORDER BY is_revoked, used_ms, id",
                 session.to_owned(),
             ),
             Owner::Subject(subject) => (
                 "SELECT id, family FROM msf_auth_refresh WHERE subject = ?1
-                 ORDER BY is_revoked, used_ms, id LIMIT ?2",
+                 ORDER BY is_revoked, used_ms, id",
                 subject.to_owned(),
             ),
         };
         let find = move |tx: &Transaction<'_>| {
             let mut select = tx.prepare_cached(query)?;
-            let rows = select.query_map((name, count(limit)), columns)?;
-            readable(rows)
+            readable(select.query_map([name], columns)?, limit)
         };
         self.0.read(find).await
     }
@@ -158,10 +157,9 @@ impl RefreshStore for SqliteRefreshStore {
         let due = move |tx: &Transaction<'_>| {
             let mut select = tx.prepare_cached(
                 "SELECT id, family FROM msf_auth_refresh WHERE due_ms <= ?1
-                 ORDER BY due_ms LIMIT ?2",
+                 ORDER BY due_ms",
             )?;
-            let rows = select.query_map((number(now_ms), count(limit)), columns)?;
-            readable(rows)
+            readable(select.query_map([number(now_ms)], columns)?, limit)
         };
         self.0.read(due).await
     }
@@ -181,23 +179,27 @@ fn decode((id, family): ([u8; 16], Vec<u8>)) -> Result<Family, Fault> {
     Ok(family)
 }
 
-fn count(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-/// One row that was damaged hides no other: it lets nobody in, and must not keep sessions from being ended or swept.
+/// One row that was damaged hides no other: it lets nobody in, and must not keep sessions from being ended or swept. So
+/// the limit is of rows that can be read; the indexes give them in their order, and no more than are asked for.
 fn readable(
-    rows: impl Iterator<Item = rusqlite::Result<([u8; 16], Vec<u8>)>>,
+    mut rows: impl Iterator<Item = rusqlite::Result<([u8; 16], Vec<u8>)>>,
+    limit: usize,
 ) -> Result<Vec<Family>, Fault> {
-    let mut families = Vec::new();
-    for row in rows {
+    let (mut families, mut damaged) = (Vec::new(), 0_u64);
+    while families.len() < limit
+        && let Some(row) = rows.next()
+    {
         match decode(row?) {
             Ok(family) => families.push(family),
-            Err(_) => tracing::error!(
-                target: "msf_auth::refresh",
-                "a session in the store is damaged and left out"
-            ),
+            Err(_) => damaged += 1,
         }
+    }
+    if damaged > 0 {
+        tracing::error!(
+            target: "msf_auth::refresh",
+            damaged,
+            "sessions in the store are damaged and left out"
+        );
     }
     Ok(families)
 }

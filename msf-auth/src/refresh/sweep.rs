@@ -17,7 +17,8 @@ impl RefreshTokens {
     pub async fn sweep(&self) -> Result<usize, RefreshError> {
         let mut touched = 0;
         for _ in 0..BATCHES_MAX {
-            let now_ms = self.clock.now_ms();
+            // A clock that was ahead for a moment ends sessions as long as this process runs, and must not remove them.
+            let now_ms = self.clock.wall_ms();
             let due = async { Ok(self.store.due(now_ms, BATCH).await?) };
             let due = self.within(due).await?;
             let is_last = due.len() < BATCH;

@@ -51,7 +51,8 @@ pub struct Issued {
 }
 
 impl RefreshTokens {
-    /// Tokens that are kept in a store, with events in the log and without metrics.
+    /// Tokens that are kept in a store, with events in the log and without metrics. Have it [swept](Self::keep_swept), or
+    /// sessions that are over stay in the store until it is full.
     ///
     /// # Errors
     ///
@@ -165,7 +166,10 @@ impl RefreshTokens {
         let Some(token) = Token::parse(token) else {
             return Ok(None);
         };
-        let fetched = self.within(async { Ok(self.store.fetch(token.family()).await?) });
+        let fetched = self.within(async {
+            let family = self.store.fetch(token.family()).await?;
+            Ok(family.map(|family| self.as_of_today(family)))
+        });
         let Some(family) = fetched.await? else {
             return Ok(None);
         };
@@ -190,7 +194,14 @@ impl RefreshTokens {
         let mut families = self.within(found).await?;
         let now_ms = self.clock.now_ms();
         families.retain(|family| !family.is_revoked && !family.has_ended(&self.policy, now_ms));
-        Ok(families)
+        let families = families.into_iter();
+        Ok(families.map(|family| self.as_of_today(family)).collect())
+    }
+
+    /// With the end that the policy of today gives it, which may be before that of the row.
+    fn as_of_today(&self, mut family: Family) -> Family {
+        family.ends_ms = family.end_ms(&self.policy);
+        family
     }
 
     /// Ends the sessions of a subject that are above the bound, and forgets revoked ones above it.
@@ -200,9 +211,11 @@ impl RefreshTokens {
         let families = self.store.find(owner, 2 * max + SURPLUS).await?;
         let (revoked, mut live): (Vec<_>, Vec<_>) =
             families.into_iter().partition(|family| family.is_revoked);
-        // Those of a clock that was wrong are of no use, and must not drive out the others for ever.
+        // Those that are over, or of a clock that was wrong, are of no use and must not drive out the others.
         let now_ms = self.clock.now_ms();
-        live.sort_by_key(|family| !family.is_ahead_of(now_ms));
+        live.sort_by_key(|family| {
+            !family.has_ended(&self.policy, now_ms) && !family.is_ahead_of(now_ms)
+        });
         let surplus = live.len().saturating_sub(max);
         for family in &live[..surplus] {
             self.end(family, "limit").await?;

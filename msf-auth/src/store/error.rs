@@ -1,6 +1,6 @@
 //! Why a store did not do what it was asked for.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use msf_core::{
     BoxError,
@@ -39,6 +39,14 @@ pub enum StoreError {
         "the store is damaged: restore it from a copy, or move it away to start with an empty one"
     )]
     Corrupt(#[source] BoxError),
+    /// Others than the owner can write the file, so what is in it may be theirs.
+    #[error("the store {} can be written by others (mode {mode:o}): set its mode to 600, and look at what is in it", path.display())]
+    Permissions {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// The store was written by a later version of this program.
     #[error(
         "the store `{store}` has version {found}, this program knows up to {known}: update the program"
@@ -63,9 +71,10 @@ impl From<StoreError> for Problem {
             StoreError::Full | StoreError::Timeout | StoreError::Closed | StoreError::Io(_) => {
                 Self::new(Code::Unavailable).with_retry_after(RETRY_AFTER)
             }
-            StoreError::Corrupt(_) | StoreError::NewerSchema { .. } | StoreError::Failed(_) => {
-                Self::new(Code::Internal)
-            }
+            StoreError::Corrupt(_)
+            | StoreError::Permissions { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Failed(_) => Self::new(Code::Internal),
         };
         problem.with_source(error)
     }

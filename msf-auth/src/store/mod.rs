@@ -25,9 +25,12 @@
 //!
 //! - What was answered is on the disk (`synchronous = FULL`): it survives a crash and a power cut.
 //! - Each call is one transaction, so a full disk, a crash or a panic leaves all of it or nothing.
-//! - Readers do not wait for writers (write-ahead log); writers take turns, and wait for each other for 2 s at most.
-//! - One call at a time runs, on a blocking thread; at most 512 wait, each for 2 s at most. Then [`StoreError::Busy`].
-//! - The file is made readable by its owner only.
+//! - Of several processes readers do not wait for writers (write-ahead log); writers take turns, and wait for each other
+//!   for 2 s at most.
+//! - One call at a time runs, on a blocking thread; at most 512 run or wait, each for 2 s at most. Then
+//!   [`StoreError::Busy`].
+//! - The file is made readable by its owner only. One that others can write is refused; one that they can read is opened
+//!   with a warning. The directory has to be its owner's too, since SQLite keeps a log beside the file.
 //! - A file that was written by a later version is refused and not touched.
 //!
 //! # Cancel safety

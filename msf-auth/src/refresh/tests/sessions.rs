@@ -1,6 +1,9 @@
 //! What a client and a thief see.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use msf_core::{clock::WallClock, metrics::Metrics};
 use tokio::time;
@@ -9,7 +12,7 @@ use crate::{
     audit::{Audit, Kind, MemorySink},
     refresh::{
         Grant, InvalidGrant, InvalidRefreshPolicy, MemoryRefreshStore, Presented, RefreshError,
-        RefreshPolicy, RefreshTokens,
+        RefreshPolicy, RefreshTokens, clock::ForwardClock,
     },
 };
 
@@ -184,6 +187,51 @@ async fn sessions_of_a_wrong_clock_make_room_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sessions_that_are_over_make_room_first() {
+    let policy = RefreshPolicy {
+        absolute: DAY,
+        families_max: 2,
+        ..RefreshPolicy::default()
+    };
+    let tokens = RefreshTokens::new(MemoryRefreshStore::new(), policy).unwrap();
+    let over = issued(&tokens).await;
+    time::advance(DAY / 2).await;
+    let unused = issued(&tokens).await;
+    time::advance(DAY / 4).await;
+    // Used later than the other one, and nevertheless of no use any more tomorrow.
+    let over = rotated(&tokens, &over).await.unwrap();
+    time::advance(DAY / 4).await;
+    let newest = issued(&tokens).await;
+    assert_eq!(rotated(&tokens, &over).await, Err("revoked"));
+    assert!(rotated(&tokens, &unused).await.is_ok());
+    assert!(rotated(&tokens, &newest).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_told_the_end_of_a_policy_that_became_shorter() {
+    let store = MemoryRefreshStore::new();
+    let long = RefreshTokens::new(store.clone(), RefreshPolicy::default()).unwrap();
+    let first = issued(&long).await;
+    let policy = RefreshPolicy {
+        absolute: DAY,
+        ..RefreshPolicy::default()
+    };
+    let short = RefreshTokens::new(store, policy).unwrap();
+    time::advance(DAY / 2).await;
+    let inspected = short.inspect(&first).await.unwrap().unwrap();
+    let listed = short.families("7").await.unwrap();
+    for family in [&inspected, &listed[0]] {
+        assert_eq!(family.ends_ms() - family.issued_ms(), 86_400_000);
+    }
+    for _ in 0..2 {
+        let presented = Presented::new(&first).client("web");
+        let rotated = short.rotate(&presented).await.unwrap();
+        let (told, expected) = (rotated.expires_in, DAY / 2);
+        assert!(told <= expected && told > expected - SECOND, "{told:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_over_is_forgotten() {
     let tokens = tokens();
     let first = issued(&tokens).await;
@@ -201,6 +249,22 @@ async fn what_is_over_is_forgotten() {
     }
     assert_eq!(rotated(&tokens, &second).await, Err("unknown"));
     drop(sweeping);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_ahead_for_a_moment_removes_nothing() {
+    let at = |days| WallClock::pinned(SystemTime::UNIX_EPOCH + days * DAY);
+    let store = MemoryRefreshStore::new();
+    let new = || RefreshTokens::new(store.clone(), RefreshPolicy::default()).unwrap();
+    let mut tokens = new().with_clock(at(20_000));
+    let token = issued(&tokens).await;
+    let mut clock = ForwardClock::new(at(30_000));
+    clock.set(at(20_000));
+    tokens.clock = Arc::new(clock);
+    assert_eq!(rotated(&tokens, &token).await, Err("expired"));
+    assert_eq!(tokens.sweep().await.unwrap(), 0);
+    let restarted = new().with_clock(at(20_000));
+    assert!(rotated(&restarted, &token).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -327,6 +391,17 @@ async fn a_grant_that_is_none_is_not_issued() {
     );
     let large = Grant::new("7").claim("x", "y".repeat(4_096));
     assert_eq!(fault(large).await, InvalidGrant::Claims);
+    let nested = |depth| (0..depth).fold(serde_json::Value::Null, |inner, _| vec![inner].into());
+    let deep = Grant::new("7").claim("x", nested(33));
+    assert_eq!(fault(deep).await, InvalidGrant::Claims);
+    for name in ["iss", "sub", "aud", "exp", "scope"] {
+        let fault = fault(Grant::new("7").claim(name, "x")).await;
+        assert_eq!(fault, InvalidGrant::Claim { name: name.into() });
+    }
+    let issued = tokens.issue(Grant::new("7").claim("x", nested(32))).await;
+    let issued = issued.unwrap().token;
+    let family = tokens.inspect(issued.expose()).await.unwrap().unwrap();
+    assert!(crate::refresh::Family::decode(&family.encode()).unwrap() == family);
     let generated = tokens.issue(Grant::new("7")).await.unwrap();
     assert_eq!(generated.grant.session_id().len(), 22);
 }

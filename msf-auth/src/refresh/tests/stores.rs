@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+#[cfg(feature = "sqlite")]
+use msf_core::clock::WallClock;
 
 #[cfg(feature = "sqlite")]
 use crate::{
@@ -195,6 +197,33 @@ async fn a_row_that_was_tampered_with_is_an_error_and_no_session() {
     let revoked = tokens.rotate(&Presented::new(again.expose())).await;
     assert!(matches!(revoked, Err(RefreshError::Revoked)), "{revoked:?}");
     assert!(tokens.rotate(&Presented::new(mine.expose())).await.is_ok());
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn damaged_rows_hide_no_session_however_many_they_are() {
+    let dir = TempDir::new();
+    let file = Sqlite::open(dir.path().join("auth.db")).await.unwrap();
+    let store = SqliteRefreshStore::new(&file).await.unwrap();
+    let tokens = RefreshTokens::new(store, RefreshPolicy::default()).unwrap();
+    let token = tokens.issue(Grant::new("7")).await.unwrap().token;
+    // More than any call reads at once, and before the good one in every order.
+    let damage = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+        INSERT INTO msf_auth_refresh
+        SELECT randomblob(16), version, subject, session, 0, 0, 0, x'7b7d' FROM msf_auth_refresh, n";
+    file.write(move |tx| Ok(tx.execute_batch(damage)?))
+        .await
+        .unwrap();
+    assert_eq!(tokens.families("7").await.unwrap().len(), 1);
+    let token = tokens.rotate(&Presented::new(token.expose())).await;
+    let later = std::time::SystemTime::now() + Duration::from_secs(60);
+    let later = tokens.clone().with_clock(WallClock::pinned(later));
+    assert_eq!(later.sweep().await.unwrap(), 1, "the successor is wiped");
+    assert_eq!(tokens.revoke_subject("7").await.unwrap(), 1);
+    let outcome = tokens
+        .rotate(&Presented::new(token.unwrap().token.expose()))
+        .await;
+    assert!(matches!(outcome, Err(RefreshError::Revoked)), "{outcome:?}");
 }
 
 #[cfg(feature = "sqlite")]

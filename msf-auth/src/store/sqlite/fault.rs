@@ -32,14 +32,22 @@ impl From<rusqlite::Error> for Fault {
         );
         Self(match error.sqlite_error_code() {
             _ if is_foreign => StoreError::Corrupt(error.into()),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                // Too many opened the log at the same moment.
+                | ErrorCode::FileLockingProtocolFailed,
+            ) => StoreError::Busy,
             Some(ErrorCode::DiskFull) => StoreError::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 StoreError::Corrupt(error.into())
             }
-            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => {
-                StoreError::Io(error.into())
-            }
+            Some(
+                ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::SystemIoFailure,
+            ) => StoreError::Io(error.into()),
             _ => StoreError::Failed(error.into()),
         })
     }

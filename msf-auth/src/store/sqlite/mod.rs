@@ -39,7 +39,8 @@ impl Sqlite {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Io`] when it cannot be opened or made, [`StoreError::Corrupt`] when it is no database.
+    /// [`StoreError::Io`] when it cannot be opened or made, [`StoreError::Permissions`] when others can write it,
+    /// [`StoreError::Corrupt`] when it is no database.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
         let opened = task::spawn_blocking(move || open::open(&path)).await;

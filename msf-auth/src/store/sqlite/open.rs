@@ -3,19 +3,25 @@
 use std::{
     fs::{self, OpenOptions},
     io,
-    path::Path,
+    path::{self, Path},
     thread,
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction};
 
 use super::Fault;
 use crate::store::StoreError;
 
 pub(super) fn open(path: &Path) -> Result<Connection, Fault> {
-    create_private(path).map_err(|error| StoreError::Io(error.into()))?;
-    let connection = Connection::open(path)?;
+    let failed = |error: io::Error| StoreError::Io(error.into());
+    // A name that SQLite takes for something else, such as `:memory:` or `file:`, does not begin at the root.
+    let path = &path::absolute(path).map_err(failed)?;
+    create_private(path).map_err(failed)?;
+    check_mode(path, &fs::metadata(path).map_err(failed)?)?;
+    // It is there by now. SQLite would make one that others may read, where a link leads to nothing.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -47,6 +53,32 @@ fn create_private(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Whoever can write a row can make themselves anybody. What can be read are hashes, so that is said and no more.
+#[cfg(unix)]
+fn check_mode(path: &Path, metadata: &fs::Metadata) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o022 != 0 {
+        let path = path.to_owned();
+        return Err(StoreError::Permissions { path, mode });
+    }
+    if mode & 0o044 != 0 {
+        tracing::warn!(
+            target: "msf_auth::store",
+            path = %path.display(),
+            mode = %format_args!("{mode:o}"),
+            "others can read the store: set its mode to 600"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_mode(_: &Path, _: &fs::Metadata) -> Result<(), StoreError> {
+    Ok(())
 }
 
 /// Switches to the write-ahead log. SQLite does not wait for others here, whatever the busy timeout says.

@@ -202,6 +202,48 @@ async fn the_file_is_its_owners_only() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_others_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = TempDir::new();
+    drop(file(&dir).await);
+    let path = dir.path().join("t.db");
+    for mode in [0o660, 0o602, 0o666] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let refused = Sqlite::open(&path).await.unwrap_err();
+        assert!(refused.to_string().contains("set its mode to 600"));
+        assert!(matches!(refused, StoreError::Permissions { mode: found, .. } if found == mode));
+    }
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(Sqlite::open(&path).await.is_ok());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_nothing_makes_no_file_that_others_can_read() {
+    let dir = TempDir::new();
+    let (path, target) = (dir.path().join("t.db"), dir.path().join("target.db"));
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    let opened = Sqlite::open(&path).await;
+    assert!(matches!(opened, Err(StoreError::Io(_))), "{opened:?}");
+    assert!(!target.exists());
+}
+
+/// SQLite takes such a name for a database in memory, which would be gone with the process.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_name_is_that_of_a_file_whatever_it_is() {
+    let name = format!("file:msf-auth-{}?mode=memory", std::process::id());
+    let file = Sqlite::open(&name).await.unwrap();
+    file.migrate("t", STEPS).await.unwrap();
+    drop(file);
+    let len = fs::metadata(&name).map(|metadata| metadata.len());
+    fs::remove_file(&name).unwrap();
+    assert!(len.unwrap() > 0);
+}
+
 fn spawn(
     file: &Sqlite,
     work: impl FnOnce(&Transaction<'_>) -> Result<(), Fault> + Send + 'static,
