@@ -64,6 +64,10 @@ fn is_or_has(claim: Option<&Value>, word: &str) -> Option<bool> {
 /// Whether two texts that are not the same may be so to a handler: `07` is 7 to one that reads numbers, and the case
 /// of a UUID is nothing.
 pub(super) fn are_alike(one: &str, other: &str) -> bool {
-    let plain = |text: &'_ str| text.trim().trim_start_matches(['+', '0']).to_ascii_lowercase();
+    let plain = |text: &'_ str| {
+        text.trim()
+            .trim_start_matches(['+', '0'])
+            .to_ascii_lowercase()
+    };
     plain(one) == plain(other)
 }

@@ -96,9 +96,7 @@ impl Node {
             Self::Scope(scope) => {
                 Outcome::forbidden(caller.has_scope(scope), Missing::Scope(scope))
             }
-            Self::Role(role) => {
-                Outcome::known(caller::has_role(caller, role), Missing::Role(role))
-            }
+            Self::Role(role) => Outcome::known(caller::has_role(caller, role), Missing::Role(role)),
             Self::Claim(name, _) if is_typed_claim(name) => {
                 Outcome::Unknown(Decision::Forbidden(Missing::Claim(name)))
             }
@@ -182,7 +180,7 @@ pub(super) fn any<'a>(
             refusal = Some(refusal.map_or(own, |refusal| quieter(refusal, own)));
         }
     }
-    let refusal = refusal.unwrap_or(nobody(facts));
+    let refusal = refusal.unwrap_or_else(|| nobody(facts));
     match ask {
         Some(name) => Outcome::Ask(name),
         None if is_unknown => Outcome::Unknown(refusal),

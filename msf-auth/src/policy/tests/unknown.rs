@@ -41,9 +41,15 @@ fn a_claim_of_another_type_excludes_and_includes_nobody() {
         (claim("plan", "free"), json!({ "plan": { "free": 1 } })),
         (claim("plan", "free"), json!({ "plan": ["gold", 7] })),
     ] {
-        assert!(!outcome(&policy, claims.clone(), &none), "{policy} {claims}");
+        assert!(
+            !outcome(&policy, claims.clone(), &none),
+            "{policy} {claims}"
+        );
         let excluded = not(policy.clone());
-        assert!(!outcome(&excluded, claims.clone(), &none), "{excluded} {claims}");
+        assert!(
+            !outcome(&excluded, claims.clone(), &none),
+            "{excluded} {claims}"
+        );
     }
     // What is absent, or of the right type and different, is known.
     for claims in [
@@ -52,9 +58,16 @@ fn a_claim_of_another_type_excludes_and_includes_nobody() {
         json!({ "roles": [] }),
         json!({ "roles": ["admin"] }),
     ] {
-        assert!(outcome(&not(role("guest")), claims.clone(), &none), "{claims}");
+        assert!(
+            outcome(&not(role("guest")), claims.clone(), &none),
+            "{claims}"
+        );
     }
-    assert!(outcome(&not(claim("level", 3)), json!({ "level": 4 }), &none));
+    assert!(outcome(
+        &not(claim("level", 3)),
+        json!({ "level": 4 }),
+        &none
+    ));
 }
 
 #[test]
