@@ -34,6 +34,12 @@
 //! # }
 //! ```
 //!
+//! # What says who calls
+//!
+//! Mostly a [`Verifier`](crate::Verifier). Whatever else can [`Authenticate`] does as well: for opaque tokens an
+//! [`Introspector`](crate::introspect::Introspector), for programs [`ApiKeys`](crate::api_key::ApiKeys), alone or
+//! [beside tokens](AuthLayerBuilder::api_keys).
+//!
 //! # Public policies
 //!
 //! Where a policy lets everybody pass, a valid token still gives an identity, and a bad one is as good as none:
@@ -49,6 +55,7 @@
 
 mod answering;
 mod authenticate;
+mod authenticator;
 mod builder;
 mod error;
 mod future;
@@ -58,6 +65,7 @@ mod service;
 
 pub use self::{
     answering::{AnsweringAuth, AnsweringAuthLayer, AnsweringFuture},
+    authenticator::{Authenticate, Authenticator},
     builder::AuthLayerBuilder,
     error::{Error, InvalidAuthLayer},
     future::AuthFuture,

@@ -22,6 +22,8 @@ mod token_client;
 
 #[cfg(feature = "axum")]
 mod router;
+#[cfg(feature = "axum")]
+mod router_parts;
 
 mod layer;
 
