@@ -92,7 +92,7 @@ impl Question {
     }
 
     /// The parameters of the path; none behind a layer that was not told how to [find
-    /// them](crate::layer::AuthLayerBuilder::params).
+    /// them](crate::layer::AuthLayerBuilder::params), and none where one is not UTF-8. Say no when one is missing.
     #[must_use]
     pub const fn params(&self) -> &PathParams {
         &self.params
