@@ -10,7 +10,7 @@ use super::{
 use crate::{
     api_key::ApiKeys,
     audit::Audit,
-    policy::{Decider, Policy, Verb},
+    policy::{Decider, Policy},
 };
 
 /// Collects what an [`AuthLayer`] has to know. Made by [`AuthLayer::builder`].
@@ -67,7 +67,11 @@ impl AuthLayerBuilder {
     }
 
     /// A policy for each method; callers with other methods do not pass.
-    pub(crate) fn by_method(authenticator: Authenticator, policies: Vec<(Verb, Policy)>) -> Self {
+    #[cfg(feature = "axum")]
+    pub(crate) fn by_method(
+        authenticator: Authenticator,
+        policies: Vec<(crate::policy::Verb, Policy)>,
+    ) -> Self {
         Self {
             authenticator,
             rules: Rules::ByMethod(policies.into()),
@@ -76,6 +80,7 @@ impl AuthLayerBuilder {
         }
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) fn surroundings(mut self, surroundings: Surroundings) -> Self {
         self.surroundings = surroundings;
         self

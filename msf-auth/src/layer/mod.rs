@@ -63,6 +63,9 @@ mod gate;
 mod metrics;
 mod service;
 
+#[cfg(feature = "axum")]
+pub(crate) use self::builder::Surroundings;
+pub(crate) use self::metrics::DECISIONS;
 pub use self::{
     answering::{AnsweringAuth, AnsweringAuthLayer, AnsweringFuture},
     authenticator::{Authenticate, Authenticator},
@@ -72,4 +75,3 @@ pub use self::{
     gate::{AuthLayer, ParamSource},
     service::Auth,
 };
-pub(crate) use self::{builder::Surroundings, metrics::DECISIONS};
