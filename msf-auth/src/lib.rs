@@ -74,7 +74,10 @@ pub use self::{
         DuplicateKeyId, HmacKey, InvalidKey, InvalidKeySet, Key, KeyFault, KeySet, SignError,
         SigningKey, SkippedKey, VerifyingKey,
     },
-    layer::{AnsweringAuthLayer, AuthLayer, AuthLayerBuilder, InvalidAuthLayer},
+    layer::{
+        AnsweringAuthLayer, AuthLayer, AuthLayerBuilder, Authenticate, Authenticator,
+        InvalidAuthLayer,
+    },
     metrics::catalogue,
     policy::{Decide, Decider, Decision, InvalidPolicy, Missing, PathParams, Policies, Policy},
     principal::{Actor, InvalidClaims, Principal, PrincipalKind},

@@ -122,9 +122,10 @@ fn insufficient_scope(scope: Option<&str>) -> HeaderValue {
 
 /// `scope-token` of RFC 6749 section 3.3: it cannot break out of the quotes.
 fn is_scope(scope: &str) -> bool {
-    scope
-        .bytes()
-        .all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+    !scope.is_empty()
+        && scope
+            .bytes()
+            .all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
 }
 
 impl From<Refusal> for Problem {
@@ -152,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_strange_scope_cannot_forge_the_challenge() {
-        for scope in ["a\"b", "a\\b", "a\r\nb", "ä"] {
+        for scope in ["a\"b", "a\\b", "a\r\nb", "ä", ""] {
             let refusal = Refusal::Forbidden {
                 scope: Some(scope.into()),
             };

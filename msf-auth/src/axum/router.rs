@@ -1,6 +1,6 @@
 //! A router in which every route has a policy.
 
-use std::{convert::Infallible, fmt};
+use std::{convert::Infallible, fmt, sync::Arc};
 
 use axum::{Router, routing::MethodRouter};
 use msf_core::metrics::Metrics;
@@ -12,9 +12,11 @@ use super::{
 use crate::{
     api_key::ApiKeys,
     audit::Audit,
-    layer::{AnsweringAuthLayer, AuthLayer, AuthLayerBuilder, InvalidAuthLayer, Surroundings},
+    layer::{
+        AnsweringAuthLayer, AuthLayer, AuthLayerBuilder, Authenticator, InvalidAuthLayer,
+        Surroundings,
+    },
     policy::{self, Decider, Policies, Policy, Verb},
-    verify::Verifier,
 };
 
 /// An axum router in which no route can be written without a policy.
@@ -42,15 +44,16 @@ use crate::{
 ///
 /// - A plain `axum::Router` does not tell its routes. [`nest_router`](Self::nest_router) therefore has one policy for
 ///   all that is in it, and for whatever is added to it later.
+/// - What such a router does not know, and has no fallback for, is answered outside of that policy: with 404, or by the
+///   [`fallback`](Self::fallback).
 /// - [`into_router`](Self::into_router) gives a plain `Router`: routes that are added to that one have no policy.
 /// - A method router does not tell its methods. A path that is [`listed`](Self::listed) refuses those that the list does
 ///   not name, when they come.
 #[must_use = "routes serve nothing before `into_router`"]
 pub struct SecureRouter<S = ()> {
-    verifier: Verifier,
     routes: Vec<Route<S>>,
     policies: Option<Policies>,
-    surroundings: Surroundings,
+    origin: Origin,
     mistakes: Vec<InvalidRoute>,
 }
 
@@ -58,11 +61,22 @@ struct Route<S> {
     path: Box<str>,
     policy: Source,
     target: Target<S>,
+    /// That of the router in which it was written; `None` while that is this one.
+    origin: Option<Arc<Origin>>,
+}
+
+/// Who says who calls, and what else decides: what stays with a route that becomes part of another router.
+#[derive(Clone)]
+struct Origin {
+    authenticator: Authenticator,
+    surroundings: Surroundings,
 }
 
 enum Source {
     Given(Policy),
+    /// By the list of this router.
     Listed,
+    ByMethod(Vec<(Verb, Policy)>),
 }
 
 enum Target<S> {
@@ -73,12 +87,17 @@ enum Target<S> {
 
 impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
     /// A router without routes.
-    pub fn new(verifier: Verifier) -> Self {
+    ///
+    /// Mostly a [`Verifier`](crate::Verifier) says who calls; for opaque tokens an
+    /// [`Introspector`](crate::introspect::Introspector) does.
+    pub fn new(authenticator: impl Into<Authenticator>) -> Self {
         Self {
-            verifier,
             routes: Vec::new(),
             policies: None,
-            surroundings: Surroundings::default(),
+            origin: Origin {
+                authenticator: authenticator.into(),
+                surroundings: Surroundings::default(),
+            },
             mistakes: Vec::new(),
         }
     }
@@ -109,7 +128,7 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
     /// The policies of the routes that are [`listed`](Self::listed), in place of those of an earlier call.
     ///
     /// A path without policies, and policies of a path that is not served, are errors of
-    /// [`into_router`](Self::into_router).
+    /// [`into_router`](Self::into_router). A router that has no list takes that of the router that it becomes part of.
     ///
     /// ```
     /// use axum::routing::get;
@@ -134,9 +153,12 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
         self
     }
 
-    /// Adds the routes of another router, each with its own policy. This router's verifier, deciders, audit and metrics
-    /// serve them, and its list those that are listed.
+    /// Adds the routes of another router, each with its own policy.
+    ///
+    /// What says there who calls stays with them, and so do its list, API keys, deciders, audit and metrics: who may not
+    /// call a route before may not call it after. Deciders, audit and metrics that it has not are those of this router.
     pub fn merge(mut self, other: Self) -> Self {
+        let other = other.settled();
         self.routes.extend(other.routes);
         self.mistakes.extend(other.mistakes);
         self
@@ -146,6 +168,7 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
     /// parameters. A router with a fallback cannot be nested.
     pub fn nest(mut self, prefix: &str, other: Self) -> Self {
         self.check_prefix(prefix);
+        let other = other.settled();
         for mut route in other.routes {
             if matches!(route.target, Target::Fallback(_)) {
                 self.mistakes.push(InvalidRoute::Fallback);
@@ -153,7 +176,9 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
             }
             route.path = match &*route.path {
                 "/" => prefix.into(),
-                path => format!("{prefix}{path}").into(),
+                path if path.starts_with('/') => format!("{prefix}{path}").into(),
+                // It stays what no router takes.
+                path => path.into(),
             };
             self.routes.push(route);
         }
@@ -163,8 +188,9 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
 
     /// Everything below a prefix, for callers that pass the policy: a plain router, whose routes are not known here.
     ///
-    /// The policy is asked for whatever the router answers, its 404 included. Parameters are those of the prefix; where
-    /// a route inside has one of the same name, nobody passes.
+    /// The policy is asked for whatever the router answers. What it has no route for, and no fallback of its own, it does
+    /// not answer: that is for this router's [`fallback`](Self::fallback). Parameters are those of the prefix; where a
+    /// route inside has one of the same name, nobody passes.
     pub fn nest_router(mut self, prefix: &str, policy: Policy, router: Router<S>) -> Self {
         self.check_prefix(prefix);
         self.add(prefix, Source::Given(policy), Target::Router(router))
@@ -178,25 +204,25 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
     /// Whom to ask for the [`external`](policy::external) decisions of this name.
     pub fn decider(mut self, name: impl Into<Box<str>>, decider: impl Into<Decider>) -> Self {
         let decider = (name.into(), decider.into());
-        self.surroundings.deciders.push(decider);
+        self.origin.surroundings.deciders.push(decider);
         self
     }
 
     /// Takes API keys beside tokens; see [`AuthLayerBuilder::api_keys`].
     pub fn api_keys(mut self, keys: ApiKeys) -> Self {
-        self.surroundings.api_keys = Some(keys);
+        self.origin.surroundings.api_keys = Some(keys);
         self
     }
 
     /// Where refusals of known callers are told; default the log.
     pub fn audit(mut self, audit: Audit) -> Self {
-        self.surroundings.audit = audit;
+        self.origin.surroundings.audit = Some(audit);
         self
     }
 
     /// Counts decisions in `metrics`.
     pub fn metrics(mut self, metrics: &Metrics) -> Self {
-        self.surroundings.metrics = Some(metrics.clone());
+        self.origin.surroundings.metrics = Some(metrics.clone());
         self
     }
 
@@ -205,7 +231,36 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
             path: path.into(),
             policy,
             target,
+            origin: None,
         });
+        self
+    }
+
+    /// Each route with all that stays with it, and the mistakes of the list.
+    fn settled(mut self) -> Self {
+        self.mistakes.extend(self.unserved());
+        for route in &mut self.routes {
+            if let (Source::Listed, Some(policies)) = (&route.policy, &self.policies) {
+                let methods = policies.methods(&route.path);
+                if methods.is_none() {
+                    let path = route.path.clone();
+                    self.mistakes.push(InvalidRoute::NotListed { path });
+                }
+                route.policy = Source::ByMethod(methods.unwrap_or_default().to_vec());
+            }
+            let origin = match &route.origin {
+                Some(origin) => Origin {
+                    authenticator: origin.authenticator.clone(),
+                    surroundings: origin
+                        .surroundings
+                        .clone()
+                        .within(&self.origin.surroundings),
+                },
+                None => self.origin.clone(),
+            };
+            route.origin = Some(Arc::new(origin));
+        }
+        self.policies = None;
         self
     }
 
@@ -265,17 +320,12 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
         match &route.policy {
             Source::Given(policy) => vec![("*", policy)],
             Source::Listed => {
-                let methods = self.list_of(&route.path).unwrap_or_default();
-                methods
-                    .iter()
-                    .map(|(verb, policy)| (verb.as_str(), policy))
-                    .collect()
+                let policies = self.policies.as_ref();
+                let methods = policies.and_then(|policies| policies.methods(&route.path));
+                by_verb(methods.unwrap_or_default())
             }
+            Source::ByMethod(methods) => by_verb(methods),
         }
-    }
-
-    fn list_of(&self, path: &str) -> Option<&[(Verb, Policy)]> {
-        self.policies.as_ref()?.methods(path)
     }
 
     /// The router that serves the routes.
@@ -289,15 +339,15 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
     ///
     /// As [`Router::route`] does for paths that are malformed or overlap.
     pub fn into_router(self) -> Result<Router<S>, InvalidRoutes> {
-        let mut mistakes = self.mistakes.clone();
-        mistakes.extend(self.wrong_parameters());
-        mistakes.extend(self.unserved());
-        let fallbacks = self.routes.iter();
+        let router = self.settled();
+        let mut mistakes = router.mistakes.clone();
+        mistakes.extend(router.wrong_parameters());
+        let fallbacks = router.routes.iter();
         let fallbacks = fallbacks.filter(|route| matches!(route.target, Target::Fallback(_)));
         mistakes.extend((fallbacks.count() > 1).then_some(InvalidRoute::Fallback));
-        let mut layers = Vec::with_capacity(self.routes.len());
-        for route in &self.routes {
-            match self.layer(route) {
+        let mut layers = Vec::with_capacity(router.routes.len());
+        for route in &router.routes {
+            match router.layer(route) {
                 Ok(layer) => layers.push(layer),
                 Err(mistake) => mistakes.push(mistake),
             }
@@ -305,7 +355,7 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
         if !mistakes.is_empty() {
             return Err(InvalidRoutes { routes: mistakes });
         }
-        let routes = self.routes.into_iter().zip(layers);
+        let routes = router.routes.into_iter().zip(layers);
         Ok(routes.fold(Router::new(), |router, (route, auth)| {
             // Not `route_layer`, which leaves out what `any()` and fallbacks serve.
             match route.target {
@@ -319,20 +369,21 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
     }
 
     fn layer(&self, route: &Route<S>) -> Result<AnsweringAuthLayer, InvalidRoute> {
-        let verifier = self.verifier.clone();
+        let Origin {
+            authenticator,
+            surroundings,
+        } = route.origin.as_deref().unwrap_or(&self.origin).clone();
         let builder = match &route.policy {
-            Source::Given(policy) => AuthLayer::builder(verifier, policy.clone()),
-            Source::Listed => match self.list_of(&route.path) {
-                Some(methods) => AuthLayerBuilder::by_method(verifier, methods.to_vec()),
-                None => {
-                    let path = route.path.clone();
-                    return Err(InvalidRoute::NotListed { path });
-                }
-            },
+            Source::Given(policy) => AuthLayer::builder(authenticator, policy.clone()),
+            Source::ByMethod(methods) => {
+                AuthLayerBuilder::by_method(authenticator, methods.clone())
+            }
+            Source::Listed => {
+                let path = route.path.clone();
+                return Err(InvalidRoute::NotListed { path });
+            }
         };
-        let builder = builder
-            .surroundings(self.surroundings.clone())
-            .params(params);
+        let builder = builder.surroundings(surroundings).params(params);
         let invalid = |error: InvalidAuthLayer| InvalidRoute::of_layer(&route.path, error);
         Ok(builder.build().map_err(invalid)?.answering())
     }
@@ -364,12 +415,19 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
     }
 }
 
+fn by_verb(methods: &[(Verb, Policy)]) -> Vec<(&str, &Policy)> {
+    let methods = methods.iter();
+    methods
+        .map(|(verb, policy)| (verb.as_str(), policy))
+        .collect()
+}
+
 impl<S> fmt::Debug for SecureRouter<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let routes = self.routes.iter().map(|route| {
             let policy = match &route.policy {
                 Source::Given(policy) => policy.to_string(),
-                Source::Listed => "listed".to_owned(),
+                Source::Listed | Source::ByMethod(_) => "listed".to_owned(),
             };
             (&route.path, policy)
         });

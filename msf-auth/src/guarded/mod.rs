@@ -45,6 +45,8 @@
 //! # }
 //! ```
 //!
+//! Who is denied something that is there is told to an [`Audit`](crate::audit::Audit), by default the log.
+//!
 //! The data cannot be had by accident:
 //!
 //! ```compile_fail

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
+    audit::{Audit, Kind, MemorySink},
     policy::testing,
     principal::{Principal, PrincipalKind},
     refusal::Refusal,
@@ -118,8 +119,46 @@ fn a_value_that_stays_guarded_is_asked_each_time() {
 #[test]
 fn a_list_is_without_what_is_not_ours() {
     let notes = ["7", "8", "7", ""].map(|owner| Note { owner, ..NOTE });
-    let own: Vec<_> = Guarded::list(notes, &user("7"), Action::READ).collect();
+    let own: Vec<_> = Guarded::new(notes).list(&user("7"), Action::READ).collect();
     assert!(own.len() == 2 && own.iter().all(|note| note.owner == "7"));
+}
+
+#[test]
+fn who_is_denied_is_told_and_who_asks_for_nothing_is_not() {
+    let sink = MemorySink::new(10);
+    let audit = Audit::new(sink.clone());
+    let note = || Guarded::new(NOTE).audit(&audit);
+    let mapped = note().map(|note| note);
+    assert!(mapped.authorize(&user("8"), Action::DELETE).is_err());
+    assert!(note().authorize_ref(&user("8"), Action::READ).is_err());
+    assert!(note().authorize(&user("7"), Action::READ).is_ok());
+    let absent = Guarded::<Note>::found(None).audit(&audit);
+    assert!(absent.authorize(&user("8"), Action::READ).is_err());
+    let foreign = ["7", "8", "9"].map(|owner| Note { owner, ..NOTE });
+    let foreign = Guarded::new(foreign).audit(&audit);
+    assert_eq!(foreign.list(&user("7"), Action::READ).count(), 1);
+
+    let events = sink.events();
+    let reasons: Vec<_> = events.iter().map(|event| event.field("reason")).collect();
+    let note = "msf_auth::guarded::tests::Note";
+    let (delete, read) = (
+        format!("may not delete {note}"),
+        format!("may not read {note}"),
+    );
+    assert_eq!(reasons, [Some(&*delete), Some(&*read), Some(&*read)]);
+    assert_eq!(events[0].kind(), Kind::PolicyDenied);
+    assert_eq!(events[0].field("subject"), Some("8"));
+}
+
+#[test]
+fn the_empty_text_is_no_tenant() {
+    let of_nobody = Note {
+        tenant: Some(""),
+        is_open: true,
+        ..NOTE
+    };
+    let without = caller(PrincipalKind::User, "7", Some(""));
+    assert!(!is_given(of_nobody, &without, Action::READ));
 }
 
 #[test]

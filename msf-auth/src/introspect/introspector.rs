@@ -58,6 +58,11 @@ impl Introspector {
         IntrospectorBuilder::new(endpoint, issuer)
     }
 
+    /// The clock by which tokens expire.
+    pub(crate) fn wall_clock(&self) -> &WallClock {
+        &self.0.clock
+    }
+
     pub(super) fn assemble(shared: Shared) -> Self {
         Self(Arc::new(shared))
     }

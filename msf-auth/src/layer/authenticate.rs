@@ -12,10 +12,9 @@ use http::{Request, request::Parts};
 use super::gate::Gate;
 use crate::{
     api_key::api_key,
-    audit::{Event, Kind},
     bearer::bearer_token,
     identity::Identity,
-    policy::{Answer, Decider, Decision, Facts, Outcome, PathParams, Question},
+    policy::{Answer, Decider, Decision, Facts, Outcome, PathParams, Question, denied},
     principal::Principal,
     refusal::Refusal,
     verify::{Verify, VerifyError},
@@ -63,7 +62,7 @@ impl Gate {
             }
         }
         match bearer_token(request.headers()) {
-            Ok(Some(token)) => Ok(Credentials::Token(self.verifier.verify(token))),
+            Ok(Some(token)) => Ok(Credentials::Token(self.authenticator.verify(token))),
             Ok(None) => Ok(Credentials::None),
             Err(_) if self.rule(request.method()).is_public => Ok(Credentials::None),
             Err(_) => Err(Refusal::Malformed),
@@ -110,7 +109,7 @@ impl Gate {
             let question = Question::new(
                 Arc::clone(caller),
                 held.request.method().clone(),
-                held.request.uri().path(),
+                path(&held.request),
                 held.params.clone(),
             );
             return Step::Ask(Asking {
@@ -138,28 +137,13 @@ impl Gate {
 
     /// Only of known callers, so that strangers cannot fill the audit log.
     fn tell<B>(&self, decision: Decision<'_>, held: &Held<B>) {
-        let Some(caller) = &held.caller else {
-            return;
-        };
-        let reason = decision.to_string();
-        let mut event = Event::new(Kind::PolicyDenied)
-            .subject(caller.subject())
-            .issuer(caller.issuer())
-            .reason(&reason);
-        if let Some(token_id) = caller.token_id() {
-            event = event.token_id(token_id);
+        if let Some(caller) = &held.caller {
+            self.audit.record(&denied(caller, &decision.to_string()));
         }
-        if let Some(client) = caller.client_id() {
-            event = event.client(client);
-        }
-        if let Some(session) = caller.session_id() {
-            event = event.session(session);
-        }
-        self.audit.record(&event);
     }
 
     fn now_s(&self) -> u64 {
-        self.verifier.clock().unix_seconds()
+        self.authenticator.now_s()
     }
 
     fn params<B>(&self, request: Request<B>) -> (PathParams, Request<B>) {
@@ -171,6 +155,15 @@ impl Gate {
         let params = source(&mut parts);
         (params, Request::from_parts(parts, body))
     }
+}
+
+/// The whole path: behind a prefix, axum shows what follows it, and two routes would look like one.
+fn path<B>(request: &Request<B>) -> &str {
+    #[cfg(feature = "axum")]
+    if let Some(original) = request.extensions().get::<::axum::extract::OriginalUri>() {
+        return original.path();
+    }
+    request.uri().path()
 }
 
 /// The only box of this layer, for requests that wait for somebody else anyway.

@@ -3,22 +3,21 @@
 use msf_core::metrics::Metrics;
 
 use super::{
-    AuthLayer, InvalidAuthLayer, ParamSource,
+    AuthLayer, Authenticator, InvalidAuthLayer, ParamSource,
     gate::{Gate, Rule, Rules},
     metrics::DecisionMetrics,
 };
 use crate::{
     api_key::ApiKeys,
     audit::Audit,
-    policy::{Decider, Policy, Verb},
-    verify::Verifier,
+    policy::{Decider, Policy},
 };
 
 /// Collects what an [`AuthLayer`] has to know. Made by [`AuthLayer::builder`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct AuthLayerBuilder {
-    verifier: Verifier,
+    authenticator: Authenticator,
     rules: Rules<Policy>,
     params: Option<ParamSource>,
     surroundings: Surroundings,
@@ -28,12 +27,26 @@ pub struct AuthLayerBuilder {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Surroundings {
     pub(crate) deciders: Vec<(Box<str>, Decider)>,
-    pub(crate) audit: Audit,
+    pub(crate) audit: Option<Audit>,
     pub(crate) metrics: Option<Metrics>,
     pub(crate) api_keys: Option<ApiKeys>,
 }
 
 impl Surroundings {
+    /// Those of a router that became part of another: what it has not itself, it takes from there. API keys are not
+    /// among that, since they are one more way in.
+    #[cfg(feature = "axum")]
+    pub(crate) fn within(self, outer: &Self) -> Self {
+        // The last of a name counts.
+        let deciders = outer.deciders.iter().cloned().chain(self.deciders);
+        Self {
+            deciders: deciders.collect(),
+            audit: self.audit.or_else(|| outer.audit.clone()),
+            metrics: self.metrics.or_else(|| outer.metrics.clone()),
+            api_keys: self.api_keys,
+        }
+    }
+
     /// The decider of this name; the last that was given.
     pub(crate) fn decider(&self, name: &str) -> Option<&Decider> {
         let mut deciders = self.deciders.iter().rev();
@@ -44,9 +57,9 @@ impl Surroundings {
 }
 
 impl AuthLayerBuilder {
-    pub(super) fn new(verifier: Verifier, policy: Policy) -> Self {
+    pub(super) fn new(authenticator: Authenticator, policy: Policy) -> Self {
         Self {
-            verifier,
+            authenticator,
             rules: Rules::One(policy),
             params: None,
             surroundings: Surroundings::default(),
@@ -54,21 +67,27 @@ impl AuthLayerBuilder {
     }
 
     /// A policy for each method; callers with other methods do not pass.
-    pub(crate) fn by_method(verifier: Verifier, policies: Vec<(Verb, Policy)>) -> Self {
+    #[cfg(feature = "axum")]
+    pub(crate) fn by_method(
+        authenticator: Authenticator,
+        policies: Vec<(crate::policy::Verb, Policy)>,
+    ) -> Self {
         Self {
-            verifier,
+            authenticator,
             rules: Rules::ByMethod(policies.into()),
             params: None,
             surroundings: Surroundings::default(),
         }
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) fn surroundings(mut self, surroundings: Surroundings) -> Self {
         self.surroundings = surroundings;
         self
     }
 
-    /// Finds the parameters of the path with a function; it is called only for policies that name some.
+    /// Finds the parameters of the path with a function; it is called only for policies that name some, or somebody
+    /// [to ask](Self::decider), who sees them.
     pub fn params(mut self, params: ParamSource) -> Self {
         self.params = Some(params);
         self
@@ -92,7 +111,7 @@ impl AuthLayerBuilder {
 
     /// Where refusals of known callers are told; default the log.
     pub fn audit(mut self, audit: Audit) -> Self {
-        self.surroundings.audit = audit;
+        self.surroundings.audit = Some(audit);
         self
     }
 
@@ -109,7 +128,7 @@ impl AuthLayerBuilder {
     /// [`InvalidAuthLayer`] when the policy needs what is missing.
     pub fn build(self) -> Result<AuthLayer, InvalidAuthLayer> {
         let Self {
-            verifier,
+            authenticator,
             rules,
             params,
             surroundings,
@@ -131,11 +150,11 @@ impl AuthLayerBuilder {
             Ok(Rule::new(policy, deciders))
         })?;
         Ok(AuthLayer::new_gate(Gate {
-            verifier,
+            authenticator,
             rules,
             nobody: Rule::nobody(),
             params,
-            audit: surroundings.audit,
+            audit: surroundings.audit.unwrap_or_default(),
             api_keys: surroundings.api_keys,
             metrics,
         }))

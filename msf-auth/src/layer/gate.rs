@@ -6,13 +6,13 @@ use http::{Method, request::Parts};
 use tower_layer::Layer;
 
 use super::{
-    AnsweringAuthLayer, Auth, AuthLayerBuilder, InvalidAuthLayer, metrics::DecisionMetrics,
+    AnsweringAuthLayer, Auth, AuthLayerBuilder, Authenticator, InvalidAuthLayer,
+    metrics::DecisionMetrics,
 };
 use crate::{
     api_key::ApiKeys,
     audit::Audit,
     policy::{self, Decider, PathParams, Policy, Verb},
-    verify::Verifier,
 };
 
 /// Where the layer finds path parameters: a function from the head of a request.
@@ -26,7 +26,7 @@ pub struct AuthLayer(pub(super) Arc<Gate>);
 
 /// What every service of a layer shares.
 pub(super) struct Gate {
-    pub(super) verifier: Verifier,
+    pub(super) authenticator: Authenticator,
     pub(super) rules: Rules<Rule>,
     /// For methods that have no rule.
     pub(super) nobody: Rule,
@@ -69,7 +69,8 @@ impl Rule {
     pub(super) fn new(policy: Policy, deciders: Box<[(Box<str>, Decider)]>) -> Self {
         Self {
             is_public: policy.is_public(),
-            needs_parameters: policy.needs_parameters(),
+            // Whoever is asked sees them too.
+            needs_parameters: policy.needs_parameters() || !deciders.is_empty(),
             needs_time: policy.needs_time(),
             policy,
             deciders,
@@ -104,13 +105,16 @@ impl AuthLayer {
     /// # Errors
     ///
     /// [`InvalidAuthLayer`] when it names some.
-    pub fn new(verifier: Verifier, policy: Policy) -> Result<Self, InvalidAuthLayer> {
-        Self::builder(verifier, policy).build()
+    pub fn new(
+        authenticator: impl Into<Authenticator>,
+        policy: Policy,
+    ) -> Result<Self, InvalidAuthLayer> {
+        Self::builder(authenticator, policy).build()
     }
 
     /// Begins with a policy and what verifies tokens.
-    pub fn builder(verifier: Verifier, policy: Policy) -> AuthLayerBuilder {
-        AuthLayerBuilder::new(verifier, policy)
+    pub fn builder(authenticator: impl Into<Authenticator>, policy: Policy) -> AuthLayerBuilder {
+        AuthLayerBuilder::new(authenticator.into(), policy)
     }
 
     pub(super) fn new_gate(gate: Gate) -> Self {

@@ -34,6 +34,12 @@
 //! # }
 //! ```
 //!
+//! # What says who calls
+//!
+//! Mostly a [`Verifier`](crate::Verifier). Whatever else can [`Authenticate`] does as well: for opaque tokens an
+//! [`Introspector`](crate::introspect::Introspector), for programs [`ApiKeys`](crate::api_key::ApiKeys), alone or
+//! [beside tokens](AuthLayerBuilder::api_keys).
+//!
 //! # Public policies
 //!
 //! Where a policy lets everybody pass, a valid token still gives an identity, and a bad one is as good as none:
@@ -49,6 +55,7 @@
 
 mod answering;
 mod authenticate;
+mod authenticator;
 mod builder;
 mod error;
 mod future;
@@ -56,12 +63,15 @@ mod gate;
 mod metrics;
 mod service;
 
+#[cfg(feature = "axum")]
+pub(crate) use self::builder::Surroundings;
+pub(crate) use self::metrics::DECISIONS;
 pub use self::{
     answering::{AnsweringAuth, AnsweringAuthLayer, AnsweringFuture},
+    authenticator::{Authenticate, Authenticator},
     builder::AuthLayerBuilder,
     error::{Error, InvalidAuthLayer},
     future::AuthFuture,
     gate::{AuthLayer, ParamSource},
     service::Auth,
 };
-pub(crate) use self::{builder::Surroundings, metrics::DECISIONS};

@@ -30,19 +30,24 @@ pub enum ClaimValue {
 }
 
 impl ClaimValue {
-    /// Whether a claim is this value, or is a list that has it.
-    pub(super) fn matches(&self, claim: &Value) -> bool {
+    /// Whether a claim is this value, or is a list that has it; `None` when it has something of another type, which
+    /// cannot be compared.
+    pub(super) fn matches(&self, claim: &Value) -> Option<bool> {
         match claim {
-            Value::Array(items) => items.iter().any(|item| self.is(item)),
+            Value::Null => Some(false),
+            Value::Array(items) => {
+                let has = items.iter().any(|item| self.is(item) == Some(true));
+                (has || items.iter().all(|item| self.is(item).is_some())).then_some(has)
+            }
             one => self.is(one),
         }
     }
 
-    fn is(&self, value: &Value) -> bool {
+    fn is(&self, value: &Value) -> Option<bool> {
         match self {
-            Self::Text(text) => value.as_str() == Some(text),
-            Self::Integer(number) => value.as_i64() == Some(*number),
-            Self::Bool(truth) => value.as_bool() == Some(*truth),
+            Self::Text(text) => Some(value.as_str()? == &**text),
+            Self::Integer(number) => Some(value.as_i64()? == *number),
+            Self::Bool(truth) => Some(value.as_bool()? == *truth),
         }
     }
 }

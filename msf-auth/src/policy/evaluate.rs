@@ -47,6 +47,25 @@ impl<'a> Outcome<'a> {
         }
     }
 
+    /// A name that is only written in another way may be the same one to the handler: then it is not known, so that
+    /// `not` does not let it pass.
+    fn is(name: &str, parameter: &str) -> Self {
+        if name == parameter {
+            Self::Yes
+        } else if caller::are_alike(name, parameter) {
+            Self::Unknown(Decision::Hidden)
+        } else {
+            Self::No(Decision::Hidden)
+        }
+    }
+
+    fn known(is_so: Option<bool>, missing: Missing<'a>) -> Self {
+        match is_so {
+            Some(is_so) => Self::forbidden(is_so, missing),
+            None => Self::Unknown(Decision::Forbidden(missing)),
+        }
+    }
+
     const fn forbidden(is_so: bool, missing: Missing<'a>) -> Self {
         Self::yes_if(is_so, Decision::Forbidden(missing))
     }
@@ -77,15 +96,14 @@ impl Node {
             Self::Scope(scope) => {
                 Outcome::forbidden(caller.has_scope(scope), Missing::Scope(scope))
             }
-            Self::Role(role) => {
-                Outcome::forbidden(caller::has_role(caller, role), Missing::Role(role))
-            }
+            Self::Role(role) => Outcome::known(caller::has_role(caller, role), Missing::Role(role)),
             Self::Claim(name, _) if is_typed_claim(name) => {
                 Outcome::Unknown(Decision::Forbidden(Missing::Claim(name)))
             }
             Self::Claim(name, value) => {
-                let is_it = caller::claim(caller, name).is_some_and(|claim| value.matches(claim));
-                Outcome::forbidden(is_it, Missing::Claim(name))
+                let claim = caller::claim(caller, name);
+                let is_it = claim.map_or(Some(false), |claim| value.matches(claim));
+                Outcome::known(is_it, Missing::Claim(name))
             }
             Self::Issuer(issuer) => {
                 Outcome::forbidden(caller.issuer() == &**issuer, Missing::Issuer(issuer))
@@ -100,14 +118,14 @@ impl Node {
             }
             Self::Owner(parameter) => match facts.params.get(parameter) {
                 None => Outcome::Unknown(Decision::Hidden),
-                Some(own) => {
-                    let is_own = !caller.is_service() && caller.subject() == own;
-                    Outcome::yes_if(is_own, Decision::Hidden)
-                }
+                Some(_) if caller.is_service() => Outcome::No(Decision::Hidden),
+                Some(own) => Outcome::is(caller.subject(), own),
             },
-            Self::Tenant(parameter) => match facts.params.get(parameter) {
-                None => Outcome::Unknown(Decision::Hidden),
-                Some(own) => Outcome::yes_if(caller.tenant() == Some(own), Decision::Hidden),
+            Self::Tenant(parameter) => match (facts.params.get(parameter), caller.tenant()) {
+                (None, _) => Outcome::Unknown(Decision::Hidden),
+                // The empty text is no tenant: else all that have none would be one.
+                (Some(_), None | Some("")) => Outcome::No(Decision::Hidden),
+                (Some(own), Some(tenant)) => Outcome::is(tenant, own),
             },
             Self::Acr(acr) => Outcome::yes_if(
                 caller.acr() == Some(acr),
@@ -133,10 +151,11 @@ impl Node {
     }
 }
 
-/// Claims that are no property of a caller, or that have a policy which reads them as they are meant.
+/// Claims that are no property of a caller, or that have a policy which reads them as they are meant; also by a
+/// pointer.
 pub(super) fn is_typed_claim(name: &str) -> bool {
     matches!(
-        name,
+        &*caller::split(name).0,
         "" | "iss" | "sub" | "aud" | "exp" | "nbf" | "iat" | "jti" | "scope" | "msf_kind"
     )
 }
@@ -147,7 +166,7 @@ pub(super) fn any<'a>(
 ) -> Outcome<'a> {
     let mut ask = None;
     let mut is_unknown = false;
-    let mut refusal = nobody(facts);
+    let mut refusal = None;
     for outcome in outcomes {
         match outcome {
             Outcome::Yes => return Outcome::Yes,
@@ -155,8 +174,13 @@ pub(super) fn any<'a>(
             Outcome::Unknown(_) => is_unknown = true,
             Outcome::No(_) => {}
         }
-        refusal = quieter(refusal, outcome.decision());
+        let own = outcome.decision();
+        // A part that nobody passes is no reason, where another has one.
+        if own != Decision::Forbidden(Missing::Nobody) {
+            refusal = Some(refusal.map_or(own, |refusal| quieter(refusal, own)));
+        }
     }
+    let refusal = refusal.unwrap_or_else(|| nobody(facts));
     match ask {
         Some(name) => Outcome::Ask(name),
         None if is_unknown => Outcome::Unknown(refusal),
@@ -210,11 +234,8 @@ const fn nobody(facts: Facts<'_>) -> Decision<'static> {
     }
 }
 
-/// The one that tells the caller less; of two alike the first, unless it names nothing.
+/// The one that tells the caller less; of two alike the first.
 fn quieter<'a>(first: Decision<'a>, second: Decision<'a>) -> Decision<'a> {
-    if matches!(first, Decision::Forbidden(Missing::Nobody)) && second != Decision::Allow {
-        return second;
-    }
     if rank(second) > rank(first) {
         second
     } else {

@@ -84,13 +84,15 @@ impl Question {
         &self.method
     }
 
-    /// The path of the request, as it came.
+    /// The path of the request, as it came: whole also behind a prefix, and not percent-decoded. To decide about a part
+    /// of it take the [parameters](Self::params), which a handler sees in the same way.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The parameters of the path.
+    /// The parameters of the path; none behind a layer that was not told how to [find
+    /// them](crate::layer::AuthLayerBuilder::params), and none where one is not UTF-8. Say no when one is missing.
     #[must_use]
     pub const fn params(&self) -> &PathParams {
         &self.params

@@ -88,6 +88,7 @@ impl Policies {
         Some(&methods.0)
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         self.routes.0.iter().map(|(path, _)| &*path.0)
     }

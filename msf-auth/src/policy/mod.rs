@@ -20,12 +20,11 @@
 //! gets 401 with the challenge of RFC 9470. Where several apply, the one that tells less wins: 401 without
 //! credentials, 404, 503 of an [`external`] decision that could not be had, 403, then the challenge.
 //!
-
 //! # Where nothing is known
 //!
 //! A path without the parameter that [`owner`] names, a token without the time that [`max_auth_age`] asks for, an
-//! [`external`] decision that could not be had: then it is not known whether the caller may pass, and it does not, also
-//! under [`not`].
+//! [`external`] decision that could not be had, a claim of another type than the policy asks for: then it is not known
+//! whether the caller may pass, and it does not, also under [`not`].
 //!
 //! # As text
 //!
@@ -35,6 +34,7 @@
 mod caller;
 mod claim_value;
 mod decide;
+mod denied;
 mod display;
 mod error;
 mod evaluate;
@@ -61,6 +61,7 @@ pub use self::{
     params::PathParams,
 };
 pub(crate) use self::{
+    denied::denied,
     evaluate::{Facts, Outcome},
     list::{Verb, find},
     node::Node,
@@ -138,9 +139,9 @@ pub fn role(role: impl Into<Box<str>>) -> Policy {
 
 /// Callers whose token has this claim with this value, or with a list that has it.
 ///
-/// A name that begins with `/` is a pointer into a claim (RFC 6901). Claims that have a policy of their own, or say
-/// nothing about a caller, are not asked like this: with `iss`, `sub`, `aud`, `exp`, `nbf`, `iat`, `jti`, `scope` or
-/// `msf_kind` nobody passes, and a text that says so is an error.
+/// A name that begins with `/` is a pointer into a claim (RFC 6901). Claims that are no property of a caller, or that
+/// another policy reads as they are meant, are not asked like this, also not by a pointer: with `iss`, `sub`, `aud`,
+/// `exp`, `nbf`, `iat`, `jti`, `scope` or `msf_kind` nobody passes, and a text that says so is an error.
 ///
 /// ```
 /// use msf_auth::policy::claim;
@@ -156,7 +157,7 @@ pub fn client(id: impl Into<Box<str>>) -> Policy {
     Policy(Node::Client(id.into()))
 }
 
-/// Callers whose tenant is the path parameter of this name; to others there is nothing.
+/// Callers whose tenant is the path parameter of this name; to others there is nothing. The empty text is no tenant.
 pub fn tenant(parameter: impl Into<Box<str>>) -> Policy {
     Policy(Node::Tenant(parameter.into()))
 }
@@ -185,7 +186,8 @@ pub fn external(name: impl Into<Box<str>>) -> Policy {
 
 /// Known callers that do not pass the policy.
 ///
-/// Nobody passes without a token, and nobody of whom it is not known. Prefer to say who may: a role that is made
+/// Nobody passes without a token, and nobody of whom it is not known: of `not(owner(id))` that is also who is `7` and asks
+/// for `07`, which a handler may read as the same. Prefer to say who may: a role that is made
 /// tomorrow is not in today's exclusion.
 ///
 /// ```

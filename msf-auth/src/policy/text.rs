@@ -17,7 +17,8 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     }
 }
 
-/// A name in quotes. Whatever could change how a line looks in a terminal is escaped.
+/// A name in quotes. What is not ASCII is escaped: a letter that looks like another one, or is written from right to
+/// left, must not hide in a table that people read.
 pub(super) fn write_quoted(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     f.write_str("\"")?;
     for c in name.chars() {
@@ -25,9 +26,7 @@ pub(super) fn write_quoted(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Resul
             '"' => f.write_str("\\\"")?,
             '\\' => f.write_str("\\\\")?,
             ' ' => f.write_str(" ")?,
-            c if c.is_ascii_graphic() || (!c.is_ascii() && c.is_alphanumeric()) => {
-                write!(f, "{c}")?;
-            }
+            c if c.is_ascii_graphic() => write!(f, "{c}")?,
             c => write!(f, "\\u{{{:x}}}", u32::from(c))?,
         }
     }

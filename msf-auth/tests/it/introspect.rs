@@ -109,6 +109,53 @@ async fn the_issuer_is_asked_as_the_rfc_says_and_once() {
     }
 }
 
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn a_router_lets_those_pass_whom_the_issuer_knows() {
+    use axum::routing::get;
+    use http::Request;
+    use msf_auth::{OptionalIdentity, SecureRouter, policy};
+    use msf_core::testing::TestClient;
+
+    let mut answer = active();
+    answer["auth_time"] = json!(NOW_S - 60);
+    let world = World::new(ok(answer)).await;
+    let young = |seconds| policy::max_auth_age(Duration::from_secs(seconds));
+    let greet = async |OptionalIdentity(caller): OptionalIdentity| {
+        caller.map_or_else(|| "nobody".to_owned(), |caller| caller.subject().to_owned())
+    };
+    let router = SecureRouter::<()>::new(world.introspector.clone())
+        .public("/hello", get(greet))
+        .route("/orders", policy::scope("orders:read"), get(greet))
+        .route("/admin", policy::scope("admin"), get(greet))
+        // By the clock of the introspector.
+        .route("/young", young(70), get(greet))
+        .route("/younger", young(50), get(greet))
+        .into_router()
+        .unwrap();
+    let client = TestClient::new(router);
+    let get = |path: &str, token: &str| {
+        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+        client.send(request.body(String::new()).unwrap())
+    };
+    for (path, status) in [
+        ("/orders", 200),
+        ("/admin", 403),
+        ("/young", 200),
+        ("/younger", 401),
+    ] {
+        assert_eq!(get(path, "good").await.status(), status, "{path}");
+    }
+    assert_eq!(get("/hello", "good").await.text(), "7");
+    assert_eq!(world.requests().await, 1);
+
+    world.answer(ok(json!({ "active": false }))).await;
+    assert_eq!(get("/orders", "bad").await.status(), 401);
+    assert_eq!(get("/hello", "bad").await.text(), "nobody");
+    world.answer(ResponseTemplate::new(500)).await;
+    assert_eq!(get("/orders", "unknown").await.status(), 503);
+}
+
 #[tokio::test]
 async fn calls_that_come_together_share_one_request() {
     let world = World::new(ok(active()).set_delay(Duration::from_millis(300))).await;

@@ -7,15 +7,19 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use msf_auth::{
-    AuthLayer, Identity, JwksFetchError, Policy, Refusal, RemoteKeys, SigningKey, TokenIssuer,
-    TrustedIssuer, Verifier, layer, policy,
+    AuthLayer, Authenticate, Authenticator, Identity, JwksFetchError, Policy, Principal, Refusal,
+    RemoteKeys, SigningKey, TokenIssuer, TrustedIssuer, Verifier, VerifyError, layer, policy,
 };
+use msf_core::clock;
+use tokio_test::{assert_pending, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::support::ISSUER;
@@ -251,4 +255,64 @@ async fn the_instance_that_was_ready_is_the_one_that_is_called() {
         assert_eq!(reply.status(), 200);
     }
     assert_eq!((inner.calls(), inner.violations()), (3, 0));
+}
+
+/// Takes what its verifier takes, and what hangs hangs.
+#[derive(Clone)]
+struct Own {
+    verifier: Verifier,
+    under_way: Arc<()>,
+}
+
+#[async_trait]
+impl Authenticate for Own {
+    async fn authenticate(&self, token: &str) -> Result<Arc<Principal>, VerifyError> {
+        let _under_way = self.under_way.clone();
+        if token == "hang" {
+            return future::pending().await;
+        }
+        self.verifier.verify(token).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn something_else_may_say_who_calls_within_its_time() {
+    let issuer = issuer();
+    let own = Own {
+        verifier: verifier(&issuer),
+        under_way: Arc::default(),
+    };
+    let service = |policy: Policy| {
+        let layer = AuthLayer::new(own.clone(), policy).unwrap();
+        layer.answering().layer(whoami())
+    };
+    let send = |policy: Policy, header: &str| service(policy).oneshot(request(&[header]));
+    let good = bearer(&issuer, "a");
+    let reply = send(policy::scope("a"), &good).await.unwrap();
+    assert_eq!(body(reply).await, "7");
+    let statuses = [
+        (send(policy::scope("b"), &good).await, 403),
+        (send(policy::authenticated(), "Bearer x").await, 401),
+        (send(policy::authenticated(), "Bearer").await, 400),
+        (send(policy::public(), "Bearer x").await, 200),
+    ];
+    for (reply, status) in statuses {
+        assert_eq!(reply.unwrap().status(), status);
+    }
+
+    let before = clock::now();
+    let reply = send(policy::authenticated(), "Bearer hang").await.unwrap();
+    assert_eq!(reply.status(), 503);
+    assert_eq!(clock::now() - before, Duration::from_secs(10));
+    let short = Authenticator::new(own.clone()).timeout(Duration::from_millis(20));
+    let layer = AuthLayer::new(short, policy::public()).unwrap().answering();
+    // On a public route nobody has to be known.
+    let reply = layer.layer(whoami()).oneshot(request(&["Bearer hang"]));
+    assert_eq!(body(reply.await.unwrap()).await, "nobody");
+
+    let mut dropped = task::spawn(send(policy::authenticated(), "Bearer hang"));
+    assert_pending!(dropped.poll());
+    let before = Arc::strong_count(&own.under_way);
+    drop(dropped);
+    assert!(Arc::strong_count(&own.under_way) < before);
 }

@@ -27,6 +27,8 @@ mod wycheproof;
 
 #[cfg(feature = "axum")]
 mod router;
+#[cfg(feature = "axum")]
+mod router_parts;
 
 mod layer;
 
