@@ -9,6 +9,8 @@ use super::{
     InvalidRoute, InvalidRoutes, PolicyRow, PolicyTable,
     params::{has_parameter, params},
 };
+#[cfg(feature = "oauth-client")]
+use crate::introspect::Introspector;
 use crate::{
     api_key::ApiKeys,
     audit::Audit,
@@ -185,6 +187,14 @@ impl<S: Clone + Send + Sync + 'static> SecureRouter<S> {
     /// Takes API keys beside tokens; see [`AuthLayerBuilder::api_keys`].
     pub fn api_keys(mut self, keys: ApiKeys) -> Self {
         self.surroundings.api_keys = Some(keys);
+        self
+    }
+
+    /// Asks about tokens that are not signed; see [`AuthLayerBuilder::introspector`].
+    #[cfg(feature = "oauth-client")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "oauth-client")))]
+    pub fn introspector(mut self, introspector: Introspector) -> Self {
+        self.surroundings.introspector = Some(introspector);
         self
     }
 

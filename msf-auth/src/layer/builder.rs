@@ -7,6 +7,8 @@ use super::{
     gate::{Gate, Rule, Rules},
     metrics::DecisionMetrics,
 };
+#[cfg(feature = "oauth-client")]
+use crate::introspect::Introspector;
 use crate::{
     api_key::ApiKeys,
     audit::Audit,
@@ -31,6 +33,8 @@ pub(crate) struct Surroundings {
     pub(crate) audit: Audit,
     pub(crate) metrics: Option<Metrics>,
     pub(crate) api_keys: Option<ApiKeys>,
+    #[cfg(feature = "oauth-client")]
+    pub(crate) introspector: Option<Introspector>,
 }
 
 impl Surroundings {
@@ -90,6 +94,17 @@ impl AuthLayerBuilder {
         self
     }
 
+    /// Asks about tokens that are not signed. By default there are none.
+    ///
+    /// A token with the form of a JWT (three segments, the first begins with `ey`) goes to the verifier in any case, and
+    /// is refused if that does not accept it.
+    #[cfg(feature = "oauth-client")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "oauth-client")))]
+    pub fn introspector(mut self, introspector: Introspector) -> Self {
+        self.surroundings.introspector = Some(introspector);
+        self
+    }
+
     /// Where refusals of known callers are told; default the log.
     pub fn audit(mut self, audit: Audit) -> Self {
         self.surroundings.audit = audit;
@@ -137,6 +152,8 @@ impl AuthLayerBuilder {
             params,
             audit: surroundings.audit,
             api_keys: surroundings.api_keys,
+            #[cfg(feature = "oauth-client")]
+            introspector: surroundings.introspector,
             metrics,
         }))
     }

@@ -8,6 +8,8 @@ use tower_layer::Layer;
 use super::{
     AnsweringAuthLayer, Auth, AuthLayerBuilder, InvalidAuthLayer, metrics::DecisionMetrics,
 };
+#[cfg(feature = "oauth-client")]
+use crate::introspect::Introspector;
 use crate::{
     api_key::ApiKeys,
     audit::Audit,
@@ -33,6 +35,8 @@ pub(super) struct Gate {
     pub(super) params: Option<ParamSource>,
     pub(super) audit: Audit,
     pub(super) api_keys: Option<ApiKeys>,
+    #[cfg(feature = "oauth-client")]
+    pub(super) introspector: Option<Introspector>,
     pub(super) metrics: DecisionMetrics,
 }
 

@@ -1,13 +1,16 @@
 //! Opaque tokens, and an issuer that is asked about them.
 
-use std::time::Duration;
+use std::{convert::Infallible, future::ready, time::Duration};
 
+use http::{Request, Response};
 use msf_auth::{
-    Introspector, IntrospectorBuilder, InvalidEndpoint, InvalidIntrospector, InvalidVerifier,
-    KeySet, Reason, TrustedIssuer,
+    AuthLayer, Identity, Introspector, IntrospectorBuilder, InvalidEndpoint, InvalidIntrospector,
+    InvalidVerifier, KeySet, Reason, SigningKey, TokenIssuer, TrustedIssuer, Verifier,
+    policy::{public, scope},
 };
 use msf_core::{config::Secret, metrics::Metrics, task};
 use serde_json::{Value, json};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
     matchers::{body_string, header, method, path},
@@ -260,4 +263,58 @@ fn nothing_can_be_left_out() {
     ));
     let shown = format!("{:?} {:?}", with(url), with(url).build().unwrap());
     assert!(!shown.contains("secret of"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_layer_asks_about_what_is_not_signed_and_about_nothing_else() {
+    let world = World::new(ok(active())).await;
+    let key = SigningKey::generate_ed25519().unwrap();
+    let (issuer, foreign) = (
+        TokenIssuer::new(ISSUER, key).with_clock(clock()),
+        TokenIssuer::new(ISSUER, SigningKey::generate_ed25519().unwrap()).with_clock(clock()),
+    );
+    let signed = |issuer: &TokenIssuer| {
+        let token = issuer.token("8").audience("shop").scopes(["orders:read"]);
+        token.sign().unwrap()
+    };
+    let trusted = TrustedIssuer::new(ISSUER, issuer.jwks()).audience("shop");
+    let verifier = Verifier::builder().issuer(trusted).clock(clock());
+    let verifier = verifier.build().unwrap();
+    let layer = |policy| AuthLayer::builder(verifier.clone(), policy);
+    let asking = layer(scope("orders:read")).introspector(world.introspector.clone());
+    let asking = asking.build().unwrap();
+    let call = async |layer: &AuthLayer, token: &str| {
+        let whoami = service_fn(|request: Request<()>| {
+            let caller = Identity::of(request.extensions());
+            ready(Ok::<_, Infallible>(Response::new(
+                caller.map_or_else(String::new, |caller| caller.subject().to_owned()),
+            )))
+        });
+        let request = Request::builder().header("authorization", format!("Bearer {token}"));
+        let outcome = layer.layer(whoami).oneshot(request.body(()).unwrap()).await;
+        outcome.ok().map(Response::into_body)
+    };
+
+    assert_eq!(call(&asking, &signed(&issuer)).await.as_deref(), Some("8"));
+    for token in [signed(&foreign), "eyJ.a.b".to_owned(), "ey..".to_owned()] {
+        assert_eq!(call(&asking, &token).await, None, "{token}");
+    }
+    assert_eq!(world.requests().await, 0);
+    for token in ["opaque", "a.b.c", "ey.a", "eyJ.a.b.c.d"] {
+        assert_eq!(call(&asking, token).await.as_deref(), Some("7"), "{token}");
+    }
+    assert_eq!(world.requests().await, 4);
+    assert_eq!(call(&asking, &"a".repeat(100_000)).await, None);
+    assert_eq!(world.requests().await, 4);
+
+    // A layer that was not told takes none, and an issuer that is away lets a stranger in where strangers may come.
+    let plain = layer(scope("orders:read")).build().unwrap();
+    assert_eq!(call(&plain, "opaque").await, None);
+    world.answer(ResponseTemplate::new(503)).await;
+    assert_eq!(call(&asking, "another").await, None);
+    let open = layer(public()).introspector(world.introspector.clone());
+    assert_eq!(
+        call(&open.build().unwrap(), "third").await.as_deref(),
+        Some("")
+    );
 }
