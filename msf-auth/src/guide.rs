@@ -14,6 +14,7 @@ macro_rules! pages {
 }
 
 pages! {
+    conformance = "conformance.md";
     index = "README.md";
     #[cfg(feature = "password")]
     passwords = "passwords.md";

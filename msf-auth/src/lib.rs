@@ -10,7 +10,7 @@ mod bearer;
 pub mod cache;
 #[cfg(feature = "oauth-client")]
 pub mod client_credentials;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod guarded;

@@ -1,6 +1,7 @@
 //! The examples as a user runs them: real processes, real signals, real sockets.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod auth;
 mod hello;
 mod layers;
 mod process;

@@ -57,7 +57,7 @@ mod sqlite;
 mod store;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 pub(crate) use self::metrics::API_KEYS;
 #[cfg(feature = "sqlite")]

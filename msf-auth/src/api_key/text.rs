@@ -10,10 +10,10 @@ use msf_core::config::Secret;
 pub struct ApiKeyId([u8; ID_CHARS]);
 
 /// What a key that somebody sends says, when it has the form of one.
-pub(super) struct Presented<'a> {
-    pub(super) environment: &'a str,
-    pub(super) id: ApiKeyId,
-    pub(super) hash: [u8; 32],
+pub(crate) struct Presented<'a> {
+    pub(crate) environment: &'a str,
+    pub(crate) id: ApiKeyId,
+    pub(crate) hash: [u8; 32],
 }
 
 const PREFIX: &str = "msf_";
@@ -97,7 +97,7 @@ pub(super) fn generate(environment: &str) -> Option<(Secret<String>, ApiKeyId, [
 }
 
 /// Reads a key; `None` for everything that was never made here.
-pub(super) fn parse(text: &str) -> Option<Presented<'_>> {
+pub(crate) fn parse(text: &str) -> Option<Presented<'_>> {
     if text.len() > KEY_CHARS_MAX {
         return None;
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::json;
+use serde::de::Error as _;
+use serde_json::{Value, json};
 
 use super::{
     DuplicateKeyId, HmacKey, InvalidKeySet, KeyFault, SkippedKey, VerifyingKey, is_key_id, jwk,
@@ -101,20 +101,20 @@ impl KeySet {
         if !rsa.is_rsa() {
             return Err(InvalidKeySet::NotRsa(rsa));
         }
-        #[derive(Deserialize)]
-        struct Document {
-            keys: Vec<serde_json::Value>,
-        }
         if document.len() > DOCUMENT_BYTES_MAX {
             return Err(InvalidKeySet::TooLarge);
         }
-        let Strict(value) = serde_json::from_slice(document).map_err(InvalidKeySet::Json)?;
-        let document = Document::deserialize(value).map_err(InvalidKeySet::Json)?;
-        if document.keys.len() > KEYS_MAX {
+        let Strict(mut value) = serde_json::from_slice(document).map_err(InvalidKeySet::Json)?;
+        let Some(Value::Array(keys)) = value.get_mut("keys").map(Value::take) else {
+            // Not what serde would say, which tells what is there instead: a secret, if somebody mixed up two files.
+            let error = serde_json::Error::custom("there is no array `keys`");
+            return Err(InvalidKeySet::Json(error));
+        };
+        if keys.len() > KEYS_MAX {
             return Err(InvalidKeySet::TooManyKeys);
         }
         let mut inner = Inner::default();
-        for value in &document.keys {
+        for value in &keys {
             match jwk::parse(value, rsa) {
                 Ok(key) => inner.keys.push(Key::Public(key)),
                 Err(fault) => {

@@ -120,10 +120,6 @@ impl Principal {
         !scope.is_empty() && self.scopes().any(|own| own == scope)
     }
 
-    pub(crate) const fn expires_at_s(&self) -> u64 {
-        self.expires_at_s
-    }
-
     /// When the token expires (`exp`); the verifier's leeway is not in it.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {

@@ -59,6 +59,7 @@ impl VouchedFor {
 
     /// Whether a caller that was found earlier still counts.
     pub(crate) fn is_alive(&self, principal: &Principal, now_s: u64) -> bool {
-        now_s < principal.expires_at_s().saturating_add(self.times.leeway_s)
+        let (_, _, expires_at_s) = principal.times_s();
+        now_s < expires_at_s.saturating_add(self.times.leeway_s)
     }
 }

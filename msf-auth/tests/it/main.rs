@@ -4,6 +4,7 @@
 
 mod api_keys;
 mod attacks;
+mod conformance;
 mod external;
 mod file_keys;
 mod interop;
@@ -16,9 +17,11 @@ mod key_file;
 mod key_ring;
 mod provider;
 mod remote;
+mod rfc;
 mod support;
 #[cfg(feature = "oauth-client")]
 mod token_client;
+mod wycheproof;
 
 #[cfg(feature = "axum")]
 mod router;
@@ -30,6 +33,9 @@ mod oauth;
 
 #[cfg(feature = "password")]
 mod password;
+
+#[cfg(feature = "password")]
+mod secrets;
 
 #[cfg(feature = "jwks")]
 mod http;

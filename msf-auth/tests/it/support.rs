@@ -19,6 +19,10 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+pub(crate) fn decode(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).unwrap()
+}
+
 /// Keys of which the verifier knows the public halves, and the secret.
 pub(crate) struct Keyring {
     pub(crate) ed25519: SigningKey,

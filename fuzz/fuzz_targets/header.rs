@@ -1,0 +1,4 @@
+//! The header of a token.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| msf_auth::fuzzing::header(data));

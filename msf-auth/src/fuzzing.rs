@@ -1,1 +1,0 @@
-//! What fuzz targets and their smoke tests call.
