@@ -34,7 +34,7 @@ use crate::{
 ///
 /// let keys = RemoteKeys::new(FileJwks::new(&path));
 /// keys.await_ready(std::time::Duration::from_secs(5)).await?;
-/// assert!(keys.current().is_some_and(|keys| keys.contains(issuer.key_id())));
+/// assert!(keys.current().is_some_and(|keys| keys.contains(&issuer.key_id())));
 /// # std::fs::remove_file(&path)?;
 /// # Ok(())
 /// # }
