@@ -84,8 +84,8 @@ pub use self::{
     refresh::{RefreshError, RefreshPolicy, RefreshTokens},
     refusal::Refusal,
     remote::{
-        FileJwks, JwksDocument, JwksFetchError, JwksSource, KeysNotReady, RemoteKeys,
-        RemoteKeysBuilder,
+        FileJwks, InvalidRemoteKeys, JwksDocument, JwksFetchError, JwksSource, KeysNotReady,
+        RemoteKeys, RemoteKeysBuilder,
     },
     revocation::{Revocation, RevocationFeed, Revocations, RevocationsBuilder},
     verify::{

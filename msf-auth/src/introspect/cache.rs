@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quick_cache::sync::Cache;
+use quick_cache::{Weighter, sync::Cache};
 use tokio::time::Instant;
 
 use crate::{
@@ -16,7 +16,7 @@ pub(super) type Digest = [u8; 32];
 /// Answers, the good ones apart from the bad ones.
 #[derive(Debug)]
 pub(super) struct Answers {
-    good: Cache<Digest, Good>,
+    good: Cache<Digest, Good, Weight>,
     bad: Cache<Digest, Bad>,
     ttl: Duration,
 }
@@ -33,8 +33,14 @@ struct Bad {
     until: Instant,
 }
 
-/// About a kilobyte each.
-const GOOD_MAX: usize = 16_384;
+/// As that of verified tokens.
+const GOOD_BYTES_MAX: u64 = 16 << 20;
+/// A caller above this is asked about each time: one must not take the place of a hundred.
+const GOOD_ENTRY_BYTES_MAX: usize = crate::cache::ENTRY_BYTES_MAX;
+/// Claims of 300 bytes, and what they would take if all were asked for.
+const GOOD_ENTRY_BYTES_USUAL: u64 = 2_048;
+/// The hash, the times, and the places in the map and in the queue.
+const OVERHEAD_BYTES: usize = 200;
 /// Less than a hundred bytes each; anybody can make them.
 const BAD_MAX: usize = 4_096;
 /// A token can become good, when the issuer's replicas learn of it one after another.
@@ -43,7 +49,11 @@ const BAD_TTL_MAX: Duration = Duration::from_secs(5);
 impl Answers {
     pub(super) fn new(ttl: Duration) -> Self {
         Self {
-            good: Cache::new(GOOD_MAX),
+            good: Cache::with_weighter(
+                usize::try_from(GOOD_BYTES_MAX / GOOD_ENTRY_BYTES_USUAL).unwrap_or(usize::MAX),
+                GOOD_BYTES_MAX,
+                Weight,
+            ),
             bad: Cache::new(BAD_MAX),
             ttl,
         }
@@ -82,6 +92,10 @@ impl Answers {
         match outcome {
             Ok(principal) => {
                 self.bad.remove(&digest);
+                if bytes_of(principal) > GOOD_ENTRY_BYTES_MAX {
+                    self.good.remove(&digest);
+                    return;
+                }
                 let principal = principal.clone();
                 let until = asked_at + self.ttl;
                 self.good.insert(digest, Good { principal, until });
@@ -98,6 +112,19 @@ impl Answers {
     #[cfg(test)]
     fn len(&self) -> usize {
         self.good.len() + self.bad.len()
+    }
+}
+
+fn bytes_of(principal: &Principal) -> usize {
+    principal.bytes_max() + OVERHEAD_BYTES
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Weight;
+
+impl Weighter<Digest, Good> for Weight {
+    fn weight(&self, _: &Digest, good: &Good) -> u64 {
+        u64::try_from(bytes_of(&good.principal)).unwrap_or(u64::MAX)
     }
 }
 
@@ -163,6 +190,30 @@ mod tests {
         assert_eq!(find(), Some(Err(Reason::Inactive)));
         answers.keep([1; 32], &Ok(principal(NOW_S + 300)), now);
         assert!(matches!(find(), Some(Ok(_))));
+    }
+
+    #[test]
+    fn callers_are_bounded_in_bytes_whatever_is_said_about_them() {
+        let (answers, rules, now) = (Answers::new(TTL), vouched_for(), Instant::now());
+        let described = |bytes: usize| {
+            let json = json!({
+                "iss": "i", "aud": "shop", "sub": "7", "exp": NOW_S + 300, "note": "x".repeat(bytes),
+            });
+            let principal = rules.principal(json.to_string().as_bytes(), NOW_S);
+            Ok(Arc::new(principal.unwrap()))
+        };
+        let long = described(6_000);
+        for number in 0..10_000_u32 {
+            let mut digest = [0; 32];
+            digest[..4].copy_from_slice(&number.to_be_bytes());
+            answers.keep(digest, &long, now);
+        }
+        assert!(answers.good.weight() <= GOOD_BYTES_MAX);
+        assert!(answers.good.len() > 500, "{}", answers.good.len());
+
+        answers.keep([1; 32], &Ok(principal(NOW_S + 300)), now);
+        answers.keep([1; 32], &described(16 * 1_024), now);
+        assert_eq!(answers.find(&[1; 32], &rules, now, NOW_S), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! - one token costs one request at a time, however many calls bring it;
 //! - at most 64 requests run at once; a call above that is answered with 503 at once, not queued;
 //! - an answer counts for 10 s (at most 30 s, and never longer than the token), a refusal for 5 s at most;
-//! - answers are kept by the SHA-256 of the whole token, never the token itself, and in bounded number. Refusals are kept
+//! - answers are kept by the SHA-256 of the whole token, never the token itself, and in 16 MiB at most. Refusals are kept
 //!   apart, so that a flood of bad tokens displaces no good one;
 //! - an issuer that is away, or answers nonsense, lets nobody in: nothing is known about a token then, so the answer is
 //!   503 and not 401, and it is not kept.

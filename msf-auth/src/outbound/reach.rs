@@ -34,8 +34,10 @@ impl Reach {
     /// By the registry of RFC 6890.
     const fn needed_for_v4(ip: Ipv4Addr) -> Self {
         match ip.octets() {
-            // "This network", link-local (which is where metadata services are), multicast and above.
+            // "This network", link-local (which is where most metadata services are), multicast and above.
             [0, ..] | [169, 254, ..] | [224..=255, ..] => Self::Any,
+            // The metadata service of Alibaba Cloud, and the host below a machine of Azure.
+            [100, 100, 100, 200] | [168, 63, 129, 16] => Self::Any,
             [10 | 127, ..]
             | [100, 64..=127, ..]
             | [172, 16..=31, ..]
@@ -49,17 +51,25 @@ impl Reach {
     const fn needed_for_v6(ip: Ipv6Addr) -> Self {
         match ip.segments() {
             [0, 0, 0, 0, 0, 0, 0, 1] => Self::Private,
-            // An IPv4 address inside: compatible, translated (RFC 6052), 6to4 (RFC 3056).
+            // An IPv4 address inside: compatible, translated (RFC 2765, RFC 6052), 6to4 (RFC 3056).
             [0, 0, 0, 0, 0, 0, high, low]
+            | [0, 0, 0, 0, 0xffff, 0, high, low]
             | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
             | [0x2002, high, low, ..] => Self::needed_for_v4(inside(high, low)),
-            // Teredo hides where it leads, EC2's metadata service is the one below `fc00::/7`, then link-local,
-            // the former site-local, and multicast.
+            // The translation of one's own network (RFC 8215), which may lead anywhere in it.
+            [0x64, 0xff9b, 1, .., high, low] => match Self::needed_for_v4(inside(high, low)) {
+                Self::Any => Self::Any,
+                Self::Private | Self::Public => Self::Private,
+            },
+            // Teredo hides where it leads; then the metadata services of EC2, Oracle and Google, link-local, the
+            // former site-local, and multicast.
             [0x2001, 0, ..]
             | [0xfd00, 0x0ec2, ..]
+            | [0xfd00, 0x00c1, .., 0xa9fe, 0xa9fe]
+            | [0xfd20, 0x00ce, .., 0x0254]
             | [0xfe80..=0xfeff, ..]
             | [0xff00..=0xffff, ..] => Self::Any,
-            [0x64, 0xff9b, 1, ..] | [0xfc00..=0xfdff, ..] => Self::Private,
+            [0xfc00..=0xfdff, ..] => Self::Private,
             _ => Self::Public,
         }
     }
@@ -149,7 +159,7 @@ mod tests {
             "::1",
             "fd12::1",
             "fc00::1",
-            "64:ff9b:1::1",
+            "64:ff9b:1::10.0.0.1",
         ] {
             assert_eq!(needed(ip), Reach::Private, "{ip}");
         }
@@ -163,6 +173,10 @@ mod tests {
             "fec0::1",
             "ff02::1",
             "fd00:ec2::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd20:ce::254",
+            "100.100.100.200",
+            "168.63.129.16",
             "2001:0:1::1",
         ] {
             assert_eq!(needed(ip), Reach::Any, "{ip}");
@@ -174,12 +188,17 @@ mod tests {
         for clothes in [
             "::ffff:169.254.169.254",
             "::169.254.169.254",
+            "::ffff:0:169.254.169.254",
             "64:ff9b::169.254.169.254",
+            "64:ff9b:1::169.254.169.254",
+            "2002:a9fe:a9fe::1",
         ] {
             assert_eq!(needed(clothes), Reach::Any, "{clothes}");
         }
         assert_eq!(needed("2002:a00:1::1"), Reach::Private);
+        assert_eq!(needed("::ffff:0:127.0.0.1"), Reach::Private);
         assert_eq!(needed("64:ff9b::8.8.8.8"), Reach::Public);
+        assert_eq!(needed("64:ff9b:1::8.8.8.8"), Reach::Private);
     }
 
     #[test]
@@ -201,6 +220,16 @@ mod tests {
             if ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_multicast() {
                 prop_assert!(!Reach::Public.covers(ip.into()));
                 prop_assert!(!Reach::Public.covers(ip.to_ipv6_mapped().into()));
+                let [a, b, c, d] = ip.octets().map(u16::from);
+                let (high, low) = (a << 8 | b, c << 8 | d);
+                for clothes in [
+                    Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, high, low),
+                    Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low),
+                    Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, high, low),
+                    Ipv6Addr::new(0x2002, high, low, 0, 0, 0, 0, 1),
+                ] {
+                    prop_assert!(!Reach::Public.covers(clothes.into()), "{clothes}");
+                }
             }
         }
     }

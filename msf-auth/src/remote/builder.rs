@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use msf_core::metrics::{Metrics, MetricsError};
+use thiserror::Error;
 
 use super::{
     JwksSource, RemoteKeys,
@@ -21,7 +22,7 @@ use crate::{algorithm::Algorithm, audit::Audit};
 ///     .refresh_every(Duration::from_secs(60))
 ///     .build()?;
 /// assert!(!keys.is_usable());
-/// # Ok::<(), msf_core::metrics::MetricsError>(())
+/// # Ok::<(), msf_auth::InvalidRemoteKeys>(())
 /// ```
 #[derive(Debug)]
 #[must_use]
@@ -31,6 +32,21 @@ pub struct RemoteKeysBuilder<J> {
     limits: Limits,
     metrics: Option<Metrics>,
     audit: Audit,
+}
+
+/// Keys that could never be fetched or used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InvalidRemoteKeys {
+    /// [`rsa_algorithm`](RemoteKeysBuilder::rsa_algorithm) is none of the six of RSA.
+    #[error("the algorithm of RSA keys without `alg` is {0}, which is none of RSA")]
+    RsaAlgorithm(Algorithm),
+    /// A limit is zero.
+    #[error("`{0}` is zero; at least a millisecond is needed")]
+    Zero(&'static str),
+    /// The metrics could not be registered.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +87,8 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
         self
     }
 
-    /// How old a set may be before it is fetched again, whatever its source says; at least 1 s, at most a year.
+    /// How old a set may be before it is fetched again, whatever its source says; at least 1 s, at most a year, and at
+    /// most half of [`stale_max`](Self::stale_max).
     ///
     /// By default the source says it (over HTTP by `Cache-Control`, from a minute to an hour), and when it says nothing
     /// it is 5 min. Up to a tenth is taken off by chance, so that replicas drift apart.
@@ -87,7 +104,7 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
         self
     }
 
-    /// How long one fetch may take; default 2 s.
+    /// How long one fetch may take; default 2 s, above zero.
     pub const fn fetch_timeout(mut self, fetch_timeout: Duration) -> Self {
         self.limits.fetch_timeout = fetch_timeout;
         self
@@ -99,15 +116,13 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
         self
     }
 
-    /// How long keys are used without a successful fetch; default 24 h.
+    /// How long keys are used without a successful fetch; default 24 h, above zero.
     pub const fn stale_max(mut self, stale_max: Duration) -> Self {
         self.limits.stale_max = stale_max;
         self
     }
 
-    /// The algorithm of an RSA key whose `alg` is missing; default RS256.
-    ///
-    /// With an algorithm that is none of RSA no key set is taken, and the log says so.
+    /// The algorithm of an RSA key whose `alg` is missing; default RS256, one of the six of RSA.
     pub const fn rsa_algorithm(mut self, rsa_algorithm: Algorithm) -> Self {
         self.limits.rsa_algorithm = rsa_algorithm;
         self
@@ -129,8 +144,19 @@ impl<J: JwksSource> RemoteKeysBuilder<J> {
     ///
     /// # Errors
     ///
-    /// [`MetricsError`] when the metrics could not be registered.
-    pub fn build(self) -> Result<RemoteKeys, MetricsError> {
+    /// [`InvalidRemoteKeys`] for a limit that lets nothing through, or when the metrics could not be registered.
+    pub fn build(self) -> Result<RemoteKeys, InvalidRemoteKeys> {
+        if !self.limits.rsa_algorithm.is_rsa() {
+            return Err(InvalidRemoteKeys::RsaAlgorithm(self.limits.rsa_algorithm));
+        }
+        for (name, limit) in [
+            ("fetch_timeout", self.limits.fetch_timeout),
+            ("stale_max", self.limits.stale_max),
+        ] {
+            if limit < Duration::from_millis(1) {
+                return Err(InvalidRemoteKeys::Zero(name));
+            }
+        }
         let counters = match &self.metrics {
             Some(metrics) => RefreshMetrics::new(metrics, &self.name)?,
             None => RefreshMetrics::noop(),

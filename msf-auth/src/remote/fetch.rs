@@ -1,6 +1,9 @@
 //! One fetch, from its start to what becomes of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use msf_core::{clock, task};
 use tokio::{runtime::Handle, sync::watch, time};
@@ -147,6 +150,12 @@ impl Shared {
     }
 
     fn report(&self, skipped: &[SkippedKey]) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if *reported == skipped {
+            return;
+        }
+        *reported = skipped.to_vec();
+        drop(reported);
         let source = self.name.as_str();
         for (number, SkippedKey { id, fault, .. }) in skipped.iter().enumerate() {
             // Escaped and cut, since it is whatever the document says.
@@ -174,6 +183,6 @@ impl Shared {
     }
 }
 
-/// A document that is wrong all over says so in a few lines, each time that it is fetched.
+/// A document that is wrong all over says so in a few lines, once until it is wrong in another way.
 const REPORTED_MAX: usize = 8;
 const TARGET: &str = "msf_auth::jwks";

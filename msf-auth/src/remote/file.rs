@@ -4,11 +4,12 @@ use std::{
     fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use async_trait::async_trait;
-use tokio::task::spawn_blocking;
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{JwksDocument, JwksFetchError, JwksSource};
 use crate::{
@@ -33,7 +34,7 @@ use crate::{
 ///
 /// let keys = RemoteKeys::new(FileJwks::new(&path));
 /// keys.await_ready(std::time::Duration::from_secs(5)).await?;
-/// assert!(keys.current().is_some_and(|keys| keys.contains(issuer.key_id())));
+/// assert!(keys.current().is_some_and(|keys| keys.contains(&issuer.key_id())));
 /// # std::fs::remove_file(&path)?;
 /// # Ok(())
 /// # }
@@ -43,6 +44,9 @@ pub struct FileJwks {
     path: PathBuf,
     format: Format,
     poll_every: Duration,
+    /// A read that hangs (a network's file system that is away) cannot be given up, so there is one at a time: or else
+    /// each try would leave a thread behind, until none is left for anything else.
+    reading: Arc<Semaphore>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,17 +73,18 @@ impl FileJwks {
         Self::with(path.into(), Format::Pem(algorithm))
     }
 
-    const fn with(path: PathBuf, format: Format) -> Self {
+    fn with(path: PathBuf, format: Format) -> Self {
         Self {
             path,
             format,
             poll_every: POLL_EVERY,
+            reading: Arc::new(Semaphore::new(1)),
         }
     }
 
     /// How old what was read may be before it is read again; default 5 s, at least 1 s.
     #[must_use]
-    pub const fn poll_every(mut self, poll_every: Duration) -> Self {
+    pub fn poll_every(mut self, poll_every: Duration) -> Self {
         self.poll_every = poll_every;
         self
     }
@@ -89,7 +94,14 @@ impl FileJwks {
 impl JwksSource for FileJwks {
     async fn fetch(&self) -> Result<JwksDocument, JwksFetchError> {
         let path = self.path.clone();
-        let read = spawn_blocking(move || read(&path)).await;
+        let place = self.reading.clone().acquire_owned().await;
+        let place = place.map_err(JwksFetchError::new)?;
+        let read = spawn_blocking(move || {
+            let bytes = read(&path);
+            drop(place);
+            bytes
+        });
+        let read = read.await;
         let bytes = read
             .map_err(JwksFetchError::new)?
             .map_err(JwksFetchError::new)?;
@@ -132,3 +144,33 @@ fn from_pem(bytes: &[u8], algorithm: Algorithm) -> Result<String, JwksFetchError
 }
 
 const END: &str = "-----END PUBLIC KEY-----";
+
+#[cfg(test)]
+mod tests {
+    use msf_core::task;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_read_that_hangs_is_the_only_one() {
+        let path = std::env::temp_dir().join(format!("msf-auth-hangs-{}", std::process::id()));
+        std::fs::write(&path, r#"{"keys":[]}"#).unwrap();
+        let source = FileJwks::new(&path);
+        // As the read of a file system that is away holds it.
+        let hangs = source.reading.clone().acquire_owned().await.unwrap();
+        for _ in 0..3 {
+            let mut next = Box::pin(source.fetch());
+            let is_waiting = std::future::poll_fn(|cx| {
+                std::task::Poll::Ready(next.as_mut().poll(cx).is_pending())
+            });
+            assert!(is_waiting.await);
+            assert_eq!(source.reading.available_permits(), 0);
+        }
+        let again = source.clone();
+        let waits = task::spawn("waits", async move { again.fetch().await.is_ok() });
+        drop(hangs);
+        assert_eq!(waits.join().await, Some(true));
+        assert_eq!(source.reading.available_permits(), 1);
+        std::fs::remove_file(&path).unwrap();
+    }
+}

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     audit::Audit,
-    keys::{Key, KeySet},
+    keys::{Key, KeySet, SkippedKey},
 };
 
 /// The keys of an issuer elsewhere: fetched on demand, kept while the issuer is away. Cloning shares them.
@@ -47,6 +47,8 @@ pub(super) struct Shared {
     pub(super) metrics: RefreshMetrics,
     pub(super) audit: Audit,
     pub(super) loaded: ArcSwapOption<Loaded>,
+    /// What was found wrong last, so that it is said once and not with each fetch.
+    pub(super) reported: Mutex<Vec<SkippedKey>>,
     flight: Mutex<Flight>,
     pub(super) born: Instant,
     /// When the next fetch is due, in milliseconds since `born`, so that tokens with known keys look at no
@@ -97,7 +99,13 @@ impl RemoteKeys {
         let born = clock::now();
         let backoff = Backoff::exponential(BACKOFF_BASE, BACKOFF_MAX)
             .expect("the base is above zero and below the cap");
-        let schedule = Schedule::new(limits.refresh_every, limits.unknown_every, backoff, born);
+        let schedule = Schedule::new(
+            limits.refresh_every,
+            limits.unknown_every,
+            limits.stale_max,
+            backoff,
+            born,
+        );
         Self(Arc::new(Shared {
             source: Box::new(source),
             name,
@@ -105,6 +113,7 @@ impl RemoteKeys {
             metrics,
             audit,
             loaded: ArcSwapOption::empty(),
+            reported: Mutex::default(),
             flight: Mutex::new(Flight::new(schedule)),
             born,
             due_ms: AtomicU64::new(0),
@@ -176,17 +185,22 @@ impl RemoteKeys {
 
     async fn until_ready(&self) {
         while !self.is_usable() {
-            let next = {
-                let mut flight = self.0.flight();
-                match flight.schedule.due_at() {
-                    due_at if flight.landing.is_none() && clock::now() < due_at => Err(due_at),
-                    _ => Ok(fetch::start(&self.0, &mut flight)),
-                }
-            };
-            match next {
-                Ok(start) => start.launch().wait().await,
-                Err(due_at) => time::sleep_until(due_at).await,
+            self.once_more().await;
+        }
+    }
+
+    /// Waits for the fetch that runs, or for the time of the next one, or for the next one.
+    async fn once_more(&self) {
+        let next = {
+            let mut flight = self.0.flight();
+            match flight.schedule.due_at() {
+                due_at if flight.landing.is_none() && clock::now() < due_at => Err(due_at),
+                _ => Ok(fetch::start(&self.0, &mut flight)),
             }
+        };
+        match next {
+            Ok(start) => start.launch().wait().await,
+            Err(due_at) => time::sleep_until(due_at).await,
         }
     }
 
@@ -199,9 +213,7 @@ impl RemoteKeys {
         let keys = self.clone();
         task::spawn("jwks_keep_fresh", async move {
             loop {
-                let due_at = keys.0.flight().schedule.due_at();
-                time::sleep_until(due_at).await;
-                keys.refresh().await;
+                keys.once_more().await;
             }
         })
     }

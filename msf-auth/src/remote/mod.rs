@@ -1,8 +1,8 @@
 //! Keys that are fetched, and fetched again, so that an issuer can change them without a gap.
 //!
-//! [`RemoteKeys`] keeps the last good key set. It fetches when a token arrives and the set is older than its source says
-//! (five minutes when it says nothing), in the background, and when a token names a key that is not in it, in which case the token waits for
-//! at most 500 ms. What is certain whatever callers and issuers do:
+//! [`RemoteKeys`] keeps the last good key set. It fetches in the background when a token arrives and the set is older
+//! than its source says (five minutes when it says nothing), and when a token names a key that is not in it, in which
+//! case the token waits for at most 500 ms. What is certain whatever callers and issuers do:
 //!
 //! - at most one fetch runs at a time, and at most 256 tokens wait for it;
 //! - unknown key ids cost at most two fetches at once and one each ten seconds after that, and valid tokens
@@ -58,7 +58,7 @@ pub(crate) use self::flight::Landing;
 pub use self::http::{DiscoveryError, HttpJwks, HttpJwksBuilder};
 pub(crate) use self::metrics::{AGE, KEYS, REFRESHES};
 pub use self::{
-    builder::RemoteKeysBuilder,
+    builder::{InvalidRemoteKeys, RemoteKeysBuilder},
     file::FileJwks,
     keys::{KeysNotReady, RemoteKeys},
     source::{JwksDocument, JwksFetchError, JwksSource},

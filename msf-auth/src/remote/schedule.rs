@@ -10,6 +10,7 @@ use tokio::time::Instant;
 pub(super) struct Schedule {
     refresh_every: Option<Duration>,
     unknown_every: Duration,
+    stale_max: Duration,
     due_at: Instant,
     delays: Delays,
     unknown_left: u32,
@@ -28,16 +29,19 @@ impl Schedule {
     /// The first fetch is due at once.
     ///
     /// Pauses are kept between a second, below which the source would be flooded, and a year, which stands
-    /// for never and is no time that the clock cannot name.
+    /// for never and is no time that the clock cannot name. Whatever is said, a set is fetched again before half of
+    /// `stale_max` is over: keys that nobody asks about again would end while their issuer is well.
     pub(super) fn new(
         refresh_every: Option<Duration>,
         unknown_every: Duration,
+        stale_max: Duration,
         backoff: Backoff,
         now: Instant,
     ) -> Self {
         Self {
             refresh_every,
             unknown_every: unknown_every.clamp(PAUSE_MIN, PAUSE_MAX),
+            stale_max,
             due_at: now,
             delays: backoff.delays(),
             unknown_left: UNKNOWN_BURST,
@@ -76,6 +80,7 @@ impl Schedule {
     pub(super) fn succeeded(&mut self, now: Instant, fresh_for: Option<Duration>) {
         self.delays.reset();
         let every = self.refresh_every.or(fresh_for).unwrap_or(REFRESH_EVERY);
+        let every = every.min(self.stale_max / 2);
         let every = every.clamp(PAUSE_MIN, PAUSE_MAX);
         // A tenth earlier at most, so that replicas that started together drift apart.
         let jitter = every.mul_f64(self.rng.f64() / 10.0);
@@ -95,6 +100,7 @@ mod tests {
 
     const EVERY: Duration = Duration::from_secs(300);
     const UNKNOWN: Duration = Duration::from_secs(10);
+    const STALE_MAX: Duration = Duration::from_secs(86_400);
 
     fn schedule(now: Instant) -> Schedule {
         let backoff =
@@ -102,6 +108,7 @@ mod tests {
         Schedule::new(
             None,
             UNKNOWN,
+            STALE_MAX,
             backoff.jitter(msf_core::backoff::Jitter::None),
             now,
         )
@@ -123,7 +130,7 @@ mod tests {
         let due_s = |ours: Option<u64>, its: Option<u64>| {
             let backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60));
             let ours = ours.map(Duration::from_secs);
-            let mut schedule = Schedule::new(ours, UNKNOWN, backoff.unwrap(), start);
+            let mut schedule = Schedule::new(ours, UNKNOWN, STALE_MAX, backoff.unwrap(), start);
             schedule.succeeded(start, its.map(Duration::from_secs));
             (schedule.due_at() - start).as_secs()
         };
@@ -162,11 +169,27 @@ mod tests {
     }
 
     #[test]
+    fn a_set_is_fetched_again_before_it_is_too_old_to_be_used() {
+        let start = Instant::now();
+        let due = |ours_s: u64, stale_max: Duration| {
+            let backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60));
+            let ours = Some(Duration::from_secs(ours_s));
+            let mut schedule = Schedule::new(ours, UNKNOWN, stale_max, backoff.unwrap(), start);
+            schedule.succeeded(start, None);
+            schedule.due_at() - start
+        };
+        assert!(due(7 * 86_400, STALE_MAX) <= STALE_MAX / 2);
+        assert!(due(300, Duration::from_secs(60)) <= Duration::from_secs(30));
+        assert!(due(300, Duration::ZERO) <= PAUSE_MIN);
+        assert!(due(300, STALE_MAX) >= Duration::from_secs(270));
+    }
+
+    #[test]
     fn never_and_always_are_long_and_short() {
         let start = Instant::now();
         let with = |every| {
             let backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(60));
-            Schedule::new(Some(every), every, backoff.unwrap(), start)
+            Schedule::new(Some(every), every, Duration::MAX, backoff.unwrap(), start)
         };
         let mut never = with(Duration::MAX);
         never.succeeded(start, None);

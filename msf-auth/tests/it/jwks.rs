@@ -360,6 +360,34 @@ async fn an_issuer_says_where_its_keys_are() {
 }
 
 #[tokio::test]
+async fn a_fetch_that_is_cut_off_between_two_slow_answers_goes_on_the_next_time() {
+    let document = json!({ "issuer": "{}/t", "jwks_uri": "{}/keys" });
+    let world = Discovered::new(&document).await;
+    let set = KeySet::new([key().verifying_key()]).unwrap().to_json();
+    let good = ResponseTemplate::new(200).set_body_string(&set);
+    let late = good.clone().set_delay(Duration::from_secs(60));
+    let deadline = clock::now() + Duration::from_secs(20);
+    let cut_off_after = async |keys: usize| {
+        let source = world.source.clone();
+        let cut_off = task::spawn("cut_off", async move { source.fetch().await.is_ok() });
+        while world.paths().await.iter().filter(|p| *p == "/keys").count() < keys {
+            assert!(clock::now() < deadline, "the keys are never asked for");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        drop(cut_off);
+    };
+    world.keys(late.clone()).await;
+    cut_off_after(1).await;
+    world.keys(late).await;
+    // An address that was of no use twice is looked for again.
+    cut_off_after(2).await;
+    world.keys(good).await;
+    assert!(world.source.fetch().await.is_ok());
+    let expected = [METADATA, "/keys", "/keys", METADATA, "/keys"];
+    assert_eq!(world.paths().await, expected);
+}
+
+#[tokio::test]
 async fn the_document_of_another_issuer_is_not_believed() {
     for issuer in ["{}", "{}/t/", "{}/T", "https://id.example/t", ""] {
         let world = Discovered::new(&json!({ "issuer": issuer, "jwks_uri": "{}/keys" })).await;
@@ -449,6 +477,23 @@ async fn a_name_that_leads_into_the_own_network_is_not_connected_to() {
     );
     let accepted = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
     assert!(accepted.is_err());
+}
+
+#[test]
+fn a_host_that_is_none_is_an_error_wherever_the_keys_are() {
+    for builder in [
+        HttpJwks::at("https://id.example/keys"),
+        HttpJwks::discovery("https://id.example"),
+    ] {
+        assert!(
+            builder
+                .clone()
+                .allow_host("https://keys.example/")
+                .build()
+                .is_err()
+        );
+        assert!(builder.allow_host("keys.example").build().is_ok());
+    }
 }
 
 #[test]

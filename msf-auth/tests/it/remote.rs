@@ -11,8 +11,9 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use msf_auth::{
-    JwksDocument, JwksFetchError, JwksSource, KeySet, Reason, RemoteKeys, SigningKey, TokenIssuer,
-    TrustedIssuer, Verifier,
+    Algorithm, InvalidRemoteKeys, JwksDocument, JwksFetchError, JwksSource, KeySet, Reason,
+    RemoteKeys, RemoteKeysBuilder, SigningKey, TokenIssuer, TrustedIssuer, Verifier,
+    audit::{Audit, Kind, MemorySink},
 };
 use msf_core::{clock::WallClock, metrics::Metrics};
 use tokio::{sync::Notify, time};
@@ -90,11 +91,17 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(|keys| keys)
+    }
+
+    fn with(
+        set: impl FnOnce(RemoteKeysBuilder<Elsewhere>) -> RemoteKeysBuilder<Elsewhere>,
+    ) -> Self {
         let (elsewhere, clock, metrics) = (Elsewhere::default(), clock(), Metrics::new());
         let keys = RemoteKeys::builder(elsewhere.clone())
             .name("user")
             .metrics(&metrics);
-        let keys = keys.build().unwrap();
+        let keys = set(keys).build().unwrap();
         let trusted = TrustedIssuer::new(ISSUER, keys.clone()).audience("shop");
         let verifier = Verifier::builder()
             .issuer(trusted)
@@ -116,8 +123,10 @@ impl World {
     }
 
     fn counted(&self, result: &str) -> bool {
-        let line = format!(r#"msf_auth_jwks_refreshes_total{{result="{result}",source="user"}} 0"#);
-        !self.metrics.render().contains(&line)
+        let line = format!(r#"msf_auth_jwks_refreshes_total{{result="{result}",source="user"}} "#);
+        let text = self.metrics.render();
+        let count = text.lines().find_map(|own| own.strip_prefix(&line));
+        count.unwrap().parse::<f64>().unwrap() > 0.0
     }
 }
 
@@ -409,4 +418,90 @@ async fn a_source_says_when_it_is_to_be_asked_again() {
     time::sleep(Duration::from_secs(200)).await;
     let fetches = fetches.load(Ordering::SeqCst);
     assert!((10..=13).contains(&fetches), "{fetches}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_end_when_their_issuer_is_away_and_not_because_nobody_asked() {
+    let week = Duration::from_secs(7 * 86_400);
+    let (world, key) = (World::with(|keys| keys.refresh_every(week)), key());
+    world.elsewhere.publish(&[&key]);
+    assert_eq!(world.verify(&key).await, Ok(()));
+    let _keeper = world.keys.keep_fresh();
+    for _ in 0..10 {
+        time::sleep(Duration::from_secs(13 * 3_600)).await;
+        assert!(world.keys.is_usable());
+        assert_eq!(world.verify(&key).await, Ok(()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_nobody_used_for_a_day_are_fetched_for_the_first_token() {
+    let week = Duration::from_secs(7 * 86_400);
+    let (world, key) = (World::with(|keys| keys.refresh_every(week)), key());
+    world.elsewhere.publish(&[&key]);
+    assert_eq!(world.verify(&key).await, Ok(()));
+    time::advance(Duration::from_secs(25 * 3_600)).await;
+    assert_eq!(world.verify(&key).await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_keys_fresh_does_not_fetch_what_was_just_fetched() {
+    let (world, key) = (World::new(), key());
+    world.elsewhere.publish(&[&key]);
+    let _keeper = world.keys.keep_fresh();
+    time::sleep(Duration::from_secs(200)).await;
+    assert!(world.keys.refresh().await);
+    assert_eq!(world.elsewhere.fetches(), 2);
+    // Five minutes after the second one, less a tenth.
+    time::sleep(Duration::from_secs(260)).await;
+    assert_eq!(world.elsewhere.fetches(), 2);
+    time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(world.elsewhere.fetches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_a_set_is_told_once() {
+    let events = MemorySink::new(100);
+    let world = World::with(|keys| keys.audit(Audit::new(events.clone())));
+    let told = || {
+        let events = events.events();
+        let alerts = events.iter();
+        alerts
+            .filter(|event| event.kind() == Kind::PrivateKeyPublished)
+            .count()
+    };
+    const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let set = |ids: &[&str]| {
+        let keys: Vec<_> = ids
+            .iter()
+            .map(|id| serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "kid": id, "x": X, "d": "A" }))
+            .collect();
+        Some(serde_json::json!({ "keys": keys }).to_string())
+    };
+    world.elsewhere.answer(set(&["a"]));
+    for _ in 0..5 {
+        world.keys.refresh().await;
+    }
+    assert_eq!(told(), 1);
+    world.elsewhere.answer(set(&["a", "b"]));
+    world.keys.refresh().await;
+    assert_eq!(told(), 3);
+}
+
+#[test]
+fn limits_that_let_nothing_through_are_errors() {
+    let builder = || RemoteKeys::builder(Elsewhere::default());
+    assert!(matches!(
+        builder().rsa_algorithm(Algorithm::Es256).build(),
+        Err(InvalidRemoteKeys::RsaAlgorithm(Algorithm::Es256))
+    ));
+    assert!(matches!(
+        builder().fetch_timeout(Duration::ZERO).build(),
+        Err(InvalidRemoteKeys::Zero("fetch_timeout"))
+    ));
+    assert!(matches!(
+        builder().stale_max(Duration::ZERO).build(),
+        Err(InvalidRemoteKeys::Zero("stale_max"))
+    ));
+    assert!(builder().rsa_algorithm(Algorithm::Ps512).build().is_ok());
 }

@@ -55,7 +55,8 @@ impl HttpJwksBuilder {
         }
     }
 
-    /// A host, or a host and a port, where the keys may be besides the issuer's own; may be called for several.
+    /// A host, or a host and a port, where a discovery document may say that the keys are, besides the issuer's own; may
+    /// be called for several. For a known address it changes nothing.
     ///
     /// What a discovery document names elsewhere is refused: who can change the document could otherwise let this
     /// process call whatever it can reach.
@@ -72,7 +73,7 @@ impl HttpJwksBuilder {
 
     /// Takes addresses of the own network, for issuers that run beside the service.
     ///
-    /// Link-local addresses, where metadata services are, stay out of reach.
+    /// Link-local addresses and those of metadata services stay out of reach.
     pub const fn allow_private_addresses(mut self) -> Self {
         self.network.allow_private_addresses();
         self
@@ -103,15 +104,14 @@ impl HttpJwksBuilder {
     ///
     /// [`InvalidEndpoint`] for an address that may not be called.
     pub fn build(self) -> Result<HttpJwks, InvalidEndpoint> {
+        let hosts = self.hosts.iter().map(|host| Origin::parse(host));
+        let mut origins = hosts.collect::<Result<Vec<_>, _>>()?;
         let location = match &self.target {
             Target::Url(url) => Location::Known(self.network.endpoint(url)?),
             Target::Issuer(issuer) => {
                 let base = self.network.endpoint(issuer)?;
                 let url = metadata::address_of(issuer, &base)?;
-                let mut origins = vec![Origin::of(&base)];
-                for host in &self.hosts {
-                    origins.push(Origin::parse(host)?);
-                }
+                origins.push(Origin::of(&base));
                 Location::Discovered(Discovery::new(issuer.clone(), url, origins))
             }
         };

@@ -76,8 +76,8 @@ impl Discovery {
         }
     }
 
-    /// What was found lately, taken out: who uses it brings it [back](Self::keep) if it was of use, so that a fetch that
-    /// fails or is cut off is followed by a new discovery.
+    /// What was found lately, taken out: who uses it brings it [back](Self::keep) if it was of use, so that a fetch from
+    /// there that fails or is cut off is followed by a new discovery.
     pub(super) fn take(&self) -> Option<Found> {
         let found = self
             .found

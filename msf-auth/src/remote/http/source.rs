@@ -100,18 +100,24 @@ impl JwksSource for HttpJwks {
         match location {
             Location::Known(url) => outbound.key_set(url).await,
             Location::Discovered(discovery) => {
-                let found = match discovery.take() {
-                    Some(found) => found,
-                    None => {
-                        let answer = outbound.get(&discovery.url, METADATA_BYTES_MAX).await?;
-                        discovery
-                            .read(&answer.body, &outbound.network)
-                            .map_err(JwksFetchError::new)?
-                    }
-                };
-                let document = outbound.key_set(&found.url).await?;
+                if let Some(found) = discovery.take() {
+                    let document = outbound.key_set(&found.url).await?;
+                    discovery.keep(found);
+                    return Ok(document);
+                }
+                let answer = outbound.get(&discovery.url, METADATA_BYTES_MAX).await?;
+                let found = discovery
+                    .read(&answer.body, &outbound.network)
+                    .map_err(JwksFetchError::new)?;
+                let url = found.url.clone();
+                // Before it was of use: of an issuer whose two answers take longer together than a fetch may, the
+                // next fetch has to ask for the second only, or there would never be keys.
                 discovery.keep(found);
-                Ok(document)
+                let document = outbound.key_set(&url).await;
+                if document.is_err() {
+                    discovery.take();
+                }
+                document
             }
         }
     }
