@@ -23,7 +23,7 @@ use crate::{
     audit::{Audit, Event, Kind},
     bearer::is_b64token,
     principal::Principal,
-    verify::{Reason, TrustedIssuer, Verify, VerifyError, VouchedFor},
+    verify::{Reason, TrustedIssuer, VerifyError, VouchedFor},
 };
 
 /// Asks an issuer what tokens stand for, and remembers it for a few seconds. Cloning shares everything.
@@ -90,14 +90,6 @@ impl Introspector {
             }
         }
         outcome.map_err(VerifyError::from)
-    }
-
-    /// As [`introspect`](Self::introspect), for a layer that verifies tokens too.
-    pub(crate) fn introspecting(&self, token: &str) -> Verify {
-        // What is longer is refused for its size, and is not copied.
-        let token = token.get(..=TOKEN_BYTES_MAX).unwrap_or(token).to_owned();
-        let introspector = self.clone();
-        Verify::elsewhere(async move { introspector.introspect(&token).await })
     }
 
     async fn look(&self, token: &str) -> (From, Result<Arc<Principal>, Reason>) {
