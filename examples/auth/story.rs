@@ -70,7 +70,7 @@ curl -i {notes}/whoami -H "Authorization: Bearer $A"
 ctrl-c ends it.
 "#
     ));
-    future::pending().await
+    future::pending::<()>().await;
 }
 
 /// Tries it all with curl, and says how many answers were wrong.
