@@ -40,7 +40,7 @@
 mod error;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 pub(crate) mod testing;
 
 pub use self::error::StoreError;
