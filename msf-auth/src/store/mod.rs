@@ -40,7 +40,8 @@
 mod error;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 pub(crate) mod testing;
 
 pub use self::error::StoreError;
