@@ -23,7 +23,7 @@ use crate::audit::{Audit, Event, Kind};
 
 /// The keys of an issuer, on disk and in use. Cloning shares them.
 ///
-/// See the [module documentation](super).
+/// See the [module documentation](crate::issue).
 #[derive(Clone)]
 pub struct KeyRing(Arc<Shared>);
 
