@@ -122,7 +122,7 @@ async fn msf(balance: Balance, instances: u16) -> Result<Pick, BoxError> {
 
 fn pingora<S>(instances: u16) -> Result<Pick, BoxError>
 where
-    S: BackendSelection<Config = ()> + Send + Sync + 'static,
+    S: BackendSelection + Send + Sync + 'static,
     S::Iter: BackendIter,
 {
     let addrs = (0..instances).map(|n| format!("127.0.0.1:{}", 1 + n));
