@@ -1,3 +1,5 @@
+//! What a principal tells of its claims.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What is taken back, what is forgotten, and what a feed brings.
+
 use std::{collections::VecDeque, time::SystemTime};
 
 use msf_core::{clock::WallClock, metrics::Metrics};

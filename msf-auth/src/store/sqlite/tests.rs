@@ -1,3 +1,5 @@
+//! The file: who may open it, and what happens to it under load.
+
 use std::{fs, sync::mpsc, time::Duration};
 
 use msf_core::task;
