@@ -10,6 +10,7 @@ mod bearer;
 pub mod cache;
 #[cfg(feature = "oauth-client")]
 pub mod client_credentials;
+mod flight;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -26,8 +23,8 @@ use super::{
 };
 use crate::{
     bearer::{BearerError, BearerSource},
+    flight::{Due, Landing},
     outbound::Outbound,
-    remote::Landing,
 };
 
 /// A token of a client from an authorization server: kept, and fetched again in time. Cloning shares it.
@@ -43,9 +40,8 @@ pub(super) struct Shared {
     pub(super) metrics: RequestMetrics,
     pub(super) kept: ArcSwapOption<Kept>,
     flight: Mutex<Flight>,
-    born: Instant,
-    /// When the next request is due, in milliseconds since `born`; never while one runs.
-    due_ms: AtomicU64,
+    /// When the next one is due; never while one runs.
+    pub(super) due: Due,
 }
 
 /// What is sent for a token.
@@ -105,8 +101,7 @@ impl TokenClient {
                 landing: None,
                 last_error: None,
             }),
-            born,
-            due_ms: AtomicU64::new(0),
+            due: Due::new(born),
         }))
     }
 
@@ -171,7 +166,7 @@ impl BearerSource for TokenClient {
     fn bearer(&self) -> Result<HeaderValue, BearerError> {
         let shared = &self.0;
         let (now, usable) = (clock::now(), shared.usable());
-        if usable.is_none() || shared.is_due(now) {
+        if usable.is_none() || shared.due.is_now(now) {
             let mut flight = shared.flight();
             let due_at = flight.renewal.due_at(usable.is_some());
             if flight.landing.is_none() && now >= due_at {
@@ -203,22 +198,6 @@ impl Shared {
             last_error: self.flight().last_error.clone(),
         }
     }
-
-    fn is_due(&self, now: Instant) -> bool {
-        millis(now.saturating_duration_since(self.born)) >= self.due_ms.load(Ordering::Relaxed)
-    }
-
-    /// Called with the flight locked.
-    pub(super) fn set_due(&self, due_at: Option<Instant>) {
-        let due_ms = due_at.map_or(u64::MAX, |at| {
-            millis(at.saturating_duration_since(self.born))
-        });
-        self.due_ms.store(due_ms, Ordering::Relaxed);
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Without the token and without the secret.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use msf_core::{clock, task};
+use msf_core::clock;
 use tokio::{
     runtime::Handle,
     sync::watch,
@@ -17,8 +17,8 @@ use super::{
     renewal,
 };
 use crate::{
+    flight::{Landing, Start},
     outbound::{Answer, FORM},
-    remote::Landing,
 };
 
 /// Answers with a token have one or two KiB.
@@ -27,49 +27,23 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Starts a request that belongs to nobody, or gives the one that runs.
 pub(super) fn start(shared: &Arc<Shared>, flight: &mut Flight) -> Start {
     if let Some(landing) = &flight.landing {
-        return Start {
-            landing: landing.clone(),
-            running: None,
-        };
+        return Start::none(landing.clone());
     }
     let (sender, landing) = Landing::new();
     if Handle::try_current().is_err() {
         // Nothing can run here: the landing is over, since its sender is dropped.
         tracing::error!(target: TARGET, "tokens are fetched inside a tokio runtime only");
-        return Start {
-            landing,
-            running: None,
-        };
+        return Start::none(landing);
     }
     flight.landing = Some(landing.clone());
-    shared.set_due(None);
+    shared.due.set(None);
     let running = Running {
         shared: shared.clone(),
         sender: Some(sender),
         asked_at: clock::now(),
         life: None,
     };
-    Start {
-        landing,
-        running: Some(running),
-    }
-}
-
-/// A request that is about to start. It is launched after the flight is unlocked: a runtime that shuts down drops what it
-/// is given at once, and that locks the flight.
-#[must_use]
-pub(super) struct Start {
-    landing: Landing,
-    running: Option<Running>,
-}
-
-impl Start {
-    pub(super) fn launch(self) -> Landing {
-        if let Some(running) = self.running {
-            task::spawn("token_request", running.run()).detach();
-        }
-        self.landing
-    }
+    Start::of(landing, "token_request", running.run())
 }
 
 /// A request under way. However it ends (also by a panic, or with its runtime), the next one can start and those who
@@ -145,7 +119,7 @@ impl Drop for Running {
             Some(life) => flight.renewal.succeeded(self.asked_at, life, now),
             None => flight.renewal.failed(now),
         }
-        self.shared.set_due(Some(flight.renewal.due_at(true)));
+        self.shared.due.set(Some(flight.renewal.due_at(true)));
         flight.landing = None;
         drop(flight);
         drop(self.sender.take());

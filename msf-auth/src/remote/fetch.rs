@@ -5,63 +5,38 @@ use std::{
     time::Duration,
 };
 
-use msf_core::{clock, task};
+use msf_core::clock;
 use tokio::{runtime::Handle, sync::watch, time};
 
 use super::{
-    flight::{Flight, Landing},
+    flight::Flight,
     keys::{Loaded, Shared},
 };
 use crate::{
     audit::{Event, Kind},
+    flight::{Landing, Start},
     keys::{KeyFault, KeySet, SkippedKey},
 };
 
 /// Starts a fetch that belongs to nobody, or gives the one that runs.
 pub(super) fn start(shared: &Arc<Shared>, flight: &mut Flight) -> Start {
     if let Some(landing) = &flight.landing {
-        return Start {
-            landing: landing.clone(),
-            running: None,
-        };
+        return Start::none(landing.clone());
     }
     let (sender, landing) = Landing::new();
     if Handle::try_current().is_err() {
         // Nothing can run here: the landing is over, since its sender is dropped.
         tracing::error!(target: TARGET, "keys are fetched inside a tokio runtime only");
-        return Start {
-            landing,
-            running: None,
-        };
+        return Start::none(landing);
     }
     flight.landing = Some(landing.clone());
-    shared.set_due(None);
+    shared.due.set(None);
     let running = Running {
         shared: shared.clone(),
         sender: Some(sender),
         outcome: Outcome::Failed,
     };
-    Start {
-        landing,
-        running: Some(running),
-    }
-}
-
-/// A fetch that is about to start. It is launched after the flight is unlocked: a runtime that shuts down drops what it
-/// is given at once, and that locks the flight.
-#[must_use]
-pub(super) struct Start {
-    landing: Landing,
-    running: Option<Running>,
-}
-
-impl Start {
-    pub(super) fn launch(self) -> Landing {
-        if let Some(running) = self.running {
-            task::spawn("jwks_fetch", running.run()).detach();
-        }
-        self.landing
-    }
+    Start::of(landing, "jwks_fetch", running.run())
 }
 
 /// A fetch under way. However it ends (also by a panic, or with its runtime), the next one can start and
@@ -102,7 +77,7 @@ impl Drop for Running {
             Outcome::Good(fresh_for) => flight.schedule.succeeded(now, fresh_for),
             Outcome::Failed => flight.schedule.failed(now),
         }
-        self.shared.set_due(Some(flight.schedule.due_at()));
+        self.shared.due.set(Some(flight.schedule.due_at()));
         flight.landing = None;
         drop(flight);
         drop(self.sender.take());

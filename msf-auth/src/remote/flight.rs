@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use super::schedule::Schedule;
+use crate::flight::Landing;
 
 #[derive(Debug)]
 pub(super) struct Flight {
@@ -12,10 +13,6 @@ pub(super) struct Flight {
     pub(super) landing: Option<Landing>,
     pub(super) waiters: Arc<Semaphore>,
 }
-
-/// The end of a fetch; the sender is dropped then.
-#[derive(Clone, Debug)]
-pub(crate) struct Landing(watch::Receiver<()>);
 
 /// More tokens than this do not wait but are answered at once.
 const WAITERS_MAX: usize = 256;
@@ -27,17 +24,5 @@ impl Flight {
             landing: None,
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
         }
-    }
-}
-
-impl Landing {
-    pub(crate) fn new() -> (watch::Sender<()>, Self) {
-        let (sender, receiver) = watch::channel(());
-        (sender, Self(receiver))
-    }
-
-    pub(crate) async fn wait(mut self) {
-        // Nothing is ever sent, so this ends when the sender is dropped.
-        while self.0.changed().await.is_ok() {}
     }
 }

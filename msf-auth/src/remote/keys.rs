@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,15 +19,12 @@ use tokio::{
 };
 
 use super::{
-    JwksSource, RemoteKeysBuilder,
-    builder::Limits,
-    fetch,
-    flight::{Flight, Landing},
-    metrics::RefreshMetrics,
+    JwksSource, RemoteKeysBuilder, builder::Limits, fetch, flight::Flight, metrics::RefreshMetrics,
     schedule::Schedule,
 };
 use crate::{
     audit::Audit,
+    flight::{Due, Landing},
     keys::{Key, KeySet, SkippedKey},
 };
 
@@ -50,10 +44,8 @@ pub(super) struct Shared {
     /// What was found wrong last, so that it is said once and not with each fetch.
     pub(super) reported: Mutex<Vec<SkippedKey>>,
     flight: Mutex<Flight>,
-    pub(super) born: Instant,
-    /// When the next fetch is due, in milliseconds since `born`, so that tokens with known keys look at no
-    /// lock; never while a fetch runs.
-    due_ms: AtomicU64,
+    /// When the next one is due; never while one runs.
+    pub(super) due: Due,
 }
 
 /// One good set and when it was fetched.
@@ -115,8 +107,7 @@ impl RemoteKeys {
             loaded: ArcSwapOption::empty(),
             reported: Mutex::default(),
             flight: Mutex::new(Flight::new(schedule)),
-            born,
-            due_ms: AtomicU64::new(0),
+            due: Due::new(born),
         }))
     }
 
@@ -246,7 +237,7 @@ impl RemoteKeys {
         let loaded = loaded
             .as_ref()
             .filter(|loaded| self.0.is_fresh_enough(loaded, now))?;
-        if self.0.is_due(now) {
+        if self.0.due.is_now(now) {
             self.0.start_if_due(now);
         }
         Some(with(loaded))
@@ -293,10 +284,6 @@ impl Shared {
         now.saturating_duration_since(loaded.at) < self.limits.stale_max
     }
 
-    fn is_due(&self, now: Instant) -> bool {
-        millis(now.saturating_duration_since(self.born)) >= self.due_ms.load(Ordering::Relaxed)
-    }
-
     fn start_if_due(self: &Arc<Self>, now: Instant) {
         let mut flight = self.flight();
         if flight.landing.is_none() && flight.schedule.is_due(now) {
@@ -305,18 +292,6 @@ impl Shared {
             let _landing: Landing = start.launch();
         }
     }
-
-    /// Called with the flight locked.
-    pub(super) fn set_due(&self, due_at: Option<Instant>) {
-        let due_ms = due_at.map_or(u64::MAX, |at| {
-            millis(at.saturating_duration_since(self.born))
-        });
-        self.due_ms.store(due_ms, Ordering::Relaxed);
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for RemoteKeys {

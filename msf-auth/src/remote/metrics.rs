@@ -74,7 +74,8 @@ impl KeyGauges {
 
     pub(super) fn show(&self, shared: &Shared) {
         let loaded = shared.loaded.load();
-        let since = loaded.as_ref().map_or(shared.born, |loaded| loaded.at);
+        let born = shared.due.born();
+        let since = loaded.as_ref().map_or(born, |loaded| loaded.at);
         let age = clock::now().saturating_duration_since(since);
         self.age.set(age.as_secs_f64());
         let count = |n: usize| u32::try_from(n).map_or(f64::MAX, f64::from);

@@ -52,8 +52,6 @@ mod metrics;
 mod schedule;
 mod source;
 
-#[cfg(feature = "oauth-client")]
-pub(crate) use self::flight::Landing;
 #[cfg(feature = "jwks")]
 pub use self::http::{DiscoveryError, HttpJwks, HttpJwksBuilder};
 pub(crate) use self::metrics::{AGE, KEYS, REFRESHES};

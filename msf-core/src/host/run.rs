@@ -89,6 +89,8 @@ async fn serve(
         // The server ends by itself only when it fails.
         () = running.finished() => "none: the server ended",
     };
+    // Before it is said, so that whoever reads the line finds it true.
+    begin_drain(&running);
     tracing::info!(
         target: TARGET,
         signal,
@@ -213,12 +215,16 @@ pub(super) async fn start(
 
 /// Goes through the phases of the end, up to the point where the server is told to cut.
 pub(super) async fn drain(running: &mut RunningHost) {
+    begin_drain(running);
     let drain = running.server.drain().clone();
-    running.info.health().set_draining();
-    // Callers are asked to go elsewhere from now on, while the hooks tell others.
-    drain.advance(Phase::Draining);
     run_drain_hooks(std::mem::take(&mut running.on_drain), &running.info).await;
     follow_plan(&drain, running).await;
+}
+
+/// Callers are asked to go elsewhere from now on, while the hooks tell others. Once is enough, twice does no harm.
+fn begin_drain(running: &RunningHost) {
+    running.info.health().set_draining();
+    running.server.drain().advance(Phase::Draining);
 }
 
 async fn follow_plan(drain: &Drain, running: &mut RunningHost) {
