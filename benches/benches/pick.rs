@@ -4,7 +4,7 @@
 //! while a second thread does the same. The row "clock" is one reading of tokio's clock; a pick by latency reads the
 //! processor's counter instead. tower's balancer is driven as it is meant to be: ready, call, and the answer awaited.
 //! Medians of rounds taken in turns, each with its table in the caches that it fits into; of the second thread those of
-//! windows that began together. `benches/pingora` has pingora's balancer beside ours.
+//! windows that began together. `benches/peers` has pingora's balancer beside ours.
 
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 

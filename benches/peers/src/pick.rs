@@ -1,5 +1,5 @@
 //! msf's picks beside those of `pingora-load-balancing`, in one run:
-//! `cargo run --release --manifest-path benches/pingora/Cargo.toml` (needs cmake).
+//! `cargo run --release --manifest-path benches/peers/Cargo.toml --bin pick-beside-pingora` (needs cmake).
 //!
 //! A pick of msf is taken, recorded as a success and dropped; one of pingora is a clone of the backend, which is dropped.
 //! "two" is the same while a second thread does it too. Medians of rounds taken in turns.
