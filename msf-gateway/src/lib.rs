@@ -1,25 +1,41 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod access;
+pub mod action;
 mod body;
+pub mod cluster;
+pub mod cors;
 mod forward;
 mod gateway;
 pub mod headers;
+mod layered;
 mod limit;
+pub mod mirror;
 pub mod own;
 pub mod path;
 mod pipeline;
+pub mod plugin;
 mod respond;
 mod rewrite;
 pub mod route;
 pub mod server;
 mod service;
+mod split;
+pub mod transform;
 
 pub use self::{
+    action::{DirectResponse, InvalidRedirect, Maintenance, Redirect},
     body::ResponseBody,
+    cluster::{Cluster, InvalidCluster, Protocol},
+    cors::{Cors, InvalidCors},
     gateway::{Gateway, GatewayBuilder, GatewayError, GatewayErrors},
+    layered::{Upstream, UpstreamFuture},
     limit::{Key, RateKey},
+    mirror::Mirror,
+    plugin::{ClientAddr, Completed, Flow, Plugin},
     route::Route,
     server::{GatewayServer, RunningGateway, StartError},
     service::{GatewayFuture, GatewayService},
+    transform::{HeaderTransform, InvalidTransform},
 };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use msf_auth::Verifier;
+use msf_auth::{InternalTokens, Verifier};
 use msf_client::Client;
 use msf_core::{
     metrics::{HttpMetricsLayer, Metrics},
@@ -16,9 +16,11 @@ use super::{
     gateway::Gateway,
 };
 use crate::{
+    cluster::Cluster,
     headers::{IdentityHeaders, forwarded::Forwarding},
     own::{self, OwnAnswers, Services},
     pipeline::{Shared, template},
+    plugin::{Installed, Plugin},
     route::{Route, Table},
 };
 
@@ -42,6 +44,9 @@ pub struct GatewayBuilder {
     trace: TraceLayer,
     metrics: Metrics,
     exposes_metrics: bool,
+    clusters: Vec<Cluster>,
+    plugins: Vec<Installed>,
+    internal_tokens: Option<InternalTokens>,
 }
 
 impl GatewayBuilder {
@@ -55,7 +60,35 @@ impl GatewayBuilder {
             trace: TraceLayer::new().trust(Trust::Nobody),
             metrics: Metrics::new(),
             exposes_metrics: false,
+            clusters: Vec::new(),
+            plugins: Vec::new(),
+            internal_tokens: None,
         }
+    }
+
+    /// Declares a cluster, to which routes lead by its name. A name without a cluster is that of a service in the
+    /// registry of the client.
+    pub fn cluster(mut self, cluster: Cluster) -> Self {
+        self.clusters.push(cluster);
+        self
+    }
+
+    /// Declares clusters.
+    pub fn clusters(mut self, clusters: impl IntoIterator<Item = Cluster>) -> Self {
+        self.clusters.extend(clusters);
+        self
+    }
+
+    /// Adds code of your own to every route that leads to a service; see [`plugin`](crate::plugin).
+    pub fn plugin(mut self, plugin: impl Plugin) -> Self {
+        self.plugins.push(Installed::new(plugin));
+        self
+    }
+
+    /// Who mints the tokens of routes with [`internal_identity`](Route::internal_identity).
+    pub fn internal_tokens(mut self, tokens: InternalTokens) -> Self {
+        self.internal_tokens = Some(tokens);
+        self
     }
 
     /// Adds a route. The order does not matter: the most specific path wins.
