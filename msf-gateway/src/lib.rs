@@ -2,10 +2,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
+#[cfg(feature = "config")]
+pub mod config;
 mod forward;
 mod gateway;
 pub mod headers;
 mod limit;
+pub mod live;
 pub mod own;
 pub mod path;
 mod pipeline;
