@@ -5,7 +5,7 @@ use std::fmt;
 /// Which configuration a gateway runs on: 1 for the one it was built with, and one more with each that was
 /// applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Revision(u64);
+pub struct Revision(pub(super) u64);
 
 impl Revision {
     /// The revision of a gateway that was just built.
