@@ -5,12 +5,15 @@ pub mod access;
 pub mod action;
 mod body;
 pub mod cluster;
+#[cfg(feature = "config")]
+pub mod config;
 pub mod cors;
 mod forward;
 mod gateway;
 pub mod headers;
 mod layered;
 mod limit;
+pub mod live;
 pub mod mirror;
 pub mod own;
 pub mod path;

@@ -23,6 +23,7 @@ use tower_service::Service;
 use crate::{
     body::{Proxied, ResponseBody},
     forward::{Forward, ForwardFuture},
+    live::{Built, Slot},
     own::OwnFuture,
     pipeline::{Target, Worker},
 };
@@ -33,12 +34,12 @@ use crate::{
 /// [`Gateway::into_service`](crate::Gateway::into_service); the [crate documentation](crate) has an example.
 #[derive(Clone)]
 pub struct GatewayService {
-    worker: Arc<Worker>,
-    stack: Stack,
+    slot: Arc<Slot>,
+    built: Built,
 }
 
 #[derive(Clone)]
-enum Stack {
+pub(crate) enum Stack {
     Bare(Forward),
     Observed(Trace<HttpMetrics<Forward>>),
 }
@@ -65,21 +66,26 @@ pin_project! {
 }
 
 impl GatewayService {
+    pub(crate) fn new(slot: Arc<Slot>) -> Self {
+        let built = slot.built();
+        Self { slot, built }
+    }
+}
+
+impl Stack {
     /// For a place where somebody else observes the requests.
-    pub(crate) fn bare(worker: Arc<Worker>) -> Self {
-        let stack = Stack::Bare(Forward::new(Arc::clone(&worker)));
-        Self { worker, stack }
+    pub(crate) fn bare(worker: &Arc<Worker>) -> Self {
+        Self::Bare(Forward::new(Arc::clone(worker)))
     }
 
     pub(crate) fn observed(
-        worker: Arc<Worker>,
+        worker: &Arc<Worker>,
         trace: TraceLayer,
         metrics: &HttpMetricsLayer,
     ) -> Self {
-        let forward = Forward::new(Arc::clone(&worker));
+        let forward = Forward::new(Arc::clone(worker));
         // The metrics inside of the trace, so that what they log has the ids of the request.
-        let stack = Stack::Observed(trace.layer(metrics.layer(forward)));
-        Self { worker, stack }
+        Self::Observed(trace.layer(metrics.layer(forward)))
     }
 }
 
@@ -93,12 +99,16 @@ impl Service<Request<Body>> for GatewayService {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> GatewayFuture {
-        if let Some(answer) = self.worker.shared.enter(&mut request) {
+        // The one load that a plain request pays for configurations that change.
+        if self.built.revision != self.slot.revision() {
+            self.built = self.slot.built();
+        }
+        if let Some(answer) = self.built.worker.shared.enter(&mut request) {
             return GatewayFuture {
                 state: State::Own { answer },
             };
         }
-        let state = match &mut self.stack {
+        let state = match &mut self.built.stack {
             Stack::Bare(forward) => State::Bare {
                 route: matched(&request),
                 forward: forward.call(request),

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     cluster::Cluster,
     headers::{IdentityHeaders, forwarded::Forwarding},
+    live::Live,
     own::{self, OwnAnswers, Services},
     pipeline::{Shared, template},
     plugin::{Installed, Plugin},
@@ -153,6 +154,17 @@ impl GatewayBuilder {
     ///
     /// Outside a tokio runtime, unless the registry was given one.
     pub fn build(self) -> Result<Gateway, GatewayErrors> {
+        self.build_after(None)
+    }
+
+    /// As [`build`](Self::build), for the place of a gateway that runs: it counts and is healthy as that one.
+    pub(crate) fn build_after(
+        mut self,
+        before: Option<&Gateway>,
+    ) -> Result<Gateway, GatewayErrors> {
+        if let Some(before) = before {
+            self.metrics = before.metrics.clone();
+        }
         let mut errors = Vec::new();
         if self.routes.is_empty() {
             errors.push(GatewayError::NoRoutes);
@@ -186,7 +198,7 @@ impl GatewayBuilder {
             route.service_at = place.expect("the list was made of the services of all routes");
             table.insert(&pattern, methods, Arc::new(route));
         }
-        let health = own::health();
+        let health = before.map_or_else(own::health, |before| before.health.clone());
         let registry = self.client.registry().clone();
         let own = OwnAnswers {
             health: health.clone(),
@@ -204,7 +216,7 @@ impl GatewayBuilder {
             services,
         };
         Ok(Gateway {
-            shared: Arc::new(shared),
+            live: Live::new(shared),
             trace: self.trace.route_from(template),
             metrics_layer: metrics_layer.route_from(template),
             metrics: self.metrics,
