@@ -43,6 +43,8 @@ pin_project! {
     pub(crate) enum Proxied {
         Own { #[pin] body: Full<Bytes> },
         Service { #[pin] body: msf_client::ResponseBody },
+        // What layers and plugins of a route made of it.
+        Boxed { #[pin] body: msf_core::body::Body },
     }
 }
 
@@ -108,6 +110,7 @@ impl Body for Proxied {
         match self.project() {
             ProxiedProjection::Own { body } => body.poll_frame(cx).map_err(|never| match never {}),
             ProxiedProjection::Service { body } => body.poll_frame(cx).map_err(Into::into),
+            ProxiedProjection::Boxed { body } => body.poll_frame(cx),
         }
     }
 
@@ -115,6 +118,7 @@ impl Body for Proxied {
         match self {
             Self::Own { body } => body.is_end_stream(),
             Self::Service { body } => body.is_end_stream(),
+            Self::Boxed { body } => body.is_end_stream(),
         }
     }
 
@@ -122,6 +126,7 @@ impl Body for Proxied {
         match self {
             Self::Own { body } => body.size_hint(),
             Self::Service { body } => body.size_hint(),
+            Self::Boxed { body } => body.size_hint(),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod cluster;
 #[cfg(feature = "config")]
 pub mod config;
 pub mod cors;
+mod exchange;
 mod forward;
 mod gateway;
 pub mod headers;

@@ -250,6 +250,14 @@ impl ServiceClient {
         self
     }
 
+    /// The same service over other connections: one set per runtime. Breaker, budget, instances and policies stay
+    /// shared.
+    #[must_use]
+    pub fn with_connections(mut self, connections: Connections) -> Self {
+        self.connections = connections;
+        self
+    }
+
     /// The service.
     #[must_use]
     pub fn name(&self) -> &ServiceName {

@@ -6,9 +6,6 @@ use msf_core::name::InvalidName;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCluster {
-    /// The settings of the breaker.
-    #[error("the circuit breaker cannot be built: {0}")]
-    Breaker(String),
     /// The same name or the same endpoint is there twice.
     #[error("{0} is there twice")]
     Duplicate(String),
@@ -37,4 +34,7 @@ pub enum InvalidCluster {
         /// What it may be.
         allowed: &'static str,
     },
+    /// A setting of the calls, such as of the breaker.
+    #[error("it cannot be called so: {0}")]
+    Settings(String),
 }

@@ -21,7 +21,12 @@
 
 mod endpoint;
 mod error;
+mod running;
 mod settings;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::running::{Clusters, Running};
 
 pub use self::{
     error::InvalidCluster,

@@ -1,6 +1,6 @@
 //! [`Cluster`].
 
-use std::{fmt, num::NonZeroU16, time::Duration};
+use std::{fmt, num::NonZeroU16, sync::Arc, time::Duration};
 
 use msf_registry::LoadBalancing;
 use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerBuilder};
@@ -21,7 +21,7 @@ pub struct Cluster {
     pub(crate) name: String,
     pub(crate) source: Source,
     pub(crate) load_balancing: Option<LoadBalancing>,
-    pub(crate) breaker: Option<CircuitBreakerBuilder>,
+    pub(crate) breaker: Option<Breaker>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_connections: Option<usize>,
     pub(crate) queue_max: Option<usize>,
@@ -36,6 +36,12 @@ pub(crate) enum Source {
     Listed(Vec<(String, NonZeroU16)>),
     Discovered,
 }
+
+/// What is changed of the settings of a breaker.
+#[derive(Clone)]
+pub(crate) struct Breaker(
+    pub(crate) Arc<dyn Fn(CircuitBreakerBuilder) -> CircuitBreakerBuilder + Send + Sync>,
+);
 
 /// What a gateway speaks to the endpoints of a cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -102,14 +108,12 @@ impl Cluster {
         self
     }
 
-    /// Changes the settings of its circuit breaker.
+    /// Changes the settings of its circuit breaker, after those of the client.
     pub fn breaker(
         mut self,
-        settings: impl FnOnce(CircuitBreakerBuilder) -> CircuitBreakerBuilder,
+        change: impl Fn(CircuitBreakerBuilder) -> CircuitBreakerBuilder + Send + Sync + 'static,
     ) -> Self {
-        let breaker = self.breaker.take();
-        let breaker = breaker.unwrap_or_else(|| CircuitBreaker::builder(self.name.as_str()));
-        self.breaker = Some(settings(breaker));
+        self.breaker = Some(Breaker(Arc::new(change)));
         self
     }
 
@@ -148,8 +152,7 @@ impl Cluster {
 /// Whether a running cluster may be kept for another definition.
 impl PartialEq for Cluster {
     fn eq(&self, other: &Self) -> bool {
-        // A breaker's settings have no equality of their own; what they say of themselves is complete.
-        let breaker = |cluster: &Self| cluster.breaker.as_ref().map(|it| format!("{it:?}"));
+        let breaker = |cluster: &Self| cluster.breaker.as_ref().map(Breaker::says);
         self.name == other.name
             && self.source == other.source
             && self.load_balancing == other.load_balancing
@@ -160,6 +163,19 @@ impl PartialEq for Cluster {
             && self.connect_timeout == other.connect_timeout
             && self.protocol == other.protocol
             && breaker(self) == breaker(other)
+    }
+}
+
+impl Breaker {
+    /// Settings have no equality of their own; what they say of themselves is complete.
+    fn says(&self) -> String {
+        format!("{:?}", (self.0)(CircuitBreaker::builder("settings")))
+    }
+}
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.says())
     }
 }
 

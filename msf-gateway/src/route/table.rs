@@ -24,6 +24,11 @@ impl Pattern {
             Self::Exact(path) | Self::Prefix(path) => path,
         }
     }
+
+    /// The names that it captures.
+    pub(crate) const fn captures(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }
 
 impl fmt::Display for Pattern {

@@ -7,6 +7,7 @@ mod cost;
 mod forwarding;
 mod hostile;
 mod own;
+mod policies;
 mod reload;
 mod sharded;
 mod streaming;
