@@ -34,7 +34,7 @@ pub(super) struct Copy {
     parts: Parts,
     service: ServiceClient,
     mirror: Mirroring,
-    _slot: Slot,
+    slot: Slot,
 }
 
 /// A place among the copies under way.
@@ -81,7 +81,7 @@ impl Mirroring {
             parts: copied(parts),
             service: service.clone().with_timeout(self.settings.timeout),
             mirror: self.clone(),
-            _slot: slot,
+            slot,
         };
         if body.is_end_stream() {
             copy.send(Bytes::new());
@@ -110,9 +110,16 @@ impl Copy {
         self.parts.headers.remove(header::TRANSFER_ENCODING);
         self.parts.headers.remove(header::CONTENT_LENGTH);
         let task = task::spawn_root("mirror", async move {
-            let timeout = self.mirror.settings.timeout;
-            let request = Request::from_parts(self.parts, Body::from(body));
-            let call = self.service.call(request);
+            // All of it, so that the slot is held to the end.
+            let Self {
+                parts,
+                service,
+                mirror,
+                slot: _slot,
+            } = self;
+            let timeout = mirror.settings.timeout;
+            let request = Request::from_parts(parts, Body::from(body));
+            let call = service.call(request);
             let answered = time::timeout(timeout, async {
                 let response = call.await.ok()?;
                 // Read, so that the connection can be used again; a large answer is not worth it.
@@ -121,8 +128,8 @@ impl Copy {
                 Some(())
             });
             match answered.await {
-                Ok(Some(())) => self.mirror.metrics.answered.inc(),
-                Ok(None) | Err(_) => self.mirror.metrics.failed.inc(),
+                Ok(Some(())) => mirror.metrics.answered.inc(),
+                Ok(None) | Err(_) => mirror.metrics.failed.inc(),
             }
         });
         task.detach();

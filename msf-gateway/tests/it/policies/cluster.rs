@@ -63,7 +63,7 @@ async fn a_cluster_that_is_defined_alike_keeps_its_breaker() {
     let dead = Cluster::new("dead")
         .endpoint("http://127.0.0.1:1")
         .timeout(Duration::from_secs(1));
-    let dead = dead.breaker(|breaker| breaker.min_calls(3).open_for(Duration::from_secs(600)));
+    let dead = dead.breaker(|breaker| breaker.min_calls(3).open_for(Duration::from_secs(60)));
     let routed = |cluster: Cluster, path: &str| {
         builder(&system)
             .cluster(cluster)
