@@ -19,7 +19,7 @@ pub use self::{
     body::ResponseBody,
     gateway::{Gateway, GatewayBuilder, GatewayError, GatewayErrors},
     limit::{Key, RateKey},
-    route::Route,
+    route::{Captures, CookieMatch, HeaderMatch, QueryMatch, Route},
     server::{GatewayServer, RunningGateway, StartError},
     service::{GatewayFuture, GatewayService},
 };
