@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
+pub mod explain;
 mod forward;
 mod gateway;
 pub mod headers;
@@ -17,6 +18,7 @@ mod service;
 
 pub use self::{
     body::ResponseBody,
+    explain::Probe,
     gateway::{Gateway, GatewayBuilder, GatewayError, GatewayErrors},
     limit::{Key, RateKey},
     route::{Captures, CookieMatch, HeaderMatch, QueryMatch, Route},
