@@ -154,7 +154,6 @@ impl GatewayBuilder {
             routes.push((rule, Arc::new(route)));
         }
         let table = Table::compiled(routes);
-        check::reachable(&table).map_err(GatewayErrors::new)?;
         let health = own::health();
         let registry = self.client.registry().clone();
         let own = OwnAnswers {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
     time::Duration,
 };
 
@@ -43,7 +42,9 @@ pub(super) fn routes(
 ) -> Vec<(Compiled, CheckedRoute)> {
     let mut ids = HashSet::new();
     let mut seen: HashMap<Match, Vec<Methods>> = HashMap::new();
-    let mut checked = Vec::with_capacity(routes.len());
+    let mut checked: Vec<(Compiled, CheckedRoute)> = Vec::with_capacity(routes.len());
+    // Places among the checked ones of which is said already that another one takes their requests.
+    let mut known = HashSet::new();
     for route in routes {
         if let Some(id) = route.matches.own_id() {
             if !ids.insert(Box::<str>::from(id)) {
@@ -52,15 +53,21 @@ pub(super) fn routes(
         }
         let earlier = seen.entry(route.matches.without_methods()).or_default();
         let own = &route.matches.methods;
-        if let Some(method) = earlier.iter().find_map(|methods| methods.clash(own)) {
-            errors.push(GatewayError::Duplicate {
-                route: route.to_string(),
-                method: method.to_owned(),
-            });
-        }
+        let clash = earlier.iter().find_map(|methods| methods.clash(own));
+        let is_duplicate = clash.is_some();
+        errors.extend(clash.map(|method| GatewayError::Duplicate {
+            route: route.to_string(),
+            method: method.to_owned(),
+        }));
         earlier.push(own.clone());
-        checked.extend(check(route, has_verifier, errors));
+        if let Some(route) = check(route, has_verifier, errors) {
+            if is_duplicate {
+                known.insert(checked.len());
+            }
+            checked.push(route);
+        }
     }
+    check_reachable(&checked, &known, errors);
     checked
 }
 
@@ -122,11 +129,8 @@ fn check(
     if errors.len() > before {
         return None;
     }
-    let strip = if route.strip_prefix {
-        pattern.path().trim_end_matches('/').len()
-    } else {
-        0
-    };
+    let prefix = compiled.as_ref().and_then(Compiled::prefix_len);
+    let strip = prefix.filter(|_| route.strip_prefix).unwrap_or(0);
     let policy = route.policy?;
     let checked = CheckedRoute {
         template: MatchedRoute::new(template),
@@ -144,20 +148,20 @@ fn check(
 }
 
 /// Whether some request reaches each route.
-pub(super) fn reachable(table: &Table<Arc<CheckedRoute>>) -> Result<(), Vec<GatewayError>> {
-    let labels: Vec<String> = table.iter().map(|(rule, _)| rule.to_string()).collect();
-    let unreachable = table
-        .shadowed()
-        .into_iter()
-        .map(|it| GatewayError::Unreachable {
-            route: labels[it.route].clone(),
-            by: labels[it.by].clone(),
-        });
-    let errors: Vec<GatewayError> = unreachable.collect();
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(errors)
+fn check_reachable(
+    checked: &[(Compiled, CheckedRoute)],
+    known: &HashSet<usize>,
+    errors: &mut Vec<GatewayError>,
+) {
+    let rules = checked.iter().map(|(rule, _)| (rule.clone(), ())).collect();
+    let text = |at: usize| checked[at].0.rule().to_string();
+    for it in Table::compiled(rules).shadowed() {
+        if !known.contains(&it.route) {
+            errors.push(GatewayError::Unreachable {
+                route: text(it.route),
+                by: text(it.by),
+            });
+        }
     }
 }
 
