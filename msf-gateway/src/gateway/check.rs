@@ -46,10 +46,10 @@ pub(super) fn routes(
     // Places among the checked ones of which is said already that another one takes their requests.
     let mut known = HashSet::new();
     for route in routes {
-        if let Some(id) = route.matches.own_id() {
-            if !ids.insert(Box::<str>::from(id)) {
-                errors.push(GatewayError::DuplicateId { id: id.to_owned() });
-            }
+        if let Some(id) = route.matches.own_id()
+            && !ids.insert(Box::<str>::from(id))
+        {
+            errors.push(GatewayError::DuplicateId { id: id.to_owned() });
         }
         let earlier = seen.entry(route.matches.without_methods()).or_default();
         let own = &route.matches.methods;

@@ -66,14 +66,6 @@ impl Pattern {
         }
     }
 
-    pub(crate) fn path(&self) -> &str {
-        match self {
-            Self::Exact(path) | Self::Prefix(path) | Self::Template(path) | Self::Regex(path) => {
-                path
-            }
-        }
-    }
-
     /// The same with captures that have no names, so that `/{a}` and `/{b}` are one, as `/api` and `/api/` are.
     pub(super) fn without_names(&self) -> Self {
         match self {

@@ -75,7 +75,7 @@ async fn host_header_query_and_cookie_choose_the_service() {
         assert_eq!(response.status(), 200, "{target} {headers:?}");
         assert_eq!(service(&response), expected, "{target} {headers:?}");
     }
-    gateway.stop().await;
+    gateway.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_policy_may_ask_for_a_capture() {
         let response = ask(&gateway, target, &[("authorization", token)]).await;
         assert_eq!(response.status(), expected, "{target}");
     }
-    gateway.stop().await;
+    gateway.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn no_spelling_of_a_path_leads_around_a_route() {
             "{target}"
         );
     }
-    gateway.stop().await;
+    gateway.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn a_route_by_host_is_for_that_host_in_every_form_of_the_target() {
             "{head}: {answer}"
         );
     }
-    gateway.stop().await;
+    gateway.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -267,7 +267,7 @@ async fn what_is_explained_is_what_happens() {
 #[tokio::test]
 async fn routes_that_cannot_be_meant_are_refused_all_at_once() {
     let system = System::new();
-    let client = Client::builder(system.registry.clone()).build().unwrap();
+    let client = Client::builder(system.registry).build().unwrap();
     let to = |route: Route| route.to("order").public();
     let errors = Gateway::builder(client)
         .route(to(Route::prefix("/a").id("a")))
