@@ -16,6 +16,7 @@ use crate::{
     cors::Grant,
     gateway::{CheckedRoute, Extras},
     plugin::{Contexts, Watched},
+    route::Captures,
     transform::Values,
 };
 
@@ -31,6 +32,7 @@ pub(crate) struct Back {
 #[derive(Debug)]
 pub(crate) struct Exchange {
     route: Arc<CheckedRoute>,
+    captures: Captures,
     grant: Option<Grant>,
     /// As it came, canonical.
     uri: Uri,
@@ -46,6 +48,7 @@ impl Exchange {
     /// Begins before anything is taken from the request.
     pub(crate) fn begin(
         route: &Arc<CheckedRoute>,
+        captures: &Captures,
         parts: &Parts,
         host: Option<&HeaderValue>,
     ) -> Option<Box<Self>> {
@@ -54,6 +57,7 @@ impl Exchange {
         Some(Box::new(Self {
             grant: extras.cors.as_ref().map(|cors| cors.grant(&parts.headers)),
             route: Arc::clone(route),
+            captures: captures.clone(),
             uri: parts.uri.clone(),
             host: host.cloned(),
             request_id: context.map(|context| *context.request_id()),
@@ -77,7 +81,7 @@ impl Exchange {
             query: self.uri.query(),
             request_id: self.request_id.as_ref().map(RequestId::as_str),
             route: self.route.template.as_str(),
-            capture: &|_name| None,
+            captures: &self.captures,
         }
     }
 

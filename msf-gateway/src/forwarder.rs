@@ -117,10 +117,7 @@ impl Forwarder {
         response.map(ResponseBody::bare)
     }
 
-    fn prepare(
-        &self,
-        mut request: Request<Body>,
-    ) -> Result<Request<Body>, Response<bytes::Bytes>> {
+    fn prepare(&self, mut request: Request<Body>) -> Result<Request<Body>, Response<bytes::Bytes>> {
         rewrite::canonical(&mut request).map_err(|path| Problem::from(path).into_response())?;
         if rewrite::is_internal(request.uri().path(), 0) {
             return Err(respond::not_found());

@@ -9,7 +9,9 @@ pub mod cluster;
 pub mod config;
 pub mod cors;
 mod exchange;
+pub mod explain;
 mod forward;
+mod forwarder;
 mod gateway;
 pub mod headers;
 mod layered;
@@ -33,13 +35,18 @@ pub use self::{
     body::ResponseBody,
     cluster::{Cluster, InvalidCluster, Protocol},
     cors::{Cors, InvalidCors},
+    explain::Probe,
+    forwarder::Forwarder,
     gateway::{Gateway, GatewayBuilder, GatewayError, GatewayErrors},
     layered::{Upstream, UpstreamFuture},
     limit::{Key, RateKey},
     mirror::Mirror,
     plugin::{ClientAddr, Completed, Flow, Plugin},
-    route::Route,
+    route::{Captures, CookieMatch, HeaderMatch, QueryMatch, Route},
     server::{GatewayServer, RunningGateway, StartError},
     service::{GatewayFuture, GatewayService},
     transform::{HeaderTransform, InvalidTransform},
 };
+
+#[cfg(feature = "health")]
+pub use self::cluster::ClusterHealth;

@@ -23,14 +23,14 @@ use crate::{
     cors,
     exchange::{Back, Exchange},
     gateway::{Action, CheckedRoute, Extras},
-    headers::{IdentityHeaders, cookie, forwarded::Forwarding, hop_by_hop, message, via},
+    headers::{self, IdentityHeaders, forwarded::Forwarding, message},
     layered::{RouteLayer, Upstream, UpstreamFuture},
     limit::{Key, RateKey},
     own::{OwnAnswers, OwnFuture, Scope},
     path::InvalidPath,
     plugin::{ClientAddr, Flow},
     respond, rewrite,
-    route::{Found, Table},
+    route::{Captures, Found, Lookup, Table},
 };
 
 /// What all workers share.
@@ -74,7 +74,7 @@ struct WorkerCall {
 /// Where a request goes; left in its extensions, where the layers that observe it find the route.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
-    Route(Arc<CheckedRoute>),
+    Route(Arc<CheckedRoute>, Captures),
     Invalid(InvalidPath),
     MethodNotAllowed(HeaderValue),
     NotFound,
@@ -86,6 +86,7 @@ pub(crate) struct Admission {
     pub(crate) route: Arc<CheckedRoute>,
     pub(crate) parts: Parts,
     pub(crate) body: Body,
+    captures: Captures,
     client: RateKey,
 }
 
@@ -134,18 +135,20 @@ impl Shared {
                 if own.is_some() {
                     return own;
                 }
-                // 3. The route, from the path and the method and nothing else. A preflight is a question about the
-                //    request that it announces.
-                match self
-                    .preflight(request)
-                    .unwrap_or_else(|| self.table.find(uri.path(), method))
-                {
+                // 3. The route, by the one order of `route`. A preflight is a question about the request that it
+                //    announces.
+                let lookup = Lookup::of(request);
+                let asked = self.asked(&lookup);
+                let lookup = asked
+                    .as_ref()
+                    .map_or(lookup, |asked| lookup.with_method(asked));
+                match self.table.find(&lookup) {
                     // Whatever a route says, the paths of the inside are not forwarded.
-                    Found::Route(route) if rewrite::is_internal(uri.path(), route.strip) => {
+                    Found::Route(route, _) if rewrite::is_internal(uri.path(), route.strip) => {
                         Target::NotFound
                     }
-                    Found::Route(route) => Target::Route(Arc::clone(route)),
-                    Found::MethodNotAllowed { allow } => Target::MethodNotAllowed(allow.clone()),
+                    Found::Route(route, captures) => Target::Route(Arc::clone(route), captures),
+                    Found::MethodNotAllowed { allow } => Target::MethodNotAllowed(allow),
                     Found::Nothing => Target::NotFound,
                 }
             }
@@ -157,14 +160,14 @@ impl Shared {
 }
 
 impl Shared {
-    /// The route that a preflight asks about, if that answers such questions itself.
-    fn preflight(&self, request: &Request<Body>) -> Option<Found<'_, Arc<CheckedRoute>>> {
-        if request.method() != Method::OPTIONS {
+    /// The method that a preflight asks about, if the route of that answers such questions itself.
+    pub(crate) fn asked(&self, lookup: &Lookup<'_>) -> Option<Method> {
+        if *lookup.method != Method::OPTIONS {
             return None;
         }
-        let asked = cors::asked_method(request.headers())?;
-        match self.table.find(request.uri().path(), &asked) {
-            Found::Route(route) if route.answers_preflights() => Some(Found::Route(route)),
+        let asked = cors::asked_method(lookup.headers?)?;
+        match self.table.find(&lookup.with_method(&asked)) {
+            Found::Route(route, _) if route.answers_preflights() => Some(asked),
             _ => None,
         }
     }
@@ -194,8 +197,8 @@ impl Worker {
             Ok(host) => host,
             Err(invalid) => return Next::Refuse(respond::invalid(invalid)),
         };
-        let route = match request.extensions_mut().remove() {
-            Some(Target::Route(route)) => route,
+        let (route, captures) = match request.extensions_mut().remove() {
+            Some(Target::Route(route, captures)) => (route, captures),
             Some(Target::Invalid(path)) => {
                 return Next::Refuse(Problem::from(path).into_response());
             }
@@ -214,19 +217,14 @@ impl Worker {
             if let Some(preflight) = extras.preflight(&parts.method, &parts.headers) {
                 return Next::Refuse(preflight.unwrap_or_else(respond::forbidden_origin));
             }
-            back.exchange = Exchange::begin(&route, &parts, host.as_ref());
+            back.exchange = Exchange::begin(&route, &captures, &parts, host.as_ref());
         }
 
         // 6. Remove what belongs to the client's connection, then what only the inside may say, and then say who
         //    the client is: in this order, so that the client can remove nothing that the gateway adds.
-        hop_by_hop::strip_request(&mut parts.headers);
-        shared.identity.strip(&mut parts.headers);
         let peer = parts.extensions.get().map(|it: &Connection| it.peer().ip());
-        let client = shared
-            .forwarding
-            .rewrite(peer, host.as_ref(), &mut parts.headers);
-        via::append(parts.version, &mut parts.headers);
-        cookie::join(&mut parts.headers);
+        let (identity, forwarding) = (&shared.identity, &shared.forwarding);
+        let client = headers::receive(&mut parts, peer, host.as_ref(), identity, forwarding);
 
         // 7. Who may come from where, and whether the route is open at all, which is nobody's secret.
         if let Some(extras) = &route.extras {
@@ -250,6 +248,7 @@ impl Worker {
             route,
             parts,
             body,
+            captures,
             client: RateKey::client(client),
         };
         if let Err(limited) = admission.count(Key::Client, None, back) {
@@ -277,10 +276,13 @@ impl Worker {
     ) -> Next {
         // 10. The policy of the route, which is a part of the route and not a list beside it.
         let principal = caller.map(|caller| &**caller);
-        let decision = admission
-            .route
-            .policy
-            .decide(principal, &PathParams::none());
+        let params = if admission.route.needs_params {
+            let path = admission.parts.uri.path();
+            admission.captures.decoded_all(path).collect()
+        } else {
+            PathParams::none()
+        };
+        let decision = admission.route.policy.decide(principal, &params);
         if let Some(refusal) = decision.refusal() {
             return Next::Refuse(refusal.into_response());
         }
@@ -345,14 +347,11 @@ impl Worker {
 
         // 15. The request as the service gets it. What the route changes, then the path as the service knows it, and no
         //     `Host`: the service's name takes its place, and what the client called us stands in `X-Forwarded-Host`.
-        match (&route.extras, &back.exchange) {
-            (Some(extras), Some(exchange)) => {
-                let values = exchange.values();
-                if let Err(refused) = extras.transform(&values, caller, &call.service, &mut parts) {
-                    return Next::Refuse(refused);
-                }
+        if let (Some(extras), Some(exchange)) = (&route.extras, &back.exchange) {
+            let values = exchange.values();
+            if let Err(refused) = extras.transform(&values, caller, &call.service, &mut parts) {
+                return Next::Refuse(refused);
             }
-            _ => {}
         }
         rewrite::strip(&mut parts.uri, route.strip);
         parts.headers.remove(header::HOST);
@@ -487,7 +486,7 @@ impl Admission {
 /// The template of a request's route, for the layers that observe it.
 pub(crate) fn template(extensions: &Extensions) -> Option<&str> {
     match extensions.get()? {
-        Target::Route(route) => Some(route.template.as_str()),
+        Target::Route(route, _) => Some(route.template.as_str()),
         _ => None,
     }
 }

@@ -73,6 +73,10 @@ pub(crate) fn invalid(message: InvalidMessage) -> Response<Bytes> {
     response
 }
 
+pub(crate) fn not_found() -> Response<Bytes> {
+    Problem::new(Code::NotFound).into_response()
+}
+
 /// The answer to a client that may not come from there; it does not say why.
 pub(crate) fn forbidden() -> Response<Bytes> {
     Problem::new(Code::Forbidden).into_response()

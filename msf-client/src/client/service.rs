@@ -326,7 +326,9 @@ impl ServiceClient {
         self.request(Method::DELETE, path)
     }
 
-    pub(crate) const fn timeout(&self) -> Duration {
+    /// How long a call may take until the head of its answer.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
         self.timeout
     }
 

@@ -2,7 +2,7 @@ use http::{StatusCode, header::LOCATION};
 use proptest::prelude::*;
 
 use super::{DirectResponse, InvalidRedirect, Maintenance, Redirect};
-use crate::transform::{InvalidTransform, Values};
+use crate::transform::{Always, InvalidTransform, Values};
 
 fn location(redirect: &Redirect, prefix: Option<&str>, host: Option<&str>) -> Option<String> {
     let checked = redirect.check(prefix, &["id"]).unwrap();
@@ -13,7 +13,7 @@ fn location(redirect: &Redirect, prefix: Option<&str>, host: Option<&str>) -> Op
         query: Some("x=1"),
         request_id: None,
         route: "/shop/{id}",
-        capture: &|_| Some("7"),
+        captures: &Always(Some("7")),
     };
     let response = checked.response(&values)?;
     Some(response.headers()[LOCATION].to_str().unwrap().to_owned())
@@ -131,7 +131,7 @@ proptest! {
     ) {
         for target in ["/store/{id}", "https://b.example/{id}", "https://b.example{path}", "/x{path}", "{path}"] {
             let Ok(checked) = Redirect::to(target).check(None, &["id"]) else { continue };
-            let capture = |_: &str| Some(captured.as_str());
+            let capture = Always(Some(captured.as_str()));
             let values = Values {
                 client: None,
                 host: Some("evil.example"),
@@ -139,7 +139,7 @@ proptest! {
                 query: None,
                 request_id: None,
                 route: "/",
-                capture: &capture,
+                captures: &capture,
             };
             if let Some(response) = checked.response(&values) {
                 let location = response.headers()[LOCATION].to_str().unwrap().to_owned();

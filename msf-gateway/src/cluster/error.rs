@@ -17,6 +17,9 @@ pub enum InvalidCluster {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The health checks.
+    #[error("the health checks cannot work: {0}")]
+    Health(String),
     /// The settings of the balance.
     #[error("the load balancing cannot work: {0}")]
     LoadBalancing(String),

@@ -24,6 +24,9 @@ pub(crate) struct Running {
     /// `None` for a service that no cluster was declared for.
     definition: Option<Cluster>,
     service: ServiceClient,
+    /// They end with the cluster.
+    #[cfg(feature = "health")]
+    _checks: Option<msf_registry::health::HealthChecks>,
 }
 
 impl Running {
@@ -32,6 +35,8 @@ impl Running {
         Ok(Self {
             definition: None,
             service: client.service(name)?,
+            #[cfg(feature = "health")]
+            _checks: None,
         })
     }
 
@@ -43,6 +48,8 @@ impl Running {
     ) -> Result<Self, InvalidCluster> {
         let name = definition.check()?;
         let settings = definition.service_settings();
+        #[cfg(feature = "health")]
+        let mut checks = None;
         let service = match &definition.source {
             Source::Discovered => client.service_with(&name, &settings),
             Source::Listed(endpoints) => {
@@ -53,6 +60,10 @@ impl Running {
                     .metrics(metrics)
                     .build()
                     .map_err(|error| InvalidCluster::LoadBalancing(chain(&error)))?;
+                #[cfg(feature = "health")]
+                if let Some(health) = &definition.health {
+                    checks = Some(health.start(&registry)?);
+                }
                 let client = client.with_registry(registry);
                 client.service_with(&name, &settings)
             }
@@ -60,6 +71,8 @@ impl Running {
         Ok(Self {
             service: service.map_err(|error| InvalidCluster::Settings(chain(&error)))?,
             definition: Some(definition),
+            #[cfg(feature = "health")]
+            _checks: checks,
         })
     }
 
@@ -88,6 +101,10 @@ impl Cluster {
                 "load_balancing",
                 "set in the registry of a discovered cluster",
             );
+        }
+        #[cfg(feature = "health")]
+        if self.source == Source::Discovered && self.health.is_some() {
+            return refuse("health", "set in the registry of a discovered cluster");
         }
         if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
             return refuse("timeout", "above zero");

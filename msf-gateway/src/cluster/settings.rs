@@ -28,6 +28,8 @@ pub struct Cluster {
     pub(crate) queue_timeout: Option<Duration>,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) protocol: Protocol,
+    #[cfg(feature = "health")]
+    pub(crate) health: Option<super::health::ClusterHealth>,
 }
 
 /// Where the endpoints of a cluster come from.
@@ -77,6 +79,8 @@ impl Cluster {
             queue_timeout: None,
             connect_timeout: None,
             protocol: Protocol::Http1,
+            #[cfg(feature = "health")]
+            health: None,
         }
     }
 
@@ -142,6 +146,14 @@ impl Cluster {
         self
     }
 
+    /// Asks its endpoints whether they work; nobody is asked unless set. Of a discovered cluster it is the registry that
+    /// knows.
+    #[cfg(feature = "health")]
+    pub fn health(mut self, health: super::ClusterHealth) -> Self {
+        self.health = Some(health);
+        self
+    }
+
     /// What it speaks.
     pub const fn protocol(mut self, protocol: Protocol) -> Self {
         self.protocol = protocol;
@@ -152,6 +164,10 @@ impl Cluster {
 /// Whether a running cluster may be kept for another definition.
 impl PartialEq for Cluster {
     fn eq(&self, other: &Self) -> bool {
+        #[cfg(feature = "health")]
+        if self.health != other.health {
+            return false;
+        }
         let breaker = |cluster: &Self| cluster.breaker.as_ref().map(Breaker::says);
         self.name == other.name
             && self.source == other.source

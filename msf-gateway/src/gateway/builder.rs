@@ -94,7 +94,7 @@ impl GatewayBuilder {
         self
     }
 
-    /// Adds a route. The order does not matter: the most specific path wins.
+    /// Adds a route. The order does not matter: the most specific one wins, see [`route`](crate::route).
     pub fn route(mut self, route: Route) -> Self {
         self.routes.push(route);
         self
@@ -181,13 +181,13 @@ impl GatewayBuilder {
         let before = before.map(Gateway::shared);
         let mut wiring = Wiring::new(&self.client, &self.metrics);
         wiring.declare(self.clusters, before.as_deref(), &mut errors);
-        let mut table = Table::default();
+        let mut rules = Vec::with_capacity(drafts.len());
         let mut body_limit_max = None;
         for draft in drafts {
             body_limit_max = body_limit_max.max(Some(draft.route.body_limit));
-            let (pattern, methods) = (draft.pattern.clone(), draft.methods.clone());
+            let rule = draft.rule.clone();
             if let Some(route) = wiring.connect(draft, &mut errors) {
-                table.insert(&pattern, methods, Arc::new(route));
+                rules.push((rule, Arc::new(route)));
             }
         }
         let layer = HttpMetricsLayer::new(&self.metrics)
@@ -199,6 +199,7 @@ impl GatewayBuilder {
 
         let Wired { clusters, calls } = wiring.finish();
         let health = health.unwrap_or_else(own::health);
+        let table = Table::compiled(rules);
         let registry = self.client.registry().clone();
         let own = OwnAnswers {
             health: health.clone(),

@@ -1,6 +1,9 @@
 //! From what was written to what is served, and everything that is wrong with it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use msf_auth::{InternalTokens, policy::Policy};
 use msf_core::{name::ServiceName, route::MatchedRoute};
@@ -15,9 +18,8 @@ use crate::{
     action::{CheckedRedirect, DirectResponse},
     limit::RouteLimit,
     own,
-    path::{CanonicalPath, InvalidPath},
     plugin::Installed,
-    route::{Methods, Pattern, Route},
+    route::{Compiled, InvalidMatch, Match, Methods, Pattern, Route, Table},
     split::Split,
 };
 
@@ -29,6 +31,8 @@ pub(crate) struct CheckedRoute {
     pub(crate) action: Action,
     pub(crate) policy: Policy,
     pub(crate) is_public: bool,
+    /// Whether the policy asks for captures.
+    pub(crate) needs_params: bool,
     pub(crate) limit: Option<RouteLimit>,
     pub(crate) body_limit: usize,
     /// Bytes at the beginning of the path that are not forwarded.
@@ -59,8 +63,7 @@ pub(crate) enum Action {
 
 /// A route whose clusters are not looked up yet.
 pub(super) struct Draft {
-    pub(super) pattern: Pattern,
-    pub(super) methods: Methods,
+    pub(super) rule: Compiled,
     pub(super) route: CheckedRoute,
     /// The clusters, in the order of the weights.
     pub(super) clusters: Vec<ServiceName>,
@@ -90,22 +93,34 @@ pub(super) fn routes(
     common: &Common<'_>,
     errors: &mut Vec<GatewayError>,
 ) -> Vec<Draft> {
-    let mut seen: HashMap<Pattern, Vec<Methods>> = HashMap::new();
-    let mut checked = Vec::with_capacity(routes.len());
+    let mut ids = HashSet::new();
+    let mut seen: HashMap<Match, Vec<Methods>> = HashMap::new();
+    let mut checked: Vec<Draft> = Vec::with_capacity(routes.len());
+    // Places among the checked ones of which is said already that another one takes their requests.
+    let mut known = HashSet::new();
     for route in routes {
-        let earlier = seen.entry(canonical_pattern(&route.pattern)).or_default();
-        if let Some(method) = earlier
-            .iter()
-            .find_map(|methods| methods.overlap(&route.methods))
+        if let Some(id) = route.matches.own_id()
+            && !ids.insert(Box::<str>::from(id))
         {
-            errors.push(GatewayError::Duplicate {
-                route: route.to_string(),
-                method: method.to_owned(),
-            });
+            errors.push(GatewayError::DuplicateId { id: id.to_owned() });
         }
-        earlier.push(route.methods.clone());
-        checked.extend(check(route, common, errors));
+        let earlier = seen.entry(route.matches.without_methods()).or_default();
+        let own = &route.matches.methods;
+        let clash = earlier.iter().find_map(|methods| methods.clash(own));
+        let is_duplicate = clash.is_some();
+        errors.extend(clash.map(|method| GatewayError::Duplicate {
+            route: route.to_string(),
+            method: method.to_owned(),
+        }));
+        earlier.push(own.clone());
+        if let Some(route) = check(route, common, errors) {
+            if is_duplicate {
+                known.insert(checked.len());
+            }
+            checked.push(route);
+        }
     }
+    check_reachable(&checked, &known, errors);
     checked
 }
 
@@ -113,19 +128,28 @@ fn check(route: Route, common: &Common<'_>, errors: &mut Vec<GatewayError>) -> O
     let template = route.to_string();
     let before = errors.len();
     let name = || template.clone();
-    if let Err(source) = check_path(&route.pattern) {
-        errors.push(GatewayError::InvalidPath {
+    let pattern = route.matches.pattern.clone();
+    let methods = route.matches.methods.clone();
+    let mut invalid = Vec::new();
+    let compiled = route.matches.clone().compile(&mut invalid);
+    errors.extend(invalid.into_iter().map(|error| match error {
+        InvalidMatch::Path(source) => GatewayError::InvalidPath {
             route: name(),
             source,
-        });
-    }
-    if matches!(&route.pattern, Pattern::Exact(path) if own::is_reserved(path)) {
+        },
+        source => GatewayError::InvalidMatch {
+            route: name(),
+            source,
+        },
+    }));
+    let captures: Vec<&str> = compiled.iter().flat_map(Compiled::capture_names).collect();
+    if matches!(&pattern, Pattern::Exact(path) if own::is_reserved(path)) {
         errors.push(GatewayError::Reserved { route: name() });
     }
-    if matches!(&route.methods, Methods::Only(list) if list.is_empty()) {
+    if matches!(&methods, Methods::Only(list) if list.is_empty()) {
         errors.push(GatewayError::NoMethods { route: name() });
     }
-    if route.strip_prefix && matches!(route.pattern, Pattern::Exact(_)) {
+    if route.strip_prefix && !matches!(pattern, Pattern::Prefix(_)) {
         errors.push(GatewayError::StripExact { route: name() });
     }
     let timeouts = [route.timeout, route.settings.attempt_timeout];
@@ -134,26 +158,26 @@ fn check(route: Route, common: &Common<'_>, errors: &mut Vec<GatewayError>) -> O
     }
     match &route.policy {
         None => errors.push(GatewayError::NoPolicy { route: name() }),
-        Some(policy) => check_policy(policy, common.has_verifier, &template, errors),
+        Some(policy) => {
+            check_policy(policy, common.has_verifier, &captures, &template, errors);
+        }
     }
-    let goal = goal(&route, &template, errors);
+    let goal = goal(&route, &template, &captures, errors);
     let mirrored = route.settings.mirror.as_ref();
     let mirrored = mirrored.and_then(|mirror| service(&mirror.cluster, &template, errors));
-    let extras = Extras::new(&route, &template, common.tokens, common.plugins, errors);
+    let extras = Extras::new(&route, &template, &captures, common, errors);
     if errors.len() > before {
         return None;
     }
-    let strip = if route.strip_prefix {
-        route.pattern.path().trim_end_matches('/').len()
-    } else {
-        0
-    };
+    let prefix = compiled.as_ref().and_then(Compiled::prefix_len);
+    let strip = prefix.filter(|_| route.strip_prefix).unwrap_or(0);
     let policy = route.policy?;
     let (action, clusters) = goal?;
     let checked = CheckedRoute {
         template: MatchedRoute::new(template),
         action,
         is_public: policy.is_public(),
+        needs_params: !policy.parameters().is_empty(),
         policy,
         limit: route.limit,
         body_limit: route.body_limit,
@@ -161,8 +185,7 @@ fn check(route: Route, common: &Common<'_>, errors: &mut Vec<GatewayError>) -> O
         extras,
     };
     Some(Draft {
-        pattern: route.pattern,
-        methods: route.methods,
+        rule: compiled?,
         route: checked,
         clusters,
         mirrored,
@@ -179,6 +202,7 @@ fn check(route: Route, common: &Common<'_>, errors: &mut Vec<GatewayError>) -> O
 fn goal(
     route: &Route,
     template: &str,
+    captures: &[&str],
     errors: &mut Vec<GatewayError>,
 ) -> Option<(Action, Vec<ServiceName>)> {
     let settings = &route.settings;
@@ -195,8 +219,7 @@ fn goal(
         return None;
     }
     if let Some(redirect) = &settings.redirect {
-        let captures = route.pattern.captures();
-        let checked = redirect.check(extras::prefix(&route.pattern), &captures);
+        let checked = redirect.check(extras::prefix(&route.matches.pattern), captures);
         let checked = checked.map_err(|source| {
             let route = name();
             errors.push(GatewayError::InvalidRedirect { route, source });
@@ -243,19 +266,27 @@ fn service(name: &str, template: &str, errors: &mut Vec<GatewayError>) -> Option
     name.ok()
 }
 
-fn check_path(pattern: &Pattern) -> Result<(), InvalidPath> {
-    let path = CanonicalPath::parse(pattern.path())?;
-    if path.is_unchanged() && !path.as_str().contains('%') {
-        Ok(())
-    } else {
-        // What is written in a route is what people read; an escape hides it from them.
-        Err(InvalidPath::Encoding)
+/// Whether some request reaches each route.
+fn check_reachable(checked: &[Draft], known: &HashSet<usize>, errors: &mut Vec<GatewayError>) {
+    let rules = checked
+        .iter()
+        .map(|draft| (draft.rule.clone(), ()))
+        .collect();
+    let text = |at: usize| checked[at].rule.rule().to_string();
+    for it in Table::compiled(rules).shadowed() {
+        if !known.contains(&it.route) {
+            errors.push(GatewayError::Unreachable {
+                route: text(it.route),
+                by: text(it.by),
+            });
+        }
     }
 }
 
 fn check_policy(
     policy: &Policy,
     has_verifier: bool,
+    captures: &[&str],
     template: &str,
     errors: &mut Vec<GatewayError>,
 ) {
@@ -271,18 +302,11 @@ fn check_policy(
             name: (*name).to_owned(),
         });
     }
-    if let Some(parameter) = policy.parameters().first() {
+    let parameters = policy.parameters();
+    if let Some(parameter) = parameters.iter().find(|it| !captures.contains(*it)) {
         errors.push(GatewayError::PathParameter {
             route: template.to_owned(),
             parameter: (*parameter).to_owned(),
         });
-    }
-}
-
-/// `/api` and `/api/` are one prefix.
-fn canonical_pattern(pattern: &Pattern) -> Pattern {
-    match pattern {
-        Pattern::Exact(path) => Pattern::Exact(path.clone()),
-        Pattern::Prefix(path) => Pattern::Prefix(path.trim_end_matches('/').into()),
     }
 }

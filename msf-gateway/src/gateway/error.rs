@@ -10,7 +10,7 @@ use msf_core::{
 
 use crate::{
     action::InvalidRedirect, cluster::InvalidCluster, cors::InvalidCors, path::InvalidPath,
-    transform::InvalidTransform,
+    route::InvalidMatch, transform::InvalidTransform,
 };
 
 /// Everything that is wrong with a gateway, at once.
@@ -72,6 +72,12 @@ pub enum GatewayError {
         /// A method that both take.
         method: String,
     },
+    /// Two routes have one id.
+    #[error("two routes have the id `{id}`")]
+    DuplicateId {
+        /// The id.
+        id: String,
+    },
     /// A policy needs a decision that somebody else makes, whom a gateway cannot ask.
     #[error(
         "{route}: the policy needs the external decision `{name}`, for which a gateway asks nobody"
@@ -81,6 +87,14 @@ pub enum GatewayError {
         route: String,
         /// The name of the decision.
         name: String,
+    },
+    /// What a route matches cannot be matched.
+    #[error("{route}: {source}")]
+    InvalidMatch {
+        /// The route.
+        route: String,
+        /// What is wrong.
+        source: InvalidMatch,
     },
     /// A service is to get tokens for callers, and nobody mints them.
     #[error("{route}: `internal_identity` needs the gateway's `internal_tokens`")]
@@ -210,9 +224,9 @@ pub enum GatewayError {
         /// Its policy.
         policy: String,
     },
-    /// A policy needs a part of the path, which only the service knows.
+    /// A policy needs a part of the path that the route does not capture.
     #[error(
-        "{route}: the policy needs the path parameter `{parameter}`, which a gateway does not know"
+        "{route}: the policy needs the path parameter `{parameter}`, which is no capture of the route"
     )]
     PathParameter {
         /// The route.
@@ -231,6 +245,14 @@ pub enum GatewayError {
     StripExact {
         /// The route.
         route: String,
+    },
+    /// No request reaches a route.
+    #[error("{route}: no request reaches it, {by} takes them all")]
+    Unreachable {
+        /// The route.
+        route: String,
+        /// The route that takes its requests; of several that do so together the first.
+        by: String,
     },
     /// A timeout of zero would refuse everything.
     #[error("{route}: the timeout is zero")]

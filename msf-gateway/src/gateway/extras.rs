@@ -8,7 +8,7 @@ use msf_auth::{Identity, InternalTokens, Principal, internal::InternalCall};
 use msf_client::ServiceClient;
 use msf_core::problem::{Code, Problem};
 
-use super::{error::GatewayError, settings::Settings};
+use super::{check::Common, error::GatewayError, settings::Settings};
 use crate::{
     access::IpRules,
     action::Maintenance,
@@ -16,7 +16,7 @@ use crate::{
     layered::RouteLayer,
     limit::SharedLimit,
     mirror::Mirroring,
-    plugin::{Installed, Plugins},
+    plugin::Plugins,
     respond, rewrite,
     route::{Methods, Pattern, Route},
     transform::{
@@ -45,8 +45,8 @@ impl Extras {
     pub(super) fn new(
         route: &Route,
         template: &str,
-        tokens: Option<&InternalTokens>,
-        plugins: &[Installed],
+        captures: &[&str],
+        common: &Common<'_>,
         errors: &mut Vec<GatewayError>,
     ) -> Option<Box<Self>> {
         let settings = &route.settings;
@@ -58,13 +58,18 @@ impl Extras {
             shared_limit: settings.shared_limit.clone(),
             layers: settings.layers.clone(),
             plugins: match is_forwarded {
-                true => plugins.iter().chain(&settings.plugins).cloned().collect(),
+                true => common
+                    .plugins
+                    .iter()
+                    .chain(&settings.plugins)
+                    .cloned()
+                    .collect(),
                 false => settings.plugins.iter().cloned().collect(),
             },
             ..Self::default()
         };
         if let Some(cors) = &settings.cors {
-            match cors::Checked::new(cors, methods(&route.methods).as_deref()) {
+            match cors::Checked::new(cors, methods(&route.matches.methods).as_deref()) {
                 Ok(cors) => extras.cors = Some(cors),
                 Err(source) => errors.push(GatewayError::Cors {
                     route: name(),
@@ -72,7 +77,6 @@ impl Extras {
                 }),
             }
         }
-        let captures = route.pattern.captures();
         let mut keep = |outcome: Result<(), InvalidTransform>| {
             if let Err(source) = outcome {
                 let route = template.to_owned();
@@ -81,7 +85,7 @@ impl Extras {
         };
         let checked = |transform: &HeaderTransform, side, checked: &mut Option<_>| {
             if !transform.is_empty() {
-                *checked = Some(CheckedHeaders::new(transform, side, &captures)?);
+                *checked = Some(CheckedHeaders::new(transform, side, captures)?);
             }
             Ok(())
         };
@@ -95,13 +99,13 @@ impl Extras {
             Side::Response,
             &mut extras.response_headers,
         ));
-        keep(path(route, &captures).map(|path| extras.path = path));
+        keep(path(route, captures).map(|path| extras.path = path));
         if settings.has_internal_identity {
             let is_public = route
                 .policy
                 .as_ref()
                 .is_some_and(|policy| policy.is_public());
-            match tokens {
+            match common.tokens {
                 _ if is_public => errors.push(GatewayError::IdentityOfNobody { route: name() }),
                 None => errors.push(GatewayError::NoInternalTokens { route: name() }),
                 Some(tokens) => extras.internal_tokens = Some(tokens.clone()),
@@ -140,6 +144,32 @@ impl Extras {
             && self.mirror.is_none()
             && self.layers.is_empty()
             && self.plugins.is_empty()
+    }
+
+    /// What it does before the token is looked at, for people.
+    pub(crate) fn before_the_token(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let cors = self.cors.as_ref().map(|_| ("cors", "on".to_owned()));
+        let ip = (!self.ip.is_empty()).then(|| ("addresses", self.ip.to_string()));
+        let closed = self.maintenance.as_ref().map(|maintenance| {
+            let is_on = if maintenance.is_on() { "on" } else { "off" };
+            ("maintenance", is_on.to_owned())
+        });
+        cors.into_iter().chain(ip).chain(closed)
+    }
+
+    /// What it does afterwards, up to the call.
+    pub(crate) fn after_the_token(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let set = [
+            (self.shared_limit.is_some(), "shared rate limit"),
+            (!self.plugins.is_empty(), "plugins"),
+            (self.internal_tokens.is_some(), "internal identity"),
+            (self.request_headers.is_some(), "request headers"),
+            (self.response_headers.is_some(), "response headers"),
+            (self.path.is_some(), "another path"),
+            (!self.layers.is_empty(), "layers"),
+        ];
+        let set = set.into_iter().filter(|(is_set, _)| *is_set);
+        set.map(|(_, name)| (name, "on".to_owned()))
     }
 
     /// Whether something has to be waited for between the policy and the call.
@@ -209,7 +239,7 @@ fn path(route: &Route, captures: &[&str]) -> Result<Option<CheckedPath>, Invalid
     if settings.is_path_twice || is_twice {
         return Err(InvalidTransform::PathTwice);
     }
-    let path = CheckedPath::new(&settings.path, prefix(&route.pattern), captures)?;
+    let path = CheckedPath::new(&settings.path, prefix(&route.matches.pattern), captures)?;
     Ok(path)
 }
 
@@ -217,7 +247,7 @@ fn path(route: &Route, captures: &[&str]) -> Result<Option<CheckedPath>, Invalid
 pub(super) fn prefix(pattern: &Pattern) -> Option<&str> {
     match pattern {
         Pattern::Prefix(path) => Some(path.trim_end_matches('/')),
-        Pattern::Exact(_) => None,
+        Pattern::Exact(_) | Pattern::Template(_) | Pattern::Regex(_) => None,
     }
 }
 

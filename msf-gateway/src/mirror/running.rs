@@ -1,8 +1,11 @@
 //! Copies under way.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -96,6 +99,13 @@ impl Mirroring {
         // Counted at once, and given back by the drop where there was no place.
         let slot = Slot(Arc::clone(&self.in_flight));
         (before < max).then_some(slot)
+    }
+}
+
+/// Which requests are copied, for people.
+impl fmt::Display for Mirroring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} % of the requests", self.settings.percent)
     }
 }
 

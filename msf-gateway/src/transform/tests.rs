@@ -2,12 +2,12 @@ use http::HeaderMap;
 use proptest::prelude::*;
 
 use super::{
-    CheckedHeaders, CheckedPath, HeaderTransform, InvalidTransform, PathTransform, Side, Template,
-    Values,
+    Always, CheckedHeaders, CheckedPath, HeaderTransform, InvalidTransform, PathTransform, Side,
+    Template, Values,
 };
 use crate::path::CanonicalPath;
 
-fn values<'a>(capture: &'a dyn Fn(&str) -> Option<&'a str>) -> Values<'a> {
+fn values<'a>(captures: &'a Always<'a>) -> Values<'a> {
     Values {
         client: Some([192, 0, 2, 7].into()),
         host: Some("shop.example:8080"),
@@ -15,7 +15,7 @@ fn values<'a>(capture: &'a dyn Fn(&str) -> Option<&'a str>) -> Values<'a> {
         query: Some("x=1"),
         request_id: Some("01J8"),
         route: "/api/users/{id}",
-        capture,
+        captures,
     }
 }
 
@@ -26,12 +26,10 @@ const NOBODY: Values<'static> = Values {
     query: None,
     request_id: None,
     route: "/",
-    capture: &|_| None,
+    captures: &Always(None),
 };
 
-fn seven<'a>(name: &str) -> Option<&'a str> {
-    (name == "id").then_some("7")
-}
+const SEVEN: Always<'static> = Always(Some("7"));
 
 #[test]
 fn names_in_braces_are_filled_in() {
@@ -50,7 +48,7 @@ fn names_in_braces_are_filled_in() {
     ] {
         let template = Template::parse(text, &["id"]).unwrap();
         assert_eq!(
-            template.render(&values(&seven)).as_deref(),
+            template.render(&values(&SEVEN)).as_deref(),
             Some(expected),
             "{text}"
         );
@@ -97,7 +95,7 @@ fn headers_are_removed_set_and_added() {
         .add("x-tag", "{id}")
         .set("x-user", "{id}")
         .remove("x-old");
-    let headers = changed(&transform, &values(&seven));
+    let headers = changed(&transform, &values(&SEVEN));
     assert!(!headers.contains_key("x-old"));
     assert_eq!(headers["x-user"], "7");
     let tags: Vec<_> = headers.get_all("x-tag").iter().collect();
@@ -166,7 +164,7 @@ fn path(transform: PathTransform, prefix: &str) -> Result<Option<CheckedPath>, I
 
 fn forwarded(transform: PathTransform, prefix: &str, path_said: &str) -> Option<String> {
     let checked = path(transform, prefix).unwrap().unwrap();
-    let mut values = values(&seven);
+    let mut values = values(&SEVEN);
     values.path = path_said;
     checked.apply(&values)
 }
@@ -228,7 +226,7 @@ fn captures_make_no_path_of_another_kind() {
     ] {
         let checked = CheckedPath::new(&PathTransform::Rewrite(text.to_owned()), None, &["id"]);
         let Ok(Some(checked)) = checked else { continue };
-        let capture = move |_: &str| Some(captured);
+        let capture = Always(Some(captured));
         let path = checked.apply(&values(&capture));
         assert!(
             path.is_none() || text == "/a/{id}" && captured.is_empty(),
@@ -243,7 +241,7 @@ proptest! {
         for text in ["/x/{id}", "/x/{id}/y", "/x.{id}", "/{id}"] {
             let checked = CheckedPath::new(&PathTransform::Rewrite(text.to_owned()), None, &["id"]);
             let checked = checked.unwrap().unwrap();
-            let capture = |_: &str| Some(captured.as_str());
+            let capture = Always(Some(captured.as_str()));
             if let Some(path) = checked.apply(&values(&capture)) {
                 prop_assert!(CanonicalPath::parse(&path).unwrap().is_unchanged());
             }
@@ -253,7 +251,7 @@ proptest! {
     #[test]
     fn no_text_panics(text in ".{0,24}") {
         if let Ok(template) = Template::parse(&text, &["id"]) {
-            let _rendered = template.render(&values(&seven));
+            let _rendered = template.render(&values(&SEVEN));
         }
         let transform = HeaderTransform::new().set("x-a", &*text);
         let _checked = CheckedHeaders::new(&transform, Side::Request, &["id"]);

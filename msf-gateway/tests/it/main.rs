@@ -9,5 +9,6 @@ mod hostile;
 mod own;
 mod policies;
 mod reload;
+mod routing;
 mod sharded;
 mod streaming;

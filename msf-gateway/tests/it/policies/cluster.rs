@@ -86,6 +86,52 @@ async fn a_cluster_that_is_defined_alike_keeps_its_breaker() {
     assert_problem!(get(running.addr(), "/b").await, Code::ConnectRefused);
 }
 
+#[cfg(feature = "health")]
+#[tokio::test]
+async fn an_endpoint_that_fails_its_check_is_not_called() {
+    use msf_gateway::ClusterHealth;
+
+    let system = System::new();
+    let (one, dead) = (named("one").await, "http://127.0.0.1:1".to_owned());
+    let health = ClusterHealth::new("tcp:")
+        .interval(Duration::from_millis(50))
+        .fall(1);
+    let users = Cluster::new("users")
+        .endpoints([url(&one), dead])
+        .health(health);
+    let route = Route::prefix("/").to("users").public();
+    let gateway = system
+        .build(builder(&system).cluster(users).route(route))
+        .await;
+    let gateway = start(gateway);
+    let unhealthy = async {
+        while !get(gateway.addr(), "/health")
+            .await
+            .text()
+            .contains("\"unhealthy\":1")
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(crate::common::PATIENCE, unhealthy)
+            .await
+            .is_ok()
+    );
+    for _ in 0..20 {
+        assert_eq!(get(gateway.addr(), "/").await.text(), "one");
+    }
+    let wrong = Cluster::new("users")
+        .endpoint(url(&one))
+        .health(ClusterHealth::new("ftp:"));
+    let said = errors(
+        builder(&system)
+            .cluster(wrong)
+            .route(Route::prefix("/").to("users").public()),
+    );
+    assert!(said[0].contains("health checks"), "{said:?}");
+}
+
 #[tokio::test]
 async fn everything_that_is_wrong_with_clusters_is_said_at_once() {
     let system = System::new();

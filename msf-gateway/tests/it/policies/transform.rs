@@ -1,6 +1,6 @@
 use http::Method;
 use msf_core::{assert_problem, problem::Code};
-use msf_gateway::{GatewayError, HeaderTransform, Route};
+use msf_gateway::{GatewayError, HeaderTransform, Redirect, Route};
 
 use super::{builder, request};
 use crate::common::{System, get, mirror, seen, send};
@@ -85,6 +85,39 @@ async fn paths_are_changed_and_never_to_the_inside() {
     ] {
         assert_problem!(get(addr, path).await, Code::NotFound);
     }
+}
+
+#[tokio::test]
+async fn what_a_route_captured_goes_into_paths_headers_and_redirects() {
+    let system = System::new().with("order", mirror).await;
+    let gateway = system
+        .serve([
+            Route::template("/users/{user}/orders/{*rest}")
+                .to("order")
+                .public()
+                .request_headers(HeaderTransform::new().set("x-user", "{user}"))
+                .response_headers(HeaderTransform::new().set("x-rest", "{rest}"))
+                .rewrite("/of/{user}/{rest}"),
+            Route::template("/old/{id}")
+                .public()
+                .redirect(Redirect::to("/new/{id}?{query}")),
+        ])
+        .await;
+    let answer = get(gateway.addr(), "/users/caf%c3%a9/orders/7/lines?x").await;
+    assert_eq!(target(&answer), "/of/caf%C3%A9/7/lines?x");
+    assert_eq!(seen(&answer, "x-user"), ["caf%C3%A9"]);
+    assert_eq!(answer.header("x-rest"), Some("7/lines"));
+    let moved = get(gateway.addr(), "/old/7?a=b").await;
+    assert_eq!(moved.header("location"), Some("/new/7?a=b"));
+    let unknown = Route::template("/a/{id}")
+        .to("order")
+        .public()
+        .rewrite("/b/{no}");
+    let errors = builder(&system).route(unknown).build().unwrap_err();
+    assert!(
+        errors.to_string().contains("{no} is not known here"),
+        "{errors}"
+    );
 }
 
 #[tokio::test]
