@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     Error,
-    transport::{Connections, Failed, Progress, TransportError},
+    transport::{Connections, Failed, Progress, TransportError, Upstream},
 };
 
 /// Waits for the head of an answer. Made by [`ServiceClient::call`](crate::ServiceClient::call).
@@ -228,7 +228,10 @@ async fn send(
             request: Some(Box::new(request)),
         });
     }
-    connections.exchange(picked.addr(), request, progress).await
+    let upstream = Upstream::new();
+    connections
+        .exchange(picked.addr(), &upstream, request, progress)
+        .await
 }
 
 /// What a failure says about the instance and the service.
