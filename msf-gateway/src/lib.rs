@@ -14,6 +14,7 @@ mod rewrite;
 pub mod route;
 pub mod server;
 mod service;
+pub mod tunnel;
 
 pub use self::{
     body::ResponseBody,
