@@ -29,11 +29,14 @@ pub mod server;
 mod service;
 mod split;
 pub mod transform;
+pub mod tunnel;
+
+pub use msf_client::transport::Protocol;
 
 pub use self::{
     action::{DirectResponse, InvalidRedirect, Maintenance, Redirect},
     body::ResponseBody,
-    cluster::{Cluster, InvalidCluster, Protocol},
+    cluster::{Cluster, InvalidCluster},
     cors::{Cors, InvalidCors},
     explain::Probe,
     forwarder::Forwarder,

@@ -3,7 +3,13 @@
 
 mod callee;
 mod cost;
+mod flaky;
+mod hedges;
 mod hostile;
+mod outage;
+mod propagation;
+mod retries;
 mod service;
+mod settings;
 mod transport;
 mod world;
