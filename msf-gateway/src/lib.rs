@@ -1,7 +1,11 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod access_log;
+pub mod admin;
 mod body;
+pub mod failure;
+mod finish;
 mod forward;
 mod gateway;
 pub mod headers;
@@ -16,7 +20,10 @@ pub mod server;
 mod service;
 
 pub use self::{
+    access_log::AccessLog,
+    admin::Admin,
     body::ResponseBody,
+    failure::ProxyError,
     gateway::{Gateway, GatewayBuilder, GatewayError, GatewayErrors},
     limit::{Key, RateKey},
     route::Route,

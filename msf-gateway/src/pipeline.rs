@@ -18,9 +18,11 @@ use msf_core::{
 use msf_resilience::rate_limit::{Allowed, Limited};
 
 use crate::{
+    access_log::{self, Queue},
     body::Proxied,
+    failure::Failures,
     gateway::CheckedRoute,
-    headers::{IdentityHeaders, cookie, forwarded::Forwarding, hop_by_hop, message, via},
+    headers::{IdentityHeaders, cookie, forwarded::Forwarding, gateway, hop_by_hop, message, via},
     limit::{Key, RateKey},
     own::{OwnAnswers, OwnFuture, Scope},
     path::InvalidPath,
@@ -39,6 +41,10 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     /// By [`CheckedRoute::service_at`].
     pub(crate) services: Box<[ServiceName]>,
+    pub(crate) failures: Failures,
+    pub(crate) access_log: Option<Arc<Queue>>,
+    /// Whether services are told the id and the time of a request.
+    pub(crate) gateway_headers: bool,
 }
 
 /// One worker's way to the services, over connections of its own.
@@ -158,6 +164,10 @@ impl Worker {
             .forwarding
             .rewrite(peer, host.as_ref(), &mut parts.headers);
         via::append(parts.version, &mut parts.headers);
+        if shared.gateway_headers {
+            gateway::write(&mut parts.headers);
+        }
+        access_log::note(|record| record.client = client);
         cookie::join(&mut parts.headers);
 
         // 6. The limit per client, before the token: a signature costs more than a look into a table, and who
@@ -230,6 +240,7 @@ impl Worker {
             return Next::Refuse(Problem::new(Code::Internal).into_response());
         };
         let request = Request::from_parts(parts, body);
+        access_log::note(|record| record.call(service.name()));
         let call = match route.timeout {
             Some(timeout) => service.clone().with_timeout(timeout).call(request),
             None => service.call(request),

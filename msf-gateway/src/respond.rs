@@ -1,13 +1,15 @@
 //! Answers: what the service said, cleaned, or what stands for it.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{Extensions, HeaderName, HeaderValue, Response, StatusCode, header};
 use msf_client::Error;
 use msf_core::problem::{Code, Problem};
 use msf_resilience::rate_limit::Limited;
 
 use crate::{
+    access_log,
     body::Proxied,
+    failure::ProxyError,
     headers::{hop_by_hop, message::InvalidMessage},
 };
 
@@ -26,21 +28,39 @@ pub(crate) fn cleaned(response: Response<msf_client::ResponseBody>) -> Response<
     parts.headers.remove(X_POWERED_BY);
     // hyper keeps the service's own words for the status there, and would write them to the client.
     parts.extensions.clear();
+    access_log::note(|record| record.answer(Some(body.peer())));
     Response::from_parts(parts, Proxied::Service { body })
 }
 
 /// The answer when there is none: 502, 503 or 504, or 413, 408 and 400 if the client's body was the cause.
 pub(crate) fn failed(error: Error) -> Response<Bytes> {
-    let problem = Problem::from(error);
+    let problem = error.to_problem();
+    let failure = ProxyError::of_call(&error, problem.code());
+    let problem = problem.with_source(error);
     if !problem.status().is_server_error() {
-        return problem.into_response();
+        return marked(problem, failure);
     }
     // Its detail names services and instances, which a log may and the world may not know.
     let mut told = Problem::new(problem.code());
     if let Some(wait) = problem.retry_after() {
         told = told.with_retry_after(wait);
     }
-    told.with_source(problem).into_response()
+    marked(told.with_source(problem), failure)
+}
+
+/// The answer with what failed beside it, where the code does not say it all.
+pub(crate) fn marked(problem: Problem, failure: ProxyError) -> Response<Bytes> {
+    let mut response: Response<Bytes> = problem.into_response();
+    response.extensions_mut().insert(failure);
+    response
+}
+
+/// What failed, if the answer is the gateway's own and says so.
+pub(crate) fn failure(extensions: &Extensions) -> Option<ProxyError> {
+    extensions
+        .get::<ProxyError>()
+        .copied()
+        .or_else(|| extensions.get::<Code>().copied().map(ProxyError::of))
 }
 
 /// The answer to a message that is refused as it is.

@@ -8,7 +8,7 @@ use msf_core::{
     name::{InvalidName, ServiceName},
 };
 
-use crate::path::InvalidPath;
+use crate::{access_log::StartQueueError, path::InvalidPath};
 
 /// Everything that is wrong with a gateway, at once.
 ///
@@ -37,6 +37,9 @@ pub struct GatewayErrors(Vec<GatewayError>);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatewayError {
+    /// The file of the access log cannot be written, or its thread not be started.
+    #[error("the access log cannot be started")]
+    AccessLog(#[source] std::io::Error),
     /// The client cannot call the service of a route.
     #[error("the service `{service}` cannot be called")]
     Client {
@@ -139,6 +142,15 @@ pub enum GatewayError {
         /// The route.
         route: String,
     },
+}
+
+impl From<StartQueueError> for GatewayError {
+    fn from(error: StartQueueError) -> Self {
+        match error {
+            StartQueueError::Io(error) => Self::AccessLog(error),
+            StartQueueError::Metrics(error) => Self::Metrics(error),
+        }
+    }
 }
 
 impl GatewayErrors {
