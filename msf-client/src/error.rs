@@ -11,7 +11,7 @@ use msf_core::{
     problem::{Code, Problem, Received},
 };
 use msf_registry::NoEndpoints;
-use msf_resilience::circuit_breaker::CircuitOpen;
+use msf_resilience::{budget::BudgetExhausted, circuit_breaker::CircuitOpen};
 
 use crate::transport::TransportError;
 
@@ -44,6 +44,10 @@ pub enum Error {
     /// The breaker of the service is open.
     #[error(transparent)]
     CircuitOpen(#[from] CircuitOpen),
+    /// The call failed, and the retries' budget is used up. Only of retries that are to
+    /// [refuse](msf_resilience::retry::Exhausted::Refuse) then; others give the last outcome.
+    #[error(transparent)]
+    BudgetExhausted(#[from] BudgetExhausted),
     /// No instance took the request; the last one's failure is the source.
     #[error("no connection to `{service}`")]
     Connect {
@@ -130,7 +134,10 @@ impl Error {
                 *is_unsent
             }
             Self::Transport { source, .. } => source.is_unsent(),
-            Self::Problem { .. } | Self::Decode { .. } | Self::BodyTooLarge { .. } => false,
+            Self::BudgetExhausted(_)
+            | Self::Problem { .. }
+            | Self::Decode { .. }
+            | Self::BodyTooLarge { .. } => false,
         }
     }
 
@@ -160,6 +167,7 @@ impl Error {
         let problem = match self {
             Self::NoEndpoints(error) => return error.clone().into(),
             Self::CircuitOpen(error) => return error.clone().into(),
+            Self::BudgetExhausted(error) => return error.clone().into(),
             Self::Connect { source, .. } | Self::Transport { source, .. } => of_transport(source),
             Self::Timeout { .. } => Code::Timeout.into(),
             Self::DeadlineExceeded { .. } => Code::DeadlineExceeded.into(),

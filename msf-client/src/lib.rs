@@ -10,6 +10,7 @@ pub use self::{
     catalogue::catalogue,
     client::{
         Call, Client, ClientBuilder, InvalidClient, InvalidService, ResponseBody, ServiceClient,
+        ServiceSettings,
     },
     error::Error,
     typed::{RequestBuilder, Response},

@@ -1,32 +1,51 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod access;
 pub mod access_log;
+pub mod action;
 pub mod admin;
 mod body;
+pub mod cluster;
+#[cfg(feature = "config")]
+pub mod config;
+pub mod cors;
 pub mod failure;
 mod finish;
 mod forward;
 mod gateway;
 pub mod headers;
+mod layered;
 mod limit;
+pub mod live;
+pub mod mirror;
 pub mod own;
 pub mod path;
 mod pipeline;
+pub mod plugin;
 mod respond;
 mod rewrite;
 pub mod route;
 pub mod server;
 mod service;
+mod split;
+pub mod transform;
 
 pub use self::{
     access_log::AccessLog,
+    action::{DirectResponse, InvalidRedirect, Maintenance, Redirect},
     admin::Admin,
     body::ResponseBody,
+    cluster::{Cluster, InvalidCluster, Protocol},
+    cors::{Cors, InvalidCors},
     failure::ProxyError,
     gateway::{Gateway, GatewayBuilder, GatewayError, GatewayErrors},
+    layered::{Upstream, UpstreamFuture},
     limit::{Key, RateKey},
+    mirror::Mirror,
+    plugin::{ClientAddr, Completed, Flow, Plugin},
     route::Route,
     server::{GatewayServer, RunningGateway, StartError},
     service::{GatewayFuture, GatewayService},
+    transform::{HeaderTransform, InvalidTransform},
 };

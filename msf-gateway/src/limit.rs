@@ -16,7 +16,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use msf_auth::Principal;
-use msf_resilience::rate_limit::{Allowed, Limited, RateLimiter};
+use msf_resilience::rate_limit::{
+    Allowed, Limited, RateLimiter,
+    shared::{OnFailure, SharedRateLimiter},
+};
 
 /// What a route's rate limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +78,14 @@ impl RateKey {
 pub(crate) struct RouteLimit {
     pub(crate) limiter: RateLimiter<RateKey>,
     pub(crate) key: Key,
+}
+
+/// The rate limit of one route that several gateways share.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedLimit {
+    pub(crate) limiter: SharedRateLimiter,
+    pub(crate) key: Key,
+    pub(crate) on_failure: OnFailure,
 }
 
 impl RouteLimit {

@@ -24,6 +24,7 @@ use crate::{
     access_log::Exchange,
     body::{Proxied, ResponseBody},
     finish::{Finish, FinishFuture},
+    live::{Built, Slot},
     own::OwnFuture,
     pipeline::{Target, Worker},
 };
@@ -34,12 +35,12 @@ use crate::{
 /// [`Gateway::into_service`](crate::Gateway::into_service); the [crate documentation](crate) has an example.
 #[derive(Clone)]
 pub struct GatewayService {
-    worker: Arc<Worker>,
-    stack: Stack,
+    slot: Arc<Slot>,
+    built: Built,
 }
 
 #[derive(Clone)]
-enum Stack {
+pub(crate) enum Stack {
     Bare(Finish),
     Observed(Trace<HttpMetrics<Finish>>),
 }
@@ -68,21 +69,26 @@ pin_project! {
 }
 
 impl GatewayService {
+    pub(crate) fn new(slot: Arc<Slot>) -> Self {
+        let built = slot.built();
+        Self { slot, built }
+    }
+}
+
+impl Stack {
     /// For a place where somebody else observes the requests.
-    pub(crate) fn bare(worker: Arc<Worker>) -> Self {
-        let stack = Stack::Bare(Finish::new(Arc::clone(&worker)));
-        Self { worker, stack }
+    pub(crate) fn bare(worker: &Arc<Worker>) -> Self {
+        Self::Bare(Finish::new(Arc::clone(worker)))
     }
 
     pub(crate) fn observed(
-        worker: Arc<Worker>,
+        worker: &Arc<Worker>,
         trace: TraceLayer,
         metrics: &HttpMetricsLayer,
     ) -> Self {
-        let forward = Finish::new(Arc::clone(&worker));
+        let forward = Finish::new(Arc::clone(worker));
         // The metrics inside of the trace, so that what they log has the ids of the request.
-        let stack = Stack::Observed(trace.layer(metrics.layer(forward)));
-        Self { worker, stack }
+        Self::Observed(trace.layer(metrics.layer(forward)))
     }
 }
 
@@ -96,15 +102,19 @@ impl Service<Request<Body>> for GatewayService {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> GatewayFuture {
-        if let Some(answer) = self.worker.shared.enter(&mut request) {
+        // The one load that a plain request pays for configurations that change.
+        if self.built.revision != self.slot.revision() {
+            self.built = self.slot.built();
+        }
+        if let Some(answer) = self.built.worker.shared.enter(&mut request) {
             return GatewayFuture {
                 state: State::Own { answer },
                 exchange: None,
             };
         }
-        let log = self.worker.shared.access_log.as_ref();
+        let log = self.built.worker.shared.access_log.as_ref();
         let mut exchange = log.map(|log| Exchange::start(log, &mut request));
-        let stack = &mut self.stack;
+        let stack = &mut self.built.stack;
         let call = || match stack {
             Stack::Bare(forward) => State::Bare {
                 route: matched(&request),

@@ -58,9 +58,10 @@ pub(super) enum Outcome {
     InvalidAnswer,
     Request,
     Cancelled,
+    RetryBudget,
 }
 
-const OUTCOMES: [&str; 11] = [
+const OUTCOMES: [&str; 12] = [
     "ok",
     "4xx",
     "5xx",
@@ -72,6 +73,7 @@ const OUTCOMES: [&str; 11] = [
     "invalid_answer",
     "request",
     "cancelled",
+    "retry_budget",
 ];
 
 impl Families {
@@ -135,6 +137,7 @@ impl Outcome {
         match error {
             Error::NoEndpoints(_) => Self::NoEndpoint,
             Error::CircuitOpen(_) => Self::CircuitOpen,
+            Error::BudgetExhausted(_) => Self::RetryBudget,
             Error::Connect { .. } => Self::Connect,
             Error::Timeout { .. } | Error::DeadlineExceeded { .. } => Self::Timeout,
             Error::Transport { source, .. } => match source {
@@ -162,6 +165,6 @@ mod tests {
         assert_eq!(Outcome::Ok.as_str(), "ok");
         assert_eq!(Outcome::CircuitOpen.as_str(), "circuit_open");
         assert_eq!(Outcome::Cancelled.as_str(), "cancelled");
-        assert_eq!(Outcome::Cancelled as usize + 1, OUTCOMES.len());
+        assert_eq!(Outcome::RetryBudget as usize + 1, OUTCOMES.len());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use msf_auth::Verifier;
+use msf_auth::{InternalTokens, Verifier};
 use msf_client::Client;
 use msf_core::{
     metrics::{HttpMetricsLayer, Metrics},
@@ -17,10 +17,13 @@ use super::{
 };
 use crate::{
     access_log::AccessLog,
+    cluster::Cluster,
     failure::Failures,
     headers::{IdentityHeaders, forwarded::Forwarding},
+    live::Live,
     own::{self, OwnAnswers, Services},
     pipeline::{Shared, template},
+    plugin::{Installed, Plugin},
     route::{Route, Table},
 };
 
@@ -48,6 +51,9 @@ pub struct GatewayBuilder {
     exposes_metrics: bool,
     access_log: Option<AccessLog>,
     gateway_headers: bool,
+    clusters: Vec<Cluster>,
+    plugins: Vec<Installed>,
+    internal_tokens: Option<InternalTokens>,
 }
 
 impl GatewayBuilder {
@@ -63,7 +69,35 @@ impl GatewayBuilder {
             exposes_metrics: false,
             access_log: None,
             gateway_headers: true,
+            clusters: Vec::new(),
+            plugins: Vec::new(),
+            internal_tokens: None,
         }
+    }
+
+    /// Declares a cluster, to which routes lead by its name. A name without a cluster is that of a service in the
+    /// registry of the client.
+    pub fn cluster(mut self, cluster: Cluster) -> Self {
+        self.clusters.push(cluster);
+        self
+    }
+
+    /// Declares clusters.
+    pub fn clusters(mut self, clusters: impl IntoIterator<Item = Cluster>) -> Self {
+        self.clusters.extend(clusters);
+        self
+    }
+
+    /// Adds code of your own to every route that leads to a service; see [`plugin`](crate::plugin).
+    pub fn plugin(mut self, plugin: impl Plugin) -> Self {
+        self.plugins.push(Installed::new(plugin));
+        self
+    }
+
+    /// Who mints the tokens of routes with [`internal_identity`](Route::internal_identity).
+    pub fn internal_tokens(mut self, tokens: InternalTokens) -> Self {
+        self.internal_tokens = Some(tokens);
+        self
     }
 
     /// Adds a route. The order does not matter: the most specific path wins.
@@ -141,6 +175,17 @@ impl GatewayBuilder {
     ///
     /// Outside a tokio runtime, unless the registry was given one.
     pub fn build(self) -> Result<Gateway, GatewayErrors> {
+        self.build_after(None)
+    }
+
+    /// As [`build`](Self::build), for the place of a gateway that runs: it counts and is healthy as that one.
+    pub(crate) fn build_after(
+        mut self,
+        before: Option<&Gateway>,
+    ) -> Result<Gateway, GatewayErrors> {
+        if let Some(before) = before {
+            self.metrics = before.metrics.clone();
+        }
         let mut errors = Vec::new();
         if self.routes.is_empty() {
             errors.push(GatewayError::NoRoutes);
@@ -172,9 +217,11 @@ impl GatewayBuilder {
         };
 
         let default_trace = TraceLayer::new().trust(Trust::Nobody);
-        let (access_log, default_trace) = match self.access_log {
-            None => (None, default_trace),
-            Some(log) => match log.start(&self.metrics) {
+        let (access_log, default_trace) = match (before, self.access_log) {
+            // Whoever writes stays as it is, and so does its file.
+            (Some(before), _) => (before.shared().access_log.clone(), default_trace),
+            (None, None) => (None, default_trace),
+            (None, Some(log)) => match log.start(&self.metrics) {
                 // One line per request is enough.
                 Ok(log) => (
                     Some(Arc::new(log)),
@@ -191,7 +238,7 @@ impl GatewayBuilder {
             route.service_at = place.expect("the list was made of the services of all routes");
             table.insert(&pattern, methods, Arc::new(route));
         }
-        let health = own::health();
+        let health = before.map_or_else(own::health, |before| before.health.clone());
         let registry = self.client.registry().clone();
         let own = OwnAnswers {
             health: health.clone(),
@@ -212,7 +259,7 @@ impl GatewayBuilder {
             gateway_headers: self.gateway_headers,
         };
         Ok(Gateway {
-            shared: Arc::new(shared),
+            live: Live::new(shared),
             trace: self.trace.unwrap_or(default_trace).route_from(template),
             metrics_layer: metrics_layer.route_from(template),
             metrics: self.metrics,

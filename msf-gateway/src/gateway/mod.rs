@@ -8,10 +8,11 @@ mod error;
     reason = "a file per type, and the type has the module's name"
 )]
 mod gateway;
+mod settings;
 
-pub(crate) use self::check::CheckedRoute;
 pub use self::{
     builder::GatewayBuilder,
     error::{GatewayError, GatewayErrors},
     gateway::Gateway,
 };
+pub(crate) use self::{check::CheckedRoute, settings::Settings};

@@ -7,7 +7,10 @@ use msf_auth::policy::{self, Policy};
 use msf_resilience::rate_limit::RateLimiter;
 
 use super::{methods::Methods, table::Pattern};
-use crate::limit::{Key, RateKey, RouteLimit};
+use crate::{
+    gateway::Settings,
+    limit::{Key, RateKey, RouteLimit},
+};
 
 /// One rule: which requests go to which service, and who may send them.
 ///
@@ -45,6 +48,7 @@ pub struct Route {
     pub(crate) timeout: Option<Duration>,
     pub(crate) body_limit: usize,
     pub(crate) strip_prefix: bool,
+    pub(crate) settings: Settings,
 }
 
 impl Route {
@@ -73,6 +77,7 @@ impl Route {
             timeout: None,
             body_limit: Self::BODY_LIMIT_DEFAULT,
             strip_prefix: false,
+            settings: Settings::default(),
         }
     }
 

@@ -105,7 +105,7 @@ impl RunningGateway {
         };
         let served = serving.join().await;
         let served = served.unwrap_or_else(|| Err(io::Error::other("the server's task panicked")));
-        if let Some(log) = &self.gateway.shared.access_log {
+        if let Some(log) = &self.gateway.shared().access_log {
             log.flush(LOG_FLUSH_MAX).await;
         }
         // Last, so that the end can be watched.

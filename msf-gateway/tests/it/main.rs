@@ -7,5 +7,6 @@ mod cost;
 mod forwarding;
 mod hostile;
 mod own;
+mod reload;
 mod sharded;
 mod streaming;

@@ -1,0 +1,173 @@
+//! [`Cluster`].
+
+use std::{fmt, num::NonZeroU16, time::Duration};
+
+use msf_registry::LoadBalancing;
+use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerBuilder};
+
+/// A named service, and how it is called; see the [module documentation](super).
+///
+/// | setting | default | why |
+/// |---|---|---|
+/// | [`endpoint`](Self::endpoint) | none, one is required unless discovered | |
+/// | [`load_balancing`](Self::load_balancing) | that of the registry: peak EWMA, with ejection of outliers | |
+/// | [`breaker`](Self::breaker) | that of the client | |
+/// | [`timeout`](Self::timeout) | that of the client, 5 s | until the head of the answer |
+/// | [`max_connections`](Self::max_connections) | that of the connections | |
+/// | [`protocol`](Self::protocol) | HTTP/1.1 | |
+#[derive(Clone, Debug)]
+#[must_use = "a cluster does nothing until a gateway has it"]
+pub struct Cluster {
+    pub(crate) name: String,
+    pub(crate) source: Source,
+    pub(crate) load_balancing: Option<LoadBalancing>,
+    pub(crate) breaker: Option<CircuitBreakerBuilder>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) queue_max: Option<usize>,
+    pub(crate) queue_timeout: Option<Duration>,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) protocol: Protocol,
+}
+
+/// Where the endpoints of a cluster come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Listed(Vec<(String, NonZeroU16)>),
+    Discovered,
+}
+
+/// What a gateway speaks to the endpoints of a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2 with prior knowledge, in clear text; gRPC needs it.
+    H2c,
+}
+
+impl Cluster {
+    /// A cluster whose endpoints are [listed](Self::endpoint).
+    pub fn new(name: impl Into<String>) -> Self {
+        Self::from_source(name.into(), Source::Listed(Vec::new()))
+    }
+
+    /// A cluster whose endpoints are the instances of the service of this name in the registry of the gateway's client.
+    pub fn discovered(name: impl Into<String>) -> Self {
+        Self::from_source(name.into(), Source::Discovered)
+    }
+
+    const fn from_source(name: String, source: Source) -> Self {
+        Self {
+            name,
+            source,
+            load_balancing: None,
+            breaker: None,
+            timeout: None,
+            max_connections: None,
+            queue_max: None,
+            queue_timeout: None,
+            connect_timeout: None,
+            protocol: Protocol::Http1,
+        }
+    }
+
+    /// Adds an endpoint such as `http://10.0.0.1:9001`. A discovered cluster has those of its registry, and this makes
+    /// it a listed one.
+    pub fn endpoint(self, url: impl Into<String>) -> Self {
+        self.weighted_endpoint(url, NonZeroU16::MIN)
+    }
+
+    /// Adds an endpoint that gets so many times the calls of one with weight 1.
+    pub fn weighted_endpoint(mut self, url: impl Into<String>, weight: NonZeroU16) -> Self {
+        let endpoint = (url.into(), weight);
+        match &mut self.source {
+            Source::Listed(endpoints) => endpoints.push(endpoint),
+            Source::Discovered => self.source = Source::Listed(vec![endpoint]),
+        }
+        self
+    }
+
+    /// Adds endpoints.
+    pub fn endpoints<T: Into<String>>(self, urls: impl IntoIterator<Item = T>) -> Self {
+        urls.into_iter().fold(self, Self::endpoint)
+    }
+
+    /// How calls are spread over the endpoints, and when one that fails is left alone. Of a discovered cluster it is the
+    /// registry that knows: [`RegistryBuilder::load_balancing_of`](msf_registry::RegistryBuilder::load_balancing_of).
+    pub fn load_balancing(mut self, load_balancing: LoadBalancing) -> Self {
+        self.load_balancing = Some(load_balancing);
+        self
+    }
+
+    /// Changes the settings of its circuit breaker.
+    pub fn breaker(
+        mut self,
+        settings: impl FnOnce(CircuitBreakerBuilder) -> CircuitBreakerBuilder,
+    ) -> Self {
+        let breaker = self.breaker.take();
+        let breaker = breaker.unwrap_or_else(|| CircuitBreaker::builder(self.name.as_str()));
+        self.breaker = Some(settings(breaker));
+        self
+    }
+
+    /// How long it may take to begin an answer, where the route says nothing else.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How many connections a worker has to one endpoint at most.
+    pub const fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = Some(connections);
+        self
+    }
+
+    /// How many calls may wait for a connection to one endpoint, and how long.
+    pub const fn queue(mut self, calls: usize, timeout: Duration) -> Self {
+        self.queue_max = Some(calls);
+        self.queue_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a connection may take to be made.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// What it speaks.
+    pub const fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+}
+
+/// Whether a running cluster may be kept for another definition.
+impl PartialEq for Cluster {
+    fn eq(&self, other: &Self) -> bool {
+        // A breaker's settings have no equality of their own; what they say of themselves is complete.
+        let breaker = |cluster: &Self| cluster.breaker.as_ref().map(|it| format!("{it:?}"));
+        self.name == other.name
+            && self.source == other.source
+            && self.load_balancing == other.load_balancing
+            && self.timeout == other.timeout
+            && self.max_connections == other.max_connections
+            && self.queue_max == other.queue_max
+            && self.queue_timeout == other.queue_timeout
+            && self.connect_timeout == other.connect_timeout
+            && self.protocol == other.protocol
+            && breaker(self) == breaker(other)
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Http1 => "http1",
+            Self::H2c => "h2c",
+        })
+    }
+}
