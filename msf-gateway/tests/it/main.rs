@@ -1,6 +1,7 @@
 //! Integration tests of msf-gateway, in one binary so that they link once.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access_log;
 mod answers;
 mod common;
 mod cost;
