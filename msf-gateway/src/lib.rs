@@ -30,6 +30,7 @@ pub mod server;
 mod service;
 mod split;
 pub mod transform;
+pub mod tunnel;
 
 pub use self::{
     access_log::AccessLog,

@@ -22,6 +22,7 @@ use crate::{
 /// | [`rate_limit`](Self::rate_limit) | none | |
 /// | [`timeout`](Self::timeout) | the client's | until the head of the answer |
 /// | [`body_limit`](Self::body_limit) | 2 MiB | what a JSON service needs; uploads raise it |
+/// | [`upgrade`](Self::upgrade) | none | a connection that leaves HTTP leaves all that is known of HTTP |
 /// | [`strip_prefix`](Self::strip_prefix) | off | services see the path that the world sees |
 ///
 /// ```
@@ -49,6 +50,7 @@ pub struct Route {
     pub(crate) body_limit: usize,
     pub(crate) strip_prefix: bool,
     pub(crate) settings: Settings,
+    pub(crate) upgrades: Vec<String>,
 }
 
 impl Route {
@@ -78,6 +80,7 @@ impl Route {
             body_limit: Self::BODY_LIMIT_DEFAULT,
             strip_prefix: false,
             settings: Settings::default(),
+            upgrades: Vec::new(),
         }
     }
 
@@ -124,6 +127,16 @@ impl Route {
     /// How many bytes the body of a request may have; more is answered with 413.
     pub const fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
+        self
+    }
+
+    /// The protocols to which the service may switch the client's connection, such as `websocket`.
+    ///
+    /// The gateway switches only after the service has, to the protocol that it named, and then passes
+    /// bytes on in both directions; see [`tunnel`](crate::tunnel). Policy and limits of the route apply
+    /// to the request that asks for it. Any other `Upgrade` is removed.
+    pub fn upgrade<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
+        self.upgrades = protocols.into_iter().map(Into::into).collect();
         self
     }
 
