@@ -195,7 +195,10 @@ fn of_transport(error: &TransportError) -> Problem {
             Code::ConnectRefused.into()
         }
         TransportError::ConnectTimeout { .. } => Code::ConnectTimeout.into(),
-        TransportError::Full { .. } => Code::BulkheadFull.into(),
+        TransportError::QueueFull { .. } | TransportError::QueueTimeout { .. } => {
+            Code::Overloaded.into()
+        }
+        TransportError::Refused { .. } => Code::Unavailable.into(),
         TransportError::InvalidRequest { .. } => Code::Internal.into(),
         TransportError::RequestBody { source } => of_request_body(source.as_ref()),
         TransportError::Reset { .. } | TransportError::Body { .. } => Code::UpstreamReset.into(),

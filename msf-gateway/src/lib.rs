@@ -30,6 +30,7 @@ pub mod server;
 mod service;
 mod split;
 pub mod transform;
+pub mod tunnel;
 
 pub use self::{
     access_log::AccessLog,
@@ -44,7 +45,7 @@ pub use self::{
     limit::{Key, RateKey},
     mirror::Mirror,
     plugin::{ClientAddr, Completed, Flow, Plugin},
-    route::Route,
+    route::{Captures, CookieMatch, HeaderMatch, QueryMatch, Route},
     server::{GatewayServer, RunningGateway, StartError},
     service::{GatewayFuture, GatewayService},
     transform::{HeaderTransform, InvalidTransform},

@@ -27,7 +27,7 @@ use crate::{
     own::{OwnAnswers, OwnFuture, Scope},
     path::InvalidPath,
     respond, rewrite,
-    route::{Found, Table},
+    route::{Captures, Found, Lookup, Table},
 };
 
 /// What all workers share.
@@ -58,7 +58,7 @@ pub(crate) struct Worker {
 /// Where a request goes; left in its extensions, where the layers that observe it find the route.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
-    Route(Arc<CheckedRoute>),
+    Route(Arc<CheckedRoute>, Captures),
     Invalid(InvalidPath),
     MethodNotAllowed(HeaderValue),
     NotFound,
@@ -70,6 +70,7 @@ pub(crate) struct Admission {
     pub(crate) route: Arc<CheckedRoute>,
     pub(crate) parts: Parts,
     pub(crate) body: Body,
+    captures: Captures,
     client: RateKey,
     pub(crate) allowed: Option<Allowed>,
 }
@@ -103,14 +104,14 @@ impl Shared {
                 if own.is_some() {
                     return own;
                 }
-                // 3. The route, from the path and the method and nothing else.
-                match self.table.find(uri.path(), method) {
+                // 3. The route, by the one order of `route`.
+                match self.table.find(&Lookup::of(request)) {
                     // Whatever a route says, the paths of the inside are not forwarded.
-                    Found::Route(route) if rewrite::is_internal(uri.path(), route.strip) => {
+                    Found::Route(route, _) if rewrite::is_internal(uri.path(), route.strip) => {
                         Target::NotFound
                     }
-                    Found::Route(route) => Target::Route(Arc::clone(route)),
-                    Found::MethodNotAllowed { allow } => Target::MethodNotAllowed(allow.clone()),
+                    Found::Route(route, captures) => Target::Route(Arc::clone(route), captures),
+                    Found::MethodNotAllowed { allow } => Target::MethodNotAllowed(allow),
                     Found::Nothing => Target::NotFound,
                 }
             }
@@ -141,8 +142,8 @@ impl Worker {
             Ok(host) => host,
             Err(invalid) => return Next::Refuse(respond::invalid(invalid)),
         };
-        let route = match request.extensions_mut().remove() {
-            Some(Target::Route(route)) => route,
+        let (route, captures) = match request.extensions_mut().remove() {
+            Some(Target::Route(route, captures)) => (route, captures),
             Some(Target::Invalid(path)) => {
                 return Next::Refuse(Problem::from(path).into_response());
             }
@@ -176,6 +177,7 @@ impl Worker {
             route,
             parts,
             body,
+            captures,
             client: RateKey::client(client),
             allowed: None,
         };
@@ -198,7 +200,13 @@ impl Worker {
     /// The steps after the token.
     pub(crate) fn authorised(&self, mut admission: Admission, caller: Option<&Principal>) -> Next {
         // 8. The policy of the route, which is a part of the route and not a list beside it.
-        let decision = admission.route.policy.decide(caller, &PathParams::none());
+        let params = if admission.route.needs_params {
+            let path = admission.parts.uri.path();
+            admission.captures.decoded_all(path).collect()
+        } else {
+            PathParams::none()
+        };
+        let decision = admission.route.policy.decide(caller, &params);
         if let Some(refusal) = decision.refusal() {
             return Next::Refuse(refusal.into_response());
         }
@@ -284,7 +292,7 @@ impl Admission {
 /// The template of a request's route, for the layers that observe it.
 pub(crate) fn template(extensions: &Extensions) -> Option<&str> {
     match extensions.get()? {
-        Target::Route(route) => Some(route.template.as_str()),
+        Target::Route(route, _) => Some(route.template.as_str()),
         _ => None,
     }
 }

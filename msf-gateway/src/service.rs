@@ -135,7 +135,7 @@ impl Service<Request<Body>> for GatewayService {
 /// For the layers of whoever has mounted the service: they see the response only.
 fn matched(request: &Request<Body>) -> Option<MatchedRoute> {
     match request.extensions().get()? {
-        Target::Route(route) => Some(route.template.clone()),
+        Target::Route(route, _) => Some(route.template.clone()),
         _ => None,
     }
 }

@@ -92,7 +92,7 @@ pub(super) async fn attempt(
         }
         limit.deadline.write_to(request.headers_mut());
         let mut progress = Progress::default();
-        let sending = send(connections, &picked, request, &mut progress);
+        let sending = send(target, connections, &picked, request, &mut progress);
         let (error, unsent) = match time::timeout_at(limit.deadline.instant(), sending).await {
             Ok(Ok(response)) => {
                 let judged = Http::default().classify_head(response.status(), response.headers());
@@ -158,6 +158,7 @@ pub(super) async fn attempt(
 }
 
 async fn send(
+    target: &Target,
     connections: &Connections,
     picked: &Picked,
     request: Request<Body>,
@@ -171,7 +172,10 @@ async fn send(
             request: Some(Box::new(request)),
         });
     }
-    connections.exchange(picked.addr(), request, progress).await
+    let upstream = &target.settings.upstream;
+    connections
+        .exchange(picked.addr(), upstream, request, progress)
+        .await
 }
 
 /// What a failure says about the instance and the service.

@@ -14,7 +14,7 @@ use super::{
     metrics::Families,
     settings::{Change, ServiceSettings},
 };
-use crate::transport::Connections;
+use crate::transport::{Connections, Upstream};
 
 /// Sets up a [`Client`].
 ///
@@ -56,6 +56,7 @@ pub(super) struct Settings {
     pub(super) attempts: usize,
     pub(super) resolve_timeout: Duration,
     pub(super) body_limit: usize,
+    pub(super) upstream: Upstream,
 }
 
 /// Settings that cannot work.
@@ -86,6 +87,7 @@ impl Settings {
             attempts: service.attempts.unwrap_or(self.attempts),
             resolve_timeout: service.resolve_timeout.unwrap_or(self.resolve_timeout),
             body_limit: service.body_limit.unwrap_or(self.body_limit),
+            upstream: service.upstream,
         };
         settings.check()?;
         match service.attempt_timeout {
@@ -114,6 +116,7 @@ impl ClientBuilder {
                 attempts: ATTEMPTS_MAX,
                 resolve_timeout: Duration::from_secs(1),
                 body_limit: 2 << 20,
+                upstream: Upstream::new(),
             },
             breaker: Arc::new(|breaker| breaker),
             services: BTreeMap::new(),

@@ -8,12 +8,15 @@ use msf_resilience::{
     retry::RetryPolicyBuilder,
 };
 
+use crate::transport::Upstream;
+
 /// How one service is called, where that differs from what the [`Client`](crate::Client) does for all.
 ///
 /// | setting | default | why |
 /// |---|---|---|
 /// | `timeout`, `attempts`, `resolve_timeout`, `body_limit`, `bearer` | the client's | |
 /// | `breaker` | the client's | what is set here is set after it |
+/// | `upstream` | what the [`Connections`](crate::transport::Connections) have | |
 /// | `attempt_timeout` | none | an attempt may take what is left of the call |
 /// | `retry` | none | only who knows a service knows whether it is worth it to ask again |
 /// | `hedge` | none | it pays where the slowest calls are slow by chance |
@@ -56,6 +59,7 @@ pub(super) struct Inner {
     pub(super) attempts: Option<usize>,
     pub(super) resolve_timeout: Option<Duration>,
     pub(super) body_limit: Option<usize>,
+    pub(super) upstream: Upstream,
     pub(super) budget: Rule,
     pub(super) breaker: Option<Change<CircuitBreakerBuilder>>,
     pub(super) retry: Option<Change<RetryPolicyBuilder>>,
@@ -95,6 +99,11 @@ impl ServiceSettings {
     /// How many bytes of an answer [`Response`](crate::Response) reads.
     pub fn body_limit(self, bytes: usize) -> Self {
         self.with(|inner| inner.body_limit = Some(bytes))
+    }
+
+    /// The protocol of its connections, how many there are, and how many requests wait for one.
+    pub fn upstream(self, upstream: Upstream) -> Self {
+        self.with(|inner| inner.upstream = upstream)
     }
 
     /// Changes the settings of the breaker, after those of the client.

@@ -10,7 +10,7 @@ use msf_core::{
 };
 use tokio::{net::TcpStream, time};
 
-use super::{TransportError, connections::Shared, pool::Slot};
+use super::{TransportError, connections::Shared, pool::Slot, upstream::Hop};
 
 /// A connection that is ready for a request, or in use by one. Dropping it closes the socket.
 #[derive(Debug)]
@@ -26,9 +26,10 @@ impl Connection {
     pub(super) async fn open(
         shared: &Arc<Shared>,
         addr: SocketAddr,
+        hop: &Hop,
     ) -> Result<Self, TransportError> {
-        let slot = shared.reserve(addr)?;
-        let timeout = shared.settings.connect_timeout;
+        let slot = shared.reserve(addr, hop)?;
+        let timeout = hop.connect_timeout;
         let stream = match time::timeout(timeout, TcpStream::connect(addr)).await {
             Ok(connected) => {
                 connected.map_err(|source| TransportError::Connect { addr, source })?
@@ -51,7 +52,7 @@ impl Connection {
         let open = shared.metrics.open.track();
         let task = task::spawn_root("client connection", async move {
             let _open = open;
-            if let Err(error) = connection.await {
+            if let Err(error) = connection.with_upgrades().await {
                 // Whoever waits for an answer hears of it as well.
                 tracing::debug!(%addr, %error, "connection failed");
             }

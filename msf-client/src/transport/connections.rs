@@ -15,7 +15,7 @@ use msf_core::{
 use tokio::time;
 
 use super::{
-    ConnectionsBuilder, TransportError,
+    ConnectionsBuilder, TransportError, Upstream,
     builder::Settings,
     connection::Connection,
     exchange::{Failed, exchange},
@@ -23,6 +23,7 @@ use super::{
     pool::{Pool, Slot},
     response::TransportResponse,
     send::Send,
+    upstream::Hop,
 };
 
 /// Pooled HTTP/1.1 connections. A clone shares the pool.
@@ -111,17 +112,24 @@ impl Connections {
     ///
     /// The future, outside a tokio runtime.
     pub fn send(&self, addr: SocketAddr, request: Request<Body>) -> Send {
-        Send::new(self.clone(), addr, request)
+        self.send_to(addr, &Upstream::new(), request)
+    }
+
+    /// As [`send`](Self::send), to a callee with settings of its own.
+    pub fn send_to(&self, addr: SocketAddr, upstream: &Upstream, request: Request<Body>) -> Send {
+        Send::new(self.clone(), addr, *upstream, request)
     }
 
     /// As [`send`](Self::send), without a box; a request that was not sent comes back.
     pub(crate) async fn exchange(
         &self,
         addr: SocketAddr,
+        upstream: &Upstream,
         request: Request<Body>,
         progress: &mut Progress,
     ) -> Result<TransportResponse, Failed> {
-        exchange(&self.shared, addr, request, progress).await
+        let hop = upstream.resolve(&self.shared.settings);
+        exchange(&self.shared, addr, &hop, request, progress).await
     }
 
     /// Connections that are kept for the next request.
@@ -173,11 +181,16 @@ impl Shared {
     }
 
     /// A share of the callee's connections, and somebody who looks after the idle ones.
-    pub(super) fn reserve(self: &Arc<Self>, addr: SocketAddr) -> Result<Slot, TransportError> {
+    pub(super) fn reserve(
+        self: &Arc<Self>,
+        addr: SocketAddr,
+        hop: &Hop,
+    ) -> Result<Slot, TransportError> {
         let mut state = self.lock();
-        let slot = state.pool.reserve(addr).ok_or(TransportError::Full {
+        let slot = state.pool.reserve(addr, hop.max_connections);
+        let slot = slot.ok_or(TransportError::QueueFull {
             addr,
-            limit: self.settings.pool.per_host_max,
+            limit: hop.queue_max,
         })?;
         if state.reaper.as_ref().is_none_or(Task::is_finished) {
             let reaping = reap(Arc::downgrade(self), self.settings.pool.idle_timeout);

@@ -6,11 +6,12 @@ use http::{Request, Response, StatusCode, header};
 use msf_core::body::Body;
 
 use super::{
-    TransportError,
+    Protocol, TransportError,
     connection::Connection,
     connections::{Progress, Shared},
     prepare::prepare,
     response::{self, TransportResponse},
+    upstream::Hop,
 };
 
 /// A request that got no answer.
@@ -29,9 +30,15 @@ pub(crate) struct Failed {
 pub(super) async fn exchange(
     shared: &Arc<Shared>,
     addr: SocketAddr,
+    hop: &Hop,
     mut request: Request<Body>,
     progress: &mut Progress,
 ) -> Result<TransportResponse, Failed> {
+    if hop.protocol != Protocol::Http1 {
+        return Err(Failed::for_good(TransportError::InvalidRequest {
+            reason: "HTTP/2 is not spoken yet",
+        }));
+    }
     if let Err(error) = prepare(&mut request) {
         return Err(Failed::for_good(error));
     }
@@ -51,7 +58,7 @@ pub(super) async fn exchange(
             outcome => return outcome,
         }
     }
-    match Connection::open(shared, addr).await {
+    match Connection::open(shared, addr, hop).await {
         Ok(connection) => attempt(shared, addr, connection, request, progress).await,
         Err(error) => Err(Failed {
             error,

@@ -48,9 +48,16 @@ mod pool;
 mod prepare;
 mod response;
 mod send;
+mod upgrade;
+mod upstream;
 
 pub use self::{
-    builder::ConnectionsBuilder, connections::Connections, error::TransportError,
-    response::ResponseBody, send::Send,
+    builder::ConnectionsBuilder,
+    connections::Connections,
+    error::TransportError,
+    response::ResponseBody,
+    send::Send,
+    upgrade::{AllowUpgrade, OnUpgrade, Upgraded},
+    upstream::{Protocol, Upstream},
 };
 pub(crate) use self::{connections::Progress, exchange::Failed, response::TransportResponse};

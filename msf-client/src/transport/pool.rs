@@ -17,8 +17,6 @@ use tokio::time::Instant;
 pub(super) struct PoolLimits {
     /// Idle connections kept per callee.
     pub(super) idle_per_host_max: usize,
-    /// Connections per callee, those in use included.
-    pub(super) per_host_max: usize,
     /// How long an idle connection is kept.
     pub(super) idle_timeout: Duration,
 }
@@ -95,13 +93,13 @@ impl<C> Pool<C> {
         Ok(())
     }
 
-    /// The right to open one more connection; `None` when the callee has its share.
-    pub(super) fn reserve(&mut self, addr: SocketAddr) -> Option<Slot> {
+    /// The right to open one more connection; `None` when the callee has `max`.
+    pub(super) fn reserve(&mut self, addr: SocketAddr, max: usize) -> Option<Slot> {
         let host = self.hosts.entry(addr).or_insert_with(|| Host {
             idle: Vec::new(),
             open: Arc::default(),
         });
-        if host.open.load(Ordering::Acquire) >= self.limits.per_host_max {
+        if host.open.load(Ordering::Acquire) >= max {
             return None;
         }
         // Only this method adds, and it has the pool to itself.
@@ -142,9 +140,10 @@ mod tests {
 
     const LIMITS: PoolLimits = PoolLimits {
         idle_per_host_max: 3,
-        per_host_max: 5,
         idle_timeout: Duration::from_secs(10),
     };
+
+    const MAX: usize = 5;
 
     fn addr(port: u16) -> SocketAddr {
         ([127, 0, 0, 1], port).into()
@@ -157,7 +156,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_youngest_goes_first() {
         let mut pool = Pool::new(LIMITS);
-        let _slot = pool.reserve(addr(1));
+        let _slot = pool.reserve(addr(1), MAX);
         let now = Instant::now();
         pool.put(addr(1), "old", now).unwrap();
         pool.put(addr(1), "young", now + Duration::from_secs(1))
@@ -172,7 +171,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_at_its_timeout_is_not_used() {
         let mut pool = Pool::new(LIMITS);
-        let _slot = pool.reserve(addr(1));
+        let _slot = pool.reserve(addr(1), MAX);
         let now = Instant::now();
         pool.put(addr(1), 1, now).unwrap();
         pool.put(addr(1), 2, now).unwrap();
@@ -184,7 +183,7 @@ mod tests {
     async fn a_callee_without_connections_is_forgotten() {
         let mut pool = Pool::new(LIMITS);
         let now = Instant::now();
-        let slot = pool.reserve(addr(1)).unwrap();
+        let slot = pool.reserve(addr(1), MAX).unwrap();
         pool.put(addr(1), slot, now).unwrap();
         assert!(pool.sweep(now, always));
         assert!(!pool.sweep(now + LIMITS.idle_timeout, always));
@@ -194,7 +193,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_closed_connection_is_swept_before_its_time() {
         let mut pool = Pool::new(LIMITS);
-        let _slot = pool.reserve(addr(1));
+        let _slot = pool.reserve(addr(1), MAX);
         let now = Instant::now();
         pool.put(addr(1), "closed", now).unwrap();
         pool.put(addr(1), "alive", now).unwrap();
@@ -212,7 +211,7 @@ mod tests {
             for (step, port, wait) in steps {
                 now += Duration::from_secs(wait);
                 match step {
-                    0 => used.extend(pool.reserve(addr(port)).map(|slot| (port, slot))),
+                    0 => used.extend(pool.reserve(addr(port), MAX).map(|slot| (port, slot))),
                     1 => used.extend(pool.take(addr(port), now).map(|slot| (port, slot))),
                     2 => if let Some((port, slot)) = used.pop() {
                         drop(pool.put(addr(port), slot, now));
@@ -222,7 +221,7 @@ mod tests {
                 prop_assert_eq!(pool.open(), used.len() + pool.idle());
                 for host in pool.hosts.values() {
                     prop_assert!(host.idle.len() <= LIMITS.idle_per_host_max);
-                    prop_assert!(host.open.load(Ordering::Relaxed) <= LIMITS.per_host_max);
+                    prop_assert!(host.open.load(Ordering::Relaxed) <= MAX);
                 }
             }
             used.clear();

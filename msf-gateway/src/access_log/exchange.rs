@@ -62,7 +62,7 @@ impl Exchange {
             read
         });
         let route = match request.extensions().get() {
-            Some(Target::Route(route)) => Some(route.template.clone()),
+            Some(Target::Route(route, _)) => Some(route.template.clone()),
             _ => None,
         };
         let headers = request.headers();

@@ -100,7 +100,7 @@ impl GatewayBuilder {
         self
     }
 
-    /// Adds a route. The order does not matter: the most specific path wins.
+    /// Adds a route. The order does not matter: the most specific one wins, see [`route`](crate::route).
     pub fn route(mut self, route: Route) -> Self {
         self.routes.push(route);
         self
@@ -193,7 +193,7 @@ impl GatewayBuilder {
         let checked = check::routes(self.routes, self.verifier.is_some(), &mut errors);
         let services: BTreeSet<ServiceName> = checked
             .iter()
-            .map(|(_, _, route)| route.service.clone())
+            .map(|(_, route)| route.service.clone())
             .collect();
         let services: Box<[ServiceName]> = services.into_iter().collect();
         for service in &services {
@@ -231,13 +231,15 @@ impl GatewayBuilder {
             },
         };
 
-        let body_limit_max = checked.iter().map(|(_, _, route)| route.body_limit).max();
-        let mut table = Table::default();
-        for (pattern, methods, mut route) in checked {
+        let body_limit_max = checked.iter().map(|(_, route)| route.body_limit).max();
+        let mut routes = Vec::with_capacity(checked.len());
+        for (rule, mut route) in checked {
             let place = services.binary_search(&route.service);
             route.service_at = place.expect("the list was made of the services of all routes");
-            table.insert(&pattern, methods, Arc::new(route));
+            routes.push((rule, Arc::new(route)));
         }
+        let table = Table::compiled(routes);
+        check::reachable(&table).map_err(GatewayErrors::new)?;
         let health = before.map_or_else(own::health, |before| before.health.clone());
         let registry = self.client.registry().clone();
         let own = OwnAnswers {

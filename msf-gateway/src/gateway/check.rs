@@ -1,6 +1,10 @@
 //! From what was written to what is served, and everything that is wrong with it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use msf_auth::policy::Policy;
 use msf_core::{name::ServiceName, route::MatchedRoute};
@@ -9,8 +13,7 @@ use super::error::GatewayError;
 use crate::{
     limit::RouteLimit,
     own,
-    path::{CanonicalPath, InvalidPath},
-    route::{Methods, Pattern, Route},
+    route::{Compiled, InvalidMatch, Match, Methods, Pattern, Route, Table},
 };
 
 /// A route that was checked.
@@ -23,6 +26,8 @@ pub(crate) struct CheckedRoute {
     pub(crate) service_at: usize,
     pub(crate) policy: Policy,
     pub(crate) is_public: bool,
+    /// Whether the policy asks for captures.
+    pub(crate) needs_params: bool,
     pub(crate) limit: Option<RouteLimit>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) body_limit: usize,
@@ -35,21 +40,25 @@ pub(super) fn routes(
     routes: Vec<Route>,
     has_verifier: bool,
     errors: &mut Vec<GatewayError>,
-) -> Vec<(Pattern, Methods, CheckedRoute)> {
-    let mut seen: HashMap<Pattern, Vec<Methods>> = HashMap::new();
+) -> Vec<(Compiled, CheckedRoute)> {
+    let mut ids = HashSet::new();
+    let mut seen: HashMap<Match, Vec<Methods>> = HashMap::new();
     let mut checked = Vec::with_capacity(routes.len());
     for route in routes {
-        let earlier = seen.entry(canonical_pattern(&route.pattern)).or_default();
-        if let Some(method) = earlier
-            .iter()
-            .find_map(|methods| methods.overlap(&route.methods))
-        {
+        if let Some(id) = route.matches.own_id() {
+            if !ids.insert(Box::<str>::from(id)) {
+                errors.push(GatewayError::DuplicateId { id: id.to_owned() });
+            }
+        }
+        let earlier = seen.entry(route.matches.without_methods()).or_default();
+        let own = &route.matches.methods;
+        if let Some(method) = earlier.iter().find_map(|methods| methods.clash(own)) {
             errors.push(GatewayError::Duplicate {
                 route: route.to_string(),
                 method: method.to_owned(),
             });
         }
-        earlier.push(route.methods.clone());
+        earlier.push(own.clone());
         checked.extend(check(route, has_verifier, errors));
     }
     checked
@@ -59,23 +68,31 @@ fn check(
     route: Route,
     has_verifier: bool,
     errors: &mut Vec<GatewayError>,
-) -> Option<(Pattern, Methods, CheckedRoute)> {
+) -> Option<(Compiled, CheckedRoute)> {
     let template = route.to_string();
     let before = errors.len();
     let name = || template.clone();
-    if let Err(source) = check_path(&route.pattern) {
-        errors.push(GatewayError::InvalidPath {
+    let pattern = route.matches.pattern.clone();
+    let methods = route.matches.methods.clone();
+    let mut invalid = Vec::new();
+    let compiled = route.matches.compile(&mut invalid);
+    errors.extend(invalid.into_iter().map(|error| match error {
+        InvalidMatch::Path(source) => GatewayError::InvalidPath {
             route: name(),
             source,
-        });
-    }
-    if matches!(&route.pattern, Pattern::Exact(path) if own::is_reserved(path)) {
+        },
+        source => GatewayError::InvalidMatch {
+            route: name(),
+            source,
+        },
+    }));
+    if matches!(&pattern, Pattern::Exact(path) if own::is_reserved(path)) {
         errors.push(GatewayError::Reserved { route: name() });
     }
-    if matches!(&route.methods, Methods::Only(list) if list.is_empty()) {
+    if matches!(&methods, Methods::Only(list) if list.is_empty()) {
         errors.push(GatewayError::NoMethods { route: name() });
     }
-    if route.strip_prefix && matches!(route.pattern, Pattern::Exact(_)) {
+    if route.strip_prefix && !matches!(pattern, Pattern::Prefix(_)) {
         errors.push(GatewayError::StripExact { route: name() });
     }
     if route.timeout.is_some_and(|timeout| timeout.is_zero()) {
@@ -97,13 +114,16 @@ fn check(
     };
     match &route.policy {
         None => errors.push(GatewayError::NoPolicy { route: name() }),
-        Some(policy) => check_policy(policy, has_verifier, &template, errors),
+        Some(policy) => {
+            let names: Vec<&str> = compiled.iter().flat_map(Compiled::capture_names).collect();
+            check_policy(policy, has_verifier, &names, &template, errors);
+        }
     }
     if errors.len() > before {
         return None;
     }
     let strip = if route.strip_prefix {
-        route.pattern.path().trim_end_matches('/').len()
+        pattern.path().trim_end_matches('/').len()
     } else {
         0
     };
@@ -113,28 +133,38 @@ fn check(
         service: service?,
         service_at: usize::MAX,
         is_public: policy.is_public(),
+        needs_params: !policy.parameters().is_empty(),
         policy,
         limit: route.limit,
         timeout: route.timeout,
         body_limit: route.body_limit,
         strip,
     };
-    Some((route.pattern, route.methods, checked))
+    Some((compiled?, checked))
 }
 
-fn check_path(pattern: &Pattern) -> Result<(), InvalidPath> {
-    let path = CanonicalPath::parse(pattern.path())?;
-    if path.is_unchanged() && !path.as_str().contains('%') {
+/// Whether some request reaches each route.
+pub(super) fn reachable(table: &Table<Arc<CheckedRoute>>) -> Result<(), Vec<GatewayError>> {
+    let labels: Vec<String> = table.iter().map(|(rule, _)| rule.to_string()).collect();
+    let unreachable = table
+        .shadowed()
+        .into_iter()
+        .map(|it| GatewayError::Unreachable {
+            route: labels[it.route].clone(),
+            by: labels[it.by].clone(),
+        });
+    let errors: Vec<GatewayError> = unreachable.collect();
+    if errors.is_empty() {
         Ok(())
     } else {
-        // What is written in a route is what people read; an escape hides it from them.
-        Err(InvalidPath::Encoding)
+        Err(errors)
     }
 }
 
 fn check_policy(
     policy: &Policy,
     has_verifier: bool,
+    captures: &[&str],
     template: &str,
     errors: &mut Vec<GatewayError>,
 ) {
@@ -150,18 +180,11 @@ fn check_policy(
             name: (*name).to_owned(),
         });
     }
-    if let Some(parameter) = policy.parameters().first() {
+    let parameters = policy.parameters();
+    if let Some(parameter) = parameters.iter().find(|it| !captures.contains(*it)) {
         errors.push(GatewayError::PathParameter {
             route: template.to_owned(),
             parameter: (*parameter).to_owned(),
         });
-    }
-}
-
-/// `/api` and `/api/` are one prefix.
-fn canonical_pattern(pattern: &Pattern) -> Pattern {
-    match pattern {
-        Pattern::Exact(path) => Pattern::Exact(path.clone()),
-        Pattern::Prefix(path) => Pattern::Prefix(path.trim_end_matches('/').into()),
     }
 }

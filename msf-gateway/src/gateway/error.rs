@@ -8,7 +8,7 @@ use msf_core::{
     name::{InvalidName, ServiceName},
 };
 
-use crate::{access_log::StartQueueError, path::InvalidPath};
+use crate::{access_log::StartQueueError, path::InvalidPath, route::InvalidMatch};
 
 /// Everything that is wrong with a gateway, at once.
 ///
@@ -56,6 +56,12 @@ pub enum GatewayError {
         /// A method that both take.
         method: String,
     },
+    /// Two routes have one id.
+    #[error("two routes have the id `{id}`")]
+    DuplicateId {
+        /// The id.
+        id: String,
+    },
     /// A policy needs a decision that somebody else makes, whom a gateway cannot ask.
     #[error(
         "{route}: the policy needs the external decision `{name}`, for which a gateway asks nobody"
@@ -65,6 +71,14 @@ pub enum GatewayError {
         route: String,
         /// The name of the decision.
         name: String,
+    },
+    /// What a route matches cannot be matched.
+    #[error("{route}: {source}")]
+    InvalidMatch {
+        /// The route.
+        route: String,
+        /// What is wrong.
+        source: InvalidMatch,
     },
     /// The path of a route is not canonical, so that no request would ever match it.
     #[error("{route}: {source}")]
@@ -114,9 +128,9 @@ pub enum GatewayError {
         /// Its policy.
         policy: String,
     },
-    /// A policy needs a part of the path, which only the service knows.
+    /// A policy needs a part of the path that the route does not capture.
     #[error(
-        "{route}: the policy needs the path parameter `{parameter}`, which a gateway does not know"
+        "{route}: the policy needs the path parameter `{parameter}`, which is no capture of the route"
     )]
     PathParameter {
         /// The route.
@@ -135,6 +149,14 @@ pub enum GatewayError {
     StripExact {
         /// The route.
         route: String,
+    },
+    /// No request reaches a route.
+    #[error("{route}: no request reaches it, {by} takes them all")]
+    Unreachable {
+        /// The route.
+        route: String,
+        /// The route that takes its requests; of several that do so together the first.
+        by: String,
     },
     /// A timeout of zero would refuse everything.
     #[error("{route}: the timeout is zero")]

@@ -467,7 +467,12 @@ async fn a_build_tells_everything_that_is_wrong() {
         .route(Route::prefix("/b").public())
         .route(Route::prefix("/c").to("Order!").public())
         .route(Route::prefix("/d").to("order").policy(authenticated()))
-        .route(Route::prefix("/e").to("order").public())
+        .route(
+            Route::prefix("/e")
+                .to("order")
+                .methods([Method::GET, Method::PUT])
+                .public(),
+        )
         .route(
             Route::prefix("/e/")
                 .to("other")

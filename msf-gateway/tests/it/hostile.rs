@@ -155,7 +155,7 @@ const CASES: [(&str, &str, &str); 36] = [
     (
         "an unknown expectation",
         "POST / HTTP/1.1\r\nhost: a\r\nexpect: 200-ok\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx",
-        "400",
+        "417",
     ),
     (
         "dots",

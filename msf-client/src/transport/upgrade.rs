@@ -1,0 +1,162 @@
+//! From HTTP to another protocol on the same connection.
+
+use std::{
+    fmt,
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use http::Response;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{TransportError, connection::Connection};
+
+/// In the extensions of a request: its `Upgrade` header is sent, and the callee may switch protocols.
+///
+/// Without it the header is removed. Only HTTP/1.1 can switch; over HTTP/2 such a request is refused
+/// as [`TransportError::InvalidRequest`].
+///
+/// ```
+/// use http::Request;
+/// use msf_client::transport::AllowUpgrade;
+///
+/// let request = Request::get("/chat")
+///     .header("upgrade", "websocket")
+///     .extension(AllowUpgrade)
+///     .body(())?;
+/// # drop(request);
+/// # Ok::<(), http::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a mark, which says all by being there"
+)]
+pub struct AllowUpgrade;
+
+/// A connection that has left HTTP: what is written and read is the new protocol's.
+///
+/// It keeps its place among the callee's connections until it is dropped, which closes it.
+pub struct Upgraded {
+    io: TokioIo<hyper::upgrade::Upgraded>,
+    _connection: Connection,
+}
+
+/// Waits until the connection has left HTTP. Made by [`OnUpgrade::of`].
+///
+/// Dropping it closes the connection.
+#[must_use = "futures do nothing unless polled"]
+pub struct OnUpgrade {
+    inner: hyper::upgrade::OnUpgrade,
+    connection: Option<Connection>,
+    addr: SocketAddr,
+}
+
+/// [`OnUpgrade`] in the extensions of an answer, where everything can be cloned.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Option<OnUpgrade>>>);
+
+impl OnUpgrade {
+    /// Takes the connection from an answer that switched protocols: the first time only, and only if
+    /// the answer is a `101`.
+    #[must_use]
+    pub fn of<B>(response: &mut Response<B>) -> Option<Self> {
+        let Shared(shared) = response.extensions_mut().remove()?;
+        let mut place = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        place.take()
+    }
+
+    /// Leaves the connection in the answer that switched protocols on it.
+    pub(super) fn leave_in<B>(
+        response: &mut Response<B>,
+        connection: Connection,
+        addr: SocketAddr,
+    ) {
+        let upgrade = Self {
+            inner: hyper::upgrade::on(&mut *response),
+            connection: Some(connection),
+            addr,
+        };
+        let shared = Shared(Arc::new(Mutex::new(Some(upgrade))));
+        response.extensions_mut().insert(shared);
+    }
+}
+
+impl Future for OnUpgrade {
+    type Output = Result<Upgraded, TransportError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let addr = self.addr;
+        Pin::new(&mut self.inner).poll(cx).map(|outcome| {
+            let reset = |source: msf_core::BoxError| TransportError::Reset { addr, source };
+            let io = outcome.map_err(|error| reset(error.into()))?;
+            let connection = self
+                .connection
+                .take()
+                .ok_or_else(|| reset("it was taken before".into()))?;
+            Ok(Upgraded {
+                io: TokioIo::new(io),
+                _connection: connection,
+            })
+        })
+    }
+}
+
+impl AsyncRead for Upgraded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Upgraded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl fmt::Debug for Upgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgraded").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for OnUpgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnUpgrade")
+            .field("addr", &self.addr)
+            .finish_non_exhaustive()
+    }
+}
