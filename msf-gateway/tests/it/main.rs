@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access_log;
+mod admin;
 mod answers;
 mod common;
 mod cost;
 mod forwarding;
 mod hostile;
+mod limits;
 mod own;
 mod reload;
 mod sharded;
