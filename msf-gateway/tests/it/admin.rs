@@ -272,7 +272,7 @@ async fn without_the_token_there_is_nothing_to_see_or_to_do() {
     assert!(!format!("{admin:?}").contains(TOKEN));
     let gateway = serve(
         &system,
-        [Route::prefix("/hidden").to("order").public()],
+        [Route::prefix("/concealed").to("order").public()],
         admin,
     )
     .await;
@@ -298,7 +298,7 @@ async fn without_the_token_there_is_nothing_to_see_or_to_do() {
         let open = ask(addr, path).await;
         assert_eq!(open.status(), 200, "{path}");
         assert!(
-            !open.text().contains("hidden"),
+            !open.text().contains("concealed"),
             "{path}: nothing of this gateway's"
         );
     }
@@ -311,7 +311,7 @@ async fn without_the_token_there_is_nothing_to_see_or_to_do() {
     assert_eq!(shown.status(), 200);
     assert!(!shown.text().contains(TOKEN));
     assert_eq!(
-        get(gateway.addr(), "/hidden").await.text(),
+        get(gateway.addr(), "/concealed").await.text(),
         "hello",
         "nobody has opened the breaker"
     );
