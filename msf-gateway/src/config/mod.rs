@@ -21,9 +21,11 @@
 //! ```
 
 mod auth;
+mod build;
 mod cluster;
 mod error;
 mod load;
+mod places;
 mod root;
 mod route;
 mod schema;
@@ -52,3 +54,4 @@ pub use self::{
     text_match::{PathMatch, ValueMatch},
     values::{SecretText, Size, Texts, Time},
 };
+pub(crate) use self::{build::Assembly, places::Places};
