@@ -23,6 +23,7 @@
 mod auth;
 mod build;
 mod cluster;
+mod diff;
 mod error;
 mod load;
 mod places;
@@ -40,6 +41,7 @@ pub use self::{
         BreakerConfig, ClusterConfig, ClusterLimits, EndpointConfig, HealthConfig,
         LoadBalancingConfig, OutlierConfig, ProtocolConfig,
     },
+    diff::Change,
     error::{ConfigErrors, ConfigProblem},
     root::{
         AccessLogConfig, AdminConfig, DefaultsConfig, DrainConfig, GatewayConfig, ListenerConfig,

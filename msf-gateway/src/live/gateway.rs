@@ -20,6 +20,7 @@ use super::{
     status::{LiveStatus, Reload},
 };
 use crate::{
+    admin::Admin,
     config::{Assembly, ConfigErrors, ConfigProblem, GatewayConfig, Places},
     gateway::Gateway,
     server::GatewayServer,
@@ -172,15 +173,19 @@ impl LiveGateway {
     ///
     /// [`ConfigErrors`] when there is no listener.
     pub fn server(&self) -> Result<GatewayServer, ConfigErrors> {
-        let first = &self.inner.first;
-        let server = first.server(self.inner.gateway.clone())?;
-        Ok(match first.admin() {
-            Some(admin) => {
-                let live = self.clone();
-                server.admin(admin.config(move || live.document()))
-            }
+        let server = self.inner.first.server(self.inner.gateway.clone())?;
+        Ok(match self.admin() {
+            Some(admin) => server.admin(admin),
             None => server,
         })
+    }
+
+    /// The admin listener as the first configuration says, for whoever has more to add to it.
+    #[must_use]
+    pub fn admin(&self) -> Option<Admin> {
+        let admin = self.inner.first.admin()?;
+        let live = self.clone();
+        Some(admin.config(move || live.document()))
     }
 
     /// The configuration in use, without secrets, and what became of the last one.
