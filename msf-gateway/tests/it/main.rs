@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answers;
+#[cfg(feature = "cli")]
+mod cli;
 mod common;
+mod config;
 mod cost;
 mod forwarding;
 mod hostile;
