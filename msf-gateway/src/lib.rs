@@ -10,6 +10,7 @@ pub mod cluster;
 #[cfg(feature = "config")]
 pub mod config;
 pub mod cors;
+pub mod explain;
 pub mod failure;
 mod finish;
 mod forward;
@@ -39,6 +40,7 @@ pub use self::{
     body::ResponseBody,
     cluster::{Cluster, InvalidCluster, Protocol},
     cors::{Cors, InvalidCors},
+    explain::Probe,
     failure::ProxyError,
     gateway::{Gateway, GatewayBuilder, GatewayError, GatewayErrors},
     layered::{Upstream, UpstreamFuture},

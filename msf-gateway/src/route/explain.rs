@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::Method;
 use serde::Serialize;
 
 use super::{
@@ -74,8 +75,8 @@ pub enum Answer {
     },
     /// 404: no route takes it.
     NotFound,
-    /// 400: the path has no canonical spelling.
-    InvalidPath {
+    /// 400: it is no request, or its path has no canonical spelling.
+    Invalid {
         /// Why.
         reason: String,
     },
@@ -138,6 +139,21 @@ pub enum Verdict {
     Slash,
     /// It was not asked: a more specific one had decided.
     LessSpecific,
+}
+
+impl Explanation {
+    /// Of a request for which no route is asked.
+    pub(crate) fn without_route(method: &Method, path: &str, answer: Answer) -> Self {
+        Self {
+            method: method.to_string(),
+            host: None,
+            path: path.to_owned(),
+            answer,
+            candidates: Vec::new(),
+            others: 0,
+            settings: Vec::new(),
+        }
+    }
 }
 
 impl<T> Table<T> {
@@ -245,7 +261,7 @@ impl fmt::Display for Answer {
             }
             Self::MethodNotAllowed { allow } => write!(f, "405, the path takes {allow}"),
             Self::NotFound => f.write_str("404, no route takes it"),
-            Self::InvalidPath { reason } => write!(f, "400, {reason}"),
+            Self::Invalid { reason } => write!(f, "400, {reason}"),
             Self::Own => f.write_str("the gateway answers it itself"),
             Self::Internal { id } => {
                 write!(

@@ -4,7 +4,10 @@
 mod access_log;
 mod admin;
 mod answers;
+#[cfg(feature = "cli")]
+mod cli;
 mod common;
+mod config;
 mod cost;
 mod forwarding;
 mod hostile;
