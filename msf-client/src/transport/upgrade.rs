@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::Response;
+use http::{HeaderMap, HeaderValue, Response, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -85,6 +85,17 @@ impl OnUpgrade {
         let shared = Shared(Arc::new(Mutex::new(Some(upgrade))));
         response.extensions_mut().insert(shared);
     }
+}
+
+/// Whether the callee has switched to what it was asked for, and to one thing only.
+pub(super) fn is_among(headers: &HeaderMap, asked: &HeaderValue) -> bool {
+    let mut named = headers.get_all(header::UPGRADE).iter();
+    let (Some(protocol), None) = (named.next(), named.next()) else {
+        return false;
+    };
+    let protocol = protocol.as_bytes().trim_ascii();
+    let mut tokens = asked.as_bytes().split(|byte| *byte == b',');
+    tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(protocol)) && !protocol.is_empty()
 }
 
 impl Future for OnUpgrade {
