@@ -162,7 +162,8 @@ async fn attempt(
                 }));
             }
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                OnUpgrade::leave_in(&mut response, connection, addr);
+                let asked = terms.upgrade.as_ref();
+                OnUpgrade::leave_in(&mut response, connection, asked, addr);
                 return Ok(response::bodiless(response, shared));
             }
             // A callee that answers without having asked for the body has no use for it.

@@ -4,13 +4,13 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header, uri::P
 use http_body::Body as _;
 use msf_core::{BoxError, body::Body};
 
-use super::{AllowUpgrade, TransportError, held::Hold, trailers};
+use super::{AllowUpgrade, TransportError, held::Hold, trailers, upgrade::Asked};
 
 /// What a request asks of its callee beyond an answer.
 #[derive(Debug, Default)]
 pub(super) struct Terms {
     /// The protocols to which the callee may switch.
-    pub(super) upgrade: Option<HeaderValue>,
+    pub(super) upgrade: Option<Asked>,
     /// The body, if the callee is asked whether it wants that.
     pub(super) hold: Option<Hold>,
 }
@@ -61,14 +61,15 @@ pub(super) fn prepare(request: &mut Request<Body>) -> Result<Terms, TransportErr
 }
 
 /// The protocols that are asked for, if the caller can do with them.
-fn upgrade(request: &mut Request<Body>) -> Option<HeaderValue> {
-    let is_wanted = request.extensions().get::<AllowUpgrade>().is_some();
+fn upgrade(request: &mut Request<Body>) -> Option<Asked> {
+    let allowed = request.extensions().get::<AllowUpgrade>().cloned();
     let headers = request.headers_mut();
-    let protocols = headers.remove(header::UPGRADE).filter(|_| is_wanted)?;
+    let protocols = headers.remove(header::UPGRADE)?;
+    let allowed = allowed?;
     headers.insert(header::UPGRADE, protocols.clone());
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.remove(header::TE);
-    Some(protocols)
+    Some(Asked { protocols, allowed })
 }
 
 /// Keeps the body back until the callee asks for it. Any other expectation is not sent, and neither is

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use msf_core::{clock, task};
@@ -89,11 +89,13 @@ pub(super) fn received(
     addr: SocketAddr,
     is_cut: bool,
 ) -> TransportResponse {
+    let status = response.status();
     let headers = response.headers_mut();
     // Both at once is how answers are smuggled. The transfer encoding holds; the length must not be
     // passed on, and what follows on the connection is not trusted (RFC 9112 section 6.3).
     let is_ambiguous = headers.contains_key(header::TRANSFER_ENCODING)
         && headers.remove(header::CONTENT_LENGTH).is_some();
+    tidy_length(status, headers);
     let lease = Lease::Connection(Whole {
         connection,
         shared: shared.clone(),
@@ -282,6 +284,30 @@ impl Whole {
     }
 }
 
+/// Leaves one plain number, or none where there can be no body.
+///
+/// hyper takes a list of equal lengths for one length. Whoever gets the answer next may not.
+fn tidy_length(status: StatusCode, headers: &mut HeaderMap) {
+    if status == StatusCode::NO_CONTENT {
+        headers.remove(header::CONTENT_LENGTH);
+        return;
+    }
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let Some(length) = lengths.next() else {
+        return;
+    };
+    let is_plain = length.as_bytes().iter().all(u8::is_ascii_digit);
+    if is_plain && lengths.next().is_none() {
+        return;
+    }
+    let text = length.as_bytes().split(|byte| *byte == b',').next();
+    let plain = text.and_then(|text| HeaderValue::from_bytes(text.trim_ascii()).ok());
+    match plain {
+        Some(plain) => headers.insert(header::CONTENT_LENGTH, plain),
+        None => headers.remove(header::CONTENT_LENGTH),
+    };
+}
+
 /// Whether the callee said that it closes the connection after this answer.
 fn closes(headers: &HeaderMap) -> bool {
     headers
@@ -291,3 +317,29 @@ fn closes(headers: &HeaderMap) -> bool {
 
 /// An upload that goes on for longer after its answer has ended is not worth a connection.
 const RETURN_MAX: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tidied(status: u16, lengths: &[&'static str]) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        for length in lengths {
+            headers.append(header::CONTENT_LENGTH, length.parse().unwrap());
+        }
+        tidy_length(StatusCode::from_u16(status).unwrap(), &mut headers);
+        let left = headers.get_all(header::CONTENT_LENGTH).iter();
+        left.map(|value| value.to_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn one_plain_length_is_passed_on() {
+        assert_eq!(tidied(200, &["5"]), ["5"]);
+        assert_eq!(tidied(200, &["5", "5"]), ["5"]);
+        assert_eq!(tidied(200, &["5, 5"]), ["5"]);
+        assert_eq!(tidied(304, &["5"]), ["5"]);
+        assert!(tidied(200, &[]).is_empty());
+        assert!(tidied(204, &["0"]).is_empty());
+    }
+}

@@ -46,6 +46,7 @@ async fn the_body_goes_when_it_is_asked_for() {
             let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
             stream.write_all(answer).await.unwrap();
         }
+        time::sleep(Duration::from_secs(60)).await;
     })
     .await;
     let connections = Connections::default();
@@ -80,8 +81,7 @@ async fn a_body_that_is_refused_is_not_touched() {
     let answer = response.into_body().collect().await.unwrap();
     assert_eq!(answer.to_bytes(), "no.");
     // What the callee still expects is a body, so the connection is of no use.
-    eventually(|| connections.open() == 0).await;
-    assert!(feeder.is_closed());
+    eventually(|| connections.open() == 0 && feeder.is_closed()).await;
 }
 
 #[tokio::test(start_paused = true)]

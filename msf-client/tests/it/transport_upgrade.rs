@@ -19,7 +19,7 @@ fn asking(protocol: &str) -> Request<Body> {
 
 fn allowed(protocol: &str) -> Request<Body> {
     let mut request = asking(protocol);
-    request.extensions_mut().insert(AllowUpgrade);
+    request.extensions_mut().insert(AllowUpgrade::new());
     request
 }
 

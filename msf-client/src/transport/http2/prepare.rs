@@ -119,7 +119,7 @@ mod tests {
         let upgrade = Request::get("/")
             .header("host", "callee")
             .header("upgrade", "websocket")
-            .extension(AllowUpgrade);
+            .extension(AllowUpgrade::new());
         assert!(refused(upgrade).contains("switch"));
     }
 }
