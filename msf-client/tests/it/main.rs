@@ -6,4 +6,8 @@ mod cost;
 mod hostile;
 mod service;
 mod transport;
+mod transport_expect;
+mod transport_http2;
+mod transport_queue;
+mod transport_upgrade;
 mod world;
