@@ -121,7 +121,7 @@ impl Gateway {
 }
 
 /// What a route does with a request, in the order in which it does it.
-fn settings(route: &CheckedRoute) -> Vec<Setting> {
+pub(crate) fn settings(route: &CheckedRoute) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut say = |name: &str, value: String| {
         settings.push(Setting {

@@ -3,6 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use msf_core::problem::{Code, Problem};
 
+use crate::Probe;
+
 /// The request that is asked about, as the query tells it: `method=`, `url=`, and `header=name:value` as often
 /// as is wanted.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,6 +15,14 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    pub(super) fn probe(&self) -> Probe {
+        let probe = Probe::new(self.method.clone(), self.uri.to_string());
+        let headers = self.headers.iter();
+        headers.fold(probe, |probe, (name, value)| {
+            probe.header(name.as_str(), String::from_utf8_lossy(value.as_bytes()))
+        })
+    }
+
     pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
         let mut asked = Self {
             method: Method::GET,

@@ -119,13 +119,16 @@ impl Seat {
             Endpoint::Routes => shown(&views::routes(&shared)),
             Endpoint::Clusters => shown(&views::clusters(&shared)),
             Endpoint::Breakers => shown(&views::breakers(&shared)),
-            Endpoint::Config => shown(&match &self.config {
-                Some(document) => document(),
-                None => views::config(&self.gateway, &shared),
-            }),
+            Endpoint::Config => {
+                let mut config = views::config(&self.gateway, &shared);
+                if let (Some(config), Some(document)) = (config.as_object_mut(), &self.config) {
+                    config.insert("document".to_owned(), document());
+                }
+                shown(&config)
+            }
             Endpoint::Explain => {
                 let asked = Asked::parse(query)?;
-                shown(&views::explain(&shared, &asked))
+                shown(&views::explain(&self.gateway, &asked))
             }
             Endpoint::LogLevel => {
                 let level = self.log_level.as_ref().ok_or_else(|| {

@@ -10,11 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::explain::Asked;
 use crate::{
+    explain,
     gateway::{CheckedRoute, Gateway},
-    limit::Key,
-    path::CanonicalPath,
     pipeline::Shared,
-    route::{Lookup, Match},
+    route::{Match, Setting},
 };
 
 /// Every route, in the order in which they were written.
@@ -23,36 +22,12 @@ pub(super) fn routes(shared: &Shared) -> Value {
         let mut document = Map::new();
         document.insert("id".to_owned(), matches.label().into());
         document.insert("match".to_owned(), matches.to_string().into());
-        describe(route, &mut document);
+        for Setting { name, value } in explain::settings(route) {
+            document.insert(name.replace(' ', "_"), value.into());
+        }
         Value::Object(document)
     };
     json!({ "routes": shared.table.iter().map(route).collect::<Vec<_>>() })
-}
-
-fn describe(route: &CheckedRoute, document: &mut Map<String, Value>) {
-    let mut tell = |name: &str, value: Value| document.insert(name.to_owned(), value);
-    tell("to", route.service.as_str().into());
-    let policy = if route.is_public {
-        "public".to_owned()
-    } else {
-        route.policy.to_string()
-    };
-    tell("policy", policy.into());
-    if let Some(limit) = &route.limit {
-        let by = match limit.key {
-            Key::Client => "client",
-            Key::Subject => "subject",
-        };
-        let name = limit.limiter.name();
-        tell("rate_limit", json!({ "name": name, "by": by }));
-    }
-    if let Some(timeout) = route.timeout {
-        tell("timeout_ms", millis(timeout).into());
-    }
-    tell("body_limit", route.body_limit.into());
-    if route.strip > 0 {
-        tell("strip_prefix", true.into());
-    }
 }
 
 /// Every service that routes lead to, with its instances.
@@ -129,19 +104,8 @@ pub(super) fn config(gateway: &Gateway, shared: &Shared) -> Value {
 }
 
 /// What would become of a request.
-pub(super) fn explain(shared: &Shared, asked: &Asked) -> Value {
-    let path = match CanonicalPath::parse(asked.uri.path()) {
-        Ok(path) => path,
-        Err(invalid) => return json!({ "answer": "invalid_path", "reason": invalid.to_string() }),
-    };
-    let mut lookup = Lookup::new(&asked.method, path.as_str()).with_headers(&asked.headers);
-    if let Some(host) = asked.uri.authority() {
-        lookup = lookup.with_host(host.as_str());
-    }
-    if let Some(query) = asked.uri.query() {
-        lookup = lookup.with_query(query);
-    }
-    let explanation = shared.table.explain(&lookup);
+pub(super) fn explain(gateway: &Gateway, asked: &Asked) -> Value {
+    let explanation = gateway.explain(&asked.probe());
     let mut document = json!(explanation);
     if let Some(document) = document.as_object_mut() {
         document.insert("text".to_owned(), explanation.to_string().into());

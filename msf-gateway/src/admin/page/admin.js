@@ -55,16 +55,16 @@ const ms = (value) => value == null ? "" : value < 1000 ? `${Math.round(value)} 
 const word = (text, good, bad) => node("span", text, good.includes(text) ? "good" : bad.includes(text) ? "bad" : "warn");
 const state = (text) => word(text, ["closed"], ["open", "forced_open"]);
 const extras = (route) => Object.entries(route)
-  .filter(([name]) => !["id", "match", "to", "policy", "timeout_ms"].includes(name))
-  .map(([name, value]) => value === true ? name : `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+  .filter(([name]) => !["id", "match", "to", "policy", "timeout"].includes(name))
+  .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`)
   .join(", ");
 
 const routes = ({ routes }) => table([
   ["Route", (it) => node("strong", it.id)],
   ["Takes", (it) => code(it.match)],
-  ["To", (it) => code(typeof it.to === "object" ? JSON.stringify(it.to) : it.to)],
+  ["To", (it) => code(it.to)],
   ["Policy", (it) => it.policy === "public" ? node("span", "public", "warn") : code(it.policy)],
-  ["Timeout", (it) => ms(it.timeout_ms), "number"],
+  ["Timeout", (it) => it.timeout],
   ["Besides", (it) => node("span", extras(it), "quiet")],
 ], routes, "There is no route.");
 
