@@ -2,7 +2,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod access;
+pub mod access_log;
 pub mod action;
+pub mod admin;
 mod body;
 pub mod cluster;
 #[cfg(feature = "config")]
@@ -10,6 +12,8 @@ pub mod config;
 pub mod cors;
 mod exchange;
 pub mod explain;
+pub mod failure;
+mod finish;
 mod forward;
 mod forwarder;
 mod gateway;
@@ -34,11 +38,14 @@ pub mod tunnel;
 pub use msf_client::transport::Protocol;
 
 pub use self::{
+    access_log::AccessLog,
     action::{DirectResponse, InvalidRedirect, Maintenance, Redirect},
+    admin::Admin,
     body::ResponseBody,
     cluster::{Cluster, InvalidCluster},
     cors::{Cors, InvalidCors},
     explain::Probe,
+    failure::ProxyError,
     forwarder::Forwarder,
     gateway::{Gateway, GatewayBuilder, GatewayError, GatewayErrors},
     layered::{Upstream, UpstreamFuture},

@@ -18,12 +18,14 @@ use msf_core::{
 use msf_resilience::rate_limit::Limited;
 
 use crate::{
+    access_log::{self, Queue},
     body::Proxied,
     cluster::Clusters,
     cors,
     exchange::{Back, Exchange},
+    failure::Failures,
     gateway::{Action, CheckedRoute, Extras},
-    headers::{self, IdentityHeaders, forwarded::Forwarding, message},
+    headers::{self, IdentityHeaders, forwarded::Forwarding, gateway, message},
     layered::{RouteLayer, Upstream, UpstreamFuture},
     limit::{Key, RateKey},
     own::{OwnAnswers, OwnFuture, Scope},
@@ -45,6 +47,10 @@ pub(crate) struct Shared {
     pub(crate) clusters: Clusters,
     /// By the places that [`Action`] and a mirror name.
     pub(crate) calls: Box<[CallSlot]>,
+    pub(crate) failures: Failures,
+    pub(crate) access_log: Option<Arc<Queue>>,
+    /// Whether services are told the id and the time of a request.
+    pub(crate) gateway_headers: bool,
 }
 
 /// How one route calls one cluster.
@@ -225,6 +231,10 @@ impl Worker {
         let peer = parts.extensions.get().map(|it: &Connection| it.peer().ip());
         let (identity, forwarding) = (&shared.identity, &shared.forwarding);
         let client = headers::receive(&mut parts, peer, host.as_ref(), identity, forwarding);
+        if shared.gateway_headers {
+            gateway::write(&mut parts.headers);
+        }
+        access_log::note(|record| record.client = client);
 
         // 7. Who may come from where, and whether the route is open at all, which is nobody's secret.
         if let Some(extras) = &route.extras {
@@ -369,6 +379,7 @@ impl Worker {
         //     the breaker judges too; what the caller says about its own patience is not believed (see
         //     `IdentityHeaders`).
         let request = Request::from_parts(parts, body);
+        access_log::note(|record| record.call(call.service.name()));
         match &call.layered {
             None => Next::Call(call.service.call(request)),
             Some(layered) => Next::Layered(layered.ask(request)),

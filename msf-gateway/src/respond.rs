@@ -1,7 +1,7 @@
 //! Answers: what the service said, cleaned, or what stands for it.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{Extensions, HeaderName, HeaderValue, Response, StatusCode, header};
 use msf_auth::internal::InternalTokenError;
 use msf_client::Error;
 use msf_core::{
@@ -11,7 +11,9 @@ use msf_core::{
 use msf_resilience::rate_limit::{Limited, Refused, shared::SharedError};
 
 use crate::{
+    access_log,
     body::Proxied,
+    failure::ProxyError,
     headers::{hop_by_hop, message::InvalidMessage},
 };
 
@@ -35,32 +37,61 @@ pub(crate) fn cleaned_as(response: Response<Proxied>) -> Response<Proxied> {
     parts.headers.remove(X_POWERED_BY);
     // hyper keeps the service's own words for the status there, and would write them to the client.
     parts.extensions.clear();
+    let peer = match &body {
+        Proxied::Service { body } => Some(body.peer()),
+        Proxied::Own { .. } | Proxied::Boxed { .. } => None,
+    };
+    access_log::note(|record| record.answer(peer));
     Response::from_parts(parts, body)
 }
 
 /// The answer when there is none: 502, 503 or 504, or 413, 408 and 400 if the client's body was the cause.
 pub(crate) fn failed(error: Error) -> Response<Bytes> {
-    told(Problem::from(error))
+    let problem = error.to_problem();
+    let failure = ProxyError::of_call(&error, problem.code());
+    let problem = problem.with_source(error);
+    told(problem, failure)
 }
 
 /// As [`failed`], for an error that may be that of a layer.
 pub(crate) fn failed_as(error: BoxError) -> Response<Bytes> {
     match error.downcast::<Error>() {
         Ok(error) => failed(*error),
-        Err(error) => told(Problem::from_error(error)),
+        Err(error) => told_alone(Problem::from_error(error)),
     }
 }
 
-fn told(problem: Problem) -> Response<Bytes> {
+/// The answer to a failure that its code says all about.
+fn told_alone(problem: Problem) -> Response<Bytes> {
+    let failure = ProxyError::of(problem.code());
+    told(problem, failure)
+}
+
+fn told(problem: Problem, failure: ProxyError) -> Response<Bytes> {
     if !problem.status().is_server_error() {
-        return problem.into_response();
+        return marked(problem, failure);
     }
     // Its detail names services and instances, which a log may and the world may not know.
     let mut told = Problem::new(problem.code());
     if let Some(wait) = problem.retry_after() {
         told = told.with_retry_after(wait);
     }
-    told.with_source(problem).into_response()
+    marked(told.with_source(problem), failure)
+}
+
+/// The answer with what failed beside it, where the code does not say it all.
+pub(crate) fn marked(problem: Problem, failure: ProxyError) -> Response<Bytes> {
+    let mut response: Response<Bytes> = problem.into_response();
+    response.extensions_mut().insert(failure);
+    response
+}
+
+/// What failed, if the answer is the gateway's own and says so.
+pub(crate) fn failure(extensions: &Extensions) -> Option<ProxyError> {
+    extensions
+        .get::<ProxyError>()
+        .copied()
+        .or_else(|| extensions.get::<Code>().copied().map(ProxyError::of))
 }
 
 /// The answer to a message that is refused as it is.
@@ -93,7 +124,7 @@ pub(crate) fn forbidden_origin() -> Response<Bytes> {
 pub(crate) fn no_identity(error: InternalTokenError) -> Response<Bytes> {
     match error {
         InternalTokenError::Expired => Problem::new(Code::InvalidToken).into_response(),
-        error => told(Problem::new(Code::Internal).with_source(error)),
+        error => told_alone(Problem::new(Code::Internal).with_source(error)),
     }
 }
 
@@ -102,7 +133,7 @@ pub(crate) fn not_counted(error: SharedError) -> Response<Bytes> {
     match error {
         SharedError::Refused(Refused::Limited(refused)) => limited(refused),
         // What the store said is for the log.
-        error => told(error.into()),
+        error => told_alone(error.into()),
     }
 }
 

@@ -21,8 +21,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
+    access_log::Exchange,
     body::{Proxied, ResponseBody},
-    forward::{Forward, ForwardFuture},
+    finish::{Finish, FinishFuture},
     live::{Built, Slot},
     own::OwnFuture,
     pipeline::{Target, Worker},
@@ -40,8 +41,8 @@ pub struct GatewayService {
 
 #[derive(Clone)]
 pub(crate) enum Stack {
-    Bare(Forward),
-    Observed(Trace<HttpMetrics<Forward>>),
+    Bare(Finish),
+    Observed(Trace<HttpMetrics<Finish>>),
 }
 
 pin_project! {
@@ -53,6 +54,8 @@ pin_project! {
     pub struct GatewayFuture {
         #[pin]
         state: State,
+        // Behind the state, so that the line comes after all that the state's drop does.
+        exchange: Option<Exchange>,
     }
 }
 
@@ -60,8 +63,8 @@ pin_project! {
     #[project = StateProjection]
     enum State {
         Own { answer: OwnFuture },
-        Bare { #[pin] forward: ForwardFuture, route: Option<MatchedRoute> },
-        Observed { #[pin] forward: TraceFuture<MetricsFuture<ForwardFuture>> },
+        Bare { #[pin] forward: FinishFuture, route: Option<MatchedRoute> },
+        Observed { #[pin] forward: TraceFuture<MetricsFuture<FinishFuture>> },
     }
 }
 
@@ -75,7 +78,7 @@ impl GatewayService {
 impl Stack {
     /// For a place where somebody else observes the requests.
     pub(crate) fn bare(worker: &Arc<Worker>) -> Self {
-        Self::Bare(Forward::new(Arc::clone(worker)))
+        Self::Bare(Finish::new(Arc::clone(worker)))
     }
 
     pub(crate) fn observed(
@@ -83,7 +86,7 @@ impl Stack {
         trace: TraceLayer,
         metrics: &HttpMetricsLayer,
     ) -> Self {
-        let forward = Forward::new(Arc::clone(worker));
+        let forward = Finish::new(Arc::clone(worker));
         // The metrics inside of the trace, so that what they log has the ids of the request.
         Self::Observed(trace.layer(metrics.layer(forward)))
     }
@@ -106,9 +109,13 @@ impl Service<Request<Body>> for GatewayService {
         if let Some(answer) = self.built.worker.shared.enter(&mut request) {
             return GatewayFuture {
                 state: State::Own { answer },
+                exchange: None,
             };
         }
-        let state = match &mut self.built.stack {
+        let log = self.built.worker.shared.access_log.as_ref();
+        let mut exchange = log.map(|log| Exchange::start(log, &mut request));
+        let stack = &mut self.built.stack;
+        let call = || match stack {
             Stack::Bare(forward) => State::Bare {
                 route: matched(&request),
                 forward: forward.call(request),
@@ -117,7 +124,11 @@ impl Service<Request<Body>> for GatewayService {
                 forward: observed.call(request),
             },
         };
-        GatewayFuture { state }
+        let state = match &mut exchange {
+            Some(exchange) => exchange.within(call),
+            None => call(),
+        };
+        GatewayFuture { state, exchange }
     }
 }
 
@@ -133,7 +144,23 @@ impl Future for GatewayFuture {
     type Output = Result<Response<ResponseBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = match self.project().state.project() {
+        let this = self.project();
+        let state = this.state;
+        let response = match this.exchange {
+            Some(exchange) => ready!(exchange.within(|| state.poll(cx))),
+            None => return state.poll(cx).map(Ok),
+        };
+        let exchange = this.exchange.take();
+        Poll::Ready(Ok(match exchange {
+            Some(exchange) => ResponseBody::logged(response, exchange),
+            None => response,
+        }))
+    }
+}
+
+impl State {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<ResponseBody>> {
+        Poll::Ready(match self.project() {
             StateProjection::Own { answer } => {
                 let response = ready!(answer.as_mut().poll(cx));
                 response.map(|bytes| ResponseBody::bare(Proxied::from(bytes)))
@@ -149,8 +176,7 @@ impl Future for GatewayFuture {
                 let Ok(response) = ready!(forward.poll(cx));
                 response.map(ResponseBody::observed)
             }
-        };
-        Poll::Ready(Ok(response))
+        })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::places::Places;
+
 /// One thing to put right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -34,18 +36,27 @@ pub struct ConfigProblem {
 pub struct ConfigErrors(Vec<ConfigProblem>);
 
 impl ConfigErrors {
-    pub(super) fn new(problems: Vec<ConfigProblem>) -> Self {
+    pub(crate) fn new(problems: Vec<ConfigProblem>) -> Self {
         debug_assert!(!problems.is_empty(), "errors are made of problems");
         Self(problems)
     }
 
-    pub(super) fn one(message: impl fmt::Display) -> Self {
+    pub(crate) fn one(message: impl fmt::Display) -> Self {
         Self(vec![ConfigProblem {
             path: String::new(),
             place: None,
             message: message.to_string(),
             hint: None,
         }])
+    }
+
+    /// With the lines of the keys, as far as they are not known yet.
+    pub(crate) fn located(mut self, places: &Places) -> Self {
+        for problem in &mut self.0 {
+            let place = || places.find(&problem.path);
+            problem.place.get_or_insert_with(place);
+        }
+        self
     }
 
     /// The problems, in the order of the report.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use msf_core::config::{Config, Loader, Problem, Problems};
 
-use super::{ConfigErrors, ConfigProblem, GatewayConfig};
+use super::{ConfigErrors, ConfigProblem, GatewayConfig, build::check};
 
 impl GatewayConfig {
     /// Reads and checks a configuration: JSON if the name ends in `.json`, TOML otherwise.
@@ -54,7 +54,13 @@ impl GatewayConfig {
 impl Config for GatewayConfig {
     type Resolved = Self;
 
-    fn resolve(self, _problems: &mut Problems<'_>) -> Option<Self> {
+    fn resolve(self, problems: &mut Problems<'_>) -> Option<Self> {
+        for problem in check(&self).into_problems() {
+            match problem.hint {
+                Some(hint) => problems.report_with_hint(&problem.path, problem.message, hint),
+                None => problems.report(&problem.path, problem.message),
+            }
+        }
         Some(self)
     }
 }

@@ -21,9 +21,12 @@
 //! ```
 
 mod auth;
+mod build;
 mod cluster;
+mod diff;
 mod error;
 mod load;
+mod places;
 mod root;
 mod route;
 mod schema;
@@ -38,6 +41,7 @@ pub use self::{
         BreakerConfig, ClusterConfig, ClusterLimits, EndpointConfig, HealthConfig,
         LoadBalancingConfig, OutlierConfig, ProtocolConfig,
     },
+    diff::Change,
     error::{ConfigErrors, ConfigProblem},
     root::{
         AccessLogConfig, AdminConfig, DefaultsConfig, DrainConfig, GatewayConfig, ListenerConfig,
@@ -52,3 +56,4 @@ pub use self::{
     text_match::{PathMatch, ValueMatch},
     values::{SecretText, Size, Texts, Time},
 };
+pub(crate) use self::{build::Assembly, places::Places};

@@ -37,21 +37,6 @@ pub struct WeightedConfig {
     pub weight: u32,
 }
 
-impl TargetConfig {
-    /// The clusters and services, with where each is written below `to`.
-    #[expect(dead_code, reason = "the checks come next")]
-    pub(super) fn names(&self) -> Vec<(&str, String)> {
-        match self {
-            Self::One(name) => vec![(name, String::new())],
-            Self::Split(parts) => parts
-                .iter()
-                .enumerate()
-                .map(|(place, part)| (part.cluster.as_str(), format!("[{place}].cluster")))
-                .collect(),
-        }
-    }
-}
-
 impl Serialize for TargetConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

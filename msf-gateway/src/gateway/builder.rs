@@ -7,7 +7,7 @@ use msf_client::Client;
 use msf_core::{
     metrics::{HttpMetricsLayer, Metrics},
     name::ServiceName,
-    trace::{TraceLayer, Trust},
+    trace::{self, TraceLayer, Trust},
 };
 use msf_registry::ServiceHandle;
 
@@ -18,7 +18,9 @@ use super::{
     wiring::{Wired, Wiring},
 };
 use crate::{
+    access_log::AccessLog,
     cluster::Cluster,
+    failure::Failures,
     headers::{IdentityHeaders, forwarded::Forwarding},
     live::Live,
     own::{self, OwnAnswers, Services},
@@ -37,6 +39,8 @@ use crate::{
 /// | [`trace`](Self::trace) | [`Trust::Nobody`], every request logged | anybody can send a `traceparent` |
 /// | [`metrics`](Self::metrics) | its own | |
 /// | [`expose_metrics`](Self::expose_metrics) | off | what runs inside is nobody's concern |
+/// | [`gateway_headers`](Self::gateway_headers) | on | a service behind any gateway can quote the request |
+/// | [`access_log`](Self::access_log) | the line of the trace layer | every service has that one |
 #[must_use = "a builder does nothing before `build`"]
 pub struct GatewayBuilder {
     client: Client,
@@ -44,9 +48,11 @@ pub struct GatewayBuilder {
     verifier: Option<Verifier>,
     forwarding: Forwarding,
     identity: IdentityHeaders,
-    trace: TraceLayer,
+    trace: Option<TraceLayer>,
     metrics: Metrics,
     exposes_metrics: bool,
+    access_log: Option<AccessLog>,
+    gateway_headers: bool,
     clusters: Vec<Cluster>,
     plugins: Vec<Installed>,
     internal_tokens: Option<InternalTokens>,
@@ -60,9 +66,11 @@ impl GatewayBuilder {
             verifier: None,
             forwarding: Forwarding::default(),
             identity: IdentityHeaders::default(),
-            trace: TraceLayer::new().trust(Trust::Nobody),
+            trace: None,
             metrics: Metrics::new(),
             exposes_metrics: false,
+            access_log: None,
+            gateway_headers: true,
             clusters: Vec::new(),
             plugins: Vec::new(),
             internal_tokens: None,
@@ -127,7 +135,7 @@ impl GatewayBuilder {
     /// Replaces the trace layer's settings: whose context is believed, what the access log has. Where it
     /// finds the route is set by the gateway.
     pub fn trace(mut self, trace: TraceLayer) -> Self {
-        self.trace = trace;
+        self.trace = Some(trace);
         self
     }
 
@@ -140,6 +148,19 @@ impl GatewayBuilder {
     /// Answers `/metrics` on the public listener too, to everybody.
     pub const fn expose_metrics(mut self) -> Self {
         self.exposes_metrics = true;
+        self
+    }
+
+    /// Writes a line of the gateway's own for each request, in place of the trace layer's; see
+    /// [`access_log`](crate::access_log).
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.access_log = Some(log);
+        self
+    }
+
+    /// Whether services get `X-Gateway-Request-ID` and `X-Gateway-Timestamp`: on by default.
+    pub const fn gateway_headers(mut self, sends: bool) -> Self {
+        self.gateway_headers = sends;
         self
     }
 
@@ -193,13 +214,32 @@ impl GatewayBuilder {
         let layer = HttpMetricsLayer::new(&self.metrics)
             .map_err(|error| errors.push(error.into()))
             .ok();
-        let (Some(metrics_layer), true) = (layer, errors.is_empty()) else {
+        let failures = Failures::register(&self.metrics)
+            .map_err(|error| errors.push(error.into()))
+            .ok();
+        let (Some(metrics_layer), Some(failures), true) = (layer, failures, errors.is_empty())
+        else {
             return Err(GatewayErrors::new(errors));
         };
 
         let Wired { clusters, calls } = wiring.finish();
         let health = health.unwrap_or_else(own::health);
         let table = Table::compiled(rules);
+        let default_trace = TraceLayer::new().trust(Trust::Nobody);
+        let (access_log, default_trace) = match (before.as_deref(), self.access_log) {
+            // Whoever writes stays as it is, and so does its file.
+            (Some(before), _) => (before.access_log.clone(), default_trace),
+            (None, None) => (None, default_trace),
+            (None, Some(log)) => match log.start(&self.metrics) {
+                // One line per request is enough.
+                Ok(log) => (
+                    Some(Arc::new(log)),
+                    default_trace.access_log(trace::AccessLog::Off),
+                ),
+                Err(error) => return Err(GatewayErrors::new(vec![error.into()])),
+            },
+        };
+
         let registry = self.client.registry().clone();
         let own = OwnAnswers {
             health: health.clone(),
@@ -216,10 +256,13 @@ impl GatewayBuilder {
             client: self.client,
             clusters,
             calls,
+            failures,
+            access_log,
+            gateway_headers: self.gateway_headers,
         };
         Ok(Gateway {
             live: Live::new(shared),
-            trace: self.trace.route_from(template),
+            trace: self.trace.unwrap_or(default_trace).route_from(template),
             metrics_layer: metrics_layer.route_from(template),
             metrics: self.metrics,
             health,

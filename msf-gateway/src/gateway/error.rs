@@ -9,8 +9,8 @@ use msf_core::{
 };
 
 use crate::{
-    action::InvalidRedirect, cluster::InvalidCluster, cors::InvalidCors, path::InvalidPath,
-    route::InvalidMatch, transform::InvalidTransform,
+    access_log::StartQueueError, action::InvalidRedirect, cluster::InvalidCluster,
+    cors::InvalidCors, path::InvalidPath, route::InvalidMatch, transform::InvalidTransform,
 };
 
 /// Everything that is wrong with a gateway, at once.
@@ -40,6 +40,9 @@ pub struct GatewayErrors(Vec<GatewayError>);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatewayError {
+    /// The file of the access log cannot be written, or its thread not be started.
+    #[error("the access log cannot be started")]
+    AccessLog(#[source] std::io::Error),
     /// The client cannot call the service of a route.
     #[error("the service `{service}` cannot be called")]
     Client {
@@ -260,6 +263,15 @@ pub enum GatewayError {
         /// The route.
         route: String,
     },
+}
+
+impl From<StartQueueError> for GatewayError {
+    fn from(error: StartQueueError) -> Self {
+        match error {
+            StartQueueError::Io(error) => Self::AccessLog(error),
+            StartQueueError::Metrics(error) => Self::Metrics(error),
+        }
+    }
 }
 
 impl GatewayErrors {

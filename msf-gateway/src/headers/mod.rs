@@ -7,6 +7,7 @@
 //! | [`IdentityHeaders`] | removing what only the inside may say: who the caller is |
 //! | [`forwarded`] | saying who the caller was, and believing only trusted proxies about it |
 //! | [`cookie`] | joining what HTTP/2 clients split |
+//! | [`gateway`] | saying which request it is, and when it came |
 //! | [`via`] | saying that a gateway was there |
 //!
 //! The order matters. What the client lists in `Connection` is removed before the gateway adds anything, so
@@ -31,6 +32,7 @@
 
 pub mod cookie;
 pub mod forwarded;
+pub mod gateway;
 pub mod hop_by_hop;
 pub mod message;
 pub mod via;

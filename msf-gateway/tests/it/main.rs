@@ -1,11 +1,17 @@
 //! Integration tests of msf-gateway, in one binary so that they link once.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access_log;
+mod admin;
 mod answers;
+#[cfg(feature = "cli")]
+mod cli;
 mod common;
+mod config;
 mod cost;
 mod forwarding;
 mod hostile;
+mod limits;
 mod own;
 mod policies;
 mod reload;
