@@ -12,4 +12,8 @@ mod retries;
 mod service;
 mod settings;
 mod transport;
+mod transport_expect;
+mod transport_http2;
+mod transport_queue;
+mod transport_upgrade;
 mod world;
