@@ -3,6 +3,8 @@
 mod catalogue;
 mod client;
 mod error;
+#[cfg(doctest)]
+mod guide;
 pub mod transport;
 mod typed;
 

@@ -90,3 +90,69 @@ impl Limit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    fn limit(callers: Option<Duration>, timeout: Duration, now: Instant) -> Limit {
+        let mut request = Request::new(Body::empty());
+        if let Some(left) = callers {
+            Deadline::at(now + left).tighten(request.extensions_mut());
+        }
+        Limit::of(&mut request, timeout, now)
+    }
+
+    fn is_timeout(limit: &Limit) -> Option<Duration> {
+        let service = ServiceName::new("payment").expect("it is a name");
+        match limit.exceeded(&service, Progress::Sent) {
+            Error::Timeout { timeout, .. } => Some(timeout),
+            _ => None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_ends_with_its_call_and_says_whose_time_was_over() {
+        let now = Instant::now();
+        let call = limit(None, secs(10), now);
+        let first = call.attempt(Some(secs(4)), now);
+        assert_eq!(first.deadline, Deadline::at(now + secs(4)));
+        assert_eq!(is_timeout(&first), Some(secs(4)));
+        let third = call.attempt(Some(secs(4)), now + secs(8));
+        assert_eq!(third.deadline, call.deadline);
+        assert_eq!(is_timeout(&third), Some(secs(10)));
+        let whole = call.attempt(None, now + secs(8));
+        assert_eq!(whole.deadline, call.deadline);
+
+        let hurried = limit(Some(secs(3)), secs(10), now);
+        assert_eq!(is_timeout(&hurried), None);
+        assert_eq!(is_timeout(&hurried.attempt(Some(secs(4)), now)), None);
+        let short = hurried.attempt(Some(secs(1)), now);
+        assert_eq!(is_timeout(&short), Some(secs(1)));
+        // A caller who has more time than the client allows changes nothing.
+        assert_eq!(
+            is_timeout(&limit(Some(secs(60)), secs(10), now)),
+            Some(secs(10))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_callee_is_measured_by_half_of_its_usual_time() {
+        let now = Instant::now();
+        let call = limit(None, secs(10), now);
+        assert_eq!(call.blame(now + secs(4)), Classification::IGNORE);
+        assert_eq!(call.blame(now + secs(5)), Classification::FAILURE);
+        assert_eq!(call.blame_whole(), Classification::FAILURE);
+        let first = call.attempt(Some(secs(4)), now);
+        assert_eq!(first.blame(now + secs(2)), Classification::FAILURE);
+        // What is left for the last attempt is too little to judge by.
+        let last = call.attempt(Some(secs(4)), now + secs(9));
+        assert_eq!(last.blame_whole(), Classification::IGNORE);
+        let hurried = limit(Some(secs(3)), secs(10), now);
+        assert_eq!(hurried.blame_whole(), Classification::IGNORE);
+    }
+}

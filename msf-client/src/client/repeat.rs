@@ -225,7 +225,9 @@ impl Again {
         let is_repeatable = Idempotent.is_repeatable(&request, policy.methods());
         // Of those that may not be sent twice, the ones that cost nothing to keep: some never arrive.
         let is_kept = is_repeatable || request.body().is_in_memory();
-        if policy.max_attempts() < 2 || !is_kept {
+        // Keeping a body may ask for its first piece, and asking tells its sender to go on.
+        let expects = request.headers().contains_key(header::EXPECT);
+        if policy.max_attempts() < 2 || !is_kept || expects {
             return (request, None);
         }
         let (parts, body) = request.into_parts();

@@ -89,7 +89,7 @@ pub(super) struct Target {
     pub(super) name: ServiceName,
     pub(super) host: HeaderValue,
     pub(super) instances: ServiceHandle,
-    /// Whether there have been instances, so that nobody need wait for the first.
+    /// Whether the registry has answered: asking it takes a lock.
     pub(super) is_known: AtomicBool,
     pub(super) breaker: CircuitBreaker,
     pub(super) budget: Budget,
@@ -425,13 +425,17 @@ impl Target {
         Ok(())
     }
 
-    /// Waits for the registry's first instances, if there never were any.
+    /// Waits for the registry's first answer, if there was none yet.
     pub(super) async fn known(&self, limit: &Limit) {
-        if !self.is_known.load(Ordering::Relaxed) {
-            // What there is then is said by the pick.
-            let found = self.instances.ready(self.resolve_wait(limit)).await;
-            self.is_known.store(found.is_ok(), Ordering::Relaxed);
+        if self.is_known.load(Ordering::Relaxed) {
+            return;
         }
+        if self.instances.age().is_none() {
+            // What there is then is said by the pick.
+            let _none = self.instances.ready(self.resolve_wait(limit)).await;
+        }
+        let is_known = self.instances.age().is_some();
+        self.is_known.store(is_known, Ordering::Relaxed);
     }
 
     fn resolve_wait(&self, limit: &Limit) -> Duration {

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     env,
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::{
@@ -53,7 +53,7 @@ fn serve(mut stream: &TcpStream) -> Option<()> {
     };
     let length = field("content-length").map_or(0, |it| it.parse().unwrap());
     stream.read_exact(&mut vec![0; length]).ok()?;
-    println!("got {}", field("x-id")?);
+    writeln!(io::stdout(), "got {}", field("x-id")?).ok()?;
     thread::sleep(Duration::from_millis(4));
     let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
     stream.write_all(answer).ok()
@@ -228,5 +228,5 @@ async fn a_killed_process_costs_only_what_nobody_may_repeat() {
     println!("made {made:?}, received twice {repeated}, broken {broken:?}");
     // At most one request of each of the four callers was under way when the process died.
     assert!(broken.len() <= 4 * kills, "{broken:?}");
-    assert!(made.values().all(|made| *made > 100), "{made:?}");
+    assert!(made.values().all(|made| *made > 20), "{made:?}");
 }

@@ -428,6 +428,18 @@ async fn a_body_that_is_too_long_to_keep_is_sent_once() {
 }
 
 #[tokio::test]
+async fn who_waits_to_be_asked_for_a_body_is_not_asked_by_a_retry() {
+    let callee = Flaky::statuses(&[503]).await;
+    let world = world(&[callee.addr()]).await;
+    let mut request = put("in memory".into());
+    let expect = "100-continue".parse().unwrap();
+    request.headers_mut().insert("expect", expect);
+    let response = world.payment.call(request).await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert_eq!(callee.count(), 1);
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_is_the_callers_affair() {
     let callee = Scripted::start(|mut stream: TcpStream| async move {
         read_head(&mut stream).await;

@@ -78,13 +78,12 @@ async fn the_same_settings_are_the_same_service() {
     let settings = ServiceSettings::new().timeout(Duration::from_secs(1));
     let first = world.client.service_with("payment", &settings).unwrap();
     open(first.breaker());
-    let again = world
-        .client
-        .service_with("payment", &settings.clone())
-        .unwrap();
-    assert_eq!(again.breaker().state(), State::Open);
     let named = world.client.service("payment").unwrap();
     assert_eq!(named.breaker().state(), State::Open);
+
+    let same = settings.clone();
+    let again = world.client.service_with("payment", &same).unwrap();
+    assert_eq!(again.breaker().state(), State::Open);
 
     let changed = settings.timeout(Duration::from_secs(2));
     let anew = world.client.service_with("payment", &changed).unwrap();
