@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderValue, Request, Response, header, request::Parts};
+use http::{Extensions, HeaderValue, Request, Response, Version, header, request::Parts};
 use http_body::Body as _;
 use msf_auth::{Principal, Refusal, Verifier, policy::PathParams};
 use msf_client::{Call, Client, Error, ServiceClient};
@@ -20,12 +20,13 @@ use msf_resilience::rate_limit::{Allowed, Limited};
 use crate::{
     body::Proxied,
     gateway::CheckedRoute,
-    headers::{IdentityHeaders, cookie, forwarded::Forwarding, hop_by_hop, message, via},
+    headers::{IdentityHeaders, cookie, forwarded::Forwarding, hop_by_hop, message, trailers, via},
     limit::{Key, RateKey},
     own::{OwnAnswers, OwnFuture, Scope},
     path::InvalidPath,
     respond, rewrite,
     route::{Found, Table},
+    tunnel::{self, TunnelMetrics},
 };
 
 /// What all workers share.
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     /// By [`CheckedRoute::service_at`].
     pub(crate) services: Box<[ServiceName]>,
+    pub(crate) tunnels: TunnelMetrics,
 }
 
 /// One worker's way to the services, over connections of its own.
@@ -151,8 +153,21 @@ impl Worker {
 
         // 5. Remove what belongs to the client's connection, then what only the inside may say, and then say who
         //    the client is: in this order, so that the client can remove nothing that the gateway adds.
+        //    What a client asks for beyond an answer passes only as far as the route and the standard allow:
+        //    another protocol, trailers, and a word before the body.
+        let upgrade = match &route.upgrades {
+            Some(upgrades) => tunnel::Asked::of(&mut parts, &body, upgrades, &shared.tunnels),
+            None => None,
+        };
         hop_by_hop::strip_request(&mut parts.headers);
         shared.identity.strip(&mut parts.headers);
+        trailers::restrict(&mut parts.headers, &shared.identity);
+        if let Some(asked) = upgrade {
+            asked.pass_on(&mut parts);
+        }
+        if parts.version < Version::HTTP_11 {
+            parts.headers.remove(header::EXPECT);
+        }
         let peer = parts.extensions.get().map(|it: &Connection| it.peer().ip());
         let client = shared
             .forwarding

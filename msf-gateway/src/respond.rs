@@ -1,7 +1,7 @@
 //! Answers: what the service said, cleaned, or what stands for it.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
 use msf_client::Error;
 use msf_core::problem::{Code, Problem};
 use msf_resilience::rate_limit::Limited;
@@ -9,17 +9,19 @@ use msf_resilience::rate_limit::Limited;
 use crate::{
     body::Proxied,
     headers::{hop_by_hop, message::InvalidMessage},
+    tunnel,
 };
 
 /// The service's answer as the client gets it.
 pub(crate) fn cleaned(response: Response<msf_client::ResponseBody>) -> Response<Proxied> {
-    let (mut parts, body) = response.into_parts();
-    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        // Nobody asked for it: `Upgrade` is never forwarded. What follows is not HTTP.
-        let problem = Problem::new(Code::BadGateway)
-            .with_log_detail("the service switched protocols without being asked");
-        return problem.into_response();
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        // What follows is not HTTP.
+        return tunnel::switched(response);
     }
+    let (mut parts, body) = response.into_parts();
+    // To the client it is an answer of the gateway: one of HTTP/1.0 would end at the end of the connection,
+    // where nobody can tell a whole body from half of one.
+    parts.version = Version::HTTP_11;
     hop_by_hop::strip_response(&mut parts.headers);
     // What runs inside is nobody's concern, and every client would pay for the bytes.
     parts.headers.remove(header::SERVER);

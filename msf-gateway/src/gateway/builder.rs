@@ -20,6 +20,7 @@ use crate::{
     own::{self, OwnAnswers, Services},
     pipeline::{Shared, template},
     route::{Route, Table},
+    tunnel::TunnelMetrics,
 };
 
 /// Puts a [`Gateway`] together; made by [`Gateway::builder`].
@@ -142,7 +143,10 @@ impl GatewayBuilder {
         let layer = HttpMetricsLayer::new(&self.metrics)
             .map_err(|error| errors.push(error.into()))
             .ok();
-        let (Some(metrics_layer), true) = (layer, errors.is_empty()) else {
+        let tunnels = TunnelMetrics::register(&self.metrics)
+            .map_err(|error| errors.push(error.into()))
+            .ok();
+        let (Some(metrics_layer), Some(tunnels), true) = (layer, tunnels, errors.is_empty()) else {
             return Err(GatewayErrors::new(errors));
         };
 
@@ -169,6 +173,7 @@ impl GatewayBuilder {
             own: Arc::new(own),
             client: self.client,
             services,
+            tunnels,
         };
         Ok(Gateway {
             shared: Arc::new(shared),

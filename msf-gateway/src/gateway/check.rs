@@ -11,6 +11,7 @@ use crate::{
     own,
     path::{CanonicalPath, InvalidPath},
     route::{Methods, Pattern, Route},
+    tunnel::{self, Upgrades},
 };
 
 /// A route that was checked.
@@ -28,6 +29,8 @@ pub(crate) struct CheckedRoute {
     pub(crate) body_limit: usize,
     /// Bytes at the beginning of the path that are not forwarded.
     pub(crate) strip: usize,
+    /// The protocols to which the service may switch.
+    pub(crate) upgrades: Option<Upgrades>,
 }
 
 /// Checks all routes; what is wrong goes to `errors`.
@@ -99,6 +102,7 @@ fn check(
         None => errors.push(GatewayError::NoPolicy { route: name() }),
         Some(policy) => check_policy(policy, has_verifier, &template, errors),
     }
+    let upgrades = check_upgrades(&route, &template, errors);
     if errors.len() > before {
         return None;
     }
@@ -118,8 +122,35 @@ fn check(
         timeout: route.timeout,
         body_limit: route.body_limit,
         strip,
+        upgrades,
     };
     Some((route.pattern, route.methods, checked))
+}
+
+fn check_upgrades(
+    route: &Route,
+    template: &str,
+    errors: &mut Vec<GatewayError>,
+) -> Option<Upgrades> {
+    let mut protocols = Vec::with_capacity(route.upgrades.len());
+    for name in &route.upgrades {
+        match tunnel::protocol(name) {
+            Some(protocol) => protocols.push(protocol),
+            None => errors.push(GatewayError::Upgrade {
+                route: template.to_owned(),
+                protocol: name.clone(),
+            }),
+        }
+    }
+    if route.upgrade_idle_timeout.is_zero() {
+        errors.push(GatewayError::ZeroTimeout {
+            route: template.to_owned(),
+        });
+    }
+    (!protocols.is_empty()).then(|| Upgrades {
+        protocols: protocols.into(),
+        idle_timeout: route.upgrade_idle_timeout,
+    })
 }
 
 fn check_path(pattern: &Pattern) -> Result<(), InvalidPath> {

@@ -7,6 +7,7 @@
 //! | [`IdentityHeaders`] | removing what only the inside may say: who the caller is |
 //! | [`forwarded`] | saying who the caller was, and believing only trusted proxies about it |
 //! | [`cookie`] | joining what HTTP/2 clients split |
+//! | [`trailers`] | leaving what may be said after the body |
 //! | [`via`] | saying that a gateway was there |
 //!
 //! The order matters. What the client lists in `Connection` is removed before the gateway adds anything, so
@@ -33,6 +34,7 @@ pub mod cookie;
 pub mod forwarded;
 pub mod hop_by_hop;
 pub mod message;
+pub mod trailers;
 pub mod via;
 
 use http::{HeaderMap, HeaderName};

@@ -7,7 +7,10 @@ use msf_auth::policy::{self, Policy};
 use msf_resilience::rate_limit::RateLimiter;
 
 use super::{methods::Methods, table::Pattern};
-use crate::limit::{Key, RateKey, RouteLimit};
+use crate::{
+    limit::{Key, RateKey, RouteLimit},
+    tunnel,
+};
 
 /// One rule: which requests go to which service, and who may send them.
 ///
@@ -20,6 +23,7 @@ use crate::limit::{Key, RateKey, RouteLimit};
 /// | [`timeout`](Self::timeout) | the client's | until the head of the answer |
 /// | [`body_limit`](Self::body_limit) | 2 MiB | what a JSON service needs; uploads raise it |
 /// | [`upgrade`](Self::upgrade) | none | a connection that leaves HTTP leaves all that is known of HTTP |
+/// | [`upgrade_idle_timeout`](Self::upgrade_idle_timeout) | 1 h | an idle tunnel costs two sockets and no buffer |
 /// | [`strip_prefix`](Self::strip_prefix) | off | services see the path that the world sees |
 ///
 /// ```
@@ -47,6 +51,7 @@ pub struct Route {
     pub(crate) body_limit: usize,
     pub(crate) strip_prefix: bool,
     pub(crate) upgrades: Vec<String>,
+    pub(crate) upgrade_idle_timeout: Duration,
 }
 
 impl Route {
@@ -76,6 +81,7 @@ impl Route {
             body_limit: Self::BODY_LIMIT_DEFAULT,
             strip_prefix: false,
             upgrades: Vec::new(),
+            upgrade_idle_timeout: tunnel::IDLE_TIMEOUT_DEFAULT,
         }
     }
 
@@ -132,6 +138,12 @@ impl Route {
     /// to the request that asks for it. Any other `Upgrade` is removed.
     pub fn upgrade<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
         self.upgrades = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How long a connection that was switched may be silent in both directions.
+    pub const fn upgrade_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.upgrade_idle_timeout = timeout;
         self
     }
 
