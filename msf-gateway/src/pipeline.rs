@@ -33,6 +33,7 @@ use crate::{
     plugin::{ClientAddr, Flow},
     respond, rewrite,
     route::{Captures, Found, Lookup, Table},
+    tunnel::{self, TunnelMetrics},
 };
 
 /// What all workers share.
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) access_log: Option<Arc<Queue>>,
     /// Whether services are told the id and the time of a request.
     pub(crate) gateway_headers: bool,
+    pub(crate) tunnels: TunnelMetrics,
 }
 
 /// How one route calls one cluster.
@@ -228,9 +230,16 @@ impl Worker {
 
         // 6. Remove what belongs to the client's connection, then what only the inside may say, and then say who
         //    the client is: in this order, so that the client can remove nothing that the gateway adds.
+        let upgrade = match &route.upgrades {
+            Some(upgrades) => tunnel::Asked::of(&mut parts, &body, upgrades, &shared.tunnels),
+            None => None,
+        };
         let peer = parts.extensions.get().map(|it: &Connection| it.peer().ip());
         let (identity, forwarding) = (&shared.identity, &shared.forwarding);
         let client = headers::receive(&mut parts, peer, host.as_ref(), identity, forwarding);
+        if let Some(asked) = upgrade {
+            asked.pass_on(&mut parts);
+        }
         if shared.gateway_headers {
             gateway::write(&mut parts.headers);
         }

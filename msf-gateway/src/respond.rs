@@ -1,7 +1,7 @@
 //! Answers: what the service said, cleaned, or what stands for it.
 
 use bytes::Bytes;
-use http::{Extensions, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{Extensions, HeaderName, HeaderValue, Response, StatusCode, Version, header};
 use msf_auth::internal::InternalTokenError;
 use msf_client::Error;
 use msf_core::{
@@ -15,6 +15,7 @@ use crate::{
     body::Proxied,
     failure::ProxyError,
     headers::{hop_by_hop, message::InvalidMessage},
+    tunnel,
 };
 
 /// The service's answer as the client gets it.
@@ -24,24 +25,25 @@ pub(crate) fn cleaned(response: Response<msf_client::ResponseBody>) -> Response<
 
 /// As [`cleaned`], for what layers made of the service's answer.
 pub(crate) fn cleaned_as(response: Response<Proxied>) -> Response<Proxied> {
-    let (mut parts, body) = response.into_parts();
-    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        // Nobody asked for it: `Upgrade` is never forwarded. What follows is not HTTP.
-        let problem = Problem::new(Code::BadGateway)
-            .with_log_detail("the service switched protocols without being asked");
-        return problem.into_response();
+    let peer = match response.body() {
+        Proxied::Service { body } => Some(body.peer()),
+        Proxied::Own { .. } | Proxied::Boxed { .. } => None,
+    };
+    access_log::note(|record| record.answer(peer));
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        // What follows is not HTTP.
+        return tunnel::switched(response);
     }
+    let (mut parts, body) = response.into_parts();
+    // To the client it is an answer of the gateway: one of HTTP/1.0 would end at the end of the connection,
+    // where nobody can tell a whole body from half of one.
+    parts.version = Version::HTTP_11;
     hop_by_hop::strip_response(&mut parts.headers);
     // What runs inside is nobody's concern, and every client would pay for the bytes.
     parts.headers.remove(header::SERVER);
     parts.headers.remove(X_POWERED_BY);
     // hyper keeps the service's own words for the status there, and would write them to the client.
     parts.extensions.clear();
-    let peer = match &body {
-        Proxied::Service { body } => Some(body.peer()),
-        Proxied::Own { .. } | Proxied::Boxed { .. } => None,
-    };
-    access_log::note(|record| record.answer(peer));
     Response::from_parts(parts, body)
 }
 

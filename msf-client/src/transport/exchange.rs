@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use http::{Request, Response, StatusCode, header};
-use msf_core::body::Body;
-use tokio::time;
+use msf_core::{body::Body, clock};
+use tokio::time::{self, Instant};
 
 use super::{
     TransportError,
@@ -80,6 +80,7 @@ async fn fresh(
     addr: SocketAddr,
     hop: &Hop,
 ) -> Result<Connection, TransportError> {
+    let until = clock::now() + hop.queue_timeout;
     let slot = loop {
         match shared.admit(addr, hop) {
             // Came back a moment ago.
@@ -89,7 +90,8 @@ async fn fresh(
                 return Ok(connection);
             }
             Ok(Admission::Slot(slot)) => break slot,
-            Ok(Admission::Wait(waiting)) => match in_line(shared, addr, hop, waiting).await? {
+            Ok(Admission::Wait(waiting)) => match in_line(shared, addr, hop, until, waiting).await?
+            {
                 Grant::Connection(connection) if connection.is_closed() => {}
                 Grant::Connection(connection) => {
                     shared.metrics.reused.inc();
@@ -98,6 +100,7 @@ async fn fresh(
                 Grant::Slot(slot) => break slot,
             },
             Ok(Admission::Full) => {
+                shared.metrics.queue_full.inc();
                 return Err(TransportError::QueueFull {
                     addr,
                     limit: hop.queue_max,
@@ -112,6 +115,7 @@ async fn in_line(
     shared: &Arc<Shared>,
     addr: SocketAddr,
     hop: &Hop,
+    until: Instant,
     waiting: Waiting<Connection>,
 ) -> Result<Grant<Connection>, TransportError> {
     /// Hands on what was granted to somebody who has just left.
@@ -135,13 +139,17 @@ async fn in_line(
         addr,
         waiting: Some(waiting),
     };
-    let timeout = hop.queue_timeout;
+    let _waits = shared.metrics.queue.track();
     if let Some(waiting) = &mut place.waiting
-        && let Ok(Some(grant)) = time::timeout(timeout, waiting).await
+        && let Ok(Some(grant)) = time::timeout_at(until, waiting).await
     {
         return Ok(grant);
     }
-    Err(TransportError::QueueTimeout { addr, timeout })
+    shared.metrics.queue_timeout.inc();
+    Err(TransportError::QueueTimeout {
+        addr,
+        timeout: hop.queue_timeout,
+    })
 }
 
 async fn attempt(

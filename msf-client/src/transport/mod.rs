@@ -67,7 +67,8 @@
 //! # Metrics
 //!
 //! `msf_client_connections`, `msf_client_connections_opened_total`,
-//! `msf_client_connections_reused_total`, `msf_client_connections_stale_total`.
+//! `msf_client_connections_reused_total`, `msf_client_connections_stale_total`, `msf_client_queue_length`,
+//! `msf_client_queue_refusals_total{reason}`.
 
 mod builder;
 mod connection;

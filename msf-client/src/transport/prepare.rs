@@ -48,7 +48,7 @@ pub(super) fn prepare(request: &mut Request<Body>) -> Result<Terms, TransportErr
         tidy_te(headers);
         if headers.contains_key(header::TE) {
             // It concerns this connection only, and that has to be said (RFC 9110 section 10.1.4).
-            headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+            headers.append(header::CONNECTION, HeaderValue::from_static("te"));
         }
     }
     if headers.contains_key(header::UPGRADE) {

@@ -27,6 +27,7 @@ use crate::{
     pipeline::{CallSlot, Shared, template},
     plugin::{Installed, Plugin},
     route::{Route, Table},
+    tunnel::TunnelMetrics,
 };
 
 /// Puts a [`Gateway`] together; made by [`Gateway::builder`].
@@ -217,7 +218,11 @@ impl GatewayBuilder {
         let failures = Failures::register(&self.metrics)
             .map_err(|error| errors.push(error.into()))
             .ok();
-        let (Some(metrics_layer), Some(failures), true) = (layer, failures, errors.is_empty())
+        let tunnels = TunnelMetrics::register(&self.metrics)
+            .map_err(|error| errors.push(error.into()))
+            .ok();
+        let (Some(metrics_layer), Some(failures), Some(tunnels), true) =
+            (layer, failures, tunnels, errors.is_empty())
         else {
             return Err(GatewayErrors::new(errors));
         };
@@ -259,6 +264,7 @@ impl GatewayBuilder {
             failures,
             access_log,
             gateway_headers: self.gateway_headers,
+            tunnels,
         };
         Ok(Gateway {
             live: Live::new(shared),

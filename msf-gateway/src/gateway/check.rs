@@ -21,6 +21,7 @@ use crate::{
     plugin::Installed,
     route::{Compiled, InvalidMatch, Match, Methods, Pattern, Route, Table},
     split::Split,
+    tunnel::{self, Upgrades},
 };
 
 /// A route that was checked.
@@ -37,6 +38,8 @@ pub(crate) struct CheckedRoute {
     pub(crate) body_limit: usize,
     /// Bytes at the beginning of the path that are not forwarded.
     pub(crate) strip: usize,
+    /// The protocols to which the service may switch.
+    pub(crate) upgrades: Option<Upgrades>,
     /// `None` for a route that does nothing besides.
     pub(crate) extras: Option<Box<Extras>>,
 }
@@ -166,6 +169,7 @@ fn check(route: Route, common: &Common<'_>, errors: &mut Vec<GatewayError>) -> O
     let mirrored = route.settings.mirror.as_ref();
     let mirrored = mirrored.and_then(|mirror| service(&mirror.cluster, &template, errors));
     let extras = Extras::new(&route, &template, &captures, common, errors);
+    let upgrades = check_upgrades(&route, &template, errors);
     if errors.len() > before {
         return None;
     }
@@ -183,6 +187,7 @@ fn check(route: Route, common: &Common<'_>, errors: &mut Vec<GatewayError>) -> O
         body_limit: route.body_limit,
         strip,
         extras,
+        upgrades,
     };
     Some(Draft {
         rule: compiled?,
@@ -195,6 +200,32 @@ fn check(route: Route, common: &Common<'_>, errors: &mut Vec<GatewayError>) -> O
             retry: route.settings.retry,
             hedge: route.settings.hedge,
         },
+    })
+}
+
+fn check_upgrades(
+    route: &Route,
+    template: &str,
+    errors: &mut Vec<GatewayError>,
+) -> Option<Upgrades> {
+    let mut protocols = Vec::with_capacity(route.upgrades.len());
+    for name in &route.upgrades {
+        match tunnel::protocol(name) {
+            Some(protocol) => protocols.push(protocol),
+            None => errors.push(GatewayError::Upgrade {
+                route: template.to_owned(),
+                protocol: name.clone(),
+            }),
+        }
+    }
+    if route.upgrade_idle_timeout.is_zero() {
+        errors.push(GatewayError::ZeroTimeout {
+            route: template.to_owned(),
+        });
+    }
+    (!protocols.is_empty()).then(|| Upgrades {
+        protocols: protocols.into(),
+        idle_timeout: route.upgrade_idle_timeout,
     })
 }
 

@@ -257,6 +257,14 @@ pub enum GatewayError {
         /// The route that takes its requests; of several that do so together the first.
         by: String,
     },
+    /// A route names a protocol to which nobody may switch.
+    #[error("{route}: connections cannot be switched to `{protocol}`")]
+    Upgrade {
+        /// The route.
+        route: String,
+        /// The protocol.
+        protocol: String,
+    },
     /// A timeout of zero would refuse everything.
     #[error("{route}: the timeout is zero")]
     ZeroTimeout {

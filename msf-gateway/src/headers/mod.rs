@@ -8,6 +8,7 @@
 //! | [`forwarded`] | saying who the caller was, and believing only trusted proxies about it |
 //! | [`cookie`] | joining what HTTP/2 clients split |
 //! | [`gateway`] | saying which request it is, and when it came |
+//! | [`trailers`] | leaving what may be said after the body |
 //! | [`via`] | saying that a gateway was there |
 //!
 //! The order matters. What the client lists in `Connection` is removed before the gateway adds anything, so
@@ -35,11 +36,12 @@ pub mod forwarded;
 pub mod gateway;
 pub mod hop_by_hop;
 pub mod message;
+pub mod trailers;
 pub mod via;
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header, request::Parts};
 
 pub use msf_auth::headers::IdentityHeaders;
 pub use msf_core::forwarded::{InvalidIpRange, IpRange};
@@ -54,6 +56,12 @@ pub(crate) fn receive(
 ) -> Option<IpAddr> {
     hop_by_hop::strip_request(&mut parts.headers);
     identity.strip(&mut parts.headers);
+    // What a client asks for beyond an answer passes only as far as the standard allows: trailers, and a word before
+    // the body.
+    trailers::restrict(&mut parts.headers, identity);
+    if parts.version < Version::HTTP_11 {
+        parts.headers.remove(header::EXPECT);
+    }
     let client = forwarding.rewrite(peer, host, &mut parts.headers);
     via::append(parts.version, &mut parts.headers);
     cookie::join(&mut parts.headers);

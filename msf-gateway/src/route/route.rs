@@ -10,6 +10,7 @@ use super::{CookieMatch, HeaderMatch, Match, QueryMatch};
 use crate::{
     gateway::Settings,
     limit::{Key, RateKey, RouteLimit},
+    tunnel,
 };
 
 /// One rule: which requests go to which service, and who may send them.
@@ -25,6 +26,7 @@ use crate::{
 /// | [`timeout`](Self::timeout) | the client's | until the head of the answer |
 /// | [`body_limit`](Self::body_limit) | 2 MiB | what a JSON service needs; uploads raise it |
 /// | [`upgrade`](Self::upgrade) | none | a connection that leaves HTTP leaves all that is known of HTTP |
+/// | [`upgrade_idle_timeout`](Self::upgrade_idle_timeout) | 1 h | an idle tunnel costs two sockets and no buffer |
 /// | [`strip_prefix`](Self::strip_prefix) | off | services see the path that the world sees |
 ///
 /// ```
@@ -52,6 +54,7 @@ pub struct Route {
     pub(crate) strip_prefix: bool,
     pub(crate) settings: Settings,
     pub(crate) upgrades: Vec<String>,
+    pub(crate) upgrade_idle_timeout: Duration,
 }
 
 impl Route {
@@ -93,6 +96,7 @@ impl Route {
             strip_prefix: false,
             settings: Settings::default(),
             upgrades: Vec::new(),
+            upgrade_idle_timeout: tunnel::IDLE_TIMEOUT_DEFAULT,
         }
     }
 
@@ -186,6 +190,12 @@ impl Route {
     /// to the request that asks for it. Any other `Upgrade` is removed.
     pub fn upgrade<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
         self.upgrades = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How long a connection that was switched may be silent in both directions.
+    pub const fn upgrade_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.upgrade_idle_timeout = timeout;
         self
     }
 

@@ -111,19 +111,24 @@ async fn lease(
         let lease = match host.admit(hop) {
             Admission::Stream(lease) => lease,
             Admission::Open(opening) => return open(shared, host, addr, hop, opening).await,
-            Admission::Wait(granted) => match time::timeout_at(until, granted).await {
-                Ok(Ok(Grant::Stream(lease))) => lease,
-                Ok(Ok(Grant::Open(opening))) => {
-                    return open(shared, host, addr, hop, opening).await;
+            Admission::Wait(granted) => {
+                let _waits = shared.metrics.queue.track();
+                match time::timeout_at(until, granted).await {
+                    Ok(Ok(Grant::Stream(lease))) => lease,
+                    Ok(Ok(Grant::Open(opening))) => {
+                        return open(shared, host, addr, hop, opening).await;
+                    }
+                    Ok(Err(_)) | Err(_) => {
+                        shared.metrics.queue_timeout.inc();
+                        return Err(TransportError::QueueTimeout {
+                            addr,
+                            timeout: hop.queue_timeout,
+                        });
+                    }
                 }
-                Ok(Err(_)) | Err(_) => {
-                    return Err(TransportError::QueueTimeout {
-                        addr,
-                        timeout: hop.queue_timeout,
-                    });
-                }
-            },
+            }
             Admission::Full => {
+                shared.metrics.queue_full.inc();
                 return Err(TransportError::QueueFull {
                     addr,
                     limit: hop.queue_max,

@@ -187,7 +187,7 @@ impl Host {
     fn not_opened(self: &Arc<Self>) {
         self.lock().opening -= 1;
         self.serve();
-        self.revive();
+        self.open_another();
     }
 
     /// A stream has ended.
@@ -196,9 +196,12 @@ impl Host {
         state.give_back(connection);
         let closed = state.remove_closed();
         drop(state);
+        let is_one_gone = !closed.is_empty();
         drop(closed);
         self.serve();
-        self.revive();
+        if is_one_gone {
+            self.open_another();
+        }
     }
 
     /// Gives streams to those in line for as long as there are both.
@@ -232,12 +235,14 @@ impl Host {
         }
     }
 
-    /// When nothing is left that could serve the line, the first in it may open a connection.
-    fn revive(self: &Arc<Self>) {
+    /// A connection is gone, or never came: the first in line may open another one, unless there is room
+    /// or somebody else does.
+    fn open_another(self: &Arc<Self>) {
         loop {
             let next = {
                 let mut state = self.lock();
-                if !state.connections.is_empty() || state.opening > 0 {
+                self.look(&mut state);
+                if state.opening > 0 || choice::least_loaded(&state.loads).is_some() {
                     return;
                 }
                 let Some(next) = state.line.pop_front() else {
