@@ -10,10 +10,12 @@ pub mod cluster;
 #[cfg(feature = "config")]
 pub mod config;
 pub mod cors;
+mod exchange;
 pub mod explain;
 pub mod failure;
 mod finish;
 mod forward;
+mod forwarder;
 mod gateway;
 pub mod headers;
 mod layered;
@@ -33,15 +35,18 @@ mod split;
 pub mod transform;
 pub mod tunnel;
 
+pub use msf_client::transport::Protocol;
+
 pub use self::{
     access_log::AccessLog,
     action::{DirectResponse, InvalidRedirect, Maintenance, Redirect},
     admin::Admin,
     body::ResponseBody,
-    cluster::{Cluster, InvalidCluster, Protocol},
+    cluster::{Cluster, InvalidCluster},
     cors::{Cors, InvalidCors},
     explain::Probe,
     failure::ProxyError,
+    forwarder::Forwarder,
     gateway::{Gateway, GatewayBuilder, GatewayError, GatewayErrors},
     layered::{Upstream, UpstreamFuture},
     limit::{Key, RateKey},
@@ -52,3 +57,6 @@ pub use self::{
     service::{GatewayFuture, GatewayService},
     transform::{HeaderTransform, InvalidTransform},
 };
+
+#[cfg(feature = "health")]
+pub use self::cluster::ClusterHealth;

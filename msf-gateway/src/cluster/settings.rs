@@ -1,7 +1,8 @@
 //! [`Cluster`].
 
-use std::{fmt, num::NonZeroU16, time::Duration};
+use std::{fmt, num::NonZeroU16, sync::Arc, time::Duration};
 
+use msf_client::transport::{Protocol, Upstream};
 use msf_registry::LoadBalancing;
 use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerBuilder};
 
@@ -13,7 +14,7 @@ use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerBuilder};
 /// | [`load_balancing`](Self::load_balancing) | that of the registry: peak EWMA, with ejection of outliers | |
 /// | [`breaker`](Self::breaker) | that of the client | |
 /// | [`timeout`](Self::timeout) | that of the client, 5 s | until the head of the answer |
-/// | [`max_connections`](Self::max_connections) | that of the connections | |
+/// | [`max_connections`](Self::max_connections), [`queue`](Self::queue), [`connect_timeout`](Self::connect_timeout) | those of the connections | |
 /// | [`protocol`](Self::protocol) | HTTP/1.1 | |
 #[derive(Clone, Debug)]
 #[must_use = "a cluster does nothing until a gateway has it"]
@@ -21,13 +22,11 @@ pub struct Cluster {
     pub(crate) name: String,
     pub(crate) source: Source,
     pub(crate) load_balancing: Option<LoadBalancing>,
-    pub(crate) breaker: Option<CircuitBreakerBuilder>,
+    pub(crate) breaker: Option<Breaker>,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) max_connections: Option<usize>,
-    pub(crate) queue_max: Option<usize>,
-    pub(crate) queue_timeout: Option<Duration>,
-    pub(crate) connect_timeout: Option<Duration>,
-    pub(crate) protocol: Protocol,
+    pub(crate) upstream: Upstream,
+    #[cfg(feature = "health")]
+    pub(crate) health: Option<super::health::ClusterHealth>,
 }
 
 /// Where the endpoints of a cluster come from.
@@ -37,16 +36,11 @@ pub(crate) enum Source {
     Discovered,
 }
 
-/// What a gateway speaks to the endpoints of a cluster.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Protocol {
-    /// HTTP/1.1.
-    #[default]
-    Http1,
-    /// HTTP/2 with prior knowledge, in clear text; gRPC needs it.
-    H2c,
-}
+/// What is changed of the settings of a breaker.
+#[derive(Clone)]
+pub(crate) struct Breaker(
+    pub(crate) Arc<dyn Fn(CircuitBreakerBuilder) -> CircuitBreakerBuilder + Send + Sync>,
+);
 
 impl Cluster {
     /// A cluster whose endpoints are [listed](Self::endpoint).
@@ -66,11 +60,9 @@ impl Cluster {
             load_balancing: None,
             breaker: None,
             timeout: None,
-            max_connections: None,
-            queue_max: None,
-            queue_timeout: None,
-            connect_timeout: None,
-            protocol: Protocol::Http1,
+            upstream: Upstream::new(),
+            #[cfg(feature = "health")]
+            health: None,
         }
     }
 
@@ -102,14 +94,12 @@ impl Cluster {
         self
     }
 
-    /// Changes the settings of its circuit breaker.
+    /// Changes the settings of its circuit breaker, after those of the client.
     pub fn breaker(
         mut self,
-        settings: impl FnOnce(CircuitBreakerBuilder) -> CircuitBreakerBuilder,
+        change: impl Fn(CircuitBreakerBuilder) -> CircuitBreakerBuilder + Send + Sync + 'static,
     ) -> Self {
-        let breaker = self.breaker.take();
-        let breaker = breaker.unwrap_or_else(|| CircuitBreaker::builder(self.name.as_str()));
-        self.breaker = Some(settings(breaker));
+        self.breaker = Some(Breaker(Arc::new(change)));
         self
     }
 
@@ -121,26 +111,33 @@ impl Cluster {
 
     /// How many connections a worker has to one endpoint at most.
     pub const fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = Some(connections);
+        self.upstream = self.upstream.max_connections(connections);
         self
     }
 
     /// How many calls may wait for a connection to one endpoint, and how long.
     pub const fn queue(mut self, calls: usize, timeout: Duration) -> Self {
-        self.queue_max = Some(calls);
-        self.queue_timeout = Some(timeout);
+        self.upstream = self.upstream.queue_max(calls).queue_timeout(timeout);
         self
     }
 
     /// How long a connection may take to be made.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = Some(timeout);
+        self.upstream = self.upstream.connect_timeout(timeout);
+        self
+    }
+
+    /// Asks its endpoints whether they work; nobody is asked unless set. Of a discovered cluster it is the registry that
+    /// knows.
+    #[cfg(feature = "health")]
+    pub fn health(mut self, health: super::ClusterHealth) -> Self {
+        self.health = Some(health);
         self
     }
 
     /// What it speaks.
     pub const fn protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = protocol;
+        self.upstream = self.upstream.protocol(protocol);
         self
     }
 }
@@ -148,26 +145,29 @@ impl Cluster {
 /// Whether a running cluster may be kept for another definition.
 impl PartialEq for Cluster {
     fn eq(&self, other: &Self) -> bool {
-        // A breaker's settings have no equality of their own; what they say of themselves is complete.
-        let breaker = |cluster: &Self| cluster.breaker.as_ref().map(|it| format!("{it:?}"));
+        #[cfg(feature = "health")]
+        if self.health != other.health {
+            return false;
+        }
+        let breaker = |cluster: &Self| cluster.breaker.as_ref().map(Breaker::says);
         self.name == other.name
             && self.source == other.source
             && self.load_balancing == other.load_balancing
             && self.timeout == other.timeout
-            && self.max_connections == other.max_connections
-            && self.queue_max == other.queue_max
-            && self.queue_timeout == other.queue_timeout
-            && self.connect_timeout == other.connect_timeout
-            && self.protocol == other.protocol
+            && self.upstream == other.upstream
             && breaker(self) == breaker(other)
     }
 }
 
-impl fmt::Display for Protocol {
+impl Breaker {
+    /// Settings have no equality of their own; what they say of themselves is complete.
+    fn says(&self) -> String {
+        format!("{:?}", (self.0)(CircuitBreaker::builder("settings")))
+    }
+}
+
+impl fmt::Debug for Breaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Http1 => "http1",
-            Self::H2c => "h2c",
-        })
+        f.write_str(&self.says())
     }
 }

@@ -13,6 +13,8 @@ mod forwarding;
 mod hostile;
 mod limits;
 mod own;
+mod policies;
 mod reload;
+mod routing;
 mod sharded;
 mod streaming;

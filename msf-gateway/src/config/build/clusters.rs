@@ -8,10 +8,11 @@ use msf_resilience::circuit_breaker;
 
 use super::report::Report;
 use crate::{
-    cluster::{Cluster, Protocol},
+    Protocol,
+    cluster::{Cluster, ClusterHealth},
     config::{
-        BreakerConfig, ClusterConfig, GatewayConfig, LoadBalancingConfig, OutlierConfig,
-        ProtocolConfig,
+        BreakerConfig, ClusterConfig, GatewayConfig, HealthConfig, LoadBalancingConfig,
+        OutlierConfig, ProtocolConfig,
     },
 };
 
@@ -79,7 +80,8 @@ fn one(
             })
         }
     };
-    if config.lb.is_some() || config.outlier.is_some() {
+    // Of those that the registry finds, it is the registry that spreads the calls.
+    if !config.discover && (config.lb.is_some() || config.outlier.is_some()) {
         cluster = cluster.load_balancing(load_balancing(config, at, report));
     }
     if let Some(breaker) = &config.breaker {
@@ -105,8 +107,14 @@ fn one(
     if limits.idle_timeout.is_some() {
         report.unsupported(format!("{at}.limits.idle_timeout"));
     }
-    if config.health.is_some() {
-        report.unsupported(format!("{at}.health"));
+    if let Some(settings) = &config.health {
+        cluster = health(
+            cluster,
+            settings,
+            config.discover,
+            &format!("{at}.health"),
+            report,
+        );
     }
     if let Some(timeout) = config.connect_timeout {
         cluster = cluster.connect_timeout(timeout.get());
@@ -115,6 +123,44 @@ fn one(
         Some(ProtocolConfig::H2c) => cluster.protocol(Protocol::H2c),
         Some(ProtocolConfig::Http1) | None => cluster,
     }
+}
+
+fn health(
+    cluster: Cluster,
+    config: &HealthConfig,
+    is_discovered: bool,
+    at: &str,
+    report: &mut Report,
+) -> Cluster {
+    if is_discovered {
+        report.at(
+            at.to_owned(),
+            "is the registry's concern where that finds the instances",
+        );
+        return cluster;
+    }
+    let Some(check) = &config.check else {
+        report.hint(
+            format!("{at}.check"),
+            "must be set",
+            "as \"/healthz\" or \"tcp:\"",
+        );
+        return cluster;
+    };
+    let mut health = ClusterHealth::new(check);
+    if let Some(interval) = config.interval {
+        health = health.interval(interval.get());
+    }
+    if let Some(timeout) = config.timeout {
+        health = health.timeout(timeout.get());
+    }
+    if let Some(passes) = config.rise {
+        health = health.rise(passes);
+    }
+    if let Some(failures) = config.fall {
+        health = health.fall(failures);
+    }
+    cluster.health(health)
 }
 
 /// How calls of a cluster are spread; also of those that the registry finds.
