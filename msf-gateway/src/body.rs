@@ -48,6 +48,8 @@ pin_project! {
     pub(crate) enum Proxied {
         Own { #[pin] body: Full<Bytes> },
         Service { #[pin] body: msf_client::ResponseBody },
+        // What layers and plugins of a route made of it.
+        Boxed { #[pin] body: msf_core::body::Body },
     }
 }
 
@@ -168,6 +170,7 @@ impl Body for Proxied {
         match self.project() {
             ProxiedProjection::Own { body } => body.poll_frame(cx).map_err(|never| match never {}),
             ProxiedProjection::Service { body } => body.poll_frame(cx).map_err(Into::into),
+            ProxiedProjection::Boxed { body } => body.poll_frame(cx),
         }
     }
 
@@ -175,6 +178,7 @@ impl Body for Proxied {
         match self {
             Self::Own { body } => body.is_end_stream(),
             Self::Service { body } => body.is_end_stream(),
+            Self::Boxed { body } => body.is_end_stream(),
         }
     }
 
@@ -182,6 +186,7 @@ impl Body for Proxied {
         match self {
             Self::Own { body } => body.size_hint(),
             Self::Service { body } => body.size_hint(),
+            Self::Boxed { body } => body.size_hint(),
         }
     }
 }

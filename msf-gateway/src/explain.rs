@@ -22,8 +22,9 @@
 use http::{HeaderName, HeaderValue, Method, Request};
 
 use crate::{
-    gateway::{CheckedRoute, Gateway},
+    gateway::{Action, CheckedRoute, Gateway},
     own::Scope,
+    pipeline::Shared,
     rewrite,
     route::{Answer, Explanation, Found, Lookup, Setting},
 };
@@ -108,9 +109,13 @@ impl Gateway {
             return Explanation::without_route(method, uri.path(), Answer::Own);
         }
         let lookup = Lookup::of(&request);
+        let asked = shared.asked(&lookup);
+        let lookup = asked
+            .as_ref()
+            .map_or(lookup, |asked| lookup.with_method(asked));
         let mut explanation = shared.table.explain(&lookup);
         if let Found::Route(route, _) = shared.table.find(&lookup) {
-            explanation.settings = settings(route);
+            explanation.settings = settings(route, &shared);
             if rewrite::is_internal(uri.path(), route.strip) {
                 let id = route.template.as_str().to_owned();
                 explanation.answer = Answer::Internal { id };
@@ -121,7 +126,7 @@ impl Gateway {
 }
 
 /// What a route does with a request, in the order in which it does it.
-fn settings(route: &CheckedRoute) -> Vec<Setting> {
+fn settings(route: &CheckedRoute, shared: &Shared) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut say = |name: &str, value: String| {
         settings.push(Setting {
@@ -129,17 +134,64 @@ fn settings(route: &CheckedRoute) -> Vec<Setting> {
             value,
         });
     };
+    let extras = route.extras.as_deref();
+    if let Some(extras) = extras {
+        for (name, value) in extras.before_the_token() {
+            say(name, value);
+        }
+    }
     if let Some(limit) = &route.limit {
         say("rate limit", format!("by {:?}", limit.key).to_lowercase());
     }
     say("policy", route.policy.to_string());
     say("body limit", format!("{} bytes", route.body_limit));
+    if let Some(extras) = extras {
+        for (name, value) in extras.after_the_token() {
+            say(name, value);
+        }
+    }
     if route.strip > 0 {
         say("strips", format!("{} bytes of the path", route.strip));
     }
-    say("to", route.service.to_string());
-    if let Some(timeout) = route.timeout {
-        say("timeout", format!("{timeout:?}"));
+    let cluster = |at: usize| {
+        let call = shared.calls.get(at);
+        call.map(|call| call.service.name().to_string())
+            .unwrap_or_default()
+    };
+    let calls = match &route.action {
+        Action::Forward(at) => {
+            say("to", cluster(*at));
+            std::slice::from_ref(at)
+        }
+        Action::Split(split, places) => {
+            for (at, share) in places.iter().zip(split.shares()) {
+                say(
+                    "to",
+                    format!("{}, {share} of {}", cluster(*at), split.sum()),
+                );
+            }
+            places
+        }
+        Action::Redirect(redirect) => {
+            say("redirects", redirect.to_string());
+            &[]
+        }
+        Action::Respond(response) => {
+            say("responds", response.response().status().to_string());
+            &[]
+        }
+    };
+    if let Some(call) = calls.first().and_then(|at| shared.calls.get(*at)) {
+        say("timeout", format!("{:?}", call.service.timeout()));
+        if let Some(retry) = call.service.retry() {
+            say("attempts", retry.max_attempts().to_string());
+        }
+        if call.service.hedge().is_some() {
+            say("hedges", "on".to_owned());
+        }
+    }
+    if let Some(mirror) = extras.and_then(|extras| extras.mirror.as_ref()) {
+        say("mirrors", format!("{}, {mirror}", cluster(mirror.call)));
     }
     settings
 }

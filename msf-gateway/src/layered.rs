@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use msf_core::{BoxError, body::Body};
-use tower::util::BoxCloneSyncService;
+use tower::{ServiceExt, util::BoxCloneSyncService};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -39,6 +39,13 @@ impl Upstream {
         B::Error: Into<BoxError>,
     {
         Self(BoxCloneSyncService::new(Erase(service)))
+    }
+}
+
+impl Upstream {
+    /// Waits until a clone is ready, and calls it.
+    pub(crate) fn ask(&self, request: Request<Body>) -> UpstreamFuture {
+        UpstreamFuture(Box::pin(self.clone().oneshot(request)))
     }
 }
 

@@ -10,10 +10,12 @@ pub mod cluster;
 #[cfg(feature = "config")]
 pub mod config;
 pub mod cors;
+mod exchange;
 pub mod explain;
 pub mod failure;
 mod finish;
 mod forward;
+mod forwarder;
 mod gateway;
 pub mod headers;
 mod layered;
@@ -42,6 +44,7 @@ pub use self::{
     cors::{Cors, InvalidCors},
     explain::Probe,
     failure::ProxyError,
+    forwarder::Forwarder,
     gateway::{Gateway, GatewayBuilder, GatewayError, GatewayErrors},
     layered::{Upstream, UpstreamFuture},
     limit::{Key, RateKey},
@@ -52,3 +55,6 @@ pub use self::{
     service::{GatewayFuture, GatewayService},
     transform::{HeaderTransform, InvalidTransform},
 };
+
+#[cfg(feature = "health")]
+pub use self::cluster::ClusterHealth;

@@ -1,10 +1,16 @@
 //! Answers: what the service said, cleaned, or what stands for it.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use http::{Extensions, HeaderName, HeaderValue, Response, StatusCode, header};
+use msf_auth::internal::InternalTokenError;
 use msf_client::Error;
-use msf_core::problem::{Code, Problem};
-use msf_resilience::rate_limit::Limited;
+use msf_core::{
+    BoxError,
+    problem::{Code, Problem},
+};
+use msf_resilience::rate_limit::{Limited, Refused, shared::SharedError};
 
 use crate::{
     access_log,
@@ -15,6 +21,16 @@ use crate::{
 
 /// The service's answer as the client gets it.
 pub(crate) fn cleaned(response: Response<msf_client::ResponseBody>) -> Response<Proxied> {
+    let peer = response.body().peer();
+    cleaned_from(response.map(|body| Proxied::Service { body }), Some(peer))
+}
+
+/// As [`cleaned`], for what layers made of the service's answer.
+pub(crate) fn cleaned_as(response: Response<Proxied>) -> Response<Proxied> {
+    cleaned_from(response, None)
+}
+
+fn cleaned_from(response: Response<Proxied>, peer: Option<SocketAddr>) -> Response<Proxied> {
     let (mut parts, body) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for it: `Upgrade` is never forwarded. What follows is not HTTP.
@@ -28,15 +44,31 @@ pub(crate) fn cleaned(response: Response<msf_client::ResponseBody>) -> Response<
     parts.headers.remove(X_POWERED_BY);
     // hyper keeps the service's own words for the status there, and would write them to the client.
     parts.extensions.clear();
-    access_log::note(|record| record.answer(Some(body.peer())));
-    Response::from_parts(parts, Proxied::Service { body })
+    access_log::note(|record| record.answer(peer));
+    Response::from_parts(parts, body)
 }
 
 /// The answer when there is none: 502, 503 or 504, or 413, 408 and 400 if the client's body was the cause.
 pub(crate) fn failed(error: Error) -> Response<Bytes> {
     let problem = error.to_problem();
     let failure = ProxyError::of_call(&error, problem.code());
-    let problem = problem.with_source(error);
+    told(problem.with_source(error), failure)
+}
+
+/// As [`failed`], for an error that may be that of a layer.
+pub(crate) fn failed_as(error: BoxError) -> Response<Bytes> {
+    match error.downcast::<Error>() {
+        Ok(error) => failed(*error),
+        Err(error) => told_of(Problem::from_error(error)),
+    }
+}
+
+fn told_of(problem: Problem) -> Response<Bytes> {
+    let failure = ProxyError::of(problem.code());
+    told(problem, failure)
+}
+
+fn told(problem: Problem, failure: ProxyError) -> Response<Bytes> {
     if !problem.status().is_server_error() {
         return marked(problem, failure);
     }
@@ -71,6 +103,40 @@ pub(crate) fn invalid(message: InvalidMessage) -> Response<Bytes> {
         response.headers_mut().insert(header::ALLOW, allowed);
     }
     response
+}
+
+/// The answer when there is no such place.
+pub(crate) fn not_found() -> Response<Bytes> {
+    Problem::new(Code::NotFound).into_response()
+}
+
+/// The answer to a client that may not come from there; it does not say why.
+pub(crate) fn forbidden() -> Response<Bytes> {
+    Problem::new(Code::Forbidden).into_response()
+}
+
+/// The answer to a preflight that asks for what pages of its origin may not do.
+pub(crate) fn forbidden_origin() -> Response<Bytes> {
+    Problem::new(Code::Forbidden)
+        .with_detail("pages of this origin may not send this request")
+        .into_response()
+}
+
+/// The answer when no token for the service can be minted. A caller whose own has just ended gets another one.
+pub(crate) fn no_identity(error: InternalTokenError) -> Response<Bytes> {
+    match error {
+        InternalTokenError::Expired => Problem::new(Code::InvalidToken).into_response(),
+        error => told_of(Problem::new(Code::Internal).with_source(error)),
+    }
+}
+
+/// The answer when a limit that is kept elsewhere refused, or nobody decided.
+pub(crate) fn not_counted(error: SharedError) -> Response<Bytes> {
+    match error {
+        SharedError::Refused(Refused::Limited(refused)) => limited(refused),
+        // What the store said is for the log.
+        error => told_of(error.into()),
+    }
 }
 
 pub(crate) fn limited(limited: Limited) -> Response<Bytes> {

@@ -32,6 +32,12 @@ impl Split {
         self.ends.last().copied().unwrap_or(1)
     }
 
+    /// The weight of each.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = u32> {
+        let begins = std::iter::once(&0).chain(&self.ends);
+        self.ends.iter().zip(begins).map(|(end, begin)| end - begin)
+    }
+
     /// Draws a cluster.
     pub(crate) fn draw(&self) -> usize {
         self.place(fastrand::u32(0..self.sum()))
@@ -55,7 +61,8 @@ mod tests {
                 for drawn in 0..split.sum() {
                     counts[split.place(drawn)] += 1;
                 }
-                prop_assert_eq!(counts, weights);
+                prop_assert_eq!(&counts, &weights);
+                prop_assert!(split.shares().eq(weights.iter().copied()));
             }
         }
     }

@@ -250,6 +250,14 @@ impl ServiceClient {
         self
     }
 
+    /// The same service over other connections: one set per runtime. Breaker, budget, instances and policies stay
+    /// shared.
+    #[must_use]
+    pub fn with_connections(mut self, connections: Connections) -> Self {
+        self.connections = connections;
+        self
+    }
+
     /// The service.
     #[must_use]
     pub fn name(&self) -> &ServiceName {
@@ -318,7 +326,9 @@ impl ServiceClient {
         self.request(Method::DELETE, path)
     }
 
-    pub(crate) const fn timeout(&self) -> Duration {
+    /// How long a call may take until the head of its answer.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
         self.timeout
     }
 

@@ -1,6 +1,6 @@
 //! [`IpRules`].
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use crate::headers::IpRange;
 
@@ -25,6 +25,14 @@ impl IpRules {
         let Some(client) = client else { return false };
         let within = |ranges: &[IpRange]| ranges.iter().any(|range| range.contains(client));
         !within(&self.denied) && (self.allowed.is_empty() || within(&self.allowed))
+    }
+}
+
+/// How many blocks there are, for people; the blocks themselves may be many.
+impl fmt::Display for IpRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (allowed, denied) = (self.allowed.len(), self.denied.len());
+        write!(f, "{allowed} blocks allowed, {denied} denied")
     }
 }
 

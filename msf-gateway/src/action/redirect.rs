@@ -1,5 +1,7 @@
 //! [`Redirect`].
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, uri::Authority};
 
@@ -249,6 +251,34 @@ impl CheckedRedirect {
         let location = HeaderValue::try_from(target).ok()?;
         response.headers_mut().insert(header::LOCATION, location);
         Some(response)
+    }
+}
+
+/// The status and where it leads, for people.
+impl fmt::Display for CheckedRedirect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status.as_u16())?;
+        match &self.to {
+            To::Target(_) => f.write_str(" to an address of its own"),
+            To::Parts {
+                scheme,
+                host,
+                port,
+                path,
+            } => {
+                let set = [
+                    (scheme.is_some(), "scheme"),
+                    (host.is_some(), "host"),
+                    (port.is_some(), "port"),
+                    (path.is_some(), "path"),
+                ];
+                let mut set = set
+                    .into_iter()
+                    .filter_map(|(is_set, name)| is_set.then_some(name));
+                write!(f, " to another {}", set.next().unwrap_or_default())?;
+                set.try_for_each(|name| write!(f, ", {name}"))
+            }
+        }
     }
 }
 

@@ -6,9 +6,6 @@ use msf_core::name::InvalidName;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCluster {
-    /// The settings of the breaker.
-    #[error("the circuit breaker cannot be built: {0}")]
-    Breaker(String),
     /// The same name or the same endpoint is there twice.
     #[error("{0} is there twice")]
     Duplicate(String),
@@ -20,6 +17,9 @@ pub enum InvalidCluster {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The health checks.
+    #[error("the health checks cannot work: {0}")]
+    Health(String),
     /// The settings of the balance.
     #[error("the load balancing cannot work: {0}")]
     LoadBalancing(String),
@@ -37,4 +37,7 @@ pub enum InvalidCluster {
         /// What it may be.
         allowed: &'static str,
     },
+    /// A setting of the calls, such as of the breaker.
+    #[error("it cannot be called so: {0}")]
+    Settings(String),
 }

@@ -21,8 +21,17 @@
 
 mod endpoint;
 mod error;
+#[cfg(feature = "health")]
+mod health;
+mod running;
 mod settings;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use self::running::{Clusters, Running};
+
+#[cfg(feature = "health")]
+pub use self::health::ClusterHealth;
 pub use self::{
     error::InvalidCluster,
     settings::{Cluster, Protocol},

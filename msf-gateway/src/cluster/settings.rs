@@ -1,6 +1,6 @@
 //! [`Cluster`].
 
-use std::{fmt, num::NonZeroU16, time::Duration};
+use std::{fmt, num::NonZeroU16, sync::Arc, time::Duration};
 
 use msf_registry::LoadBalancing;
 use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerBuilder};
@@ -21,13 +21,15 @@ pub struct Cluster {
     pub(crate) name: String,
     pub(crate) source: Source,
     pub(crate) load_balancing: Option<LoadBalancing>,
-    pub(crate) breaker: Option<CircuitBreakerBuilder>,
+    pub(crate) breaker: Option<Breaker>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_connections: Option<usize>,
     pub(crate) queue_max: Option<usize>,
     pub(crate) queue_timeout: Option<Duration>,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) protocol: Protocol,
+    #[cfg(feature = "health")]
+    pub(crate) health: Option<super::health::ClusterHealth>,
 }
 
 /// Where the endpoints of a cluster come from.
@@ -36,6 +38,12 @@ pub(crate) enum Source {
     Listed(Vec<(String, NonZeroU16)>),
     Discovered,
 }
+
+/// What is changed of the settings of a breaker.
+#[derive(Clone)]
+pub(crate) struct Breaker(
+    pub(crate) Arc<dyn Fn(CircuitBreakerBuilder) -> CircuitBreakerBuilder + Send + Sync>,
+);
 
 /// What a gateway speaks to the endpoints of a cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -71,6 +79,8 @@ impl Cluster {
             queue_timeout: None,
             connect_timeout: None,
             protocol: Protocol::Http1,
+            #[cfg(feature = "health")]
+            health: None,
         }
     }
 
@@ -102,14 +112,12 @@ impl Cluster {
         self
     }
 
-    /// Changes the settings of its circuit breaker.
+    /// Changes the settings of its circuit breaker, after those of the client.
     pub fn breaker(
         mut self,
-        settings: impl FnOnce(CircuitBreakerBuilder) -> CircuitBreakerBuilder,
+        change: impl Fn(CircuitBreakerBuilder) -> CircuitBreakerBuilder + Send + Sync + 'static,
     ) -> Self {
-        let breaker = self.breaker.take();
-        let breaker = breaker.unwrap_or_else(|| CircuitBreaker::builder(self.name.as_str()));
-        self.breaker = Some(settings(breaker));
+        self.breaker = Some(Breaker(Arc::new(change)));
         self
     }
 
@@ -138,6 +146,14 @@ impl Cluster {
         self
     }
 
+    /// Asks its endpoints whether they work; nobody is asked unless set. Of a discovered cluster it is the registry that
+    /// knows.
+    #[cfg(feature = "health")]
+    pub fn health(mut self, health: super::ClusterHealth) -> Self {
+        self.health = Some(health);
+        self
+    }
+
     /// What it speaks.
     pub const fn protocol(mut self, protocol: Protocol) -> Self {
         self.protocol = protocol;
@@ -148,8 +164,11 @@ impl Cluster {
 /// Whether a running cluster may be kept for another definition.
 impl PartialEq for Cluster {
     fn eq(&self, other: &Self) -> bool {
-        // A breaker's settings have no equality of their own; what they say of themselves is complete.
-        let breaker = |cluster: &Self| cluster.breaker.as_ref().map(|it| format!("{it:?}"));
+        #[cfg(feature = "health")]
+        if self.health != other.health {
+            return false;
+        }
+        let breaker = |cluster: &Self| cluster.breaker.as_ref().map(Breaker::says);
         self.name == other.name
             && self.source == other.source
             && self.load_balancing == other.load_balancing
@@ -160,6 +179,19 @@ impl PartialEq for Cluster {
             && self.connect_timeout == other.connect_timeout
             && self.protocol == other.protocol
             && breaker(self) == breaker(other)
+    }
+}
+
+impl Breaker {
+    /// Settings have no equality of their own; what they say of themselves is complete.
+    fn says(&self) -> String {
+        format!("{:?}", (self.0)(CircuitBreaker::builder("settings")))
+    }
+}
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.says())
     }
 }
 

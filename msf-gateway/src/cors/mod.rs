@@ -35,5 +35,5 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::grant::{Checked, Grant};
+pub(crate) use self::grant::{Checked, Grant, asked_method};
 pub use self::{error::InvalidCors, settings::Cors};

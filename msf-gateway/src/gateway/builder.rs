@@ -1,6 +1,6 @@
 //! [`GatewayBuilder`].
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use msf_auth::{InternalTokens, Verifier};
 use msf_client::Client;
@@ -9,11 +9,13 @@ use msf_core::{
     name::ServiceName,
     trace::{self, TraceLayer, Trust},
 };
+use msf_registry::ServiceHandle;
 
 use super::{
     check,
     error::{GatewayError, GatewayErrors},
     gateway::Gateway,
+    wiring::{Wired, Wiring},
 };
 use crate::{
     access_log::AccessLog,
@@ -22,7 +24,7 @@ use crate::{
     headers::{IdentityHeaders, forwarded::Forwarding},
     live::Live,
     own::{self, OwnAnswers, Services},
-    pipeline::{Shared, template},
+    pipeline::{CallSlot, Shared, template},
     plugin::{Installed, Plugin},
     route::{Route, Table},
 };
@@ -186,23 +188,27 @@ impl GatewayBuilder {
         if let Some(before) = before {
             self.metrics = before.metrics.clone();
         }
+        let health = before.map(|before| before.health.clone());
         let mut errors = Vec::new();
         if self.routes.is_empty() {
             errors.push(GatewayError::NoRoutes);
         }
-        let checked = check::routes(self.routes, self.verifier.is_some(), &mut errors);
-        let services: BTreeSet<ServiceName> = checked
-            .iter()
-            .map(|(_, route)| route.service.clone())
-            .collect();
-        let services: Box<[ServiceName]> = services.into_iter().collect();
-        for service in &services {
-            // The watch begins here, and not with the first request on a worker's runtime.
-            if let Err(source) = self.client.service(service) {
-                errors.push(GatewayError::Client {
-                    service: service.clone(),
-                    source,
-                });
+        let common = check::Common {
+            has_verifier: self.verifier.is_some(),
+            tokens: self.internal_tokens.as_ref(),
+            plugins: &self.plugins,
+        };
+        let drafts = check::routes(self.routes, &common, &mut errors);
+        let before = before.map(Gateway::shared);
+        let mut wiring = Wiring::new(&self.client, &self.metrics);
+        wiring.declare(self.clusters, before.as_deref(), &mut errors);
+        let mut rules = Vec::with_capacity(drafts.len());
+        let mut body_limit_max = None;
+        for draft in drafts {
+            body_limit_max = body_limit_max.max(Some(draft.route.body_limit));
+            let rule = draft.rule.clone();
+            if let Some(route) = wiring.connect(draft, &mut errors) {
+                rules.push((rule, Arc::new(route)));
             }
         }
         let layer = HttpMetricsLayer::new(&self.metrics)
@@ -219,7 +225,7 @@ impl GatewayBuilder {
         let default_trace = TraceLayer::new().trust(Trust::Nobody);
         let (access_log, default_trace) = match (before, self.access_log) {
             // Whoever writes stays as it is, and so does its file.
-            (Some(before), _) => (before.shared().access_log.clone(), default_trace),
+            (Some(before), _) => (before.access_log.clone(), default_trace),
             (None, None) => (None, default_trace),
             (None, Some(log)) => match log.start(&self.metrics) {
                 // One line per request is enough.
@@ -231,20 +237,13 @@ impl GatewayBuilder {
             },
         };
 
-        let body_limit_max = checked.iter().map(|(_, route)| route.body_limit).max();
-        let mut routes = Vec::with_capacity(checked.len());
-        for (rule, mut route) in checked {
-            let place = services.binary_search(&route.service);
-            route.service_at = place.expect("the list was made of the services of all routes");
-            routes.push((rule, Arc::new(route)));
-        }
-        let table = Table::compiled(routes);
-        check::reachable(&table).map_err(GatewayErrors::new)?;
-        let health = before.map_or_else(own::health, |before| before.health.clone());
+        let Wired { clusters, calls } = wiring.finish();
+        let health = health.unwrap_or_else(own::health);
+        let table = Table::compiled(rules);
         let registry = self.client.registry().clone();
         let own = OwnAnswers {
             health: health.clone(),
-            services: Services::new(registry, services.iter().cloned()),
+            services: Services::new(registry, handles(&calls)),
             metrics: self.metrics.clone(),
             exposes_metrics: self.exposes_metrics,
         };
@@ -255,10 +254,11 @@ impl GatewayBuilder {
             verifier: self.verifier,
             own: Arc::new(own),
             client: self.client,
-            services,
             failures,
             access_log,
             gateway_headers: self.gateway_headers,
+            clusters,
+            calls,
         };
         Ok(Gateway {
             live: Live::new(shared),
@@ -269,6 +269,17 @@ impl GatewayBuilder {
             body_limit_max: body_limit_max.unwrap_or(Route::BODY_LIMIT_DEFAULT),
         })
     }
+}
+
+/// The instances of the services that routes lead to.
+fn handles(calls: &[CallSlot]) -> impl Iterator<Item = (ServiceName, ServiceHandle)> {
+    let service = |call: &CallSlot| {
+        (
+            call.service.name().clone(),
+            call.service.instances().clone(),
+        )
+    };
+    calls.iter().map(service)
 }
 
 impl fmt::Debug for GatewayBuilder {

@@ -8,7 +8,10 @@ use msf_core::{
     name::{InvalidName, ServiceName},
 };
 
-use crate::{access_log::StartQueueError, path::InvalidPath, route::InvalidMatch};
+use crate::{
+    access_log::StartQueueError, action::InvalidRedirect, cluster::InvalidCluster,
+    cors::InvalidCors, path::InvalidPath, route::InvalidMatch, transform::InvalidTransform,
+};
 
 /// Everything that is wrong with a gateway, at once.
 ///
@@ -48,6 +51,22 @@ pub enum GatewayError {
         /// Why.
         source: InvalidService,
     },
+    /// A cluster.
+    #[error("cluster {cluster:?}: {source}")]
+    Cluster {
+        /// Its name.
+        cluster: String,
+        /// What is wrong with it.
+        source: InvalidCluster,
+    },
+    /// The CORS settings of a route.
+    #[error("{route}: CORS: {source}")]
+    Cors {
+        /// The route.
+        route: String,
+        /// What is wrong with them.
+        source: InvalidCors,
+    },
     /// Two routes take the same requests.
     #[error("{route}: an earlier route takes {method} there already")]
     Duplicate {
@@ -79,6 +98,86 @@ pub enum GatewayError {
         route: String,
         /// What is wrong.
         source: InvalidMatch,
+    },
+    /// A service is to get tokens for callers, and nobody mints them.
+    #[error("{route}: `internal_identity` needs the gateway's `internal_tokens`")]
+    NoInternalTokens {
+        /// The route.
+        route: String,
+    },
+    /// A service is to get tokens for callers that nobody asks who they are.
+    #[error("{route}: on a public route nobody is known whose identity could be passed on")]
+    IdentityOfNobody {
+        /// The route.
+        route: String,
+    },
+    /// The mirror of a route.
+    #[error("{route}: mirror: `{setting}` must be {allowed}")]
+    InvalidMirror {
+        /// The route.
+        route: String,
+        /// The setting.
+        setting: &'static str,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// The hedges of a route.
+    #[error("{route}: the hedges cannot work")]
+    InvalidHedge {
+        /// The route.
+        route: String,
+        /// Why.
+        source: msf_resilience::hedge::InvalidHedge,
+    },
+    /// The retries of a route.
+    #[error("{route}: the retries cannot work")]
+    InvalidRetry {
+        /// The route.
+        route: String,
+        /// Why.
+        source: msf_resilience::retry::InvalidRetryPolicy,
+    },
+    /// The redirect of a route.
+    #[error("{route}: redirect: {source}")]
+    InvalidRedirect {
+        /// The route.
+        route: String,
+        /// What is wrong with it.
+        source: InvalidRedirect,
+    },
+    /// The answer of a route.
+    #[error("{route}: an answer with this status has no body, or is none")]
+    InvalidResponse {
+        /// The route.
+        route: String,
+    },
+    /// The weights of a route.
+    #[error("{route}: the weights must be above 0 and no cluster twice")]
+    InvalidSplit {
+        /// The route.
+        route: String,
+    },
+    /// What a route does to headers and paths.
+    #[error("{route}: {source}")]
+    InvalidTransform {
+        /// The route.
+        route: String,
+        /// What is wrong with it.
+        source: InvalidTransform,
+    },
+    /// A route leads to two places.
+    #[error("{route}: only one of `to`, `split`, `redirect` and `respond` can be set")]
+    TwoTargets {
+        /// The route.
+        route: String,
+    },
+    /// A setting is about the call of a service, and the route calls none.
+    #[error("{route}: `{setting}` is about the call of a service, and the route calls none")]
+    WithoutService {
+        /// The route.
+        route: String,
+        /// The setting, by the name of its setter.
+        setting: &'static str,
     },
     /// The path of a route is not canonical, so that no request would ever match it.
     #[error("{route}: {source}")]

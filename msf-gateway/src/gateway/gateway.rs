@@ -130,7 +130,7 @@ impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
             .field("revision", &self.revision())
-            .field("services", &self.shared().services)
+            .field("clusters", &self.shared().clusters.keys())
             .field("status", &self.health.status())
             .finish_non_exhaustive()
     }

@@ -1,13 +1,15 @@
 //! The settings of a route beyond where it leads and who may pass.
 
+use std::{fmt, sync::Arc, time::Duration};
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use msf_core::{BoxError, body::Body};
 use msf_resilience::{
-    hedge::HedgePolicy,
+    hedge::HedgeBuilder,
     rate_limit::shared::{OnFailure, SharedRateLimiter},
-    retry::RetryPolicy,
+    retry::RetryPolicyBuilder,
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -40,12 +42,28 @@ pub(crate) struct Settings {
     pub(crate) path: PathTransform,
     /// Whether `path` was set more than once.
     pub(crate) is_path_twice: bool,
-    pub(crate) retry: Option<RetryPolicy>,
-    pub(crate) hedge: Option<HedgePolicy>,
+    pub(crate) attempt_timeout: Option<Duration>,
+    pub(crate) retry: Option<Change<RetryPolicyBuilder>>,
+    pub(crate) hedge: Option<Change<HedgeBuilder>>,
     pub(crate) has_internal_identity: bool,
     pub(crate) mirror: Option<Mirror>,
     pub(crate) layers: Vec<RouteLayer>,
     pub(crate) plugins: Vec<Installed>,
+}
+
+/// What is changed of a builder that somebody else begins.
+pub(crate) struct Change<B>(pub(crate) Arc<dyn Fn(B) -> B + Send + Sync>);
+
+impl<B> Clone for Change<B> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<B> fmt::Debug for Change<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Change")
+    }
 }
 
 /// What a route does besides: each of these is off unless set, and a route without it pays a branch.
@@ -115,10 +133,11 @@ impl Route {
 
     /// Counts callers in a store that several gateways share, besides a [`rate_limit`](Self::rate_limit) of its own, which
     /// comes first and spares the store. What happens while the store does not answer is said by
-    /// [`OnFailure`]; this is [`OnFailure::Refuse`] unless set by
-    /// [`shared_rate_limit_or`](Self::shared_rate_limit_or).
+    /// [`OnFailure`]: such requests pass, unless [`shared_rate_limit_or`](Self::shared_rate_limit_or) says otherwise.
+    ///
+    /// It comes after the token, so that strangers cannot make the gateway ask its store.
     pub fn shared_rate_limit(self, limiter: SharedRateLimiter, key: Key) -> Self {
-        self.shared_rate_limit_or(limiter, key, OnFailure::Refuse)
+        self.shared_rate_limit_or(limiter, key, OnFailure::default())
     }
 
     /// As [`shared_rate_limit`](Self::shared_rate_limit), and says what happens while the store does not answer.
@@ -164,16 +183,37 @@ impl Route {
         self
     }
 
-    /// Repeats calls that failed, as far as that is safe: only if the request may be repeated, and within the budget.
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.settings.retry = Some(policy);
+    /// How long one of several attempts may take, within the [`timeout`](Self::timeout) of the route.
+    pub const fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.attempt_timeout = Some(timeout);
         self
     }
 
-    /// Asks another instance when the first one is slow, and takes the first answer; only if the request may be
-    /// repeated, and within the budget.
-    pub fn hedge(mut self, policy: HedgePolicy) -> Self {
-        self.settings.hedge = Some(policy);
+    /// Makes failed calls again: only if the request may be repeated, and within the budget of the service. The policy
+    /// has the service's name, metrics and budget; the closure changes the rest, or nothing.
+    ///
+    /// ```
+    /// use msf_gateway::Route;
+    ///
+    /// let users = Route::prefix("/api/users").to("user").public().retry(|retry| retry.max_attempts(2));
+    /// # drop(users);
+    /// ```
+    pub fn retry(
+        mut self,
+        change: impl Fn(RetryPolicyBuilder) -> RetryPolicyBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.retry = Some(Change(Arc::new(change)));
+        self
+    }
+
+    /// Makes slow calls a second time beside the first and takes the first answer: only if the request may be repeated,
+    /// and within the budget of the service. The policy has the service's name, metrics and budget; the closure changes
+    /// the rest, or nothing.
+    pub fn hedge(
+        mut self,
+        change: impl Fn(HedgeBuilder) -> HedgeBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.hedge = Some(Change(Arc::new(change)));
         self
     }
 
@@ -197,9 +237,7 @@ impl Route {
     /// answered as [`Problem::from_error`](msf_core::problem::Problem::from_error) says.
     ///
     /// ```
-    /// use std::time::Duration;
     /// use msf_gateway::Route;
-    /// use msf_resilience::{bulkhead::BulkheadLayer, timeout::TimeoutLayer};
     ///
     /// let reports = Route::prefix("/reports")
     ///     .to("report")

@@ -37,10 +37,28 @@ pub mod hop_by_hop;
 pub mod message;
 pub mod via;
 
-use http::{HeaderMap, HeaderName};
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 
 pub use msf_auth::headers::IdentityHeaders;
 pub use msf_core::forwarded::{InvalidIpRange, IpRange};
+
+/// What is done to every request that arrives, in the one order; returns the client's address.
+pub(crate) fn receive(
+    parts: &mut Parts,
+    peer: Option<IpAddr>,
+    host: Option<&HeaderValue>,
+    identity: &IdentityHeaders,
+    forwarding: &forwarded::Forwarding,
+) -> Option<IpAddr> {
+    hop_by_hop::strip_request(&mut parts.headers);
+    identity.strip(&mut parts.headers);
+    let client = forwarding.rewrite(peer, host, &mut parts.headers);
+    via::append(parts.version, &mut parts.headers);
+    cookie::join(&mut parts.headers);
+    client
+}
 
 /// Removes every header whose name is unwanted.
 fn remove_where(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {

@@ -22,6 +22,12 @@
 //! # drop(users);
 //! ```
 
+mod metrics;
+mod running;
 mod settings;
+mod tee;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use self::running::Mirroring;
 pub use self::settings::Mirror;

@@ -48,4 +48,26 @@ impl Mirror {
         self.timeout = timeout;
         self
     }
+
+    /// A setting that cannot work, and what it may be.
+    pub(crate) fn out_of_range(&self) -> Option<(&'static str, &'static str)> {
+        let is_part = self.percent > 0.0 && self.percent <= 100.0;
+        if !is_part {
+            return Some(("percent", "above 0 and at most 100"));
+        }
+        if self.body_max > BODY_MAX {
+            return Some(("body_max", "at most 1 MiB"));
+        }
+        if !(1..=IN_FLIGHT_MAX).contains(&self.in_flight_max) {
+            return Some(("in_flight_max", "1 to 10 000"));
+        }
+        if self.timeout.is_zero() {
+            return Some(("timeout", "above zero"));
+        }
+        None
+    }
 }
+
+/// Times the copies under way, it is what a mirror may take of the memory.
+const BODY_MAX: usize = 1 << 20;
+const IN_FLIGHT_MAX: usize = 10_000;

@@ -11,10 +11,10 @@ use super::{Completed, Flow, Plugin};
 pub(crate) struct Installed(Arc<dyn Erased>);
 
 /// The plugins of a route, in the order in which they see a request.
-pub(crate) type Plugins = Arc<[Installed]>;
+pub(crate) type Plugins = Vec<Installed>;
 
 /// What a plugin left for the answer.
-pub(crate) type Context = Box<dyn Any + Send + Sync>;
+pub(super) type Context = Box<dyn Any + Send + Sync>;
 
 trait Erased: Send + Sync {
     fn context(&self) -> Context;
@@ -62,6 +62,26 @@ impl<P: Plugin> Erased for P {
 impl Installed {
     pub(crate) fn new(plugin: impl Plugin) -> Self {
         Self(Arc::new(plugin))
+    }
+
+    pub(super) fn context(&self) -> Context {
+        self.0.context()
+    }
+
+    pub(super) fn on_request<'a>(
+        &'a self,
+        request: &'a mut Parts,
+        context: &'a mut Context,
+    ) -> Pin<Box<dyn Future<Output = Flow> + Send + 'a>> {
+        self.0.on_request(request, context)
+    }
+
+    pub(super) fn on_response(&self, response: &mut response::Parts, context: &mut Context) {
+        self.0.on_response(response, context);
+    }
+
+    pub(super) fn on_complete(&self, completed: &Completed, context: &mut Context) {
+        self.0.on_complete(completed, context);
     }
 }
 

@@ -50,14 +50,20 @@
 //! A client that goes away drops the future of `on_request` at any await. `on_complete` is called once for every request
 //! whose `on_request` was called and had an answer, also when the client did not take all of it.
 
+mod contexts;
 mod erased;
+#[cfg(test)]
+mod tests;
 
 use std::{future::Future, net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{Response, StatusCode, request::Parts, response};
 
-pub(crate) use self::erased::{Installed, Plugins};
+pub(crate) use self::{
+    contexts::{Contexts, Watched},
+    erased::{Installed, Plugins},
+};
 
 /// Code of your own in the way of a request; see the [module documentation](self).
 pub trait Plugin: Send + Sync + 'static {

@@ -34,6 +34,8 @@ pub struct Captures {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ranges {
     len: u8,
+    /// Where what `**` takes begins, with its slash.
+    rest: Option<u16>,
     places: [(u16, u16); Captures::MAX],
 }
 
@@ -67,6 +69,27 @@ impl Captures {
         self.get(name, path).map(query::decoded)
     }
 
+    /// What `**` took of this path, with the slash before it: what is left when the rest of the template is
+    /// stripped or replaced. Empty if the path ended before; `None` for a route without `**`.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use msf_gateway::route::{Found, Lookup, Match, Table};
+    ///
+    /// let table = Table::new([(Match::template("/tenants/{tenant}/**"), ())])?;
+    /// for (path, rest) in [("/tenants/a/x/7", "/x/7"), ("/tenants/a/", "/"), ("/tenants/a", "")] {
+    ///     let Found::Route(_, captures) = table.find(&Lookup::new(&Method::GET, path)) else {
+    ///         panic!("{path} was not found");
+    ///     };
+    ///     assert_eq!(captures.rest(path), Some(rest));
+    /// }
+    /// # Ok::<(), msf_gateway::route::TableErrors>(())
+    /// ```
+    #[must_use]
+    pub fn rest<'p>(&self, path: &'p str) -> Option<&'p str> {
+        path.get(usize::from(self.ranges.rest?)..)
+    }
+
     /// All of them in the order of the path.
     pub fn iter<'s, 'p: 's>(
         &'s self,
@@ -93,6 +116,13 @@ impl Captures {
 impl Ranges {
     pub(crate) fn as_slice(&self) -> &[(u16, u16)] {
         &self.places[..usize::from(self.len).min(Captures::MAX)]
+    }
+
+    /// The same with what `**` takes, from its slash on: a capture too, if it has a name.
+    pub(crate) fn with_rest(mut self, place: Range<usize>) -> Self {
+        self.rest = u16::try_from(place.start).ok();
+        let named = (place.start + 1).min(place.end);
+        self.with(named..place.end)
     }
 
     /// The same with one more; those above the limit are left out, which `Match` has refused before.

@@ -9,7 +9,7 @@ use super::{
     error::InvalidMatch,
     host::Host,
     methods::Methods,
-    pattern::{Path, Pattern},
+    pattern::{End, Path, Pattern, Step},
     predicate::{Failed, Predicate, Predicates},
 };
 
@@ -246,6 +246,19 @@ impl Compiled {
             .into_iter()
             .flat_map(|it| it.capture_names().flatten());
         of_shape.chain(of_regex)
+    }
+
+    /// How many bytes of every canonical path come before what a prefix without captures leaves open.
+    pub(crate) fn prefix_len(&self) -> Option<usize> {
+        let Path::Shape(shape) = &self.path else {
+            return None;
+        };
+        let len = |step: &Step| match step {
+            Step::Literal(text) => Some("/".len() + text.len()),
+            Step::Capture => None,
+        };
+        let is_open = shape.end == End::Open;
+        is_open.then(|| shape.steps.iter().map(len).sum())?
     }
 
     pub(super) fn rank(&self) -> Rank {

@@ -66,14 +66,6 @@ impl Pattern {
         }
     }
 
-    pub(crate) fn path(&self) -> &str {
-        match self {
-            Self::Exact(path) | Self::Prefix(path) | Self::Template(path) | Self::Regex(path) => {
-                path
-            }
-        }
-    }
-
     /// The same with captures that have no names, so that `/{a}` and `/{b}` are one, as `/api` and `/api/` are.
     pub(super) fn without_names(&self) -> Self {
         match self {
@@ -188,8 +180,7 @@ impl Shape {
                 segment: segment.into(),
             });
         }
-        check_literal(segment)?;
-        self.steps.push(Step::Literal(segment.into()));
+        self.steps.push(Step::Literal(literal(segment)?));
         Ok(())
     }
 }
@@ -199,18 +190,26 @@ pub(super) fn without_last_slash(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }
 
-fn check_literal(segment: &str) -> Result<(), InvalidPath> {
+/// A segment as the canonical path has it. Only what is no ASCII is encoded here: an escape in a route hides from
+/// people what it takes.
+fn literal(segment: &str) -> Result<Box<str>, InvalidPath> {
     if segment.is_empty() {
         return Err(InvalidPath::EmptySegment);
     }
-    let path = format!("/{segment}");
-    let path = CanonicalPath::parse(&path)?;
-    if path.is_unchanged() && !segment.contains('%') {
-        Ok(())
-    } else {
-        // What is written in a route is what people read; an escape hides it from them.
-        Err(InvalidPath::Encoding)
+    if segment.contains('%') {
+        return Err(InvalidPath::Encoding);
     }
+    let mut path = String::from("/");
+    for byte in segment.bytes() {
+        if byte.is_ascii() {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    CanonicalPath::parse(&path)?;
+    path.remove(0);
+    Ok(path.into())
 }
 
 fn is_capture_name(name: &str) -> bool {

@@ -102,6 +102,7 @@ impl<'t, 'q, T, R: Recorder> Walk<'t, 'q, T, R> {
                 .or_else(|| self.open(node, end, ranges));
         };
         let start = end - rest.len();
+        let slash = start.saturating_sub(1);
         let (segment, next) = match rest.split_once('/') {
             Some((segment, next)) => (segment, Some(next)),
             None => (rest, None),
@@ -115,7 +116,7 @@ impl<'t, 'q, T, R: Recorder> Walk<'t, 'q, T, R> {
                     return found;
                 }
             }
-            return self.open(node, start, ranges);
+            return self.open(node, slash, ranges);
         }
         if let Some(child) = tree.literal(node, segment) {
             let found = self.node(tree, child, next, ranges);
@@ -130,16 +131,16 @@ impl<'t, 'q, T, R: Recorder> Walk<'t, 'q, T, R> {
                 return found;
             }
         }
-        self.open(node, start, ranges)
+        self.open(node, slash, ranges)
     }
 
-    /// The routes that take all below a node. The place of the rest is noted for those that name it.
+    /// The routes that take all below a node; `rest` is the place of the slash after it, or the end.
     fn open(&mut self, node: &'t Node, rest: usize, ranges: Ranges) -> Decided<'t, T> {
         if node.open.is_empty() {
             return None;
         }
         let end = self.lookup.path.len();
-        self.group(&node.open, As::Itself, ranges.with(rest..end))
+        self.group(&node.open, As::Itself, ranges.with_rest(rest..end))
     }
 
     fn expressions(&mut self, tree: &'t Tree) -> Decided<'t, T> {
@@ -230,7 +231,7 @@ impl<'t, 'q, T, R: Recorder> Walk<'t, 'q, T, R> {
     fn captures(&self, route: usize, ranges: Ranges) -> Captures {
         let entry = &self.table.routes[route];
         let Some(names) = &entry.names else {
-            return Captures::default();
+            return Captures::new(None, ranges);
         };
         let ranges = match entry.regex() {
             Some(regex) => regex

@@ -34,6 +34,8 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use self::template::Always;
 pub use self::{error::InvalidTransform, headers::HeaderTransform};
 pub(crate) use self::{
     headers::{CheckedHeaders, Side},

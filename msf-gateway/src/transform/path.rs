@@ -2,7 +2,7 @@
 
 use super::{
     error::InvalidTransform,
-    template::{Template, Values},
+    template::{Always, Template, Values},
 };
 use crate::path::CanonicalPath;
 
@@ -59,7 +59,7 @@ impl CheckedPath {
                     query: Some("x"),
                     request_id: Some("x"),
                     route: "/x",
-                    capture: &|_| Some("x"),
+                    captures: &Always(Some("x")),
                 };
                 let sample = template
                     .render(&sample)

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::error::InvalidTransform;
+use crate::route::Captures;
 
 /// A text with names in braces, parsed once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,27 @@ pub(crate) struct Values<'a> {
     pub(crate) query: Option<&'a str>,
     pub(crate) request_id: Option<&'a str>,
     pub(crate) route: &'a str,
-    pub(crate) capture: &'a dyn Fn(&str) -> Option<&'a str>,
+    pub(crate) captures: &'a dyn Named,
+}
+
+/// What was captured of a path.
+pub(crate) trait Named {
+    fn value<'p>(&'p self, name: &str, path: &'p str) -> Option<&'p str>;
+}
+
+impl Named for Captures {
+    fn value<'p>(&'p self, name: &str, path: &'p str) -> Option<&'p str> {
+        self.get(name, path)
+    }
+}
+
+/// The same for every name, or nothing.
+pub(crate) struct Always<'a>(pub(crate) Option<&'a str>);
+
+impl Named for Always<'_> {
+    fn value<'p>(&'p self, _name: &str, _path: &'p str) -> Option<&'p str> {
+        self.0
+    }
 }
 
 impl Template {
@@ -124,7 +145,7 @@ impl Part {
             Self::Query => values.query.unwrap_or_default(),
             Self::RequestId => values.request_id?,
             Self::Route => values.route,
-            Self::Capture(name) => (values.capture)(name)?,
+            Self::Capture(name) => values.captures.value(name, values.path)?,
         };
         text.push_str(value);
         Some(())

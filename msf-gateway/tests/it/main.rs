@@ -10,6 +10,8 @@ mod cost;
 mod forwarding;
 mod hostile;
 mod own;
+mod policies;
 mod reload;
+mod routing;
 mod sharded;
 mod streaming;

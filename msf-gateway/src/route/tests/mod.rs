@@ -156,6 +156,13 @@ fn regular_expressions_come_last_and_by_their_order() {
 }
 
 #[test]
+fn text_that_is_no_ascii_is_taken_as_the_canonical_path_has_it() {
+    let table = table([Match::exact("/café"), Match::template("/ä/{id}")]);
+    assert_eq!(get(&table, "/caf%C3%A9"), Some(0));
+    assert_eq!(get(&table, "/%C3%A4/7"), Some(1));
+}
+
+#[test]
 fn what_cannot_be_matched_is_told_at_once() {
     let error = |it: Match| {
         let errors = Table::new([(it, ())]).unwrap_err();
