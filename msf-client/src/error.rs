@@ -100,6 +100,12 @@ pub enum Error {
         /// Where it differs.
         source: serde_json::Error,
     },
+    /// The body of the answer is not text in UTF-8.
+    #[error("the answer of `{service}` is not UTF-8")]
+    Text {
+        /// The callee.
+        service: ServiceName,
+    },
     /// The body of the answer is larger than the caller allows.
     #[error("the answer of `{service}` is larger than {limit} bytes")]
     BodyTooLarge {
@@ -137,6 +143,7 @@ impl Error {
             Self::BudgetExhausted(_)
             | Self::Problem { .. }
             | Self::Decode { .. }
+            | Self::Text { .. }
             | Self::BodyTooLarge { .. } => false,
         }
     }
@@ -159,6 +166,30 @@ impl Error {
         }
     }
 
+    /// The code that the callee's problem has, if it sent one: what callers of one system decide by.
+    ///
+    /// ```
+    /// # use msf_client::{Error, ServiceClient};
+    /// # use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
+    /// use msf_core::problem::Code;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), msf_core::BoxError> {
+    /// # let server = MockServer::start().await;
+    /// # let problem = r#"{"code": "conflict", "detail": "sold out"}"#;
+    /// # let problem = ResponseTemplate::new(409).set_body_raw(problem, "application/problem+json");
+    /// # Mock::given(path("/reservations")).respond_with(problem).mount(&server).await;
+    /// # let inventory = ServiceClient::at(&server.uri())?;
+    /// let error = inventory.post("/reservations").send().await?.ok().await.unwrap_err();
+    /// assert_eq!(error.code(), Some(Code::Conflict));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        self.received()?.code
+    }
+
     /// What a gateway answers: 502, 503 or 504; or what the failed body of the request asks for.
     ///
     /// The text of the error goes to the log only.
@@ -176,7 +207,9 @@ impl Error {
                 StatusCode::GATEWAY_TIMEOUT => Code::Timeout.into(),
                 _ => Code::BadGateway.into(),
             },
-            Self::Decode { .. } | Self::BodyTooLarge { .. } => Code::BadGateway.into(),
+            Self::Decode { .. } | Self::Text { .. } | Self::BodyTooLarge { .. } => {
+                Code::BadGateway.into()
+            }
             Self::InvalidRequest { .. } | Self::Credentials(_) => Problem::new(Code::Internal),
         };
         problem.with_log_detail(chain(self))

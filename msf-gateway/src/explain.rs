@@ -126,7 +126,7 @@ impl Gateway {
 }
 
 /// What a route does with a request, in the order in which it does it.
-fn settings(route: &CheckedRoute, shared: &Shared) -> Vec<Setting> {
+pub(crate) fn settings(route: &CheckedRoute, shared: &Shared) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut say = |name: &str, value: String| {
         settings.push(Setting {

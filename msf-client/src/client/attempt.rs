@@ -2,11 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use http::Request;
+use http::{Method, Request, header};
 use msf_core::{
     body::Body,
     classify::{Classification, Http},
     clock,
+    deadline::{Deadline, GRPC_TIMEOUT},
     name::InstanceId,
 };
 use msf_registry::{Picked, Scheme};
@@ -75,22 +76,28 @@ pub(super) async fn attempt(
         let mut picked = match target.pick(&tried, limit).await {
             Ok(picked) => picked,
             Err(_) if terms.may_return && visited == 0 && !tried.is_empty() => {
+                // Those who help this attempt go elsewhere than it, and not elsewhere than all.
                 tried.clear();
+                if let Some(tried) = terms.tried {
+                    tried.forget();
+                }
                 continue;
             }
-            // When all were tried, what the last one did says more.
             Err(none) => {
-                break failed.unwrap_or_else(|| Failure {
-                    error: none.into(),
-                    judged: Classification::IGNORE,
-                    unsent: None,
-                });
+                // When all were tried, what the last one did says more.
+                let (error, judged) =
+                    failed.unwrap_or_else(|| (none.into(), Classification::IGNORE));
+                break Failure {
+                    error,
+                    judged,
+                    unsent: Some(Box::new(request)),
+                };
             }
         };
         if let Some(tried) = terms.tried {
             tried.add(&picked.instance().id);
         }
-        limit.deadline.write_to(request.headers_mut());
+        tell(limit.deadline, &mut request);
         let mut progress = Progress::default();
         let sending = send(target, connections, &picked, request, &mut progress);
         let (error, unsent) = match time::timeout_at(limit.deadline.instant(), sending).await {
@@ -135,11 +142,7 @@ pub(super) async fn attempt(
                 }
                 tried.push(picked.instance().id.clone());
                 request = *unsent;
-                failed = Some(Failure {
-                    error,
-                    judged,
-                    unsent: None,
-                });
+                failed = Some((error, judged));
             }
             None => {
                 break Failure {
@@ -155,6 +158,20 @@ pub(super) async fn attempt(
     };
     permit.complete_at(&failure.judged, clock::now());
     Err(failure)
+}
+
+/// Says how long the attempt may take, to callees of gRPC in their own header as well.
+fn tell(deadline: Deadline, request: &mut Request<Body>) {
+    let is_post = *request.method() == Method::POST;
+    let headers = request.headers_mut();
+    deadline.write_to(headers);
+    let is_grpc = is_post
+        && headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|content| content.as_bytes().starts_with(b"application/grpc"));
+    if is_grpc || headers.contains_key(GRPC_TIMEOUT) {
+        deadline.write_grpc_to(headers);
+    }
 }
 
 async fn send(
@@ -191,6 +208,11 @@ impl Tried {
     fn list(&self) -> Vec<InstanceId> {
         let tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tried.clone()
+    }
+
+    fn forget(&self) {
+        let mut tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.clear();
     }
 
     fn add(&self, instance: &InstanceId) {

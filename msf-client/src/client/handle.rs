@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
 
 use msf_core::name::{InvalidName, ServiceName};
@@ -244,6 +244,7 @@ impl Client {
             budget: budget.build()?,
             metrics: ServiceMetrics::new(families.as_ref(), &name),
             instances: setup.registry.service(&name),
+            is_known: AtomicBool::new(false),
             bearer: service
                 .inner
                 .bearer

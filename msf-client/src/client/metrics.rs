@@ -149,9 +149,10 @@ impl Outcome {
             },
             Error::InvalidRequest { .. } | Error::Credentials(_) => Self::Request,
             // Found out after the head, which has been counted.
-            Error::Problem { .. } | Error::Decode { .. } | Error::BodyTooLarge { .. } => {
-                Self::InvalidAnswer
-            }
+            Error::Problem { .. }
+            | Error::Decode { .. }
+            | Error::Text { .. }
+            | Error::BodyTooLarge { .. } => Self::InvalidAnswer,
         }
     }
 }

@@ -68,6 +68,8 @@ pub(super) async fn run(
         limit,
         tried: &tried,
     };
+    // Not a part of any attempt, whose time may be short.
+    target.known(limit).await;
     let outcome = way.all(request, span).await;
     match outcome? {
         Ok(answer) => {
@@ -115,10 +117,7 @@ impl Way<'_> {
             if matches!(self.target.breaker.state(), State::Open | State::ForcedOpen) {
                 return Ok(outcome);
             }
-            // What is certainly unsent may be sent whatever it does.
-            let unsent = outcome.as_mut().err().and_then(|it| it.unsent.take());
-            let next = unsent.map(|unsent| *unsent);
-            let Some(next) = next.or_else(|| again.as_ref()?.next()) else {
+            let Some(next) = next(&mut outcome, again.as_ref()) else {
                 call.not_repeatable();
                 return Ok(outcome);
             };
@@ -202,16 +201,31 @@ const fn judged(outcome: &Outcome) -> Classification {
     }
 }
 
+/// The request of the next attempt, if there may be one.
+fn next(outcome: &mut Outcome, again: Option<&Again>) -> Option<Request<Body>> {
+    let failure = outcome.as_mut().err();
+    if let Some(unsent) = failure.and_then(|failure| failure.unsent.take()) {
+        return Some(*unsent);
+    }
+    let is_unsent = matches!(outcome, Err(failure) if failure.error.is_unsent());
+    // What certainly did nothing may be sent again whatever it does.
+    again.filter(|it| it.is_repeatable || is_unsent)?.next()
+}
+
 /// What is needed to send a request again.
 struct Again {
     parts: Parts,
     body: Kept<Body>,
+    is_repeatable: bool,
 }
 
 impl Again {
-    /// The request to send now, and what is kept of it if it may be sent twice.
+    /// The request to send now, and what is kept of it.
     fn split(request: Request<Body>, policy: &RetryPolicy) -> (Request<Body>, Option<Self>) {
-        if policy.max_attempts() < 2 || !Idempotent.is_repeatable(&request, policy.methods()) {
+        let is_repeatable = Idempotent.is_repeatable(&request, policy.methods());
+        // Of those that may not be sent twice, the ones that cost nothing to keep: some never arrive.
+        let is_kept = is_repeatable || request.body().is_in_memory();
+        if policy.max_attempts() < 2 || !is_kept {
             return (request, None);
         }
         let (parts, body) = request.into_parts();
@@ -219,6 +233,7 @@ impl Again {
         let again = kept.map(|body| Self {
             parts: parts.clone(),
             body,
+            is_repeatable,
         });
         (Request::from_parts(parts, body.into()), again)
     }

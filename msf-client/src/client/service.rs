@@ -3,7 +3,10 @@
 use std::{
     fmt,
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -86,6 +89,8 @@ pub(super) struct Target {
     pub(super) name: ServiceName,
     pub(super) host: HeaderValue,
     pub(super) instances: ServiceHandle,
+    /// Whether there have been instances, so that nobody need wait for the first.
+    pub(super) is_known: AtomicBool,
     pub(super) breaker: CircuitBreaker,
     pub(super) budget: Budget,
     pub(super) metrics: ServiceMetrics,
@@ -321,6 +326,16 @@ impl ServiceClient {
         self.request(Method::PUT, path)
     }
 
+    /// Begins a `PATCH`.
+    pub fn patch(&self, path: &str) -> RequestBuilder {
+        self.request(Method::PATCH, path)
+    }
+
+    /// Begins a `HEAD`.
+    pub fn head(&self, path: &str) -> RequestBuilder {
+        self.request(Method::HEAD, path)
+    }
+
     /// Begins a `DELETE`.
     pub fn delete(&self, path: &str) -> RequestBuilder {
         self.request(Method::DELETE, path)
@@ -410,6 +425,20 @@ impl Target {
         Ok(())
     }
 
+    /// Waits for the registry's first instances, if there never were any.
+    pub(super) async fn known(&self, limit: &Limit) {
+        if !self.is_known.load(Ordering::Relaxed) {
+            // What there is then is said by the pick.
+            let found = self.instances.ready(self.resolve_wait(limit)).await;
+            self.is_known.store(found.is_ok(), Ordering::Relaxed);
+        }
+    }
+
+    fn resolve_wait(&self, limit: &Limit) -> Duration {
+        let left = limit.deadline.remaining();
+        left.min(self.settings.resolve_timeout)
+    }
+
     /// An instance that was not tried yet.
     pub(super) async fn pick(
         &self,
@@ -419,11 +448,7 @@ impl Target {
         let context = PickContext::new().tried(tried);
         match self.instances.pick(&context) {
             Err(none) if none.reason == NoEndpointsReason::NotYetKnown => {
-                let wait = limit
-                    .deadline
-                    .remaining()
-                    .min(self.settings.resolve_timeout);
-                self.instances.ready(wait).await?;
+                self.instances.ready(self.resolve_wait(limit)).await?;
                 self.instances.pick(&PickContext::new().tried(tried))
             }
             picked => picked,

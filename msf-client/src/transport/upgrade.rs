@@ -1,6 +1,7 @@
 //! From HTTP to another protocol on the same connection.
 
 use std::{
+    any::Any,
     fmt,
     future::Future,
     io,
@@ -10,7 +11,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::Response;
+use http::{HeaderMap, HeaderValue, Response, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -21,23 +22,47 @@ use super::{TransportError, connection::Connection};
 /// Without it the header is removed. Only HTTP/1.1 can switch; over HTTP/2 such a request is refused
 /// as [`TransportError::InvalidRequest`].
 ///
+/// Whoever asks for somebody else can leave what is needed then: it comes back with the connection.
+///
 /// ```
 /// use http::Request;
 /// use msf_client::transport::AllowUpgrade;
 ///
 /// let request = Request::get("/chat")
 ///     .header("upgrade", "websocket")
-///     .extension(AllowUpgrade)
+///     .extension(AllowUpgrade::new())
 ///     .body(())?;
 /// # drop(request);
 /// # Ok::<(), http::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "a mark, which says all by being there"
-)]
-pub struct AllowUpgrade;
+#[derive(Clone, Default)]
+pub struct AllowUpgrade {
+    token: Option<Token>,
+}
+
+type Token = Arc<dyn Any + Send + Sync>;
+
+impl AllowUpgrade {
+    /// The callee may switch.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { token: None }
+    }
+
+    /// The callee may switch, and then [`OnUpgrade::token`] has this value.
+    #[must_use]
+    pub fn with_token<T: Any + Send + Sync>(token: Arc<T>) -> Self {
+        Self { token: Some(token) }
+    }
+}
+
+/// What a request asks for that may switch.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// Its `Upgrade` header.
+    pub(super) protocols: HeaderValue,
+    pub(super) allowed: AllowUpgrade,
+}
 
 /// A connection that has left HTTP: what is written and read is the new protocol's.
 ///
@@ -54,6 +79,7 @@ pub struct Upgraded {
 pub struct OnUpgrade {
     inner: hyper::upgrade::OnUpgrade,
     connection: Option<Connection>,
+    token: Option<Token>,
     addr: SocketAddr,
 }
 
@@ -71,20 +97,39 @@ impl OnUpgrade {
         place.take()
     }
 
+    /// What was left with [`AllowUpgrade::with_token`], if it is of this type.
+    #[must_use]
+    pub fn token<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.token.clone()?.downcast().ok()
+    }
+
     /// Leaves the connection in the answer that switched protocols on it.
     pub(super) fn leave_in<B>(
         response: &mut Response<B>,
         connection: Connection,
+        asked: Option<&Asked>,
         addr: SocketAddr,
     ) {
         let upgrade = Self {
             inner: hyper::upgrade::on(&mut *response),
             connection: Some(connection),
+            token: asked.and_then(|asked| asked.allowed.token.clone()),
             addr,
         };
         let shared = Shared(Arc::new(Mutex::new(Some(upgrade))));
         response.extensions_mut().insert(shared);
     }
+}
+
+/// Whether the callee has switched to what it was asked for, and to one thing only.
+pub(super) fn is_among(headers: &HeaderMap, asked: &Asked) -> bool {
+    let mut named = headers.get_all(header::UPGRADE).iter();
+    let (Some(protocol), None) = (named.next(), named.next()) else {
+        return false;
+    };
+    let protocol = protocol.as_bytes().trim_ascii();
+    let mut tokens = asked.protocols.as_bytes().split(|byte| *byte == b',');
+    tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(protocol)) && !protocol.is_empty()
 }
 
 impl Future for OnUpgrade {
@@ -144,6 +189,12 @@ impl AsyncWrite for Upgraded {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl fmt::Debug for AllowUpgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AllowUpgrade").finish_non_exhaustive()
     }
 }
 

@@ -181,3 +181,82 @@ impl serde::Serialize for Shown<'_> {
 const NEAR_MAX: usize = 2;
 /// How much of a wrong name an error repeats.
 const NAME_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_read_strictly() {
+        let pieces = |text| match Format::template(text) {
+            Ok(Format::Template(pieces)) => pieces.into_vec(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            pieces("{{{path}}} [{status}]"),
+            [
+                Piece::Text("{".into()),
+                Piece::Field(Field::Path),
+                Piece::Text("} [".into()),
+                Piece::Field(Field::Status),
+                Piece::Text("]".into()),
+            ]
+        );
+        for (text, expected) in [
+            ("", "a template has at least one field and no line break"),
+            (
+                "plain",
+                "a template has at least one field and no line break",
+            ),
+            (
+                "{path}\n{path}",
+                "a template has at least one field and no line break",
+            ),
+            (
+                "{path",
+                "a brace at byte 0 has no other half; write `{{` or `}}` for the character itself",
+            ),
+            (
+                "a } {path}",
+                "a brace at byte 2 has no other half; write `{{` or `}}` for the character itself",
+            ),
+            (
+                "{pa{th}",
+                "a brace at byte 0 has no other half; write `{{` or `}}` for the character itself",
+            ),
+            (
+                "{statuss}",
+                "`statuss` is no field of an access line; did you mean `status`?",
+            ),
+            (
+                "{authorization}",
+                "`authorization` is no field of an access line",
+            ),
+            ("{}", "`` is no field of an access line"),
+        ] {
+            assert_eq!(
+                Format::template(text).unwrap_err().to_string(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_documentation_names_every_field() {
+        let documented = include_str!("mod.rs");
+        for field in Field::ALL {
+            assert!(
+                documented.contains(&format!("`{}`", field.name())),
+                "{field:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn durations_have_three_decimals() {
+        let mut out = Vec::new();
+        write_thousandths(1_234_005, &mut out);
+        assert_eq!(out, b"1234.005");
+    }
+}

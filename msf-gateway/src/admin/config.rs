@@ -11,7 +11,7 @@ use serde_json::Value;
 /// |---|---|---|
 /// | [`token`](Self::token) | none, on loopback only | elsewhere it does not start without one |
 /// | [`read_only`](Self::read_only) | off | |
-/// | [`config`](Self::config) | what the gateway knows of itself | a file's owner has more to show |
+/// | [`config`](Self::config) | none | whoever read a file has more to show than the gateway knows of itself |
 /// | [`log_level`](Self::log_level) | none | the log belongs to the program |
 #[derive(Clone)]
 #[must_use = "a listener does nothing before `GatewayServer::admin`"]
@@ -78,7 +78,7 @@ impl Admin {
         self
     }
 
-    /// What `/config` says. The document must hold no secrets: it is shown as it is.
+    /// What `/config` shows besides, as `document`. It must hold no secrets: it is shown as it is.
     pub fn config(mut self, document: impl Fn() -> Value + Send + Sync + 'static) -> Self {
         self.config = Some(Arc::new(document));
         self

@@ -11,7 +11,7 @@ use msf_core::{
 
 use super::{operations::Operations, running::RunningGateway};
 use crate::{
-    admin::{Admin, AdminError},
+    admin::{Admin, AdminError, AdminService},
     gateway::Gateway,
 };
 
@@ -126,9 +126,11 @@ impl GatewayServer {
         let addr = listeners.first().map_or(self.addr, Listener::local_addr);
         let operations = self.operations.map(Listener::bind).transpose()?;
         let operations_addr = operations.as_ref().map(Listener::local_addr);
-        let admin = self.admin.as_ref().map(Admin::addr);
-        let admin = admin.map(Listener::bind).transpose()?;
-        let admin_addr = admin.as_ref().map(Listener::local_addr);
+        let admin = match self.admin {
+            Some(admin) => Some((admin.clone(), Listener::bind(admin.addr())?)),
+            None => None,
+        };
+        let admin_addr = admin.as_ref().map(|(_, listener)| listener.local_addr());
 
         let metrics = self.gateway.metrics();
         metrics.register_process()?;
@@ -148,9 +150,14 @@ impl GatewayServer {
                 server.serve(listener, service).await
             })
         });
-        let administering = admin.map(|listener| {
-            let server = Server::new().with_drain(server.drain().clone());
-            let service = Operations::new(&self.gateway);
+        let administering = admin.map(|(settings, listener)| {
+            // A drain does not end it, so that it can be watched; `RunningGateway::stop` does.
+            let limits = Limits::default()
+                .connections_max(ADMIN_CONNECTIONS_MAX)
+                .body_limit(ADMIN_BODY_MAX);
+            let service =
+                AdminService::new(settings, self.gateway.clone(), server.clone(), self.plan);
+            let server = Server::new().limits(limits);
             task::spawn("gateway admin", async move {
                 server.serve(listener, service).await
             })
@@ -206,5 +213,8 @@ impl GatewayServer {
     }
 }
 
+/// People, a page that asks for four documents, and a scraper.
+const ADMIN_CONNECTIONS_MAX: u32 = 64;
+const ADMIN_BODY_MAX: usize = 64 << 10;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 pub(super) const TARGET: &str = "msf_gateway::server";

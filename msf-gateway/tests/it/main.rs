@@ -1,6 +1,8 @@
 //! Integration tests of msf-gateway, in one binary so that they link once.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access_log;
+mod admin;
 mod answers;
 #[cfg(feature = "cli")]
 mod cli;
@@ -9,6 +11,7 @@ mod config;
 mod cost;
 mod forwarding;
 mod hostile;
+mod limits;
 mod own;
 mod policies;
 mod reload;
