@@ -35,12 +35,14 @@ mod split;
 pub mod transform;
 pub mod tunnel;
 
+pub use msf_client::transport::Protocol;
+
 pub use self::{
     access_log::AccessLog,
     action::{DirectResponse, InvalidRedirect, Maintenance, Redirect},
     admin::Admin,
     body::ResponseBody,
-    cluster::{Cluster, InvalidCluster, Protocol},
+    cluster::{Cluster, InvalidCluster},
     cors::{Cors, InvalidCors},
     explain::Probe,
     failure::ProxyError,

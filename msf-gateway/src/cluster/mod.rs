@@ -32,7 +32,4 @@ pub(crate) use self::running::{Clusters, Running};
 
 #[cfg(feature = "health")]
 pub use self::health::ClusterHealth;
-pub use self::{
-    error::InvalidCluster,
-    settings::{Cluster, Protocol},
-};
+pub use self::{error::InvalidCluster, settings::Cluster};

@@ -113,7 +113,7 @@ impl Cluster {
     }
 
     fn service_settings(&self) -> ServiceSettings {
-        let mut settings = ServiceSettings::new();
+        let mut settings = ServiceSettings::new().upstream(self.upstream);
         if let Some(timeout) = self.timeout {
             settings = settings.timeout(timeout);
         }

@@ -2,6 +2,7 @@
 
 use std::{fmt, num::NonZeroU16, sync::Arc, time::Duration};
 
+use msf_client::transport::{Protocol, Upstream};
 use msf_registry::LoadBalancing;
 use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerBuilder};
 
@@ -13,7 +14,7 @@ use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerBuilder};
 /// | [`load_balancing`](Self::load_balancing) | that of the registry: peak EWMA, with ejection of outliers | |
 /// | [`breaker`](Self::breaker) | that of the client | |
 /// | [`timeout`](Self::timeout) | that of the client, 5 s | until the head of the answer |
-/// | [`max_connections`](Self::max_connections) | that of the connections | |
+/// | [`max_connections`](Self::max_connections), [`queue`](Self::queue), [`connect_timeout`](Self::connect_timeout) | those of the connections | |
 /// | [`protocol`](Self::protocol) | HTTP/1.1 | |
 #[derive(Clone, Debug)]
 #[must_use = "a cluster does nothing until a gateway has it"]
@@ -23,11 +24,7 @@ pub struct Cluster {
     pub(crate) load_balancing: Option<LoadBalancing>,
     pub(crate) breaker: Option<Breaker>,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) max_connections: Option<usize>,
-    pub(crate) queue_max: Option<usize>,
-    pub(crate) queue_timeout: Option<Duration>,
-    pub(crate) connect_timeout: Option<Duration>,
-    pub(crate) protocol: Protocol,
+    pub(crate) upstream: Upstream,
     #[cfg(feature = "health")]
     pub(crate) health: Option<super::health::ClusterHealth>,
 }
@@ -44,17 +41,6 @@ pub(crate) enum Source {
 pub(crate) struct Breaker(
     pub(crate) Arc<dyn Fn(CircuitBreakerBuilder) -> CircuitBreakerBuilder + Send + Sync>,
 );
-
-/// What a gateway speaks to the endpoints of a cluster.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Protocol {
-    /// HTTP/1.1.
-    #[default]
-    Http1,
-    /// HTTP/2 with prior knowledge, in clear text; gRPC needs it.
-    H2c,
-}
 
 impl Cluster {
     /// A cluster whose endpoints are [listed](Self::endpoint).
@@ -74,11 +60,7 @@ impl Cluster {
             load_balancing: None,
             breaker: None,
             timeout: None,
-            max_connections: None,
-            queue_max: None,
-            queue_timeout: None,
-            connect_timeout: None,
-            protocol: Protocol::Http1,
+            upstream: Upstream::new(),
             #[cfg(feature = "health")]
             health: None,
         }
@@ -129,20 +111,19 @@ impl Cluster {
 
     /// How many connections a worker has to one endpoint at most.
     pub const fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = Some(connections);
+        self.upstream = self.upstream.max_connections(connections);
         self
     }
 
     /// How many calls may wait for a connection to one endpoint, and how long.
     pub const fn queue(mut self, calls: usize, timeout: Duration) -> Self {
-        self.queue_max = Some(calls);
-        self.queue_timeout = Some(timeout);
+        self.upstream = self.upstream.queue_max(calls).queue_timeout(timeout);
         self
     }
 
     /// How long a connection may take to be made.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = Some(timeout);
+        self.upstream = self.upstream.connect_timeout(timeout);
         self
     }
 
@@ -156,7 +137,7 @@ impl Cluster {
 
     /// What it speaks.
     pub const fn protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = protocol;
+        self.upstream = self.upstream.protocol(protocol);
         self
     }
 }
@@ -173,11 +154,7 @@ impl PartialEq for Cluster {
             && self.source == other.source
             && self.load_balancing == other.load_balancing
             && self.timeout == other.timeout
-            && self.max_connections == other.max_connections
-            && self.queue_max == other.queue_max
-            && self.queue_timeout == other.queue_timeout
-            && self.connect_timeout == other.connect_timeout
-            && self.protocol == other.protocol
+            && self.upstream == other.upstream
             && breaker(self) == breaker(other)
     }
 }
@@ -192,14 +169,5 @@ impl Breaker {
 impl fmt::Debug for Breaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.says())
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Http1 => "http1",
-            Self::H2c => "h2c",
-        })
     }
 }
