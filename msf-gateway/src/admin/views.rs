@@ -22,7 +22,7 @@ pub(super) fn routes(shared: &Shared) -> Value {
         let mut document = Map::new();
         document.insert("id".to_owned(), matches.label().into());
         document.insert("match".to_owned(), matches.to_string().into());
-        for Setting { name, value } in explain::settings(route) {
+        for Setting { name, value } in explain::settings(route, shared) {
             document.insert(name.replace(' ', "_"), value.into());
         }
         Value::Object(document)
@@ -95,7 +95,7 @@ pub(super) fn config(gateway: &Gateway, shared: &Shared) -> Value {
     json!({
         "revision": gateway.revision().get(),
         "routes": shared.table.iter().count(),
-        "clusters": shared.services,
+        "clusters": shared.clusters.keys().collect::<Vec<_>>(),
         "verifies_tokens": shared.verifier.is_some(),
         "exposes_metrics": shared.own.exposes_metrics,
         "access_log": shared.access_log.is_some(),
@@ -121,8 +121,10 @@ pub(super) fn find(shared: &Shared, service: &str) -> Result<ServiceClient, Prob
 }
 
 fn all(shared: &Shared) -> impl Iterator<Item = ServiceClient> {
-    let services = shared.services.iter();
-    services.filter_map(|service| shared.client.service(service).ok())
+    shared
+        .clusters
+        .values()
+        .map(|running| running.client().clone())
 }
 
 fn millis(duration: std::time::Duration) -> u64 {

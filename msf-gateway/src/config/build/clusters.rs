@@ -2,16 +2,17 @@
 
 use std::num::NonZeroU16;
 
+use msf_client::transport::Protocol;
 use msf_core::name::ServiceName;
-use msf_registry::{Balance, LoadBalancing, Outliers};
+use msf_registry::{Balance, HealthCheck, LoadBalancing, Outliers};
 use msf_resilience::circuit_breaker;
 
 use super::report::Report;
 use crate::{
-    cluster::{Cluster, Protocol},
+    cluster::{Cluster, ClusterHealth},
     config::{
-        BreakerConfig, ClusterConfig, GatewayConfig, LoadBalancingConfig, OutlierConfig,
-        ProtocolConfig,
+        BreakerConfig, ClusterConfig, GatewayConfig, HealthConfig, LoadBalancingConfig,
+        OutlierConfig, ProtocolConfig,
     },
 };
 
@@ -105,8 +106,14 @@ fn one(
     if limits.idle_timeout.is_some() {
         report.unsupported(format!("{at}.limits.idle_timeout"));
     }
-    if config.health.is_some() {
-        report.unsupported(format!("{at}.health"));
+    if let Some(health) = &config.health {
+        cluster = checked(
+            cluster,
+            health,
+            config.discover,
+            &format!("{at}.health"),
+            report,
+        );
     }
     if let Some(timeout) = config.connect_timeout {
         cluster = cluster.connect_timeout(timeout.get());
@@ -115,6 +122,47 @@ fn one(
         Some(ProtocolConfig::H2c) => cluster.protocol(Protocol::H2c),
         Some(ProtocolConfig::Http1) | None => cluster,
     }
+}
+
+/// The cluster, whose endpoints are asked whether they work.
+fn checked(
+    cluster: Cluster,
+    config: &HealthConfig,
+    is_discovered: bool,
+    at: &str,
+    report: &mut Report,
+) -> Cluster {
+    if is_discovered {
+        report.at(
+            at,
+            "is for `endpoints`; of a discovered cluster the registry knows",
+        );
+        return cluster;
+    }
+    let Some(check) = &config.check else {
+        report.hint(format!("{at}.check"), "must be set", "as \"/healthz\"");
+        return cluster;
+    };
+    if report
+        .check(format!("{at}.check"), check.parse::<HealthCheck>())
+        .is_none()
+    {
+        return cluster;
+    }
+    let mut health = ClusterHealth::new(check);
+    if let Some(interval) = config.interval {
+        health = health.interval(interval.get());
+    }
+    if let Some(timeout) = config.timeout {
+        health = health.timeout(timeout.get());
+    }
+    if let Some(passes) = config.rise {
+        health = health.rise(passes);
+    }
+    if let Some(failures) = config.fall {
+        health = health.fall(failures);
+    }
+    cluster.health(health)
 }
 
 /// How calls of a cluster are spread; also of those that the registry finds.
