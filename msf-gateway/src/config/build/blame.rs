@@ -1,27 +1,48 @@
 //! Which key of the file an error of the builder is about.
 
+use super::routes::named;
 use crate::{
-    config::{ConfigProblem, GatewayConfig, MatchConfig, PathMatch, RouteConfig},
+    config::{ConfigProblem, GatewayConfig},
     gateway::GatewayError,
-    route::{InvalidMatch, Route},
+    route::InvalidMatch,
 };
 
-/// The error, at the key that is to blame.
-pub(super) fn problem(config: &GatewayConfig, error: &GatewayError) -> ConfigProblem {
+/// The errors, each at the key that is to blame.
+pub(super) fn problems(config: &GatewayConfig, errors: &[GatewayError]) -> Vec<ConfigProblem> {
+    let names: Vec<[String; 2]> = config
+        .routes
+        .iter()
+        .map(|route| {
+            let route = named(route);
+            [route.to_string(), route.matches.to_string()]
+        })
+        .collect();
+    let problem = |error| {
+        let (path, message) = blamed(&names, error);
+        ConfigProblem {
+            path,
+            place: None,
+            message,
+            hint: None,
+        }
+    };
+    errors.iter().map(problem).collect()
+}
+
+fn blamed(names: &[[String; 2]], error: &GatewayError) -> (String, String) {
+    if let GatewayError::Cluster { cluster, source } = error {
+        return (format!("clusters.{cluster}"), source.to_string());
+    }
     let text = chain(error);
-    let routes = || config.routes.iter().enumerate();
-    // Errors about a route begin with its label. Of two with one label the later is the one that is too much.
-    let route = routes().rev().find_map(|(place, route)| {
-        let rest = text.strip_prefix(&label(route))?.strip_prefix(": ")?;
+    // Errors about a route begin with what it is called. Of two that are called alike the later is one too many.
+    let mut routes = names.iter().enumerate().rev();
+    let route = routes.find_map(|(place, names)| {
+        let rest = names
+            .iter()
+            .find_map(|name| text.strip_prefix(name.as_str())?.strip_prefix(": "))?;
         Some((format!("routes[{place}]{}", key(error)), rest.to_owned()))
     });
-    let (path, message) = route.unwrap_or_else(|| (String::new(), text.clone()));
-    ConfigProblem {
-        path,
-        place: None,
-        message,
-        hint: None,
-    }
+    route.unwrap_or((String::new(), text))
 }
 
 /// The key of a route.
@@ -44,27 +65,14 @@ fn key(error: &GatewayError) -> &'static str {
         | GatewayError::PathParameter { .. } => ".policy",
         GatewayError::StripExact { .. } => ".strip_prefix",
         GatewayError::ZeroTimeout { .. } => ".timeout",
+        GatewayError::Cors { .. } => ".cors",
+        GatewayError::InvalidHedge { .. } => ".hedge",
+        GatewayError::InvalidMirror { .. } => ".mirror",
+        GatewayError::InvalidRedirect { .. } => ".redirect",
+        GatewayError::InvalidResponse { .. } => ".respond",
+        GatewayError::InvalidRetry { .. } => ".retry",
+        GatewayError::InvalidSplit { .. } => ".to",
         _ => "",
-    }
-}
-
-/// How the builder calls the route.
-fn label(route: &RouteConfig) -> String {
-    if let Some(id) = &route.id {
-        return id.clone();
-    }
-    let default = MatchConfig::default();
-    let matches = route.r#match.as_ref().unwrap_or(&default);
-    let named = match &matches.path {
-        None => Route::prefix("/"),
-        Some(PathMatch::Exact(path)) => Route::exact(path.as_str()),
-        Some(PathMatch::Prefix(path)) => Route::prefix(path.as_str()),
-        Some(PathMatch::Template(path)) => Route::template(path),
-        Some(PathMatch::Regex(pattern)) => Route::regex(pattern.as_str()),
-    };
-    match &matches.host {
-        Some(host) => named.host(host.as_str()).to_string(),
-        None => named.to_string(),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::num::NonZeroU16;
 
+use msf_client::transport::Protocol;
 use msf_core::name::ServiceName;
-use msf_registry::{Balance, LoadBalancing, Outliers};
+use msf_registry::{Balance, HealthCheck, LoadBalancing, Outliers};
 use msf_resilience::circuit_breaker;
 
 use super::report::Report;
 use crate::{
-    Protocol,
     cluster::{Cluster, ClusterHealth},
     config::{
         BreakerConfig, ClusterConfig, GatewayConfig, HealthConfig, LoadBalancingConfig,
@@ -80,8 +80,7 @@ fn one(
             })
         }
     };
-    // Of those that the registry finds, it is the registry that spreads the calls.
-    if !config.discover && (config.lb.is_some() || config.outlier.is_some()) {
+    if config.lb.is_some() || config.outlier.is_some() {
         cluster = cluster.load_balancing(load_balancing(config, at, report));
     }
     if let Some(breaker) = &config.breaker {
@@ -107,10 +106,10 @@ fn one(
     if limits.idle_timeout.is_some() {
         report.unsupported(format!("{at}.limits.idle_timeout"));
     }
-    if let Some(settings) = &config.health {
-        cluster = health(
+    if let Some(health) = &config.health {
+        cluster = checked(
             cluster,
-            settings,
+            health,
             config.discover,
             &format!("{at}.health"),
             report,
@@ -125,7 +124,8 @@ fn one(
     }
 }
 
-fn health(
+/// The cluster, whose endpoints are asked whether they work.
+fn checked(
     cluster: Cluster,
     config: &HealthConfig,
     is_discovered: bool,
@@ -134,19 +134,21 @@ fn health(
 ) -> Cluster {
     if is_discovered {
         report.at(
-            at.to_owned(),
-            "is the registry's concern where that finds the instances",
+            at,
+            "is for `endpoints`; of a discovered cluster the registry knows",
         );
         return cluster;
     }
     let Some(check) = &config.check else {
-        report.hint(
-            format!("{at}.check"),
-            "must be set",
-            "as \"/healthz\" or \"tcp:\"",
-        );
+        report.hint(format!("{at}.check"), "must be set", "as \"/healthz\"");
         return cluster;
     };
+    if report
+        .check(format!("{at}.check"), check.parse::<HealthCheck>())
+        .is_none()
+    {
+        return cluster;
+    }
     let mut health = ClusterHealth::new(check);
     if let Some(interval) = config.interval {
         health = health.interval(interval.get());

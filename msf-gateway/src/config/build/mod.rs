@@ -15,7 +15,7 @@ use msf_core::metrics::Metrics;
 
 use self::parts::{Kept, Parts};
 pub(super) use self::report::Report;
-use super::{ConfigErrors, ConfigProblem, GatewayConfig};
+use super::{ConfigErrors, GatewayConfig};
 use crate::{
     gateway::{Gateway, GatewayBuilder, GatewayErrors},
     headers::{IpRange, forwarded::Forwarding},
@@ -184,10 +184,5 @@ fn forwarding(config: &GatewayConfig, report: &mut Report) -> Forwarding {
 }
 
 fn blamed(config: &GatewayConfig, errors: &GatewayErrors) -> ConfigErrors {
-    let problems: Vec<ConfigProblem> = errors
-        .all()
-        .iter()
-        .map(|error| blame::problem(config, error))
-        .collect();
-    ConfigErrors::new(problems)
+    ConfigErrors::new(blame::problems(config, errors.all()))
 }

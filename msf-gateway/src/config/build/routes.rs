@@ -1,8 +1,15 @@
 //! Routes.
 
+use std::{collections::HashMap, time::Duration};
+
 use http::{HeaderValue, StatusCode};
 use msf_auth::Policy;
-use msf_resilience::rate_limit::{Quota, RateLimiter};
+use msf_core::backoff::Backoff;
+use msf_resilience::{
+    hedge::{HedgeBuilder, HedgePolicy},
+    rate_limit::{Quota, RateLimiter},
+    retry::{RetryPolicy, RetryPolicyBuilder},
+};
 
 use super::{
     headers::{cors, ip, methods, mirror, transform},
@@ -12,8 +19,9 @@ use super::{
 use crate::{
     action::{DirectResponse, Maintenance, Redirect},
     config::{
-        GatewayConfig, MaintenanceConfig, MatchConfig, PathMatch, RateLimitConfig, RateLimitKey,
-        RedirectConfig, RespondConfig, RouteConfig, TargetConfig, ValueMatch,
+        GatewayConfig, HedgeConfig, MaintenanceConfig, MatchConfig, PathMatch, RateLimitConfig,
+        RateLimitKey, RedirectConfig, RespondConfig, RetryConfig, RouteConfig, TargetConfig,
+        ValueMatch,
     },
     limit::{Key, RateKey},
     route::{CookieMatch, HeaderMatch, QueryMatch, Route},
@@ -27,7 +35,7 @@ pub(super) fn routes(
     if config.routes.is_empty() {
         report.hint("routes", "there is no route", "add [[routes]]");
     }
-    let mut ids = std::collections::HashMap::new();
+    let mut ids = HashMap::new();
     let mut routes = Vec::with_capacity(config.routes.len());
     for (place, route) in config.routes.iter().enumerate() {
         let at = format!("routes[{place}]");
@@ -93,6 +101,17 @@ fn one(
         route = route.response_headers(transform(headers));
     }
     Some(route)
+}
+
+/// The route with its match and nothing else, which is what messages call it by.
+pub(super) fn named(written: &RouteConfig) -> Route {
+    let matches = written.r#match.clone().unwrap_or_default();
+    // What is wrong with it was reported before.
+    let route = matching(&matches, "", &mut Report::default());
+    match &written.id {
+        Some(id) => route.id(id.as_str()),
+        None => route,
+    }
 }
 
 /// Which requests it takes.
@@ -293,11 +312,11 @@ fn call(
     if let Some(limit) = written.body_limit.or(config.defaults.body_limit) {
         route = route.body_limit(limit.get());
     }
-    if written.retry.is_some() {
-        report.unsupported(format!("{at}.retry"));
+    if let Some(settings) = &written.retry {
+        route = retried(route, settings, &format!("{at}.retry"), report);
     }
-    if written.hedge.is_some() {
-        report.unsupported(format!("{at}.hedge"));
+    if let Some(settings) = &written.hedge {
+        route = hedged(route, settings, &format!("{at}.hedge"), report);
     }
     let paths = [
         ("strip_prefix", written.strip_prefix),
@@ -338,6 +357,58 @@ fn call(
         route = route.upgrade(written.upgrade.as_slice());
     }
     route
+}
+
+/// A route whose calls are tried again.
+fn retried(mut route: Route, config: &RetryConfig, at: &str, report: &mut Report) -> Route {
+    if let Some(timeout) = config.attempt_timeout {
+        route = route.attempt_timeout(timeout.get());
+    }
+    let waits = match (config.wait, config.wait_max) {
+        (None, None) => None,
+        (base, max) => {
+            let base = base.map_or(RETRY_WAIT, |base| base.get());
+            let max = max.map_or(RETRY_WAIT_MAX, |max| max.get());
+            report.check(format!("{at}.wait"), Backoff::exponential(base, max))
+        }
+    };
+    let (attempts, body_limit) = (config.attempts, config.body_limit);
+    let change = move |mut policy: RetryPolicyBuilder| {
+        if let Some(attempts) = attempts {
+            policy = policy.max_attempts(attempts);
+        }
+        if let Some(waits) = waits {
+            policy = policy.transient(waits);
+        }
+        if let Some(bytes) = body_limit {
+            policy = policy.body_limit(bytes.get());
+        }
+        policy
+    };
+    report.check(at, change(RetryPolicy::builder("check")).check());
+    route.retry(change)
+}
+
+/// A route whose slow calls get another attempt beside them.
+fn hedged(route: Route, config: &HedgeConfig, at: &str, report: &mut Report) -> Route {
+    let (after, quantile, attempts) = (config.after, config.quantile, config.attempts);
+    if after.is_some() && quantile.is_some() {
+        report.at(format!("{at}.quantile"), "cannot stand beside `after`");
+    }
+    let change = move |mut policy: HedgeBuilder| {
+        if let Some(quantile) = quantile {
+            policy = policy.after_quantile(quantile);
+        }
+        if let Some(after) = after {
+            policy = policy.after(after.get());
+        }
+        if let Some(attempts) = attempts {
+            policy = policy.max_hedges(attempts);
+        }
+        policy
+    };
+    report.check(at, change(HedgePolicy::builder("check")).check());
+    route.hedge(change)
 }
 
 fn rate_limit(
@@ -417,4 +488,7 @@ fn known(config: &GatewayConfig, name: &str, at: &str, report: &mut Report) {
     }
 }
 
-const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
+const SECOND: Duration = Duration::from_secs(1);
+/// The defaults of a policy, for whoever sets one of the two.
+const RETRY_WAIT: Duration = Duration::from_millis(50);
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(20);
