@@ -349,6 +349,29 @@ mod tests {
     }
 
     #[test]
+    fn names_that_begin_equally_are_told_apart() {
+        let parse = |names: &[&str]| {
+            let members: Vec<String> = names.iter().map(|name| format!("\"{name}\":0")).collect();
+            Claims::parse(&format!("{{{}}}", members.join(","))).map(|claims| claims.members.len())
+        };
+        let distinct = [
+            "",
+            "a",
+            "aa",
+            "12345678",
+            "123456789",
+            "1234567",
+            "12345678\u{e9}",
+        ];
+        assert_eq!(parse(&distinct), Ok(distinct.len()));
+        for name in distinct {
+            let mut names = distinct.to_vec();
+            names.push(name);
+            assert_eq!(parse(&names), Err(Malformed), "{name}");
+        }
+    }
+
+    #[test]
     fn a_member_twice_among_many_is_found() {
         let members: Vec<String> = (0..40).chain([7]).map(|n| format!("\"{n}\":0")).collect();
         let json = format!("{{{}}}", members.join(","));
