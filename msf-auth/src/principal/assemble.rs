@@ -26,12 +26,12 @@ pub(crate) struct Origin<'a> {
 }
 
 impl Principal {
-    /// The caller that checked claims describe.
+    /// The caller that checked claims describe; their members become its own.
     ///
     /// # Errors
     ///
     /// [`Reason::MissingClaim`] without a subject, [`Reason::Claims`] for a tenant that is no string.
-    pub(crate) fn assemble(mut claims: Claims<'_>, origin: Origin<'_>) -> Result<Self, Reason> {
+    pub(crate) fn assemble(claims: &mut Claims<'_>, origin: Origin<'_>) -> Result<Self, Reason> {
         let subject = claims.subject.ok_or(Reason::MissingClaim)?;
         let tenant = match claims.member(origin.tenant_claim) {
             Some(raw) => Some(raw.text().ok_or(Reason::Claims)?),
@@ -83,7 +83,7 @@ impl Principal {
             client_id,
             key_id,
             tenant,
-            members: claims.members,
+            members: std::mem::take(&mut claims.members),
             tree_bytes: claims.tree_bytes,
         })
     }

@@ -66,7 +66,7 @@ impl PrincipalBuilder {
     /// [`Reason::Claims`] for a known claim of a wrong type, [`Reason::MissingClaim`] for an empty subject.
     pub(crate) fn build(self) -> Result<Principal, Reason> {
         let json = Value::Object(self.claims).to_string();
-        let claims = Claims::parse(&json).map_err(|_| Reason::Claims)?;
+        let mut claims = Claims::parse(&json).map_err(|_| Reason::Claims)?;
         let origin = Origin {
             issuer: self.issuer,
             kind: self.kind,
@@ -77,6 +77,6 @@ impl PrincipalBuilder {
             client_id: None,
             subject_issuer: None,
         };
-        Principal::assemble(claims, origin)
+        Principal::assemble(&mut claims, origin)
     }
 }

@@ -13,15 +13,15 @@ pub(crate) struct Times {
     pub(crate) lifetime_max_s: u64,
 }
 
-/// The caller that the claims of a token with a good signature describe.
+/// The caller that the claims of a token with a good signature describe; its members are taken out of them.
 pub(super) fn principal(
-    claims: Claims<'_>,
+    claims: &mut Claims<'_>,
     issuer: &TrustedIssuer,
     key_id: Option<&str>,
     times: Times,
     now_s: u64,
 ) -> Result<Principal, Reason> {
-    let found = issuer.shape.read(&claims)?;
+    let found = issuer.shape.read(claims)?;
     let is_ours = match issuer.shape.audience {
         Audience::Aud => {
             let given = claims.audience.ok_or(Reason::MissingClaim)?;
@@ -36,7 +36,7 @@ pub(super) fn principal(
         return Err(Reason::Audience);
     }
     let expires_at_s = claims.expires_s.ok_or(Reason::MissingClaim)?;
-    times.check(&claims, expires_at_s, now_s)?;
+    times.check(claims, expires_at_s, now_s)?;
     let subject = claims.subject.ok_or(Reason::MissingClaim)?;
     let kind = match kind(claims.kind.map(|word| claims.text(word)).as_deref())? {
         PrincipalKind::User if found.is_service => PrincipalKind::Service,
@@ -146,14 +146,15 @@ mod tests {
     fn a_service_is_only_taken_from_its_own_issuer() {
         let base = TrustedIssuer::new("i", KeySet::default()).audience("a");
         let orders = base.clone().service("order");
-        let outcome =
-            |issuer: &TrustedIssuer, kind: Option<&'static str>, subject: &'static str| {
-                let kind = kind.map(|kind| format!(r#","msf_kind":"{kind}""#));
-                let kind = kind.unwrap_or_default();
-                let json = format!(r#"{{"aud":"a","exp":1000,"sub":"{subject}"{kind}}}"#);
-                let claims = Claims::parse(&json).unwrap();
-                principal(claims, issuer, Some("k"), TIMES, 900).map(|principal| principal.kind())
-            };
+        let outcome = |issuer: &TrustedIssuer,
+                       kind: Option<&'static str>,
+                       subject: &'static str| {
+            let kind = kind.map(|kind| format!(r#","msf_kind":"{kind}""#));
+            let kind = kind.unwrap_or_default();
+            let json = format!(r#"{{"aud":"a","exp":1000,"sub":"{subject}"{kind}}}"#);
+            let mut claims = Claims::parse(&json).unwrap();
+            principal(&mut claims, issuer, Some("k"), TIMES, 900).map(|principal| principal.kind())
+        };
         assert_eq!(outcome(&base, None, "order"), Ok(PrincipalKind::User));
         assert_eq!(
             outcome(&base, Some("service"), "order"),
@@ -177,8 +178,8 @@ mod tests {
         // A client's own token is no user's, also where nothing but RFC 9068 marks it.
         let own = r#"{"aud":"a","exp":1000,"sub":"order","client_id":"order"}"#;
         let outcome = |issuer: &TrustedIssuer| {
-            let claims = Claims::parse(own).unwrap();
-            principal(claims, issuer, None, TIMES, 900).map(|principal| principal.kind())
+            let mut claims = Claims::parse(own).unwrap();
+            principal(&mut claims, issuer, None, TIMES, 900).map(|principal| principal.kind())
         };
         assert_eq!(outcome(&base), Err(Reason::Subject));
         assert_eq!(outcome(&orders), Ok(PrincipalKind::Service));

@@ -4,8 +4,8 @@
 //! is. Nothing of that can be left out: [`VerifierBuilder::build`] fails instead. Nothing in a token chooses
 //! an address, a file or an algorithm.
 //!
-//! Order of the checks: size, form, header (no extensions, a known algorithm, key id), claims (types, no member
-//! twice), issuer, what it may send (keys in the header, type, algorithm), key, algorithm of the key, signature, the
+//! Order of the checks: size, three segments, header (no extensions, a known algorithm, key id), form of the other
+//! segments, claims (types, no member twice), issuer, what it may send (keys in the header, type, algorithm), key, algorithm of the key, signature, the
 //! marks of an access token, audience, times, kind of subject. The issuer has to be read before the signature is
 //! checked, since it says whose keys count; an issuer that is not trusted ends there. Last comes what was
 //! [taken back](crate::revocation).

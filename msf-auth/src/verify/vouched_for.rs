@@ -41,12 +41,12 @@ impl VouchedFor {
     /// The caller that the claims describe; a client that speaks for itself is a service.
     pub(crate) fn principal(&self, json: &[u8], now_s: u64) -> Result<Principal, Reason> {
         let json = str::from_utf8(json).map_err(|_| Reason::Claims)?;
-        let claims = Claims::parse(json).map_err(|_| Reason::Claims)?;
+        let mut claims = Claims::parse(json).map_err(|_| Reason::Claims)?;
         let issuer = claims.issuer.ok_or(Reason::MissingClaim)?;
         if !issuer.says(&self.issuer.issuer, json) {
             return Err(Reason::Issuer);
         }
-        check::principal(claims, &self.issuer, None, self.times, now_s)
+        check::principal(&mut claims, &self.issuer, None, self.times, now_s)
     }
 
     pub(crate) fn issuer(&self) -> &str {
