@@ -36,6 +36,7 @@ pub struct TrustedIssuer {
     pub(super) has_all_services: bool,
     pub(super) tenant_claim: Box<str>,
     pub(super) header_policy: HeaderPolicy,
+    pub(super) bound_tokens: BoundTokens,
     pub(super) shape: &'static Shape,
 }
 
@@ -50,6 +51,19 @@ pub enum HeaderPolicy {
     Strict,
     /// The member is not looked at; for issuers that send one all the same.
     Ignore,
+}
+
+/// What becomes of a token that only the holder of a key may use: one with `cnf` (RFC 7800), as DPoP (RFC 9449) and
+/// certificates of clients (RFC 8705) have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BoundTokens {
+    /// It is refused: nothing here looks at the proof, and without it the token would be as good for a thief.
+    #[default]
+    Refuse,
+    /// It is taken, since something else refuses every request without the proof: the proxy that ends TLS, or a layer
+    /// of yours. What has to be proven is [`claim("cnf")`](crate::Principal::claim) of the caller.
+    CheckedElsewhere,
 }
 
 /// Where the keys of an issuer come from.
@@ -76,6 +90,7 @@ impl TrustedIssuer {
             has_all_services: false,
             tenant_claim: PLAIN.tenant.into(),
             header_policy: HeaderPolicy::Strict,
+            bound_tokens: BoundTokens::Refuse,
             shape: &PLAIN,
         }
     }
@@ -174,6 +189,34 @@ impl TrustedIssuer {
     /// [`Strict`](HeaderPolicy::Strict).
     pub const fn header_policy(mut self, header_policy: HeaderPolicy) -> Self {
         self.header_policy = header_policy;
+        self
+    }
+
+    /// What becomes of tokens that are bound to a key of their sender; default [`Refuse`](BoundTokens::Refuse).
+    ///
+    /// ```
+    /// use msf_auth::{BoundTokens, Reason, SigningKey, TokenIssuer, TrustedIssuer, Verifier};
+    /// use serde_json::json;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), msf_core::BoxError> {
+    /// let issuer = TokenIssuer::new("https://user.shop", SigningKey::generate_ed25519()?);
+    /// let certificate = json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" });
+    /// let token = issuer.token("7").audience("shop").claim("cnf", certificate.clone()).sign()?;
+    ///
+    /// let trusted = TrustedIssuer::new("https://user.shop", issuer.jwks()).audience("shop");
+    /// let verifier = Verifier::builder().issuer(trusted.clone()).build()?;
+    /// assert_eq!(verifier.verify(&token).await.unwrap_err().reason(), Reason::Bound);
+    ///
+    /// // Behind a proxy that compares the certificate of the connection.
+    /// let trusted = trusted.bound_tokens(BoundTokens::CheckedElsewhere);
+    /// let verifier = Verifier::builder().issuer(trusted).build()?;
+    /// assert_eq!(verifier.verify(&token).await?.claim("cnf"), Some(&certificate));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn bound_tokens(mut self, bound_tokens: BoundTokens) -> Self {
+        self.bound_tokens = bound_tokens;
         self
     }
 

@@ -6,7 +6,7 @@
 //!
 //! Order of the checks: size, form, header (no extensions, a known algorithm, key id), claims (types, no member
 //! twice), issuer, what it may send (keys in the header, type, algorithm), key, algorithm of the key, signature, the
-//! marks of an access token, audience, times, kind of subject. The issuer has to be read before the signature is
+//! marks of an access token, audience, times, a key that it is bound to, kind of subject. The issuer has to be read before the signature is
 //! checked, since it says whose keys count; an issuer that is not trusted ends there. Last comes what was
 //! [taken back](crate::revocation).
 //!
@@ -43,7 +43,7 @@ pub use self::{
     builder::{InvalidVerifier, VerifierBuilder},
     error::{Reason, VerifyError},
     future::Verify,
-    issuer::{HeaderPolicy, Keys, TrustedIssuer},
+    issuer::{BoundTokens, HeaderPolicy, Keys, TrustedIssuer},
     provider::Provider,
     verifier::Verifier,
 };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    InvalidVerifier, Reason, TrustedIssuer,
+    BoundTokens, InvalidVerifier, Reason, TrustedIssuer,
     check::{self, Times},
 };
 use crate::{principal::Principal, token::Claims};
@@ -47,6 +47,11 @@ impl VouchedFor {
             return Err(Reason::Issuer);
         }
         check::principal(claims, &self.issuer, None, self.times, now_s)
+    }
+
+    /// Whether tokens are taken whose proof of a key is checked elsewhere.
+    pub(crate) fn takes_bound(&self) -> bool {
+        self.issuer.bound_tokens == BoundTokens::CheckedElsewhere
     }
 
     pub(crate) fn issuer(&self) -> &str {
