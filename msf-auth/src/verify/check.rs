@@ -44,7 +44,10 @@ pub(super) fn principal(
         kind => kind,
     };
     let may_speak_for_it = match kind {
-        PrincipalKind::User => issuer.takes_users(),
+        PrincipalKind::User => {
+            let named_by = found.subject_issuer.as_deref().unwrap_or(&issuer.issuer);
+            issuer.takes_users() && issuer.takes_user_of(named_by)
+        }
         PrincipalKind::Service => issuer.takes_service(&claims.text(subject)),
     };
     if !may_speak_for_it {
@@ -59,6 +62,7 @@ pub(super) fn principal(
         scope: found.scope.as_deref(),
         client_id: found.client_id.as_deref(),
         subject_issuer: found.subject_issuer.as_deref(),
+        subject_suffices: issuer.subject_suffices,
     };
     Principal::assemble(claims, origin)
 }

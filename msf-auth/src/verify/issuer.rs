@@ -37,6 +37,9 @@ pub struct TrustedIssuer {
     pub(super) tenant_claim: Box<str>,
     pub(super) header_policy: HeaderPolicy,
     pub(super) bound_tokens: BoundTokens,
+    pub(super) users_of: Vec<Box<str>>,
+    /// Whether the subject alone says which user it is; known when the verifier is built.
+    pub(super) subject_suffices: bool,
     pub(super) shape: &'static Shape,
 }
 
@@ -91,6 +94,8 @@ impl TrustedIssuer {
             tenant_claim: PLAIN.tenant.into(),
             header_policy: HeaderPolicy::Strict,
             bound_tokens: BoundTokens::Refuse,
+            users_of: Vec::new(),
+            subject_suffices: false,
             shape: &PLAIN,
         }
     }
@@ -178,6 +183,25 @@ impl TrustedIssuer {
         self
     }
 
+    /// Of an [edge](Self::internal): takes the users of this issuer in whose name it mints, by the exact text of
+    /// [`subject_issuer`](crate::Principal::subject_issuer); may be called for several. By default those of every issuer
+    /// that the edge trusts.
+    ///
+    /// Where one is named, its user `7` is the only `7` there is, and [`owner`](crate::policy::owner) and
+    /// [`Owner::user`](crate::guarded::Owner::user) need not say whose.
+    ///
+    /// ```
+    /// use msf_auth::{KeySet, TrustedIssuer};
+    ///
+    /// let edge = TrustedIssuer::internal("https://gateway.shop", KeySet::default())
+    ///     .users_of("https://user.shop")
+    ///     .audience("order");
+    /// ```
+    pub fn users_of(mut self, issuer: impl Into<Box<str>>) -> Self {
+        self.users_of.push(issuer.into());
+        self
+    }
+
     /// The claim that names the tenant of a caller; default `tenant`, or that of the [`Provider`]. Where it is
     /// there, it has to be a string.
     pub fn tenant_claim(mut self, name: impl Into<Box<str>>) -> Self {
@@ -231,6 +255,11 @@ impl TrustedIssuer {
     pub(super) fn takes_users(&self) -> bool {
         self.users
             .unwrap_or(self.services.is_empty() && !self.has_all_services)
+    }
+
+    /// Whether a user may have its name from this issuer.
+    pub(super) fn takes_user_of(&self, subject_issuer: &str) -> bool {
+        self.users_of.is_empty() || self.users_of.iter().any(|own| **own == *subject_issuer)
     }
 
     pub(super) fn takes_service(&self, name: &str) -> bool {

@@ -32,6 +32,7 @@ mod future;
 mod issuer;
 mod kept;
 mod metrics;
+mod namers;
 mod provider;
 mod verifier;
 #[cfg(feature = "oauth-client")]
@@ -47,4 +48,4 @@ pub use self::{
     provider::Provider,
     verifier::Verifier,
 };
-pub(crate) use self::{check::Times, future::Refresh, metrics::VERIFICATIONS};
+pub(crate) use self::{check::Times, future::Refresh, metrics::VERIFICATIONS, namers::Namers};
