@@ -6,6 +6,9 @@
 mod algorithm;
 mod beside;
 mod claims;
+mod comparison;
+#[cfg(feature = "jwks")]
+mod discovery;
 mod form;
 mod header;
 mod keys;

@@ -43,7 +43,7 @@ pub(super) fn rows() -> Vec<[String; 5]> {
             20,
             "another issuer's keys or algorithms by discovery",
             "algorithms are named in the code and never read from a document; the issuer of the document has to be \
-             the one asked for, its keys on a host that is allowed",
+             the one asked for, its keys on a host that is allowed (tests `row_20_..`)",
         ),
         row(
             21,
@@ -59,7 +59,9 @@ pub(super) fn rows() -> Vec<[String; 5]> {
         row(
             23,
             "the time that a comparison takes",
-            "the HMAC of a token is compared by aws-lc in constant time. No test measures it",
+            "API keys are found by their public part; hashes of API keys and clients' secrets, and the HMAC of a \
+             token, are compared by aws-lc in constant time. Wherever one is wrong the same is done and said (tests \
+             `row_23_..`); **deviation**: no test measures the time",
         ),
     ]
 }
