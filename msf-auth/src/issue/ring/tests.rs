@@ -196,7 +196,7 @@ proptest! {
             let active = ring.keys.iter();
             let active = active.filter(|entry| matches!(entry.stage, Stage::Active { .. }));
             prop_assert_eq!(active.count(), 1);
-            prop_assert!(ring.keys.len() <= super::policy::KEYS_MAX);
+            prop_assert!(ring.keys.len() <= KEYS_MAX);
             prop_assert_eq!(manifest::read(manifest::write(&ring).as_bytes()), Ok(ring.clone()));
         }
     }

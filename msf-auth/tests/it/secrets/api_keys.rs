@@ -77,7 +77,7 @@ pub(super) async fn through(
         first.to_uppercase(),
         format!("msf_{}", &first[SECRET_AT..]),
         first[SECRET_AT..].to_owned(),
-        format!("{} {}", first, first),
+        format!("{first} {first}"),
     ]);
     let trusted = TrustedIssuer::new(ISSUER, KeySet::default()).audience("shop");
     let verifier = Verifier::builder()
