@@ -23,6 +23,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) client_id: Option<&'a str>,
     /// Who named the subject, where that is not the issuer.
     pub(crate) subject_issuer: Option<&'a str>,
+    /// Whether no other issuer's users are taken beside.
+    pub(crate) subject_suffices: bool,
 }
 
 impl Principal {
@@ -73,6 +75,7 @@ impl Principal {
             json,
             subject,
             subject_issuer,
+            subject_suffices: origin.subject_suffices,
             scope,
             expires_at_s: origin.expires_at_s,
             not_before_s: claims.not_before_s,

@@ -1,6 +1,6 @@
 //! What the claims have to say: a pure function of claims, issuer and time.
 
-use super::{Reason, TrustedIssuer, provider::Audience};
+use super::{BoundTokens, Reason, TrustedIssuer, provider::Audience};
 use crate::{
     principal::{Origin, Principal, PrincipalKind},
     token::{Claims, KIND_SERVICE},
@@ -37,13 +37,17 @@ pub(super) fn principal(
     }
     let expires_at_s = claims.expires_s.ok_or(Reason::MissingClaim)?;
     times.check(claims, expires_at_s, now_s)?;
+    check_binding(claims, issuer.bound_tokens)?;
     let subject = claims.subject.ok_or(Reason::MissingClaim)?;
     let kind = match kind(claims.kind.map(|word| claims.text(word)).as_deref())? {
         PrincipalKind::User if found.is_service => PrincipalKind::Service,
         kind => kind,
     };
     let may_speak_for_it = match kind {
-        PrincipalKind::User => issuer.takes_users(),
+        PrincipalKind::User => {
+            let named_by = found.subject_issuer.as_deref().unwrap_or(&issuer.issuer);
+            issuer.takes_users() && issuer.takes_user_of(named_by)
+        }
         PrincipalKind::Service => issuer.takes_service(&claims.text(subject)),
     };
     if !may_speak_for_it {
@@ -58,6 +62,7 @@ pub(super) fn principal(
         scope: found.scope.as_deref(),
         client_id: found.client_id.as_deref(),
         subject_issuer: found.subject_issuer.as_deref(),
+        subject_suffices: issuer.subject_suffices,
     };
     Principal::assemble(claims, origin)
 }
@@ -78,6 +83,18 @@ impl Times {
             return Err(Reason::Lifetime);
         }
         Ok(())
+    }
+}
+
+/// RFC 7800 section 3: `cnf` is an object, and whoever cannot do what it says does not take the token.
+fn check_binding(claims: &Claims<'_>, policy: BoundTokens) -> Result<(), Reason> {
+    let Some(key) = claims.member("cnf") else {
+        return Ok(());
+    };
+    match policy {
+        BoundTokens::Refuse => Err(Reason::Bound),
+        BoundTokens::CheckedElsewhere if key.span.of(claims.json()).starts_with('{') => Ok(()),
+        BoundTokens::CheckedElsewhere => Err(Reason::Claims),
     }
 }
 
@@ -140,6 +157,32 @@ mod tests {
         assert_eq!(check(4_630, None, None, 1_000), Ok(()));
         assert_eq!(check(4_631, None, None, 1_000), Err(Reason::Lifetime));
         assert_eq!(check(u64::MAX, None, None, 1_000), Err(Reason::Lifetime));
+    }
+
+    #[test]
+    fn a_token_that_is_bound_to_a_key_is_refused_unless_the_proof_is_checked_elsewhere() {
+        let strict = TrustedIssuer::new("i", KeySet::default()).audience("a");
+        let open = strict.clone().bound_tokens(BoundTokens::CheckedElsewhere);
+        let outcome = |issuer: &TrustedIssuer, cnf: &str| {
+            let json = format!(r#"{{"aud":"a","exp":1000,"sub":"7"{cnf}}}"#);
+            let claims = Claims::parse(&json).unwrap();
+            principal(claims, issuer, Some("k"), TIMES, 900).err()
+        };
+        for cnf in [
+            r#","cnf":{"jkt":"x"}"#,
+            r#","c\u006ef":{"jkt":"x"}"#,
+            r#","cnf":{}"#,
+        ] {
+            assert_eq!(outcome(&strict, cnf), Some(Reason::Bound), "{cnf}");
+            assert_eq!(outcome(&open, cnf), None, "{cnf}");
+        }
+        for cnf in [r#","cnf":null"#, r#","cnf":"x""#, r#","cnf":["{"]"#] {
+            assert_eq!(outcome(&strict, cnf), Some(Reason::Bound), "{cnf}");
+            assert_eq!(outcome(&open, cnf), Some(Reason::Claims), "{cnf}");
+        }
+        for cnf in ["", r#","CNF":{}"#] {
+            assert_eq!(outcome(&strict, cnf), None, "{cnf}");
+        }
     }
 
     #[test]
