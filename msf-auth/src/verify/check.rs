@@ -165,8 +165,8 @@ mod tests {
         let open = strict.clone().bound_tokens(BoundTokens::CheckedElsewhere);
         let outcome = |issuer: &TrustedIssuer, cnf: &str| {
             let json = format!(r#"{{"aud":"a","exp":1000,"sub":"7"{cnf}}}"#);
-            let claims = Claims::parse(&json).unwrap();
-            principal(claims, issuer, Some("k"), TIMES, 900).err()
+            let mut claims = Claims::parse(&json).unwrap();
+            principal(&mut claims, issuer, Some("k"), TIMES, 900).err()
         };
         for cnf in [
             r#","cnf":{"jkt":"x"}"#,
