@@ -5,6 +5,8 @@ mod body;
 pub mod explain;
 mod forward;
 mod gateway;
+#[cfg(doctest)]
+mod guide;
 pub mod headers;
 mod limit;
 pub mod own;
