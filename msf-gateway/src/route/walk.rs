@@ -109,10 +109,11 @@ impl<'t, 'q, T, R: Recorder> Walk<'t, 'q, T, R> {
         };
         if segment.is_empty() {
             // Only at the end: the canonical path has no other empty segment.
-            let is_end = next.is_none();
-            return is_end && self.group(&node.slash, As::Itself, ranges)
-                || is_end && self.group(&node.closed, As::Twin, ranges)
-                || self.open(node, slash, ranges);
+            let ends_here = |walk: &mut Self| {
+                walk.group(&node.slash, As::Itself, ranges)
+                    || walk.group(&node.closed, As::Twin, ranges)
+            };
+            return (next.is_none() && ends_here(self)) || self.open(node, slash, ranges);
         }
         if let Some(child) = tree.literal(node, segment)
             && self.node(tree, child, next, ranges)
