@@ -245,9 +245,9 @@ mod tests {
     use super::*;
 
     fn streamed(text: &'static str) -> Body {
-        Body::new(http_body_util::BodyExt::boxed_unsync(
-            http_body_util::Full::new(Bytes::from(text)),
-        ))
+        Body::new(BodyExt::boxed_unsync(http_body_util::Full::new(
+            Bytes::from(text),
+        )))
     }
 
     #[tokio::test(start_paused = true)]

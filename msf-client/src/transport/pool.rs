@@ -147,7 +147,7 @@ mod tests {
 
     /// A connection that has its place.
     #[derive(Debug)]
-    struct Open(#[expect(dead_code, reason = "held")] Slot<Open>);
+    struct Open(#[expect(dead_code, reason = "held")] Slot<Self>);
 
     fn always<C>(_: &C) -> bool {
         true

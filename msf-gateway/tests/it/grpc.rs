@@ -1,6 +1,6 @@
 //! gRPC through the gateway: HTTP/2 on both sides, and what its status stands in.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -10,7 +10,11 @@ use http_body_util::BodyExt;
 use msf_client::transport::{Connections, Protocol};
 use msf_core::{body::Body, task};
 use msf_gateway::{Route, RunningGateway};
-use tokio::{net::TcpStream, sync::mpsc, time};
+use tokio::{
+    net::TcpStream,
+    sync::{Notify, mpsc},
+    time,
+};
 
 use crate::common::{PATIENCE, System, scripted, start_speaking};
 
@@ -183,19 +187,25 @@ async fn a_status_may_come_before_the_client_has_said_all() {
 
 #[tokio::test]
 async fn a_service_that_resets_is_not_taken_for_one_that_has_answered() {
-    let (gateway, _system) = service(|_request, mut respond| {
+    let tell = Arc::new(Notify::new());
+    let told = tell.clone();
+    let (gateway, _system) = service(move |_request, mut respond| {
+        let told = told.clone();
         task::spawn("greeter", async move {
             let mut send = respond.send_response(head(), false).unwrap();
             send.send_data(message("Hello, "), false).unwrap();
-            time::sleep(std::time::Duration::from_millis(50)).await;
+            told.notified().await;
             send.send_reset(h2::Reason::CANCEL);
         })
         .detach();
     })
     .await;
     let response = send(gateway.addr(), call(Body::from(message("Ada").to_vec()))).await;
-    let answer = time::timeout(PATIENCE, response.into_body().collect()).await;
-    assert!(answer.unwrap().is_err());
+    let mut body = response.into_body();
+    assert!(body.frame().await.unwrap().is_ok());
+    tell.notify_one();
+    let rest = time::timeout(PATIENCE, body.collect()).await;
+    assert!(rest.unwrap().is_err());
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -223,26 +222,30 @@ async fn an_old_service_that_ends_with_its_connection_is_passed_on_in_chunks() {
     assert_eq!(body.to_bytes(), "old");
 }
 
-/// Sends the half of an answer and breaks off.
-async fn breaking(up: Protocol) -> SocketAddr {
-    scripted(move |mut stream: TcpStream| async move {
-        if up == Protocol::H2c {
-            let mut connection = h2::server::handshake(stream).await.unwrap();
-            while let Some(Ok((_request, mut respond))) = connection.accept().await {
-                let mut send = respond.send_response(Response::new(()), false).unwrap();
-                send.send_data("begun".into(), false).unwrap();
-                task::spawn("breaking", async move {
-                    time::sleep(Duration::from_millis(50)).await;
-                    send.send_reset(h2::Reason::INTERNAL_ERROR);
-                })
-                .detach();
+/// Sends the half of an answer and breaks off when it is told.
+async fn breaking(up: Protocol, told: Arc<Notify>) -> SocketAddr {
+    scripted(move |mut stream: TcpStream| {
+        let told = told.clone();
+        async move {
+            if up == Protocol::H2c {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((_request, mut respond))) = connection.accept().await {
+                    let mut send = respond.send_response(Response::new(()), false).unwrap();
+                    send.send_data("begun".into(), false).unwrap();
+                    let told = told.clone();
+                    task::spawn("breaking", async move {
+                        told.notified().await;
+                        send.send_reset(h2::Reason::INTERNAL_ERROR);
+                    })
+                    .detach();
+                }
+                return;
             }
-            return;
+            read_until(&mut stream, "\r\n\r\n").await;
+            let answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nbegun\r\n";
+            stream.write_all(answer).await.unwrap();
+            told.notified().await;
         }
-        read_until(&mut stream, "\r\n\r\n").await;
-        let answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nbegun\r\n";
-        stream.write_all(answer).await.unwrap();
-        time::sleep(Duration::from_millis(50)).await;
     })
     .await
 }
@@ -250,7 +253,9 @@ async fn breaking(up: Protocol) -> SocketAddr {
 #[tokio::test]
 async fn an_answer_that_breaks_off_looks_complete_to_nobody() {
     for up in BOTH {
-        let system = System::new().with_addr("service", breaking(up).await).await;
+        let tell = Arc::new(Notify::new());
+        let addr = breaking(up, tell.clone()).await;
+        let system = System::new().with_addr("service", addr).await;
         let gateway = start_speaking(system.gateway([all()]).await, up);
         for down in BOTH {
             let request = Request::get("/").body(Body::empty()).unwrap();
@@ -258,6 +263,7 @@ async fn an_answer_that_breaks_off_looks_complete_to_nobody() {
             let mut body = response.into_body();
             let first = body.frame().await.unwrap().unwrap();
             assert_eq!(first.into_data().unwrap(), "begun", "{down:?} {up:?}");
+            tell.notify_one();
             let rest = time::timeout(PATIENCE, body.collect()).await.unwrap();
             assert!(rest.is_err(), "{down:?} {up:?}");
         }
