@@ -65,7 +65,8 @@ pub(super) async fn attempt(
             return Err(Failure {
                 error: open.into(),
                 judged: Classification::IGNORE.refused(true),
-                unsent: Some(Box::new(request)),
+                // A refusal is not repeated, and is to cost nothing.
+                unsent: None,
             });
         }
     };

@@ -59,9 +59,10 @@ pub(super) enum Outcome {
     Request,
     Cancelled,
     RetryBudget,
+    Overloaded,
 }
 
-const OUTCOMES: [&str; 12] = [
+const OUTCOMES: [&str; 13] = [
     "ok",
     "4xx",
     "5xx",
@@ -74,6 +75,7 @@ const OUTCOMES: [&str; 12] = [
     "request",
     "cancelled",
     "retry_budget",
+    "overloaded",
 ];
 
 impl Families {
@@ -138,7 +140,13 @@ impl Outcome {
             Error::NoEndpoints(_) => Self::NoEndpoint,
             Error::CircuitOpen(_) => Self::CircuitOpen,
             Error::BudgetExhausted(_) => Self::RetryBudget,
-            Error::Connect { .. } => Self::Connect,
+            Error::Connect { source, .. } => match source {
+                // This side's own limit, and not a callee that is away.
+                TransportError::QueueFull { .. } | TransportError::QueueTimeout { .. } => {
+                    Self::Overloaded
+                }
+                _ => Self::Connect,
+            },
             Error::Timeout { .. } | Error::DeadlineExceeded { .. } => Self::Timeout,
             Error::Transport { source, .. } => match source {
                 TransportError::Protocol { .. } => Self::InvalidAnswer,
@@ -166,6 +174,6 @@ mod tests {
         assert_eq!(Outcome::Ok.as_str(), "ok");
         assert_eq!(Outcome::CircuitOpen.as_str(), "circuit_open");
         assert_eq!(Outcome::Cancelled.as_str(), "cancelled");
-        assert_eq!(Outcome::RetryBudget as usize + 1, OUTCOMES.len());
+        assert_eq!(Outcome::Overloaded as usize + 1, OUTCOMES.len());
     }
 }
