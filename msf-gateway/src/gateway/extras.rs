@@ -57,15 +57,14 @@ impl Extras {
             maintenance: settings.maintenance.clone(),
             shared_limit: settings.shared_limit.clone(),
             layers: settings.layers.clone(),
-            plugins: match is_forwarded {
-                true => common
-                    .plugins
-                    .iter()
-                    .chain(&settings.plugins)
-                    .cloned()
-                    .collect(),
-                false => settings.plugins.iter().cloned().collect(),
-            },
+            // Those of the builder are for calls.
+            plugins: common
+                .plugins
+                .iter()
+                .filter(|_| is_forwarded)
+                .chain(&settings.plugins)
+                .cloned()
+                .collect(),
             ..Self::default()
         };
         if let Some(cors) = &settings.cors {
