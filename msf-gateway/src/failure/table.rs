@@ -157,17 +157,15 @@ impl ProxyError {
     /// The failure that a code stands for, where nothing more is known than the code.
     #[must_use]
     pub fn of(code: Code) -> Self {
-        match code {
-            Code::Unavailable => Self::Undecided,
-            _ => Self::ALL
-                .iter()
-                .copied()
-                .find(|failure| failure.code() == code)
-                .unwrap_or(if code.status().is_server_error() {
-                    Self::Internal
-                } else {
-                    Self::BadRequest
-                }),
+        if code == Code::Unavailable {
+            return Self::Undecided;
+        }
+        let mut all = Self::ALL.iter().copied();
+        match all.find(|failure| failure.code() == code) {
+            Some(failure) => failure,
+            // Of a plugin, or of what comes later.
+            None if code.status().is_server_error() => Self::Internal,
+            None => Self::BadRequest,
         }
     }
 }
