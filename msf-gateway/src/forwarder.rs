@@ -1,5 +1,6 @@
 //! Forwarding without routes.
 
+use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body::Body as _;
 use msf_client::ServiceClient;
@@ -108,7 +109,7 @@ impl Forwarder {
         service: &ServiceClient,
     ) -> Response<ResponseBody> {
         let response = match self.prepare(request) {
-            Err(refused) => refused.map(Proxied::from),
+            Err(refused) => (*refused).map(Proxied::from),
             Ok(request) => match service.call(request).await {
                 Ok(response) => respond::cleaned(response),
                 Err(error) => respond::failed(error).map(Proxied::from),
@@ -117,15 +118,16 @@ impl Forwarder {
         response.map(ResponseBody::bare)
     }
 
-    fn prepare(&self, mut request: Request<Body>) -> Result<Request<Body>, Response<bytes::Bytes>> {
-        rewrite::canonical(&mut request).map_err(|path| Problem::from(path).into_response())?;
+    fn prepare(&self, mut request: Request<Body>) -> Result<Request<Body>, Box<Response<Bytes>>> {
+        rewrite::canonical(&mut request)
+            .map_err(|path| Box::new(Problem::from(path).into_response()))?;
         if rewrite::is_internal(request.uri().path(), 0) {
-            return Err(respond::not_found());
+            return Err(Box::new(respond::not_found()));
         }
-        let host = message::check(&request).map_err(respond::invalid)?;
+        let host = message::check(&request).map_err(|it| Box::new(respond::invalid(it)))?;
         let hint = request.body().size_hint();
         if hint.lower() > u64::try_from(self.body_limit).unwrap_or(u64::MAX) {
-            return Err(respond::too_large(self.body_limit));
+            return Err(Box::new(respond::too_large(self.body_limit)));
         }
         let (mut parts, mut body) = request.into_parts();
         if hint.exact().is_none() {

@@ -223,7 +223,7 @@ impl Worker {
         //    goes back through the exchange, if the route has any use for it.
         if let Some(extras) = &route.extras {
             if let Some(preflight) = extras.preflight(&parts.method, &parts.headers) {
-                return Next::Refuse(preflight.unwrap_or_else(respond::forbidden_origin));
+                return Next::Refuse(preflight);
             }
             back.exchange = Exchange::begin(&route, &captures, &parts, host.as_ref());
         }
@@ -337,7 +337,7 @@ impl Worker {
         &self,
         admission: Admission,
         caller: Option<&Arc<Principal>>,
-        back: &mut Back,
+        back: &Back,
     ) -> Next {
         let Admission {
             route,
@@ -368,7 +368,7 @@ impl Worker {
         //     `Host`: the service's name takes its place, and what the client called us stands in `X-Forwarded-Host`.
         if let (Some(extras), Some(exchange)) = (&route.extras, &back.exchange) {
             let values = exchange.values();
-            if let Err(refused) = extras.transform(&values, caller, &call.service, &mut parts) {
+            if let Some(refused) = extras.transform(&values, caller, &call.service, &mut parts) {
                 return Next::Refuse(refused);
             }
         }

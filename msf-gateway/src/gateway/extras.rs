@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Response, header, request::Parts};
 use msf_auth::{Identity, InternalTokens, Principal, internal::InternalCall};
 use msf_client::ServiceClient;
-use msf_core::problem::{Code, Problem};
 
 use super::{check::Common, error::GatewayError, settings::Settings};
 use crate::{
@@ -57,15 +56,14 @@ impl Extras {
             maintenance: settings.maintenance.clone(),
             shared_limit: settings.shared_limit.clone(),
             layers: settings.layers.clone(),
-            plugins: match is_forwarded {
-                true => common
-                    .plugins
-                    .iter()
-                    .chain(&settings.plugins)
-                    .cloned()
-                    .collect(),
-                false => settings.plugins.iter().cloned().collect(),
-            },
+            // Those of the builder are for calls.
+            plugins: common
+                .plugins
+                .iter()
+                .filter(|_| is_forwarded)
+                .chain(&settings.plugins)
+                .cloned()
+                .collect(),
             ..Self::default()
         };
         if let Some(cors) = &settings.cors {
@@ -182,14 +180,15 @@ impl Extras {
         !self.plugins.is_empty() || !self.layers.is_empty()
     }
 
-    /// Makes the request what the service gets: who the caller is, the headers, the path.
+    /// Makes the request what the service gets: who the caller is, the headers, the path. Returns the answer to a
+    /// request that cannot be made so.
     pub(crate) fn transform(
         &self,
         values: &Values<'_>,
         caller: Option<&Arc<Principal>>,
         service: &ServiceClient,
         parts: &mut Parts,
-    ) -> Result<(), Response<Bytes>> {
+    ) -> Option<Response<Bytes>> {
         if let Some(caller) = caller
             && !self.layers.is_empty()
         {
@@ -200,9 +199,10 @@ impl Extras {
             parts.headers.remove(header::AUTHORIZATION);
             if let Some(caller) = caller {
                 let call = InternalCall::to(service.name().as_str());
-                let authorization = tokens.bearer(caller, &call);
-                let authorization = authorization.map_err(respond::no_identity)?;
-                parts.headers.insert(header::AUTHORIZATION, authorization);
+                match tokens.bearer(caller, &call) {
+                    Ok(bearer) => drop(parts.headers.insert(header::AUTHORIZATION, bearer)),
+                    Err(error) => return Some(respond::no_identity(error)),
+                }
             }
         }
         if let Some(transform) = &self.request_headers {
@@ -213,23 +213,26 @@ impl Extras {
                 .apply(values)
                 .filter(|path| !rewrite::is_internal(path, 0));
             let rewritten = path.and_then(|path| rewrite::with_path(&mut parts.uri, &path));
-            rewritten.ok_or_else(|| Problem::new(Code::NotFound).into_response())?;
+            if rewritten.is_none() {
+                return Some(respond::not_found());
+            }
         }
-        Ok(())
+        None
     }
 
-    /// The answer to a preflight, for a request that is one: that it may not is an answer, too.
-    pub(crate) fn preflight<B: Default>(
+    /// The answer to a preflight, for a request that is one.
+    pub(crate) fn preflight(
         &self,
         method: &Method,
         headers: &HeaderMap,
-    ) -> Option<Option<Response<B>>> {
+    ) -> Option<Response<Bytes>> {
         let cors = self.cors.as_ref()?;
         if *method != Method::OPTIONS {
             return None;
         }
         cors::asked_method(headers)?;
-        Some(cors.preflight(headers))
+        let answer = cors.preflight(headers);
+        Some(answer.unwrap_or_else(respond::forbidden_origin))
     }
 }
 

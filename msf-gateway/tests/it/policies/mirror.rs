@@ -46,13 +46,17 @@ async fn eventually(what: &str, is_so: impl Fn() -> bool) {
     assert!(time::timeout(PATIENCE, so).await.is_ok(), "never: {what}");
 }
 
+/// Over all routes.
 fn count(metrics: &Metrics, outcome: &str) -> u64 {
     let text = metrics.render();
-    let line = text.lines().find(|line| {
+    let is_meant = |line: &&str| {
         line.starts_with("msf_gateway_mirrored_requests_total")
             && line.contains(&format!("\"{outcome}\""))
-    });
-    line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+    };
+    let lines = text.lines().filter(is_meant);
+    lines
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+        .sum()
 }
 
 #[tokio::test]
