@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(failed(protocol), ProxyError::BadAnswer);
         let amid = TransportError::Body { source: source() };
         assert_eq!(failed(amid), ProxyError::UpstreamReset);
-        let full = TransportError::Full { addr, limit: 1 };
+        let full = TransportError::QueueFull { addr, limit: 1 };
         assert_eq!(failed(full), ProxyError::TooManyCalls);
     }
 }
