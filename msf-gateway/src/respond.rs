@@ -112,7 +112,7 @@ pub(crate) fn not_found() -> Response<Bytes> {
 
 /// The answer to a client that may not come from there; it does not say why.
 pub(crate) fn forbidden() -> Response<Bytes> {
-    Problem::new(Code::Forbidden).into_response()
+    marked(Problem::new(Code::Forbidden), ProxyError::AddressDenied)
 }
 
 /// The answer to a preflight that asks for what pages of its origin may not do.

@@ -127,12 +127,16 @@ failures! {
     TooManyCalls = BulkheadFull, Overflow, Gateway, Safe, 14;
     /// The gateway sheds load.
     Overloaded = Overloaded, Overloaded, Gateway, Safe, 14;
+    /// The line for connections to the service is full, or none became free in time.
+    QueueFull = Overloaded, Overflow, Gateway, Safe, 14;
     /// The call failed, and there is no budget for another try.
     NoRetriesLeft = RetryBudgetExhausted, RetriesExhausted, Gateway, IfIdempotent, 14;
     /// The gateway failed.
     Internal = Internal, Internal, Gateway, No, 13;
     /// The service has no instance that can be called.
     NoHealthyUpstream = NoHealthyEndpoint, NoHealthyUpstream, Upstream, Safe, 14;
+    /// The service refused the request before it did anything, as HTTP/2 lets it.
+    Refused = Unavailable, Overflow, Upstream, Safe, 14;
     /// No instance took the connection.
     ConnectFailed = ConnectRefused, ConnectFailure, Upstream, Safe, 14;
     /// No instance took the connection in time.
