@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use msf_core::config::{Config, ConfigError, Loader, Problem, Problems};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigErrors, ConfigProblem, GatewayConfig, build::check};
+use super::{ConfigErrors, ConfigProblem, GatewayConfig, build::check, places::Places};
 
 impl GatewayConfig {
     /// Reads and checks a configuration: JSON if the name ends in `.json`, TOML otherwise.
@@ -54,7 +54,9 @@ impl GatewayConfig {
                         .filter(|problem| !problem.message().starts_with(COUNTS)),
                 ),
                 _ => told(error.problems().iter()),
-            }),
+            }
+            // A key that is missing has no line, and what it is missing in has one.
+            .located(&Places::of(name, text))),
         }
     }
 }
@@ -93,7 +95,8 @@ impl Config for Counted {
     fn resolve(self, problems: &mut Problems<'_>) -> Option<()> {
         let issuers = self.0.auth.map_or(0, |auth| auth.issuers.len());
         let lens = [self.0.routes.len(), self.0.listeners.len(), issuers];
-        problems.report("", format_args!("{COUNTS}{lens:?}"));
+        // At a key of its own: what is reported at the root goes with the first problem of another key.
+        problems.report(COUNTS.trim(), format_args!("{COUNTS}{lens:?}"));
         None
     }
 }

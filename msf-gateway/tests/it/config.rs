@@ -167,7 +167,7 @@ async fn the_first_file_works_as_written() {
         matches!(&explanation.answer, Answer::Route { id, .. } if id == "users"),
         "{explanation}"
     );
-    config.server(gateway).unwrap();
+    let _server = config.server(gateway).unwrap();
 }
 
 #[tokio::test]
