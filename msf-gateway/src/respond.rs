@@ -1,7 +1,5 @@
 //! Answers: what the service said, cleaned, or what stands for it.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use http::{Extensions, HeaderName, HeaderValue, Response, StatusCode, header};
 use msf_auth::internal::InternalTokenError;
@@ -21,16 +19,11 @@ use crate::{
 
 /// The service's answer as the client gets it.
 pub(crate) fn cleaned(response: Response<msf_client::ResponseBody>) -> Response<Proxied> {
-    let peer = response.body().peer();
-    cleaned_from(response.map(|body| Proxied::Service { body }), Some(peer))
+    cleaned_as(response.map(|body| Proxied::Service { body }))
 }
 
 /// As [`cleaned`], for what layers made of the service's answer.
 pub(crate) fn cleaned_as(response: Response<Proxied>) -> Response<Proxied> {
-    cleaned_from(response, None)
-}
-
-fn cleaned_from(response: Response<Proxied>, peer: Option<SocketAddr>) -> Response<Proxied> {
     let (mut parts, body) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for it: `Upgrade` is never forwarded. What follows is not HTTP.
@@ -44,6 +37,10 @@ fn cleaned_from(response: Response<Proxied>, peer: Option<SocketAddr>) -> Respon
     parts.headers.remove(X_POWERED_BY);
     // hyper keeps the service's own words for the status there, and would write them to the client.
     parts.extensions.clear();
+    let peer = match &body {
+        Proxied::Service { body } => Some(body.peer()),
+        Proxied::Own { .. } | Proxied::Boxed { .. } => None,
+    };
     access_log::note(|record| record.answer(peer));
     Response::from_parts(parts, body)
 }
@@ -52,18 +49,20 @@ fn cleaned_from(response: Response<Proxied>, peer: Option<SocketAddr>) -> Respon
 pub(crate) fn failed(error: Error) -> Response<Bytes> {
     let problem = error.to_problem();
     let failure = ProxyError::of_call(&error, problem.code());
-    told(problem.with_source(error), failure)
+    let problem = problem.with_source(error);
+    told(problem, failure)
 }
 
 /// As [`failed`], for an error that may be that of a layer.
 pub(crate) fn failed_as(error: BoxError) -> Response<Bytes> {
     match error.downcast::<Error>() {
         Ok(error) => failed(*error),
-        Err(error) => told_of(Problem::from_error(error)),
+        Err(error) => told_alone(Problem::from_error(error)),
     }
 }
 
-fn told_of(problem: Problem) -> Response<Bytes> {
+/// The answer to a failure that its code says all about.
+fn told_alone(problem: Problem) -> Response<Bytes> {
     let failure = ProxyError::of(problem.code());
     told(problem, failure)
 }
@@ -105,14 +104,13 @@ pub(crate) fn invalid(message: InvalidMessage) -> Response<Bytes> {
     response
 }
 
-/// The answer when there is no such place.
 pub(crate) fn not_found() -> Response<Bytes> {
     Problem::new(Code::NotFound).into_response()
 }
 
 /// The answer to a client that may not come from there; it does not say why.
 pub(crate) fn forbidden() -> Response<Bytes> {
-    Problem::new(Code::Forbidden).into_response()
+    marked(Problem::new(Code::Forbidden), ProxyError::AddressDenied)
 }
 
 /// The answer to a preflight that asks for what pages of its origin may not do.
@@ -126,7 +124,7 @@ pub(crate) fn forbidden_origin() -> Response<Bytes> {
 pub(crate) fn no_identity(error: InternalTokenError) -> Response<Bytes> {
     match error {
         InternalTokenError::Expired => Problem::new(Code::InvalidToken).into_response(),
-        error => told_of(Problem::new(Code::Internal).with_source(error)),
+        error => told_alone(Problem::new(Code::Internal).with_source(error)),
     }
 }
 
@@ -135,7 +133,7 @@ pub(crate) fn not_counted(error: SharedError) -> Response<Bytes> {
     match error {
         SharedError::Refused(Refused::Limited(refused)) => limited(refused),
         // What the store said is for the log.
-        error => told_of(error.into()),
+        error => told_alone(error.into()),
     }
 }
 

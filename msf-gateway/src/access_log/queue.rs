@@ -160,7 +160,7 @@ impl<W: Write> Writer<W> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Someone who shares the pipe made it non-blocking. This thread may wait.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    thread::sleep(RETRY_AFTER)
+                    thread::sleep(RETRY_AFTER);
                 }
                 Err(error) => return Err(error),
             }

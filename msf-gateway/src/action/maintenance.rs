@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::Response;
 use msf_core::problem::{Code, Problem};
 
-use crate::headers::IpRange;
+use crate::{failure::ProxyError, headers::IpRange, respond};
 
 /// A route that is closed for a while: 503 with the code `unavailable`.
 ///
@@ -100,6 +100,6 @@ impl Maintenance {
         if let Some(wait) = self.retry_after {
             problem = problem.with_retry_after(wait);
         }
-        Some(problem.into_response())
+        Some(respond::marked(problem, ProxyError::Maintenance))
     }
 }

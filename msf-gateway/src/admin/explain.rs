@@ -122,7 +122,7 @@ mod tests {
             (Some("url=/&method=G%20T"), "`method` is none"),
             (Some("url=/&header=x"), "`header` is not `name:value`"),
             (
-                Some("url=/&header=x%3A%0d%0ay"),
+                Some("url=/&header=x%3Aa%0d%0ab"),
                 "`header` is not `name:value`",
             ),
             (

@@ -124,7 +124,7 @@ fn all(shared: &Shared) -> impl Iterator<Item = ServiceClient> {
     shared
         .clusters
         .values()
-        .map(|running| running.client().clone())
+        .map(|cluster| cluster.client().clone())
 }
 
 fn millis(duration: std::time::Duration) -> u64 {

@@ -8,15 +8,18 @@ use super::ProxyError;
 impl ProxyError {
     /// What a failed call is, whose problem has this code.
     pub(crate) fn of_call(error: &Error, code: Code) -> Self {
-        let is_body = matches!(
-            error,
-            Error::Connect { source, .. } | Error::Transport { source, .. }
-                if matches!(source, TransportError::RequestBody { .. })
-        );
-        if is_body && code == Code::BadRequest {
-            Self::BodyBrokeOff
-        } else {
-            Self::of(code)
+        let source = match error {
+            Error::Connect { source, .. } | Error::Transport { source, .. } => source,
+            _ => return Self::of(code),
+        };
+        match (source, code) {
+            (TransportError::RequestBody { .. }, Code::BadRequest) => Self::BodyBrokeOff,
+            (
+                TransportError::QueueFull { .. } | TransportError::QueueTimeout { .. },
+                Code::Overloaded,
+            ) => Self::QueueFull,
+            (TransportError::Refused { .. }, Code::Unavailable) => Self::Refused,
+            _ => Self::of(code),
         }
     }
 }
@@ -72,7 +75,7 @@ mod tests {
         assert_eq!(failed(protocol), ProxyError::BadAnswer);
         let amid = TransportError::Body { source: source() };
         assert_eq!(failed(amid), ProxyError::UpstreamReset);
-        let full = TransportError::Full { addr, limit: 1 };
-        assert_eq!(failed(full), ProxyError::TooManyCalls);
+        let full = TransportError::QueueFull { addr, limit: 1 };
+        assert_eq!(failed(full), ProxyError::QueueFull);
     }
 }

@@ -20,9 +20,11 @@
 //! | [`BreakerOpen`](ProxyError::BreakerOpen) | `CB` | 503 | `breaker_open` | 14 | gateway | yes |
 //! | [`TooManyCalls`](ProxyError::TooManyCalls) | `UO` | 503 | `bulkhead_full` | 14 | gateway | yes |
 //! | [`Overloaded`](ProxyError::Overloaded) | `OM` | 503 | `overloaded` | 14 | gateway | yes |
+//! | [`QueueFull`](ProxyError::QueueFull) | `UO` | 503 | `overloaded` | 14 | gateway | yes |
 //! | [`NoRetriesLeft`](ProxyError::NoRetriesLeft) | `RX` | 503 | `retry_budget_exhausted` | 14 | gateway | if idempotent |
 //! | [`Internal`](ProxyError::Internal) | `IE` | 500 | `internal` | 13 | gateway | no |
 //! | [`NoHealthyUpstream`](ProxyError::NoHealthyUpstream) | `UH` | 503 | `no_healthy_endpoint` | 14 | upstream | yes |
+//! | [`Refused`](ProxyError::Refused) | `UO` | 503 | `unavailable` | 14 | upstream | yes |
 //! | [`ConnectFailed`](ProxyError::ConnectFailed) | `UF` | 502 | `connect_refused` | 14 | upstream | yes |
 //! | [`ConnectTimeout`](ProxyError::ConnectTimeout) | `UF` | 504 | `connect_timeout` | 14 | upstream | yes |
 //! | [`UpstreamTimeout`](ProxyError::UpstreamTimeout) | `UT` | 504 | `timeout` | 4 | upstream | if idempotent |

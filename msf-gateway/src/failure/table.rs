@@ -127,12 +127,16 @@ failures! {
     TooManyCalls = BulkheadFull, Overflow, Gateway, Safe, 14;
     /// The gateway sheds load.
     Overloaded = Overloaded, Overloaded, Gateway, Safe, 14;
+    /// The line for connections to the service is full, or none became free in time.
+    QueueFull = Overloaded, Overflow, Gateway, Safe, 14;
     /// The call failed, and there is no budget for another try.
     NoRetriesLeft = RetryBudgetExhausted, RetriesExhausted, Gateway, IfIdempotent, 14;
     /// The gateway failed.
     Internal = Internal, Internal, Gateway, No, 13;
     /// The service has no instance that can be called.
     NoHealthyUpstream = NoHealthyEndpoint, NoHealthyUpstream, Upstream, Safe, 14;
+    /// The service refused the request before it did anything, as HTTP/2 lets it.
+    Refused = Unavailable, Overflow, Upstream, Safe, 14;
     /// No instance took the connection.
     ConnectFailed = ConnectRefused, ConnectFailure, Upstream, Safe, 14;
     /// No instance took the connection in time.
@@ -157,17 +161,15 @@ impl ProxyError {
     /// The failure that a code stands for, where nothing more is known than the code.
     #[must_use]
     pub fn of(code: Code) -> Self {
-        match code {
-            Code::Unavailable => Self::Undecided,
-            _ => Self::ALL
-                .iter()
-                .copied()
-                .find(|failure| failure.code() == code)
-                .unwrap_or(if code.status().is_server_error() {
-                    Self::Internal
-                } else {
-                    Self::BadRequest
-                }),
+        if code == Code::Unavailable {
+            return Self::Undecided;
+        }
+        let mut all = Self::ALL.iter().copied();
+        match all.find(|failure| failure.code() == code) {
+            Some(failure) => failure,
+            // Of a plugin, or of what comes later.
+            None if code.status().is_server_error() => Self::Internal,
+            None => Self::BadRequest,
         }
     }
 }

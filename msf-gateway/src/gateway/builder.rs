@@ -222,8 +222,11 @@ impl GatewayBuilder {
             return Err(GatewayErrors::new(errors));
         };
 
+        let Wired { clusters, calls } = wiring.finish();
+        let health = health.unwrap_or_else(own::health);
+        let table = Table::compiled(rules);
         let default_trace = TraceLayer::new().trust(Trust::Nobody);
-        let (access_log, default_trace) = match (before, self.access_log) {
+        let (access_log, default_trace) = match (before.as_deref(), self.access_log) {
             // Whoever writes stays as it is, and so does its file.
             (Some(before), _) => (before.access_log.clone(), default_trace),
             (None, None) => (None, default_trace),
@@ -237,9 +240,6 @@ impl GatewayBuilder {
             },
         };
 
-        let Wired { clusters, calls } = wiring.finish();
-        let health = health.unwrap_or_else(own::health);
-        let table = Table::compiled(rules);
         let registry = self.client.registry().clone();
         let own = OwnAnswers {
             health: health.clone(),
@@ -254,11 +254,11 @@ impl GatewayBuilder {
             verifier: self.verifier,
             own: Arc::new(own),
             client: self.client,
+            clusters,
+            calls,
             failures,
             access_log,
             gateway_headers: self.gateway_headers,
-            clusters,
-            calls,
         };
         Ok(Gateway {
             live: Live::new(shared),

@@ -12,7 +12,9 @@ use http_body_util::BodyExt;
 use msf_auth::policy::{authenticated, scope};
 use msf_client::Client;
 use msf_core::{body::Body, testing::LogCapture};
-use msf_gateway::{AccessLog, Gateway, GatewayBuilder, Key, RateKey, Route, RunningGateway};
+use msf_gateway::{
+    AccessLog, Gateway, GatewayBuilder, Key, Maintenance, RateKey, Redirect, Route, RunningGateway,
+};
 use msf_resilience::rate_limit::{Quota, RateLimiter};
 use serde_json::{Value, json};
 use tokio::{
@@ -204,6 +206,11 @@ async fn every_failure_has_its_flag_and_its_culprit() {
             to("/ssh", "ssh"),
             to("/amid", "amid"),
             to("/upload", "order").body_limit(4),
+            to("/closed", "order").maintenance(Maintenance::new()),
+            to("/inside", "order").deny_ips(["127.0.0.0/8".parse().unwrap()]),
+            Route::exact("/moved")
+                .redirect(Redirect::to("/elsewhere"))
+                .public(),
             Route::prefix("/user").to("order").policy(authenticated()),
             Route::prefix("/admin").to("order").policy(scope("admin")),
         ],
@@ -228,6 +235,9 @@ async fn every_failure_has_its_flag_and_its_culprit() {
         (request("/limited"), 200, "", "upstream"),
         (request("/limited"), 429, "RL", "gateway"),
         (post("/upload"), 413, "DL", "client"),
+        (request("/closed"), 503, "MT", "gateway"),
+        (request("/inside"), 403, "IP", "gateway"),
+        (request("/moved"), 307, "", "gateway"),
         (request("/silent"), 504, "UT", "upstream"),
         (request("/unavailable"), 503, "", "upstream"),
         (request("/nowhere"), 503, "UH", "upstream"),

@@ -334,7 +334,7 @@ async fn a_listener_for_the_world_needs_a_token_that_nobody_guesses() {
     let error = start(short).await.unwrap_err();
     assert!(!error.to_string().contains("secret"), "{error}");
     let token = Secret::new(TOKEN.to_owned());
-    start(Admin::new(world).token(token)).await.unwrap();
+    drop(start(Admin::new(world).token(token)).await.unwrap());
 }
 
 #[tokio::test]
