@@ -17,6 +17,8 @@ mod finish;
 mod forward;
 mod forwarder;
 mod gateway;
+#[cfg(doctest)]
+mod guide;
 pub mod headers;
 mod layered;
 mod limit;

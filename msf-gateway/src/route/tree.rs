@@ -1,6 +1,9 @@
 //! The routes of one host, by the segments of their paths.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
 
@@ -39,12 +42,7 @@ pub(super) struct Expression {
 pub(super) type Group = Vec<usize>;
 
 /// The next nodes by their text.
-#[derive(Clone, Debug, Default)]
-struct Literals {
-    /// Comparing a few is faster than hashing one.
-    few: Vec<(Box<str>, usize)>,
-    many: HashMap<Box<str>, usize>,
-}
+type Literals = HashMap<Box<str>, usize, BuildHasherDefault<SegmentHasher>>;
 
 impl Default for Tree {
     fn default() -> Self {
@@ -86,13 +84,7 @@ impl Tree {
         let node = &mut self.nodes[at];
         let next = match step {
             Step::Capture => *node.capture.get_or_insert(new),
-            Step::Literal(text) => match node.literals.get(text) {
-                Some(next) => next,
-                None => {
-                    node.literals.insert(text.clone(), new);
-                    new
-                }
-            },
+            Step::Literal(text) => *node.literals.entry(text.clone()).or_insert(new),
         };
         if next == new {
             self.nodes.push(Node::default());
@@ -125,7 +117,7 @@ impl Tree {
     }
 
     pub(super) fn literal(&self, node: &Node, segment: &str) -> Option<&Node> {
-        self.nodes.get(node.literals.get(segment)?)
+        self.nodes.get(*node.literals.get(segment)?)
     }
 
     pub(super) fn capture(&self, node: &Node) -> Option<&Node> {
@@ -139,24 +131,40 @@ impl Tree {
     }
 }
 
-impl Literals {
-    fn get(&self, text: &str) -> Option<usize> {
-        if self.many.is_empty() {
-            let found = self.few.iter().find(|(own, _)| **own == *text);
-            return found.map(|(_, node)| *node);
+/// Words of 8 bytes, mixed by a multiplication: segments are short, and their hash is taken for each request. It
+/// need not withstand anybody, for only the routes decide what is in a table; a stranger only asks.
+#[derive(Clone, Copy, Debug, Default)]
+struct SegmentHasher(u64);
+
+impl SegmentHasher {
+    const fn mix(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(ODD);
+    }
+}
+
+impl Hasher for SegmentHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.mix(u64::from_le_bytes(*word));
         }
-        self.many.get(text).copied()
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            self.mix(u64::from_le_bytes(last));
+        }
     }
 
-    fn insert(&mut self, text: Box<str>, node: usize) {
-        if self.many.is_empty() && self.few.len() < FEW {
-            self.few.push((text, node));
-        } else {
-            self.many.extend(self.few.drain(..));
-            self.many.insert(text, node);
-        }
+    fn write_u8(&mut self, byte: u8) {
+        self.mix(byte.into());
+    }
+
+    fn finish(&self) -> u64 {
+        // The table looks at both ends, and a multiplication mixes upwards only.
+        self.0 ^ (self.0 >> 32)
     }
 }
 
 const ROOT: usize = 0;
-const FEW: usize = 8;
+/// 2^64 divided by the golden ratio, as Knuth's multiplicative hashing has it (TAOCP volume 3, section 6.4).
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;

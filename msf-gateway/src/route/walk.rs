@@ -5,6 +5,7 @@ use super::{
     captures::Ranges,
     methods::{Methods, allow},
     predicate::Failed,
+    table::Entry,
     tree::{Expression, Group, Node, Tree},
 };
 
@@ -39,7 +40,6 @@ pub(super) struct Walk<'t, 'q, T, R> {
     table: &'t Table<T>,
     lookup: &'q Lookup<'q>,
     recorder: &'q mut R,
-    /// Only of walks that go on.
     decided: Option<Found<'t, T>>,
 }
 
@@ -52,8 +52,8 @@ enum As {
     Twin,
 }
 
-/// The answer, once there is one.
-type Decided<'t, T> = Option<Found<'t, T>>;
+/// Whether the walk is over. The steps return this and not what they found, which is larger than what they do.
+type IsOver = bool;
 
 impl<'t, 'q, T, R: Recorder> Walk<'t, 'q, T, R> {
     pub(super) const fn new(
@@ -77,9 +77,9 @@ impl<'t, 'q, T, R: Recorder> Walk<'t, 'q, T, R> {
             return Found::Nothing;
         };
         for tree in self.table.hosts.of(self.lookup.host) {
-            let found = self.node(tree, tree.root(), Some(rest), Ranges::default());
-            if let Some(found) = found.or_else(|| self.expressions(tree)) {
-                return found;
+            let is_over = self.node(tree, tree.root(), Some(rest), &Ranges::default());
+            if is_over || self.expressions(tree) {
+                break;
             }
         }
         self.decided.unwrap_or(Found::Nothing)
@@ -92,60 +92,55 @@ impl<'t, 'q, T, R: Recorder> Walk<'t, 'q, T, R> {
         tree: &'t Tree,
         node: &'t Node,
         rest: Option<&'q str>,
-        ranges: Ranges,
-    ) -> Decided<'t, T> {
+        ranges: &Ranges,
+    ) -> IsOver {
         let end = self.lookup.path.len();
         let Some(rest) = rest else {
-            return self
-                .group(&node.closed, As::Itself, ranges)
-                .or_else(|| self.group(&node.slash, As::Twin, ranges))
-                .or_else(|| self.open(node, end, ranges));
+            return self.group(&node.closed, As::Itself, ranges)
+                || self.group(&node.slash, As::Twin, ranges)
+                || self.open(node, end, ranges);
         };
         let start = end - rest.len();
         let slash = start.saturating_sub(1);
-        let (segment, next) = match rest.split_once('/') {
-            Some((segment, next)) => (segment, Some(next)),
+        // Byte by byte: segments are too short for a search that begins with a set-up.
+        let (segment, next) = match rest.bytes().position(|byte| byte == b'/') {
+            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
             None => (rest, None),
         };
         if segment.is_empty() {
             // Only at the end: the canonical path has no other empty segment.
-            if next.is_none() {
-                let found = self.group(&node.slash, As::Itself, ranges);
-                let found = found.or_else(|| self.group(&node.closed, As::Twin, ranges));
-                if found.is_some() {
-                    return found;
-                }
-            }
-            return self.open(node, slash, ranges);
+            let ends_here = |walk: &mut Self| {
+                walk.group(&node.slash, As::Itself, ranges)
+                    || walk.group(&node.closed, As::Twin, ranges)
+            };
+            return (next.is_none() && ends_here(self)) || self.open(node, slash, ranges);
         }
-        if let Some(child) = tree.literal(node, segment) {
-            let found = self.node(tree, child, next, ranges);
-            if found.is_some() {
-                return found;
-            }
+        if let Some(child) = tree.literal(node, segment)
+            && self.node(tree, child, next, ranges)
+        {
+            return true;
         }
         if let Some(child) = tree.capture(node) {
             let ranges = ranges.with(start..start + segment.len());
-            let found = self.node(tree, child, next, ranges);
-            if found.is_some() {
-                return found;
+            if self.node(tree, child, next, &ranges) {
+                return true;
             }
         }
         self.open(node, slash, ranges)
     }
 
     /// The routes that take all below a node; `rest` is the place of the slash after it, or the end.
-    fn open(&mut self, node: &'t Node, rest: usize, ranges: Ranges) -> Decided<'t, T> {
+    fn open(&mut self, node: &'t Node, rest: usize, ranges: &Ranges) -> IsOver {
         if node.open.is_empty() {
-            return None;
+            return false;
         }
         let end = self.lookup.path.len();
-        self.group(&node.open, As::Itself, ranges.with_rest(rest..end))
+        self.group(&node.open, As::Itself, &ranges.with_rest(rest..end))
     }
 
-    fn expressions(&mut self, tree: &'t Tree) -> Decided<'t, T> {
+    fn expressions(&mut self, tree: &'t Tree) -> IsOver {
         if tree.expressions.is_empty() {
-            return None;
+            return false;
         }
         let path = self.lookup.path;
         let longer;
@@ -161,64 +156,58 @@ impl<'t, 'q, T, R: Recorder> Walk<'t, 'q, T, R> {
             set.is_none_or(|set| set.is_match(text.as_bytes()))
         };
         if !is_candidate(path) && !is_candidate(twin) {
-            return None;
+            return false;
         }
-        tree.expressions
-            .iter()
-            .find_map(|expression| self.expression(expression, twin))
+        let mut all = tree.expressions.iter();
+        all.any(|expression| self.expression(expression, twin))
     }
 
-    fn expression(&mut self, expression: &'t Expression, twin: &str) -> Decided<'t, T> {
+    fn expression(&mut self, expression: &'t Expression, twin: &str) -> IsOver {
         let Expression { regex, group } = expression;
         if regex.is_match(self.lookup.path.as_bytes()) {
-            return self.group(group, As::Itself, Ranges::default());
+            return self.group(group, As::Itself, &Ranges::default());
         }
-        if regex.is_match(twin.as_bytes()) {
-            return self.group(group, As::Twin, Ranges::default());
-        }
-        None
+        regex.is_match(twin.as_bytes()) && self.group(group, As::Twin, &Ranges::default())
     }
 
     /// Asks the routes of one host and path, of which the first that takes the request does.
-    fn group(&mut self, group: &'t Group, takes: As, ranges: Ranges) -> Decided<'t, T> {
+    fn group(&mut self, group: &'t Group, takes: As, ranges: &Ranges) -> IsOver {
         let mut takes_another_method = false;
         for &route in group {
-            if self.decided.is_some() {
+            if R::GOES_ON && self.decided.is_some() {
                 self.recorder.saw(route, Seen::Later);
                 continue;
             }
             let entry = &self.table.routes[route];
             if let Some(failed) = entry.rule.failed(self.lookup) {
                 self.recorder.saw(route, Seen::Failed(failed));
-            } else if matches!(takes, As::Twin) {
+                continue;
+            }
+            let found = if matches!(takes, As::Twin) {
                 self.recorder.saw(route, Seen::Slash);
-                if let found @ Some(_) = self.decide(Found::Nothing) {
-                    return found;
-                }
+                Found::Nothing
             } else if entry.methods().contains(self.lookup.method) {
                 self.recorder.saw(route, Seen::Took);
-                let captures = self.captures(route, ranges);
-                if let found @ Some(_) = self.decide(Found::Route(&entry.value, captures)) {
-                    return found;
-                }
+                Found::Route(&entry.value, self.captures(entry, ranges))
             } else {
                 self.recorder.saw(route, Seen::Method);
                 takes_another_method = true;
+                continue;
+            };
+            if self.decide(found) {
+                return true;
             }
         }
         if takes_another_method && self.decided.is_none() {
             let allow = allow(self.methods(group));
             return self.decide(Found::MethodNotAllowed { allow });
         }
-        None
+        false
     }
 
-    fn decide(&mut self, found: Found<'t, T>) -> Decided<'t, T> {
-        if R::GOES_ON {
-            self.decided = Some(found);
-            return None;
-        }
-        Some(found)
+    fn decide(&mut self, found: Found<'t, T>) -> IsOver {
+        self.decided = Some(found);
+        !R::GOES_ON
     }
 
     /// The methods of the routes that would take the request but for its method.
@@ -228,22 +217,20 @@ impl<'t, 'q, T, R: Recorder> Walk<'t, 'q, T, R> {
         fit.map(|entry| entry.methods())
     }
 
-    fn captures(&self, route: usize, ranges: Ranges) -> Captures {
-        let entry = &self.table.routes[route];
+    fn captures(&self, entry: &Entry<T>, ranges: &Ranges) -> Captures {
         let Some(names) = &entry.names else {
-            return Captures::new(None, ranges);
+            return Captures::new(None, *ranges);
         };
-        let ranges = match entry.regex() {
-            Some(regex) => regex
-                .captures(self.lookup.path.as_bytes())
-                .map(|found| {
-                    names.iter().fold(Ranges::default(), |ranges, name| {
-                        ranges.with(found.name(name).map_or(0..0, |it| it.range()))
-                    })
-                })
-                .unwrap_or_default(),
-            None => ranges,
+        let Some(regex) = entry.regex() else {
+            return Captures::new(Some(names.clone()), *ranges);
         };
+        let mut ranges = Ranges::default();
+        if let Some(found) = regex.captures(self.lookup.path.as_bytes()) {
+            for name in names.iter() {
+                // A group that took no part is empty.
+                ranges = ranges.with(found.name(name).map_or(0..0, |it| it.range()));
+            }
+        }
         Captures::new(Some(names.clone()), ranges)
     }
 }

@@ -242,7 +242,9 @@ fn path() -> impl Strategy<Value = Path> {
         let is_nothing = steps.is_empty() && end == End::Closed;
         Path::Segments(steps, if is_nothing { End::Slash } else { end })
     });
-    prop_oneof![5 => segments, 1 => select(EXPRESSIONS).prop_map(Path::Regex)]
+    // Many routes of one path, for what is decided within it.
+    let one = Path::Segments(vec![Some("a")], End::Open);
+    prop_oneof![5 => segments, 3 => Just(one), 2 => select(EXPRESSIONS).prop_map(Path::Regex)]
 }
 
 fn methods() -> impl Strategy<Value = Methods> {
@@ -255,7 +257,7 @@ fn methods() -> impl Strategy<Value = Methods> {
 
 fn some(names: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> {
     prop_oneof![
-        3 => Just(Vec::new()),
+        2 => Just(Vec::new()),
         1 => prop::sample::subsequence(names, 0..=names.len()),
     ]
 }
@@ -310,6 +312,7 @@ fn asked() -> impl Strategy<Value = Asked> {
         };
         format!("/{}{slash}", segments.join("/"))
     });
+    let path = prop_oneof![2 => path, 1 => Just("/a/a.b".to_owned())];
     let method = select(&[Method::GET, Method::HEAD, Method::POST, Method::PUT][..]);
     let parameters = prop::sample::subsequence(QUERY, 0..=QUERY.len());
     let query = parameters.prop_map(|names| {

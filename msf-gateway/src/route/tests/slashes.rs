@@ -67,6 +67,26 @@ fn regular_expressions_keep_their_slashes_too() {
     assert_eq!(find("/admin/"), Some(0));
     assert_eq!(find("/admin"), Some(0));
     assert_eq!(find("/admins"), Some(1));
+
+    // Several are asked at once first.
+    let host = super::table([
+        Match::regex("/admin/[a-z]+").host("a.example"),
+        Match::regex("/x/").host("a.example"),
+        Match::prefix("/"),
+    ]);
+    let find = |path| {
+        let lookup = Lookup::new(&Method::GET, path).with_host("a.example");
+        host.find(&lookup).route().copied()
+    };
+    for (path, expected) in [
+        ("/admin/a", Some(0)),
+        ("/admin/a/", None),
+        ("/x/", Some(1)),
+        ("/x", None),
+        ("/y", Some(2)),
+    ] {
+        assert_eq!(find(path), expected, "{path}");
+    }
 }
 
 #[test]
