@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 
-use msf_core::config::{Config, Loader, Problem, Problems};
+use msf_core::config::{Config, ConfigError, Loader, Problem, Problems};
+use serde::{Deserialize, Serialize};
 
-use super::{ConfigErrors, ConfigProblem, GatewayConfig, build::check};
+use super::{ConfigErrors, ConfigProblem, GatewayConfig, build::check, places::Places};
 
 impl GatewayConfig {
     /// Reads and checks a configuration: JSON if the name ends in `.json`, TOML otherwise.
@@ -43,11 +44,60 @@ impl GatewayConfig {
                 .into_loaded()
                 .map(|loaded| loaded.settings)
                 .ok_or_else(|| ConfigErrors::one("the configuration was not read")),
-            Err(error) => {
-                let problems = error.problems().iter().map(ConfigProblem::from);
-                Err(ConfigErrors::new(problems.collect()))
+            // An element of a list that cannot be read is left out, and what is said of those after it would be
+            // said of the wrong ones.
+            Err(error) => Err(match loader.load::<Counted>() {
+                Err(shape) if !Counted::is_complete(&shape, name, text) => told(
+                    shape
+                        .problems()
+                        .iter()
+                        .filter(|problem| !problem.message().starts_with(COUNTS)),
+                ),
+                _ => told(error.problems().iter()),
             }
+            // A key that is missing has no line, and what it is missing in has one.
+            .located(&Places::of(name, text))),
         }
+    }
+}
+
+fn told<'a>(problems: impl Iterator<Item = &'a Problem>) -> ConfigErrors {
+    ConfigErrors::new(problems.map(ConfigProblem::from).collect())
+}
+
+/// Reads the shape alone, and reports how long the lists were that could be read.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Counted(GatewayConfig);
+
+impl Counted {
+    /// Whether every element of the lists was read.
+    fn is_complete(error: &ConfigError, name: &str, text: &str) -> bool {
+        let json: serde_json::Value = if name.ends_with(".json") {
+            serde_json::from_str(text).unwrap_or_default()
+        } else {
+            toml::from_str(text).unwrap_or_default()
+        };
+        let len = |pointer| {
+            json.pointer(pointer)
+                .and_then(|it| Some(it.as_array()?.len()))
+        };
+        let lens = ["/routes", "/listeners", "/auth/issuers"].map(|list| len(list).unwrap_or(0));
+        let counts = format!("{COUNTS}{lens:?}");
+        let mut problems = error.problems().iter();
+        problems.any(|problem| problem.message() == counts)
+    }
+}
+
+impl Config for Counted {
+    type Resolved = ();
+
+    fn resolve(self, problems: &mut Problems<'_>) -> Option<()> {
+        let issuers = self.0.auth.map_or(0, |auth| auth.issuers.len());
+        let lens = [self.0.routes.len(), self.0.listeners.len(), issuers];
+        // At a key of its own: what is reported at the root goes with the first problem of another key.
+        problems.report(COUNTS.trim(), format_args!("{COUNTS}{lens:?}"));
+        None
     }
 }
 
@@ -80,3 +130,5 @@ impl From<&Problem> for ConfigProblem {
 /// Of variables that set a key, such as `MSF_GATEWAY__WORKERS`.
 const PREFIX: &str = "MSF_GATEWAY";
 const FILE_VARIABLE: &str = "MSF_GATEWAY_CONFIG";
+/// Begins what [`Counted`] reports, and no other message.
+const COUNTS: &str = "$counts ";

@@ -167,7 +167,7 @@ async fn the_first_file_works_as_written() {
         matches!(&explanation.answer, Answer::Route { id, .. } if id == "users"),
         "{explanation}"
     );
-    config.server(gateway).unwrap();
+    let _server = config.server(gateway).unwrap();
 }
 
 #[tokio::test]
@@ -186,7 +186,9 @@ async fn a_file_serves() {
     assert_eq!(get(running.addr(), "/api/users/7").await.text(), "hello");
     assert_eq!(get(running.addr(), "/api/orders").await.status(), 404);
     let admin = running.admin_addr().unwrap();
-    assert_eq!(get(admin, "/livez").await.status(), 200);
+    let request = http::Request::get("/livez").header("host", "127.0.0.1");
+    let request = request.body(msf_core::body::Body::empty()).unwrap();
+    assert_eq!(send(admin, request).await.status(), 200);
     running.stop().await.unwrap();
 }
 
@@ -306,7 +308,6 @@ lb = "p3c"
 id = "a"
 match = { path = "/a", method = "GET" }
 to = "user"
-timeout = 5
 [[routes]]
 id = "a"
 policy = "scope("
@@ -316,16 +317,43 @@ policy = "scope("
         "g.toml:4: listeners[0].bnd: unknown key; did you mean listeners[0].bind?",
         "g.toml:10: clusters.users.lb: ",
         "g.toml:13: routes[0].match.method: unknown key; did you mean routes[0].match.methods?",
-        "g.toml:15: routes[0].timeout: ",
+        "g.toml:16: routes[1].id: routes[0] has the id \"a\" already",
+        "g.toml:15: routes[1].match: must be set",
         "g.toml:2: workers: must be 1 or more",
         "g.toml:5: listeners[0].trusted_proxies: \"10.0.0.1/8\" is no block of addresses",
         "admin.token: must be set where others than this machine can reach the address; as",
-        "routes[1].match: must be set; match = { path = \"/**\" } takes everything",
     ];
     for expected in expected {
         let is_told = told.iter().any(|it| it.contains(expected));
         assert!(is_told, "{expected:?} is not in {told:#?}");
     }
+}
+
+#[test]
+fn a_route_that_cannot_be_read_puts_no_blame_on_another() {
+    let text = "
+[[routes]]
+match = { path = \"/a\" }
+respond = {}
+timeout = 5
+[[routes]]
+match = { path = \"/b\" }
+respond = {}
+[[routes]]
+match = { path = \"/c\" }
+";
+    let told_first = told(text);
+    assert_eq!(told_first.len(), 1, "{told_first:#?}");
+    assert!(
+        told_first[0].starts_with("g.toml:5: routes[0].timeout: "),
+        "{told_first:#?}"
+    );
+    let told_next = told(&text.replace("timeout = 5", ""));
+    assert_eq!(told_next.len(), 1, "{told_next:#?}");
+    assert!(
+        told_next[0].contains("routes[2].to: must be set"),
+        "{told_next:#?}"
+    );
 }
 
 #[test]
@@ -502,7 +530,7 @@ fn a_secret_is_followed_and_never_told() {
     let errors = GatewayConfig::load_with("g.toml", &text, none).unwrap_err();
     let told = errors.to_string();
     assert!(
-        told.contains("g.toml:6: admin.token: the secret refers to TOKEN"),
+        told.contains("g.toml:7: admin.token: the secret refers to TOKEN"),
         "{told}"
     );
     let errors = GatewayConfig::load_with("g.toml", &text, [("TOKEN", "hunter2")]).unwrap_err();

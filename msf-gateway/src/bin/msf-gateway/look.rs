@@ -1,6 +1,9 @@
 //! Looking at files without serving.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use msf_gateway::{
     Probe,
@@ -22,10 +25,10 @@ pub(crate) fn schema() -> ExitCode {
     }
 }
 
-pub(crate) fn check(path: PathBuf) -> ExitCode {
+pub(crate) fn check(path: &Path) -> ExitCode {
     with_runtime(|runtime| {
         // Whatever only a gateway that is built can find, such as routes that nothing reaches, is found too.
-        let started = runtime.block_on(LiveGateway::start(FileProvider::new(&path)));
+        let started = runtime.block_on(LiveGateway::start(FileProvider::new(path)));
         let live = match started.and_then(|live| live.server().map(|_server| live)) {
             Ok(live) => live,
             Err(errors) => return wrong(&errors),

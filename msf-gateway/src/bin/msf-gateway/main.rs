@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Command::Version => say(format_args!("msf-gateway {}", env!("CARGO_PKG_VERSION"))),
         Command::Schema => look::schema(),
         Command::Run { config, poll } => run::run(config, poll),
-        Command::Check { config } => look::check(config),
+        Command::Check { config } => look::check(&config),
         Command::Explain { config, ask } => look::explain(config, ask),
         Command::Diff { config, with, json } => look::diff(config, with, json),
     }
