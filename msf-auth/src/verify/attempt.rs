@@ -41,6 +41,7 @@ impl From<Reason> for Stop<'_> {
 }
 
 /// What a signature has to be good for.
+#[derive(Clone, Copy)]
 struct Signed<'a> {
     message: &'a [u8],
     signature: &'a [u8],
