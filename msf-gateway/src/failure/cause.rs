@@ -8,9 +8,8 @@ use super::ProxyError;
 impl ProxyError {
     /// What a failed call is, whose problem has this code.
     pub(crate) fn of_call(error: &Error, code: Code) -> Self {
-        let source = match error {
-            Error::Connect { source, .. } | Error::Transport { source, .. } => source,
-            _ => return Self::of(code),
+        let (Error::Connect { source, .. } | Error::Transport { source, .. }) = error else {
+            return Self::of(code);
         };
         match (source, code) {
             (TransportError::RequestBody { .. }, Code::BadRequest) => Self::BodyBrokeOff,

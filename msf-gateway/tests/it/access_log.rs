@@ -493,8 +493,7 @@ async fn a_file_is_appended_to_and_complete_when_the_gateway_has_stopped() {
 
 #[tokio::test]
 async fn a_file_that_cannot_be_written_is_told_at_the_build() {
-    let system = System::new();
-    let client = Client::builder(system.registry.clone()).build().unwrap();
+    let client = Client::builder(System::new().registry).build().unwrap();
     let error = Gateway::builder(client)
         .route(Route::prefix("/").to("order").public())
         .access_log(AccessLog::json().file("/nowhere/access.log"))
