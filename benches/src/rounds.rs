@@ -17,6 +17,9 @@ pub struct Measured {
     pub name: &'static str,
     /// The median over the rounds, per operation.
     pub ns: f64,
+    /// What one round in fifty stays below, per operation: where others use the machine, what the operation takes when
+    /// nobody interrupts it. It needs some hundred rounds, shorter than a slice of the scheduler.
+    pub undisturbed_ns: f64,
 }
 
 impl<'a> Candidate<'a> {
@@ -82,12 +85,19 @@ pub fn measure(candidates: &mut [Candidate<'_>], rounds: u32, operations: u32) -
         .map(|candidate| Measured {
             name: candidate.name,
             ns: median(&mut candidate.rounds_ns),
+            undisturbed_ns: quantile(&mut candidate.rounds_ns, 50),
         })
         .collect()
 }
 
 /// The middle value; for an even number the upper one of the two.
 pub fn median(values: &mut [f64]) -> f64 {
+    quantile(values, 2)
+}
+
+/// What one value in so many stays below.
+fn quantile(values: &mut [f64], one_in: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    let value = values.get(values.len() / one_in);
+    value.copied().unwrap_or(f64::NAN)
 }

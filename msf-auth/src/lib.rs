@@ -90,7 +90,7 @@ pub use self::{
     },
     revocation::{Revocation, RevocationFeed, Revocations, RevocationsBuilder},
     verify::{
-        HeaderPolicy, InvalidVerifier, Keys, Provider, Reason, TrustedIssuer, Verifier,
-        VerifierBuilder, Verify, VerifyError,
+        BoundTokens, HeaderPolicy, InvalidVerifier, Keys, Provider, Reason, TrustedIssuer,
+        Verifier, VerifierBuilder, Verify, VerifyError,
     },
 };

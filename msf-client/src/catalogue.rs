@@ -15,12 +15,14 @@ pub fn catalogue() -> &'static [MetricInfo] {
     &CATALOGUE
 }
 
-static CATALOGUE: [MetricInfo; 6] = [
+static CATALOGUE: [MetricInfo; 8] = [
     client::ACTIVE.info(),
     transport::OPEN.info(),
     transport::OPENED.info(),
     transport::REUSED.info(),
     transport::STALE.info(),
+    transport::QUEUE.info(),
+    transport::REFUSALS.info(),
     client::DURATION.info(),
 ];
 

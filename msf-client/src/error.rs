@@ -11,7 +11,7 @@ use msf_core::{
     problem::{Code, Problem, Received},
 };
 use msf_registry::NoEndpoints;
-use msf_resilience::circuit_breaker::CircuitOpen;
+use msf_resilience::{budget::BudgetExhausted, circuit_breaker::CircuitOpen};
 
 use crate::transport::TransportError;
 
@@ -44,6 +44,10 @@ pub enum Error {
     /// The breaker of the service is open.
     #[error(transparent)]
     CircuitOpen(#[from] CircuitOpen),
+    /// The call failed, and the retries' budget is used up. Only of retries that are to
+    /// [refuse](msf_resilience::retry::Exhausted::Refuse) then; others give the last outcome.
+    #[error(transparent)]
+    BudgetExhausted(#[from] BudgetExhausted),
     /// No instance took the request; the last one's failure is the source.
     #[error("no connection to `{service}`")]
     Connect {
@@ -96,6 +100,12 @@ pub enum Error {
         /// Where it differs.
         source: serde_json::Error,
     },
+    /// The body of the answer is not text in UTF-8.
+    #[error("the answer of `{service}` is not UTF-8")]
+    Text {
+        /// The callee.
+        service: ServiceName,
+    },
     /// The body of the answer is larger than the caller allows.
     #[error("the answer of `{service}` is larger than {limit} bytes")]
     BodyTooLarge {
@@ -130,7 +140,11 @@ impl Error {
                 *is_unsent
             }
             Self::Transport { source, .. } => source.is_unsent(),
-            Self::Problem { .. } | Self::Decode { .. } | Self::BodyTooLarge { .. } => false,
+            Self::BudgetExhausted(_)
+            | Self::Problem { .. }
+            | Self::Decode { .. }
+            | Self::Text { .. }
+            | Self::BodyTooLarge { .. } => false,
         }
     }
 
@@ -152,6 +166,30 @@ impl Error {
         }
     }
 
+    /// The code that the callee's problem has, if it sent one: what callers of one system decide by.
+    ///
+    /// ```
+    /// # use msf_client::{Error, ServiceClient};
+    /// # use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
+    /// use msf_core::problem::Code;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), msf_core::BoxError> {
+    /// # let server = MockServer::start().await;
+    /// # let problem = r#"{"code": "conflict", "detail": "sold out"}"#;
+    /// # let problem = ResponseTemplate::new(409).set_body_raw(problem, "application/problem+json");
+    /// # Mock::given(path("/reservations")).respond_with(problem).mount(&server).await;
+    /// # let inventory = ServiceClient::at(&server.uri())?;
+    /// let error = inventory.post("/reservations").send().await?.ok().await.unwrap_err();
+    /// assert_eq!(error.code(), Some(Code::Conflict));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        self.received()?.code
+    }
+
     /// What a gateway answers: 502, 503 or 504; or what the failed body of the request asks for.
     ///
     /// The text of the error goes to the log only.
@@ -160,6 +198,7 @@ impl Error {
         let problem = match self {
             Self::NoEndpoints(error) => return error.clone().into(),
             Self::CircuitOpen(error) => return error.clone().into(),
+            Self::BudgetExhausted(error) => return error.clone().into(),
             Self::Connect { source, .. } | Self::Transport { source, .. } => of_transport(source),
             Self::Timeout { .. } => Code::Timeout.into(),
             Self::DeadlineExceeded { .. } => Code::DeadlineExceeded.into(),
@@ -168,7 +207,9 @@ impl Error {
                 StatusCode::GATEWAY_TIMEOUT => Code::Timeout.into(),
                 _ => Code::BadGateway.into(),
             },
-            Self::Decode { .. } | Self::BodyTooLarge { .. } => Code::BadGateway.into(),
+            Self::Decode { .. } | Self::Text { .. } | Self::BodyTooLarge { .. } => {
+                Code::BadGateway.into()
+            }
             Self::InvalidRequest { .. } | Self::Credentials(_) => Problem::new(Code::Internal),
         };
         problem.with_log_detail(chain(self))
@@ -187,7 +228,10 @@ fn of_transport(error: &TransportError) -> Problem {
             Code::ConnectRefused.into()
         }
         TransportError::ConnectTimeout { .. } => Code::ConnectTimeout.into(),
-        TransportError::Full { .. } => Code::BulkheadFull.into(),
+        TransportError::QueueFull { .. } | TransportError::QueueTimeout { .. } => {
+            Code::Overloaded.into()
+        }
+        TransportError::Refused { .. } => Code::Unavailable.into(),
         TransportError::InvalidRequest { .. } => Code::Internal.into(),
         TransportError::RequestBody { source } => of_request_body(source.as_ref()),
         TransportError::Reset { .. } | TransportError::Body { .. } => Code::UpstreamReset.into(),

@@ -3,6 +3,8 @@
 mod catalogue;
 mod client;
 mod error;
+#[cfg(doctest)]
+mod guide;
 pub mod transport;
 mod typed;
 
@@ -10,6 +12,7 @@ pub use self::{
     catalogue::catalogue,
     client::{
         Call, Client, ClientBuilder, InvalidClient, InvalidService, ResponseBody, ServiceClient,
+        ServiceSettings,
     },
     error::Error,
     typed::{RequestBuilder, Response},

@@ -2,14 +2,17 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
+use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use msf_core::{BoxError, metrics, trace};
 use pin_project_lite::pin_project;
+
+use crate::access_log::Exchange;
 
 pin_project! {
     /// The body of an answer: a service's, passed on piece by piece as it comes, or the gateway's own.
@@ -21,6 +24,8 @@ pin_project! {
     pub struct ResponseBody {
         #[pin]
         kind: Kind,
+        // Behind the body, so that the line comes after all that the body's drop does.
+        exchange: Option<Exchange>,
     }
 }
 
@@ -43,6 +48,8 @@ pin_project! {
     pub(crate) enum Proxied {
         Own { #[pin] body: Full<Bytes> },
         Service { #[pin] body: msf_client::ResponseBody },
+        // What layers and plugins of a route made of it.
+        Boxed { #[pin] body: msf_core::body::Body },
     }
 }
 
@@ -50,12 +57,36 @@ impl ResponseBody {
     pub(crate) const fn bare(body: Proxied) -> Self {
         Self {
             kind: Kind::Bare { body },
+            exchange: None,
         }
     }
 
     pub(crate) const fn observed(body: ObservedBody) -> Self {
         Self {
             kind: Kind::Observed { body },
+            exchange: None,
+        }
+    }
+
+    /// The same answer, whose end is the end of its line in the access log.
+    pub(crate) fn logged(response: Response<Self>, mut exchange: Exchange) -> Response<Self> {
+        exchange.answered(response.status(), response.extensions());
+        response.map(|body| {
+            let mut body = Self {
+                exchange: Some(exchange),
+                ..body
+            };
+            if body.is_end_stream() {
+                body.end();
+            }
+            body
+        })
+    }
+
+    /// The line can be written.
+    fn end(&mut self) {
+        if let Some(mut exchange) = self.exchange.take() {
+            exchange.complete();
         }
     }
 }
@@ -76,23 +107,54 @@ impl Body for ResponseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.project().kind.project() {
+        let mut this = self.project();
+        let frame = ready!(match this.kind.as_mut().project() {
             KindProjection::Bare { body } => body.poll_frame(cx),
             KindProjection::Observed { body } => body.poll_frame(cx),
+        });
+        if let Some(exchange) = this.exchange {
+            let has_ended = match &frame {
+                None => true,
+                Some(Err(error)) => {
+                    exchange.broke_off(error);
+                    true
+                }
+                Some(Ok(frame)) => {
+                    let bytes = frame.data_ref().map_or(0, Bytes::len);
+                    // A server that announced the length may drop the body without asking for its end.
+                    exchange.sent(bytes, this.kind.size_hint().exact() == Some(0));
+                    this.kind.is_end_stream()
+                }
+            };
+            if has_ended {
+                exchange.complete();
+                *this.exchange = None;
+            }
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Bare { body } => body.is_end_stream(),
-            Kind::Observed { body } => body.is_end_stream(),
+        self.kind.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.kind.size_hint()
+    }
+}
+
+impl Kind {
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Bare { body } => body.is_end_stream(),
+            Self::Observed { body } => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Bare { body } => body.size_hint(),
-            Kind::Observed { body } => body.size_hint(),
+        match self {
+            Self::Bare { body } => body.size_hint(),
+            Self::Observed { body } => body.size_hint(),
         }
     }
 }
@@ -108,6 +170,7 @@ impl Body for Proxied {
         match self.project() {
             ProxiedProjection::Own { body } => body.poll_frame(cx).map_err(|never| match never {}),
             ProxiedProjection::Service { body } => body.poll_frame(cx).map_err(Into::into),
+            ProxiedProjection::Boxed { body } => body.poll_frame(cx),
         }
     }
 
@@ -115,6 +178,7 @@ impl Body for Proxied {
         match self {
             Self::Own { body } => body.is_end_stream(),
             Self::Service { body } => body.is_end_stream(),
+            Self::Boxed { body } => body.is_end_stream(),
         }
     }
 
@@ -122,6 +186,7 @@ impl Body for Proxied {
         match self {
             Self::Own { body } => body.size_hint(),
             Self::Service { body } => body.size_hint(),
+            Self::Boxed { body } => body.size_hint(),
         }
     }
 }

@@ -12,13 +12,14 @@ use http::{Request, Response};
 use msf_auth::{Refusal, Verify, bearer_token};
 use msf_client::Call;
 use msf_core::body::Body;
-use msf_resilience::rate_limit::Allowed;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
     body::Proxied,
-    pipeline::{Admission, Next, Worker},
+    exchange::Back,
+    layered::UpstreamFuture,
+    pipeline::{Admission, Next, Waiting, Worker},
 };
 
 /// The service behind the layers that observe it.
@@ -30,7 +31,7 @@ pub(crate) struct Forward {
 pin_project! {
     pub(crate) struct ForwardFuture {
         worker: Arc<Worker>,
-        allowed: Option<Allowed>,
+        back: Back,
         #[pin]
         state: State,
     }
@@ -39,10 +40,14 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State {
-        Refused { response: Option<Response<Proxied>> },
+        Done { response: Option<Response<Proxied>> },
         // The future is ready at once unless the issuer's keys have to be fetched.
         Verifying { #[pin] verify: Verify, admission: Option<Admission> },
+        // Plugins and stores have to be asked.
+        Waiting { waiting: Waiting },
         Calling { #[pin] call: Call },
+        // The call is behind the layers of its route.
+        Layered { call: UpstreamFuture },
     }
 }
 
@@ -62,38 +67,39 @@ impl Service<Request<Body>> for Forward {
     }
 
     fn call(&mut self, request: Request<Body>) -> ForwardFuture {
-        let (state, allowed) = State::after(&self.worker, self.worker.admit(request));
+        let mut back = Back::default();
+        let next = self.worker.admit(request, &mut back);
         ForwardFuture {
+            state: State::after(&self.worker, next, &mut back),
             worker: Arc::clone(&self.worker),
-            allowed,
-            state,
+            back,
         }
     }
 }
 
 impl State {
-    fn after(worker: &Arc<Worker>, next: Next) -> (Self, Option<Allowed>) {
+    fn after(worker: &Worker, next: Next, back: &mut Back) -> Self {
         match next {
-            Next::Refuse(response) => (Self::refused(response.map(Proxied::from)), None),
-            Next::Verify(mut admission) => {
-                let allowed = admission.allowed.take();
-                (Self::verifying(worker, admission), allowed)
-            }
-            Next::Call(call, allowed) => (Self::Calling { call }, allowed),
+            Next::Refuse(response) => Self::done(back.refuse(response)),
+            Next::Answer(response) => Self::done(back.finish(response.map(Proxied::from))),
+            Next::Verify(admission) => Self::verifying(worker, admission, back),
+            Next::Wait(waiting) => Self::Waiting { waiting },
+            Next::Call(call) => Self::Calling { call },
+            Next::Layered(call) => Self::Layered { call },
         }
     }
 
-    const fn refused(response: Response<Proxied>) -> Self {
-        Self::Refused {
+    const fn done(response: Response<Proxied>) -> Self {
+        Self::Done {
             response: Some(response),
         }
     }
 
-    fn verifying(worker: &Worker, admission: Admission) -> Self {
+    fn verifying(worker: &Worker, admission: Admission, back: &mut Back) -> Self {
         let token = bearer_token(&admission.parts.headers);
         // `build` refuses a route that needs a verifier without one, and `admit` has seen the token.
         let (Some(verifier), Ok(Some(token))) = (&worker.shared.verifier, token) else {
-            return Self::refused(Refusal::NoCredentials.into_response());
+            return Self::done(back.refuse(Refusal::NoCredentials.into_response()));
         };
         Self::Verifying {
             verify: verifier.verify(token),
@@ -108,8 +114,8 @@ impl Future for ForwardFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            match this.state.as_mut().project() {
-                StateProjection::Refused { response } => {
+            let next = match this.state.as_mut().project() {
+                StateProjection::Done { response } => {
                     let response = response.take();
                     return Poll::Ready(Ok(
                         response.expect("a future is not polled after it is ready")
@@ -118,21 +124,32 @@ impl Future for ForwardFuture {
                 StateProjection::Verifying { verify, admission } => {
                     let verified = ready!(verify.poll(cx));
                     let admission = admission.take().expect("the state changes below");
-                    let next = match verified {
-                        Ok(caller) => this.worker.authorised(admission, Some(&caller)),
+                    match verified {
+                        Ok(caller) => this.worker.authorised(admission, Some(&caller), this.back),
                         Err(error) => Next::Refuse(Refusal::from(error).into_response()),
-                    };
-                    let (state, allowed) = State::after(this.worker, next);
-                    if allowed.is_some() {
-                        *this.allowed = allowed;
                     }
-                    this.state.set(state);
+                }
+                StateProjection::Waiting { waiting } => {
+                    let waited = ready!(waiting.as_mut().poll(cx));
+                    *this.back = waited.back;
+                    match waited.outcome {
+                        Ok((admission, caller)) => {
+                            this.worker.dispatch(admission, caller.as_ref(), this.back)
+                        }
+                        Err(response) => Next::Refuse(response),
+                    }
                 }
                 StateProjection::Calling { call } => {
                     let outcome = ready!(call.poll(cx));
-                    return Poll::Ready(Ok(Worker::answer(outcome, this.allowed.as_ref())));
+                    return Poll::Ready(Ok(Worker::answer(outcome, this.back)));
                 }
-            }
+                StateProjection::Layered { call } => {
+                    let outcome = ready!(Pin::new(call).poll(cx));
+                    return Poll::Ready(Ok(Worker::answer_layered(outcome, this.back)));
+                }
+            };
+            let state = State::after(this.worker, next, this.back);
+            this.state.set(state);
         }
     }
 }

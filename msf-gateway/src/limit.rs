@@ -13,10 +13,16 @@
 //! # Ok::<(), msf_resilience::rate_limit::InvalidRateLimiter>(())
 //! ```
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    fmt::Write,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use msf_auth::Principal;
-use msf_resilience::rate_limit::{Allowed, Limited, RateLimiter};
+use msf_resilience::rate_limit::{
+    Allowed, Limited, RateLimiter,
+    shared::{OnFailure, SharedError, SharedRateLimiter},
+};
 
 /// What a route's rate limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +68,29 @@ impl RateKey {
         })
     }
 
+    /// The key as a store of several gateways has it. What an issuer may have chosen freely is escaped: braces have a
+    /// meaning in Redis, and a line feed has one in a log.
+    pub(crate) fn to_text(&self) -> String {
+        match &self.0 {
+            Caller::Unknown => "unknown".to_owned(),
+            Caller::Ip(ip) => format!("ip:{ip}"),
+            Caller::Subject(subject) => {
+                let mut text = "sub:".to_owned();
+                for byte in subject.bytes() {
+                    match byte {
+                        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => text.push(char::from(byte)),
+                        b'.' | b'_' | b'-' | b'~' | b':' | b'/' | b'@' | b'|' => {
+                            text.push(char::from(byte));
+                        }
+                        // Writing to a String does not fail.
+                        byte => drop(write!(text, "%{byte:02X}")),
+                    }
+                }
+                text
+            }
+        }
+    }
+
     /// A caller by its token. Subjects of two issuers are two callers.
     #[must_use]
     pub fn subject(principal: &Principal) -> Self {
@@ -75,6 +104,29 @@ impl RateKey {
 pub(crate) struct RouteLimit {
     pub(crate) limiter: RateLimiter<RateKey>,
     pub(crate) key: Key,
+}
+
+/// The rate limit of one route that several gateways share.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedLimit {
+    pub(crate) limiter: SharedRateLimiter,
+    pub(crate) key: Key,
+    pub(crate) on_failure: OnFailure,
+}
+
+impl SharedLimit {
+    /// Counts a request; `None` where nobody counted and it passes all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the request was counted or not.
+    pub(crate) async fn check(&self, key: &RateKey) -> Result<Option<Allowed>, SharedError> {
+        match self.limiter.check(&key.to_text()).await {
+            Ok(allowed) => Ok(Some(allowed)),
+            Err(SharedError::Store(_)) if self.on_failure != OnFailure::Refuse => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl RouteLimit {

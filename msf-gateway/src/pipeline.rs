@@ -2,30 +2,38 @@
 //!
 //! This file is the table of contents: what a step does is in the module that it names.
 
-use std::sync::Arc;
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use http::{Extensions, HeaderValue, Request, Response, header, request::Parts};
+use http::{Extensions, HeaderValue, Method, Request, Response, header, request::Parts};
 use http_body::Body as _;
-use msf_auth::{Principal, Refusal, Verifier, policy::PathParams};
+use msf_auth::{Identity, Principal, Refusal, Verifier, policy::PathParams};
 use msf_client::{Call, Client, Error, ServiceClient};
 use msf_core::{
+    BoxError,
     body::Body,
-    name::ServiceName,
     problem::{Code, Problem},
     server::Connection,
 };
-use msf_resilience::rate_limit::{Allowed, Limited};
+use msf_resilience::rate_limit::Limited;
 
 use crate::{
+    access_log::{self, Queue},
     body::Proxied,
-    gateway::CheckedRoute,
-    headers::{IdentityHeaders, cookie, forwarded::Forwarding, hop_by_hop, message, via},
+    cluster::Clusters,
+    cors,
+    exchange::{Back, Exchange},
+    failure::Failures,
+    gateway::{Action, CheckedRoute, Extras},
+    headers::{self, IdentityHeaders, forwarded::Forwarding, gateway, message},
+    layered::{RouteLayer, Upstream, UpstreamFuture},
     limit::{Key, RateKey},
     own::{OwnAnswers, OwnFuture, Scope},
     path::InvalidPath,
+    plugin::{ClientAddr, Flow},
     respond, rewrite,
-    route::{Found, Table},
+    route::{Captures, Found, Lookup, Table},
+    tunnel::{self, TunnelMetrics},
 };
 
 /// What all workers share.
@@ -37,22 +45,44 @@ pub(crate) struct Shared {
     pub(crate) verifier: Option<Verifier>,
     pub(crate) own: Arc<OwnAnswers>,
     pub(crate) client: Client,
-    /// By [`CheckedRoute::service_at`].
-    pub(crate) services: Box<[ServiceName]>,
+    pub(crate) clusters: Clusters,
+    /// By the places that [`Action`] and a mirror name.
+    pub(crate) calls: Box<[CallSlot]>,
+    pub(crate) failures: Failures,
+    pub(crate) access_log: Option<Arc<Queue>>,
+    /// Whether services are told the id and the time of a request.
+    pub(crate) gateway_headers: bool,
+    pub(crate) tunnels: TunnelMetrics,
+}
+
+/// How one route calls one cluster.
+#[derive(Debug)]
+pub(crate) struct CallSlot {
+    pub(crate) service: ServiceClient,
+    /// The first one is the innermost.
+    pub(crate) layers: Arc<[RouteLayer]>,
 }
 
 /// One worker's way to the services, over connections of its own.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
-    /// By [`CheckedRoute::service_at`].
-    pub(crate) services: Box<[ServiceClient]>,
+    /// By the places that [`Action`] and a mirror name.
+    calls: Box<[WorkerCall]>,
+}
+
+/// A call of a worker.
+#[derive(Debug)]
+struct WorkerCall {
+    service: ServiceClient,
+    /// The same call behind the layers of its route, if that has any.
+    layered: Option<Upstream>,
 }
 
 /// Where a request goes; left in its extensions, where the layers that observe it find the route.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
-    Route(Arc<CheckedRoute>),
+    Route(Arc<CheckedRoute>, Captures),
     Invalid(InvalidPath),
     MethodNotAllowed(HeaderValue),
     NotFound,
@@ -64,8 +94,8 @@ pub(crate) struct Admission {
     pub(crate) route: Arc<CheckedRoute>,
     pub(crate) parts: Parts,
     pub(crate) body: Body,
+    captures: Captures,
     client: RateKey,
-    pub(crate) allowed: Option<Allowed>,
 }
 
 /// What comes after the steps that need no waiting.
@@ -74,10 +104,26 @@ pub(crate) struct Admission {
     reason = "made and taken apart once per request, where a box would cost more than moving it"
 )]
 pub(crate) enum Next {
+    /// The request goes no further.
     Refuse(Response<Bytes>),
+    /// The route answers itself.
+    Answer(Response<Bytes>),
     /// The token has to be verified first.
     Verify(Admission),
-    Call(Call, Option<Allowed>),
+    /// Plugins or a store have to be asked first.
+    Wait(Waiting),
+    Call(Call),
+    /// The call behind the layers of the route.
+    Layered(UpstreamFuture),
+}
+
+/// Plugins and stores are asked. Boxed: a route without any has nothing to wait for.
+pub(crate) type Waiting = Pin<Box<dyn Future<Output = Waited> + Send>>;
+
+/// A request that plugins and stores have let through, or the answer to it.
+pub(crate) struct Waited {
+    pub(crate) outcome: Result<(Admission, Option<Arc<Principal>>), Response<Bytes>>,
+    pub(crate) back: Back,
 }
 
 impl Shared {
@@ -97,14 +143,20 @@ impl Shared {
                 if own.is_some() {
                     return own;
                 }
-                // 3. The route, from the path and the method and nothing else.
-                match self.table.find(uri.path(), method) {
+                // 3. The route, by the one order of `route`. A preflight is a question about the request that it
+                //    announces.
+                let lookup = Lookup::of(request);
+                let asked = self.asked(&lookup);
+                let lookup = asked
+                    .as_ref()
+                    .map_or(lookup, |asked| lookup.with_method(asked));
+                match self.table.find(&lookup) {
                     // Whatever a route says, the paths of the inside are not forwarded.
-                    Found::Route(route) if rewrite::is_internal(uri.path(), route.strip) => {
+                    Found::Route(route, _) if rewrite::is_internal(uri.path(), route.strip) => {
                         Target::NotFound
                     }
-                    Found::Route(route) => Target::Route(Arc::clone(route)),
-                    Found::MethodNotAllowed { allow } => Target::MethodNotAllowed(allow.clone()),
+                    Found::Route(route, captures) => Target::Route(Arc::clone(route), captures),
+                    Found::MethodNotAllowed { allow } => Target::MethodNotAllowed(allow),
                     Found::Nothing => Target::NotFound,
                 }
             }
@@ -115,28 +167,46 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// The method that a preflight asks about, if the route of that answers such questions itself.
+    pub(crate) fn asked(&self, lookup: &Lookup<'_>) -> Option<Method> {
+        if *lookup.method != Method::OPTIONS {
+            return None;
+        }
+        let asked = cors::asked_method(lookup.headers?)?;
+        match self.table.find(&lookup.with_method(&asked)) {
+            Found::Route(route, _) if route.answers_preflights() => Some(asked),
+            _ => None,
+        }
+    }
+}
+
 impl Worker {
+    /// The worker of the runtime whose connections the client has.
     pub(crate) fn new(shared: &Arc<Shared>, client: &Client) -> Arc<Self> {
-        let service = |name: &ServiceName| {
-            let service = client.service(name);
-            service.expect("`build` has asked for it, and the client keeps what it was asked for")
+        let call = |call: &CallSlot| {
+            let service = call.service.clone();
+            WorkerCall::new(
+                service.with_connections(client.connections().clone()),
+                &call.layers,
+            )
         };
         Arc::new(Self {
-            services: shared.services.iter().map(service).collect(),
+            calls: shared.calls.iter().map(call).collect(),
             shared: Arc::clone(shared),
         })
     }
 
     /// The steps up to the token.
-    pub(crate) fn admit(&self, mut request: Request<Body>) -> Next {
+    pub(crate) fn admit(&self, mut request: Request<Body>, back: &mut Back) -> Next {
         let shared = &*self.shared;
         // 4. Refuse what another server could read as another request, before any of it is believed.
         let host = match message::check(&request) {
             Ok(host) => host,
             Err(invalid) => return Next::Refuse(respond::invalid(invalid)),
         };
-        let route = match request.extensions_mut().remove() {
-            Some(Target::Route(route)) => route,
+        let (route, captures) = match request.extensions_mut().remove() {
+            Some(Target::Route(route, captures)) => (route, captures),
             Some(Target::Invalid(path)) => {
                 return Next::Refuse(Problem::from(path).into_response());
             }
@@ -149,123 +219,286 @@ impl Worker {
         };
         let (mut parts, body) = request.into_parts();
 
-        // 5. Remove what belongs to the client's connection, then what only the inside may say, and then say who
-        //    the client is: in this order, so that the client can remove nothing that the gateway adds.
-        hop_by_hop::strip_request(&mut parts.headers);
-        shared.identity.strip(&mut parts.headers);
-        let peer = parts.extensions.get().map(|it: &Connection| it.peer().ip());
-        let client = shared
-            .forwarding
-            .rewrite(peer, host.as_ref(), &mut parts.headers);
-        via::append(parts.version, &mut parts.headers);
-        cookie::join(&mut parts.headers);
+        // 5. CORS: a preflight is answered here, since a browser sends no token with it. From here on, every answer
+        //    goes back through the exchange, if the route has any use for it.
+        if let Some(extras) = &route.extras {
+            if let Some(preflight) = extras.preflight(&parts.method, &parts.headers) {
+                return Next::Refuse(preflight);
+            }
+            back.exchange = Exchange::begin(&route, &captures, &parts, host.as_ref());
+        }
 
-        // 6. The limit per client, before the token: a signature costs more than a look into a table, and who
+        // 6. Remove what belongs to the client's connection, then what only the inside may say, and then say who
+        //    the client is: in this order, so that the client can remove nothing that the gateway adds.
+        let upgrade = match &route.upgrades {
+            Some(upgrades) => tunnel::Asked::of(&mut parts, &body, upgrades, &shared.tunnels),
+            None => None,
+        };
+        let peer = parts.extensions.get().map(|it: &Connection| it.peer().ip());
+        let (identity, forwarding) = (&shared.identity, &shared.forwarding);
+        let client = headers::receive(&mut parts, peer, host.as_ref(), identity, forwarding);
+        if let Some(asked) = upgrade {
+            asked.pass_on(&mut parts);
+        }
+        if shared.gateway_headers {
+            gateway::write(&mut parts.headers);
+        }
+        access_log::note(|record| record.client = client);
+
+        // 7. Who may come from where, and whether the route is open at all, which is nobody's secret.
+        if let Some(extras) = &route.extras {
+            if let Some(exchange) = &mut back.exchange {
+                exchange.came_from(client);
+            }
+            if !extras.ip.permits(client) {
+                return Next::Refuse(respond::forbidden());
+            }
+            if let Some(closed) = extras.maintenance.as_ref().and_then(|it| it.refuse(client)) {
+                return Next::Refuse(closed);
+            }
+            if extras.shows_caller() {
+                parts.extensions.insert(ClientAddr(client));
+            }
+        }
+
+        // 8. The limit per client, before the token: a signature costs more than a look into a table, and who
         //    guesses tokens or passwords must be counted.
-        let mut admission = Admission {
+        let admission = Admission {
             route,
             parts,
             body,
+            captures,
             client: RateKey::client(client),
-            allowed: None,
         };
-        if let Err(limited) = admission.count(Key::Client, None) {
+        if let Err(limited) = admission.count(Key::Client, None, back) {
             return Next::Refuse(respond::limited(limited));
         }
 
-        // 7. The token, if the route asks for one. A public route looks at none: a client with an expired
+        // 9. The token, if the route asks for one. A public route looks at none: a client with an expired
         //    token must still be able to log in.
         if admission.route.is_public {
-            return self.authorised(admission, None);
+            return self.authorised(admission, None, back);
         }
         match msf_auth::bearer_token(&admission.parts.headers) {
             Ok(Some(_)) => Next::Verify(admission),
-            Ok(None) => self.authorised(admission, None),
+            Ok(None) => self.authorised(admission, None, back),
             Err(_malformed) => Next::Refuse(Refusal::Malformed.into_response()),
         }
     }
 
     /// The steps after the token.
-    pub(crate) fn authorised(&self, mut admission: Admission, caller: Option<&Principal>) -> Next {
-        // 8. The policy of the route, which is a part of the route and not a list beside it.
-        let decision = admission.route.policy.decide(caller, &PathParams::none());
+    pub(crate) fn authorised(
+        &self,
+        mut admission: Admission,
+        caller: Option<&Arc<Principal>>,
+        back: &mut Back,
+    ) -> Next {
+        // 10. The policy of the route, which is a part of the route and not a list beside it.
+        let principal = caller.map(|caller| &**caller);
+        let params = if admission.route.needs_params {
+            let path = admission.parts.uri.path();
+            admission.captures.decoded_all(path).collect()
+        } else {
+            PathParams::none()
+        };
+        let decision = admission.route.policy.decide(principal, &params);
         if let Some(refusal) = decision.refusal() {
             return Next::Refuse(refusal.into_response());
         }
 
-        // 9. The limit per subject, which only a verified token can name.
-        if let Err(limited) = admission.count(Key::Subject, caller) {
+        // 11. The limit per subject, which only a verified token can name.
+        if let Err(limited) = admission.count(Key::Subject, principal, back) {
             return Next::Refuse(respond::limited(limited));
         }
 
-        // 10. The size of the body, as far as the client tells it; otherwise it is counted while it passes.
+        // 12. The size of the body, as far as the client tells it; otherwise it is counted while it passes.
         //    After the policy, so that a stranger learns nothing about the route, and before the first byte
         //    of the body, so that a client that waits for `100 Continue` sends none in vain.
+        let limit = admission.route.body_limit;
+        let hint = admission.body.size_hint();
+        if hint.lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+            return Next::Refuse(respond::too_large(limit));
+        }
+        if hint.exact().is_none() {
+            let body = http_body_util::Limited::new(admission.body, limit);
+            admission.body = Body::new(body);
+        }
+
+        // 13. Whom somebody else has to be asked about waits here.
+        if admission.waits() {
+            let caller = caller.cloned();
+            return Next::Wait(Box::pin(admission.ask(caller, std::mem::take(back))));
+        }
+        self.dispatch(admission, caller, back)
+    }
+
+    /// The steps up to the call.
+    pub(crate) fn dispatch(
+        &self,
+        admission: Admission,
+        caller: Option<&Arc<Principal>>,
+        back: &Back,
+    ) -> Next {
         let Admission {
             route,
             mut parts,
-            body,
-            allowed,
+            mut body,
             ..
         } = admission;
-        let hint = body.size_hint();
-        if hint.lower() > u64::try_from(route.body_limit).unwrap_or(u64::MAX) {
-            return Next::Refuse(respond::too_large(route.body_limit));
-        }
-        let body = match hint.exact() {
-            Some(_) => body,
-            None => Body::new(http_body_util::Limited::new(body, route.body_limit)),
+
+        // 14. Where it goes. A route may answer itself.
+        let at = match &route.action {
+            Action::Forward(at) => *at,
+            Action::Split(split, places) => places.get(split.draw()).copied().unwrap_or(usize::MAX),
+            Action::Redirect(redirect) => {
+                let values = back.exchange.as_ref().map(|exchange| exchange.values());
+                let answer = values.and_then(|values| redirect.response(&values));
+                return match answer {
+                    Some(answer) => Next::Answer(answer),
+                    None => Next::Refuse(Problem::new(Code::NotFound).into_response()),
+                };
+            }
+            Action::Respond(response) => return Next::Answer(response.response()),
+        };
+        let Some(call) = self.calls.get(at) else {
+            return Next::Refuse(Problem::new(Code::Internal).into_response());
         };
 
-        // 11. The path as the service knows it, and no `Host`: the service's name takes its place, and what
-        //     the client called us stands in `X-Forwarded-Host`.
+        // 15. The request as the service gets it. What the route changes, then the path as the service knows it, and no
+        //     `Host`: the service's name takes its place, and what the client called us stands in `X-Forwarded-Host`.
+        if let (Some(extras), Some(exchange)) = (&route.extras, &back.exchange) {
+            let values = exchange.values();
+            if let Some(refused) = extras.transform(&values, caller, &call.service, &mut parts) {
+                return Next::Refuse(refused);
+            }
+        }
         rewrite::strip(&mut parts.uri, route.strip);
         parts.headers.remove(header::HOST);
 
-        // 12. The call by name: instance, circuit breaker, timeout, trace headers and connection are the
+        // 16. A copy for the mirror, which nobody waits for.
+        if let Some(extras) = &route.extras
+            && let Some(mirror) = &extras.mirror
+        {
+            let service = self.calls.get(mirror.call).map(|call| &call.service);
+            body = mirror.copy(&parts, body, service);
+        }
+
+        // 17. The call by name: instance, circuit breaker, timeout, retries, trace headers and connection are the
         //     client's concern. The route's timeout takes the place of the client's, as the measure by which
         //     the breaker judges too; what the caller says about its own patience is not believed (see
         //     `IdentityHeaders`).
-        let Some(service) = self.services.get(route.service_at) else {
-            return Next::Refuse(Problem::new(Code::Internal).into_response());
-        };
         let request = Request::from_parts(parts, body);
-        let call = match route.timeout {
-            Some(timeout) => service.clone().with_timeout(timeout).call(request),
-            None => service.call(request),
-        };
-        Next::Call(call, allowed)
+        access_log::note(|record| record.call(call.service.name()));
+        match &call.layered {
+            None => Next::Call(call.service.call(request)),
+            Some(layered) => Next::Layered(layered.ask(request)),
+        }
     }
 
     /// The steps on the way back.
     pub(crate) fn answer(
         outcome: Result<Response<msf_client::ResponseBody>, Error>,
-        allowed: Option<&Allowed>,
+        back: &mut Back,
     ) -> Response<Proxied> {
-        let mut response = match outcome {
-            // 13. The answer of the service without what belongs to its connection, and the body piece by
+        let response = match outcome {
+            // 18. The answer of the service without what belongs to its connection, and the body piece by
             //     piece as it arrives.
             Ok(response) => respond::cleaned(response),
-            // 14. Or one answer for everything that can go wrong on the way, which says nothing about the
+            // 19. Or one answer for everything that can go wrong on the way, which says nothing about the
             //     inside.
             Err(error) => respond::failed(error).map(Proxied::from),
         };
-        // 15. How much of its limit the client has left.
-        if let Some(allowed) = allowed {
-            allowed.write_to(response.headers_mut());
+        // 20. How much of its limit the client has left, and what the route says besides.
+        back.finish(response)
+    }
+
+    /// As [`answer`](Self::answer), for a call behind layers.
+    pub(crate) fn answer_layered(
+        outcome: Result<Response<Body>, BoxError>,
+        back: &mut Back,
+    ) -> Response<Proxied> {
+        let response = match outcome {
+            Ok(response) => respond::cleaned_as(response.map(|body| Proxied::Boxed { body })),
+            Err(error) => respond::failed_as(error).map(Proxied::from),
+        };
+        back.finish(response)
+    }
+}
+
+impl WorkerCall {
+    fn new(service: ServiceClient, layers: &[RouteLayer]) -> Self {
+        let inner = (!layers.is_empty()).then(|| Upstream::new(service.clone()));
+        let around = |inner: Upstream| {
+            layers
+                .iter()
+                .fold(inner, |inner, layer| layer.around(inner))
+        };
+        Self {
+            layered: inner.map(around),
+            service,
         }
-        response
     }
 }
 
 impl Admission {
     /// Counts the request against the limit of its route, if that counts by `key`.
-    fn count(&mut self, key: Key, caller: Option<&Principal>) -> Result<(), Limited> {
+    fn count(&self, key: Key, caller: Option<&Principal>, back: &mut Back) -> Result<(), Limited> {
         let Some(limit) = self.route.limit.as_ref().filter(|limit| limit.key == key) else {
             return Ok(());
         };
         let subject = caller.map(RateKey::subject);
-        self.allowed = Some(limit.check(subject.as_ref().unwrap_or(&self.client))?);
+        back.allowed = Some(limit.check(subject.as_ref().unwrap_or(&self.client))?);
+        Ok(())
+    }
+
+    fn waits(&self) -> bool {
+        self.route
+            .extras
+            .as_ref()
+            .is_some_and(|extras| extras.waits())
+    }
+
+    /// Asks the shared limit, then the plugins.
+    async fn ask(mut self, caller: Option<Arc<Principal>>, mut back: Back) -> Waited {
+        let route = Arc::clone(&self.route);
+        let refused = match &route.extras {
+            Some(extras) => self.asked(extras, caller.as_ref(), &mut back).await.err(),
+            None => None,
+        };
+        let outcome = match refused {
+            Some(response) => Err(response),
+            None => Ok((self, caller)),
+        };
+        Waited { outcome, back }
+    }
+
+    async fn asked(
+        &mut self,
+        extras: &Extras,
+        caller: Option<&Arc<Principal>>,
+        back: &mut Back,
+    ) -> Result<(), Response<Bytes>> {
+        if let Some(limit) = &extras.shared_limit {
+            let subject = caller
+                .filter(|_| limit.key == Key::Subject)
+                .map(|caller| RateKey::subject(caller));
+            let key = subject.as_ref().unwrap_or(&self.client);
+            let allowed = limit.check(key).await.map_err(respond::not_counted)?;
+            // The limit of the gateway's own is the tighter one, if there are two: clients are told about that.
+            back.allowed = back.allowed.take().or(allowed);
+        }
+        let Some(exchange) = &mut back.exchange else {
+            return Ok(());
+        };
+        if let (Some(caller), false) = (caller, extras.plugins.is_empty()) {
+            self.parts.extensions.insert(Identity(Arc::clone(caller)));
+        }
+        for plugin in &extras.plugins {
+            match exchange.contexts.on_request(plugin, &mut self.parts).await {
+                Flow::Continue => {}
+                Flow::Respond(response) => return Err(response),
+            }
+        }
         Ok(())
     }
 }
@@ -273,7 +506,7 @@ impl Admission {
 /// The template of a request's route, for the layers that observe it.
 pub(crate) fn template(extensions: &Extensions) -> Option<&str> {
     match extensions.get()? {
-        Target::Route(route) => Some(route.template.as_str()),
+        Target::Route(route, _) => Some(route.template.as_str()),
         _ => None,
     }
 }

@@ -47,6 +47,13 @@ pub(crate) fn strip(uri: &mut Uri, strip: usize) {
     *uri = stripped.map_or_else(|| Uri::from_static("/"), Uri::from);
 }
 
+/// Puts another path in the place of the one that is there, and removes scheme and authority.
+pub(crate) fn with_path(uri: &mut Uri, path: &str) -> Option<()> {
+    let target = with_query(path, uri.query()).ok()?;
+    *uri = Uri::from(target);
+    Some(())
+}
+
 fn with_query(path: &str, query: Option<&str>) -> Result<PathAndQuery, InvalidPath> {
     let text = match query {
         Some(query) => format!("{path}?{query}"),

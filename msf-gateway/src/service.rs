@@ -21,8 +21,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
+    access_log::Exchange,
     body::{Proxied, ResponseBody},
-    forward::{Forward, ForwardFuture},
+    finish::{Finish, FinishFuture},
+    live::{Built, Slot},
     own::OwnFuture,
     pipeline::{Target, Worker},
 };
@@ -33,14 +35,14 @@ use crate::{
 /// [`Gateway::into_service`](crate::Gateway::into_service); the [crate documentation](crate) has an example.
 #[derive(Clone)]
 pub struct GatewayService {
-    worker: Arc<Worker>,
-    stack: Stack,
+    slot: Arc<Slot>,
+    built: Built,
 }
 
 #[derive(Clone)]
-enum Stack {
-    Bare(Forward),
-    Observed(Trace<HttpMetrics<Forward>>),
+pub(crate) enum Stack {
+    Bare(Finish),
+    Observed(Trace<HttpMetrics<Finish>>),
 }
 
 pin_project! {
@@ -52,6 +54,8 @@ pin_project! {
     pub struct GatewayFuture {
         #[pin]
         state: State,
+        // Behind the state, so that the line comes after all that the state's drop does.
+        exchange: Option<Exchange>,
     }
 }
 
@@ -59,27 +63,32 @@ pin_project! {
     #[project = StateProjection]
     enum State {
         Own { answer: OwnFuture },
-        Bare { #[pin] forward: ForwardFuture, route: Option<MatchedRoute> },
-        Observed { #[pin] forward: TraceFuture<MetricsFuture<ForwardFuture>> },
+        Bare { #[pin] forward: FinishFuture, route: Option<MatchedRoute> },
+        Observed { #[pin] forward: TraceFuture<MetricsFuture<FinishFuture>> },
     }
 }
 
 impl GatewayService {
+    pub(crate) fn new(slot: Arc<Slot>) -> Self {
+        let built = slot.built();
+        Self { slot, built }
+    }
+}
+
+impl Stack {
     /// For a place where somebody else observes the requests.
-    pub(crate) fn bare(worker: Arc<Worker>) -> Self {
-        let stack = Stack::Bare(Forward::new(Arc::clone(&worker)));
-        Self { worker, stack }
+    pub(crate) fn bare(worker: &Arc<Worker>) -> Self {
+        Self::Bare(Finish::new(Arc::clone(worker)))
     }
 
     pub(crate) fn observed(
-        worker: Arc<Worker>,
+        worker: &Arc<Worker>,
         trace: TraceLayer,
         metrics: &HttpMetricsLayer,
     ) -> Self {
-        let forward = Forward::new(Arc::clone(&worker));
+        let forward = Finish::new(Arc::clone(worker));
         // The metrics inside of the trace, so that what they log has the ids of the request.
-        let stack = Stack::Observed(trace.layer(metrics.layer(forward)));
-        Self { worker, stack }
+        Self::Observed(trace.layer(metrics.layer(forward)))
     }
 }
 
@@ -93,12 +102,20 @@ impl Service<Request<Body>> for GatewayService {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> GatewayFuture {
-        if let Some(answer) = self.worker.shared.enter(&mut request) {
+        // The one load that a plain request pays for configurations that change.
+        if self.built.revision != self.slot.revision() {
+            self.built = self.slot.built();
+        }
+        if let Some(answer) = self.built.worker.shared.enter(&mut request) {
             return GatewayFuture {
                 state: State::Own { answer },
+                exchange: None,
             };
         }
-        let state = match &mut self.stack {
+        let log = self.built.worker.shared.access_log.as_ref();
+        let mut exchange = log.map(|log| Exchange::start(log, &mut request));
+        let stack = &mut self.built.stack;
+        let call = || match stack {
             Stack::Bare(forward) => State::Bare {
                 route: matched(&request),
                 forward: forward.call(request),
@@ -107,14 +124,18 @@ impl Service<Request<Body>> for GatewayService {
                 forward: observed.call(request),
             },
         };
-        GatewayFuture { state }
+        let state = match &mut exchange {
+            Some(exchange) => exchange.within(call),
+            None => call(),
+        };
+        GatewayFuture { state, exchange }
     }
 }
 
 /// For the layers of whoever has mounted the service: they see the response only.
 fn matched(request: &Request<Body>) -> Option<MatchedRoute> {
     match request.extensions().get()? {
-        Target::Route(route) => Some(route.template.clone()),
+        Target::Route(route, _) => Some(route.template.clone()),
         _ => None,
     }
 }
@@ -123,7 +144,23 @@ impl Future for GatewayFuture {
     type Output = Result<Response<ResponseBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = match self.project().state.project() {
+        let this = self.project();
+        let state = this.state;
+        let response = match this.exchange {
+            Some(exchange) => ready!(exchange.within(|| state.poll(cx))),
+            None => return state.poll(cx).map(Ok),
+        };
+        let exchange = this.exchange.take();
+        Poll::Ready(Ok(match exchange {
+            Some(exchange) => ResponseBody::logged(response, exchange),
+            None => response,
+        }))
+    }
+}
+
+impl State {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<ResponseBody>> {
+        Poll::Ready(match self.project() {
             StateProjection::Own { answer } => {
                 let response = ready!(answer.as_mut().poll(cx));
                 response.map(|bytes| ResponseBody::bare(Proxied::from(bytes)))
@@ -139,8 +176,7 @@ impl Future for GatewayFuture {
                 let Ok(response) = ready!(forward.poll(cx));
                 response.map(ResponseBody::observed)
             }
-        };
-        Poll::Ready(Ok(response))
+        })
     }
 }
 

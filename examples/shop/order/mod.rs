@@ -18,6 +18,7 @@ mod waiters;
 use std::{sync::Arc, time::Duration};
 
 use msf_auth::TokenIssuer;
+use msf_client::ServiceSettings;
 use msf_core::{clock::WallClock, task};
 
 use self::{
@@ -45,8 +46,10 @@ use crate::{
 pub(crate) async fn open(ctx: &Context) -> Result<Parts, OpenError> {
     let issuer = TokenIssuer::open(ctx.data.keys("order"), identity::ORDER_ISSUER)
         .map_err(OpenError::because("the signing key cannot be opened"))?;
+    // An instance that dies under a call costs one more attempt and not the wait of the saga.
+    let settings = ServiceSettings::new().retry(|retry| retry.max_attempts(2));
     let remote = |name: &str| {
-        let service = ctx.client.service(name);
+        let service = ctx.client.service_with(name, &settings);
         Ok(Arc::new(Remote {
             service: service.map_err(OpenError::because("a service has no name"))?,
             tokens: issuer.service_tokens("order", name),

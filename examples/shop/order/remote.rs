@@ -9,7 +9,7 @@ use std::fmt;
 use async_trait::async_trait;
 use http::StatusCode;
 use msf_auth::BearerSource;
-use msf_client::{RequestBuilder, Response, ServiceClient};
+use msf_client::{Response, ServiceClient};
 use msf_core::problem::Received;
 use serde::Serialize;
 use serde_json::Value;
@@ -28,6 +28,9 @@ use crate::{
 };
 
 /// A service and the tokens with which it is called.
+///
+/// Every call names its order, and does for one order once what it does, however often it is made: so the
+/// client may send it again when an instance dies under it, and the saga again when that did not help.
 #[derive(Clone)]
 pub(crate) struct Remote<B> {
     pub(crate) service: ServiceClient,
@@ -39,19 +42,17 @@ impl<B: BearerSource> Remote<B> {
         &self,
         path: &str,
         body: &impl Serialize,
-        key: Option<OrderId>,
+        order: OrderId,
     ) -> Result<Response, Unknown> {
         let token = self.tokens.bearer().map_err(unknown)?;
-        let mut request: RequestBuilder = self.service.post(path).bearer(token).json(body);
-        if let Some(key) = key {
-            request = request.idempotency_key(&key.to_string());
-        }
+        let request = self.service.post(path).bearer(token).json(body);
+        let request = request.idempotency_key(&order.to_string());
         request.send().await.map_err(unknown)
     }
 
     /// A call that is done or cannot be.
-    async fn settle(&self, path: &str) -> Result<Settled, Unknown> {
-        let response = self.post(path, &Value::Null, None).await?;
+    async fn settle(&self, path: &str, order: OrderId) -> Result<Settled, Unknown> {
+        let response = self.post(path, &Value::Null, order).await?;
         match response.status() {
             StatusCode::OK => Ok(Settled::Done),
             StatusCode::CONFLICT => Ok(Settled::Contradiction),
@@ -67,7 +68,7 @@ impl<B: BearerSource> Inventory for Remote<B> {
             order_id: order,
             items: lines.to_vec(),
         };
-        let response = self.post("/internal/reservations", &request, None).await?;
+        let response = self.post("/internal/reservations", &request, order).await?;
         match response.status() {
             StatusCode::OK => {
                 let reservation: Reservation = response.json().await.map_err(unknown)?;
@@ -79,13 +80,13 @@ impl<B: BearerSource> Inventory for Remote<B> {
     }
 
     async fn commit(&self, order: OrderId) -> Result<Settled, Unknown> {
-        self.settle(&format!("/internal/reservations/{order}/commit"))
-            .await
+        let path = format!("/internal/reservations/{order}/commit");
+        self.settle(&path, order).await
     }
 
     async fn release(&self, order: OrderId) -> Result<Settled, Unknown> {
-        self.settle(&format!("/internal/reservations/{order}/release"))
-            .await
+        let path = format!("/internal/reservations/{order}/release");
+        self.settle(&path, order).await
     }
 }
 
@@ -99,8 +100,8 @@ impl<B: BearerSource> Payments for Remote<B> {
             payment_method: charge.payment_method.clone(),
             card_token: charge.card.expose().to_owned(),
         };
-        let key = Some(charge.order_id);
-        let response = self.post("/internal/charges", &request, key).await?;
+        let order = charge.order_id;
+        let response = self.post("/internal/charges", &request, order).await?;
         match response.status() {
             StatusCode::OK | StatusCode::CREATED => {
                 let ChargeAnswer { payment_id, status } = response.json().await.map_err(unknown)?;
@@ -117,7 +118,7 @@ impl<B: BearerSource> Payments for Remote<B> {
 
     async fn refund(&self, order: OrderId) -> Result<(), Unknown> {
         let path = format!("/internal/charges/{order}/refund");
-        let response = self.post(&path, &Value::Null, None).await?;
+        let response = self.post(&path, &Value::Null, order).await?;
         if response.status() != StatusCode::OK {
             return Err(unexpected(response.status()));
         }

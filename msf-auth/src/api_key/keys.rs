@@ -180,6 +180,11 @@ impl ApiKeys {
         outcome
     }
 
+    /// Whose users its callers are.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
     /// As [`verify`](Self::verify), for a layer that verifies tokens too.
     pub(crate) fn verifying(&self, key: &str) -> Verify {
         // A longer one is none, and is not copied.

@@ -39,6 +39,15 @@ pub enum InvalidRoute {
         /// The name.
         name: Box<str>,
     },
+    /// The policy takes a subject for a user, and users of several issuers are trusted, or of whomever an edge trusts.
+    #[error(
+        "the policy of `{path}` has `owner(..)` and users of more than one issuer may call: use `owner_of`, or for \
+         an edge `TrustedIssuer::users_of`"
+    )]
+    OwnerWithoutIssuer {
+        /// The path.
+        path: Box<str>,
+    },
     /// The route takes its policies from the list, which has none for it.
     #[error("`{path}` is served, and the list of policies has none for it")]
     NotListed {
@@ -75,6 +84,7 @@ impl InvalidRoute {
                 path: path.into(),
                 name,
             },
+            InvalidAuthLayer::OwnerWithoutIssuer => Self::OwnerWithoutIssuer { path: path.into() },
             InvalidAuthLayer::Metrics(error) => Self::Metrics(error),
             InvalidAuthLayer::NoPathParams => Self::NoSuchParameter {
                 path: path.into(),

@@ -10,7 +10,10 @@ use msf_core::{
 use thiserror::Error;
 
 use super::{TokenClient, client::Ask, metrics::RequestMetrics};
-use crate::outbound::{Form, InvalidEndpoint, Network, Outbound, basic};
+use crate::outbound::{
+    Form, InvalidEndpoint,
+    called::{self, Settings, setters},
+};
 
 /// Sets what a [`TokenClient`] asks for. Made by [`TokenClient::builder`].
 ///
@@ -31,13 +34,11 @@ use crate::outbound::{Form, InvalidEndpoint, Network, Outbound, basic};
 #[derive(Debug)]
 #[must_use]
 pub struct TokenClientBuilder {
-    endpoint: Box<str>,
-    client: Option<(Box<str>, Secret<String>)>,
+    server: Settings,
     scopes: Vec<Box<str>>,
     audience: Option<Box<str>>,
     resource: Option<Box<str>>,
     name: Box<str>,
-    network: Network,
     clock: WallClock,
     metrics: Option<Metrics>,
 }
@@ -60,26 +61,29 @@ pub enum InvalidTokenClient {
     Metrics(#[from] MetricsError),
 }
 
+impl From<called::Invalid> for InvalidTokenClient {
+    fn from(invalid: called::Invalid) -> Self {
+        match invalid {
+            called::Invalid::Endpoint(error) => Self::Endpoint(error),
+            called::Invalid::NoClient => Self::NoClient,
+        }
+    }
+}
+
 impl TokenClientBuilder {
     pub(super) fn new(endpoint: &str) -> Self {
         Self {
-            endpoint: endpoint.into(),
-            client: None,
+            server: Settings::at(endpoint),
             scopes: Vec::new(),
             audience: None,
             resource: None,
             name: "default".into(),
-            network: Network::DEFAULT,
             clock: WallClock::system(),
             metrics: None,
         }
     }
 
-    /// The name and the secret of the client, sent in the header (`client_secret_basic`). Required.
-    pub fn client(mut self, id: impl Into<Box<str>>, secret: Secret<String>) -> Self {
-        self.client = Some((id.into(), secret));
-        self
-    }
+    setters!();
 
     /// The scopes to ask for; by default the server decides.
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
@@ -105,54 +109,13 @@ impl TokenClientBuilder {
         self
     }
 
-    /// Takes `http` to this machine (`localhost`, `127.0.0.0/8`, `::1`), for tests and sidecars.
-    pub const fn allow_http_loopback(mut self) -> Self {
-        self.network.allow_http_loopback();
-        self
-    }
-
-    /// Takes addresses of the own network, for servers that run beside the service.
-    pub const fn allow_private_addresses(mut self) -> Self {
-        self.network.allow_private_addresses();
-        self
-    }
-
-    /// Certificate authorities in PEM that are trusted besides those of the system.
-    pub fn root_certificates(mut self, pem: &[u8]) -> Self {
-        self.network.roots.push(pem.into());
-        self
-    }
-
-    /// How long one request may take; default 2 s.
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.network.timeout = timeout;
-        self
-    }
-
-    /// Where the wall time comes from; for tests.
-    pub const fn clock(mut self, clock: WallClock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Counts requests in `metrics`.
-    pub fn metrics(mut self, metrics: &Metrics) -> Self {
-        self.metrics = Some(metrics.clone());
-        self
-    }
-
     /// The client; nothing is asked for yet.
     ///
     /// # Errors
     ///
     /// [`InvalidTokenClient`] for what is missing or cannot be sent.
     pub fn build(self) -> Result<TokenClient, InvalidTokenClient> {
-        let endpoint = self.network.endpoint(&self.endpoint)?;
-        let (id, secret) = self.client.ok_or(InvalidTokenClient::NoClient)?;
-        if id.is_empty() || secret.expose().is_empty() {
-            return Err(InvalidTokenClient::NoClient);
-        }
-        let authorization = basic(&id, &secret).map_err(|_| InvalidTokenClient::NoClient)?;
+        let endpoint = self.server.endpoint()?;
         if let Some(wrong) = self.scopes.iter().find(|scope| !is_scope(scope)) {
             return Err(InvalidTokenClient::Scope(wrong.clone()));
         }
@@ -171,9 +134,7 @@ impl TokenClientBuilder {
             None => RequestMetrics::noop(),
         };
         let ask = Ask {
-            outbound: Outbound::new(self.network)?,
             endpoint,
-            authorization,
             body: form.into_body().into(),
         };
         Ok(TokenClient::assemble(ask, self.name, self.clock, metrics))

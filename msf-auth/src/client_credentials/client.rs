@@ -14,7 +14,6 @@ use msf_core::{
     clock::{self, WallClock},
     task::{self, Task},
 };
-use reqwest::Url;
 use thiserror::Error;
 use tokio::time::{self, Instant};
 
@@ -24,7 +23,7 @@ use super::{
 use crate::{
     bearer::{BearerError, BearerSource},
     flight::{Due, Landing},
-    outbound::Outbound,
+    outbound::called::Endpoint,
 };
 
 /// A token of a client from an authorization server: kept, and fetched again in time. Cloning shares it.
@@ -46,9 +45,7 @@ pub(super) struct Shared {
 
 /// What is sent for a token.
 pub(super) struct Ask {
-    pub(super) outbound: Outbound,
-    pub(super) endpoint: Url,
-    pub(super) authorization: HeaderValue,
+    pub(super) endpoint: Endpoint,
     pub(super) body: Bytes,
 }
 
@@ -205,7 +202,7 @@ impl fmt::Debug for TokenClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenClient")
             .field("name", &self.0.name)
-            .field("endpoint", &self.0.ask.endpoint.as_str())
+            .field("endpoint", &self.0.ask.endpoint.shown())
             .field("is_ready", &self.is_ready())
             .finish_non_exhaustive()
     }

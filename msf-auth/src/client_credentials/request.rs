@@ -2,13 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use msf_core::clock;
-use tokio::{
-    runtime::Handle,
-    sync::watch,
-    time::{self, Instant},
-};
+use tokio::{runtime::Handle, sync::watch, time::Instant};
 
 use super::{
     TokenRequestError,
@@ -16,10 +11,7 @@ use super::{
     client::{Ask, Flight, Kept, Shared},
     renewal,
 };
-use crate::{
-    flight::{Landing, Start},
-    outbound::{Answer, FORM},
-};
+use crate::flight::{Landing, Start};
 
 /// Answers with a token have one or two KiB.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -82,19 +74,11 @@ impl Running {
 
 impl Ask {
     async fn send(&self) -> Result<Granted, TokenRequestError> {
-        let request = self
-            .outbound
-            .client
-            .post(self.endpoint.clone())
-            .header(AUTHORIZATION, self.authorization.clone())
-            .header(CONTENT_TYPE, FORM)
-            .header(ACCEPT, "application/json")
-            .body(self.body.clone());
-        let exchange = Answer::to(request, ANSWER_BYTES_MAX);
-        let answer = time::timeout(self.outbound.network.timeout, exchange)
-            .await
-            .map_err(|elapsed| TokenRequestError::Exchange(elapsed.into()))?
-            .map_err(|error| TokenRequestError::Exchange(error.into()))?;
+        let answer = self
+            .endpoint
+            .post(self.body.clone(), ANSWER_BYTES_MAX)
+            .await;
+        let answer = answer.map_err(TokenRequestError::Exchange)?;
         answer::read(&answer)
     }
 }

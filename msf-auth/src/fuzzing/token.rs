@@ -118,6 +118,7 @@ fn check(caller: &Principal, claims: &Value) {
             "{start}"
         );
     }
+    assert!(claims.get("cnf").is_none());
     for scope in caller.scopes() {
         assert!(text("scope").is_some_and(|all| all.split(' ').any(|one| one == scope)));
     }

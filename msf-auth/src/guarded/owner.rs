@@ -6,6 +6,10 @@ use crate::principal::Principal;
 
 /// Whose something is.
 ///
+/// A subject says who it is only within the issuer that named it. Where users of one issuer are taken the subject is
+/// enough; where those of several are, or an [edge](crate::TrustedIssuer::internal) does not say [whose
+/// users](crate::TrustedIssuer::users_of) it speaks for, an owner without an issuer is nobody who calls.
+///
 /// ```
 /// use msf_auth::guarded::Owner;
 ///
@@ -36,7 +40,8 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Says which issuer numbers the user; needed where several are trusted for users.
+    /// Says which issuer named the user; needed where several are trusted for users. It is compared with the
+    /// [`subject_issuer`](Principal::subject_issuer) of the caller.
     pub fn of_issuer(mut self, issuer: impl Into<Cow<'a, str>>) -> Self {
         self.issuer = Some(issuer.into());
         self
@@ -45,10 +50,11 @@ impl<'a> Owner<'a> {
     /// Whether the caller is the owner.
     #[must_use]
     pub fn is(&self, caller: &Principal) -> bool {
-        let is_issuer = |issuer: &Cow<'_, str>| **issuer == *caller.issuer();
-        !caller.is_service()
-            && self.subject.as_deref() == Some(caller.subject())
-            && self.issuer.as_ref().is_none_or(is_issuer)
+        let is_of_issuer = match &self.issuer {
+            Some(issuer) => **issuer == *caller.subject_issuer(),
+            None => caller.subject_suffices(),
+        };
+        !caller.is_service() && self.subject.as_deref() == Some(caller.subject()) && is_of_issuer
     }
 }
 

@@ -68,6 +68,22 @@ fn the_owner_is_a_user_of_the_issuer_with_the_whole_subject() {
 }
 
 #[test]
+fn one_subject_of_two_issuers_is_two_owners() {
+    let seven = |issuer: &str| Principal::builder(issuer, "7", PrincipalKind::User);
+    let alone = seven("https://user.shop").build().unwrap();
+    let several = seven("https://user.shop").among_several_issuers();
+    let several = several.build().unwrap();
+    let other = seven("https://partner").among_several_issuers();
+    let other = other.build().unwrap();
+    let bare = Owner::user("7");
+    assert!(bare.is(&alone) && !bare.is(&several) && !bare.is(&other));
+    let of_user_shop = bare.clone().of_issuer("https://user.shop");
+    assert!(of_user_shop.is(&alone) && of_user_shop.is(&several) && !of_user_shop.is(&other));
+    let of_partner = bare.of_issuer("https://partner");
+    assert!(of_partner.is(&other) && !of_partner.is(&several));
+}
+
+#[test]
 fn what_is_open_for_one_action_is_not_for_another() {
     let open = || Note {
         is_open: true,

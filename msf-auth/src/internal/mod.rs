@@ -45,7 +45,7 @@
 //! | `typ` in the header | `msf-int+jwt`; no verifier takes it unless it was told so by [`TrustedIssuer::internal`](crate::TrustedIssuer::internal) |
 //! | `iss`, `aud` | the gateway; the one service |
 //! | `sub`, `msf_kind`, `client_id` | the caller's |
-//! | `sub_iss` | who named the caller so: [`Principal::subject_issuer`](crate::Principal::subject_issuer); two issuers may each have a `7` |
+//! | `sub_iss` | who named the caller so: [`Principal::subject_issuer`](crate::Principal::subject_issuer); two issuers may each have a `7`, and [`TrustedIssuer::users_of`](crate::TrustedIssuer::users_of) says whose a service takes |
 //! | `scope` | those of the caller that the call names, or all of them |
 //! | `act` | the gateway, and within it whoever acted before (RFC 8693 section 4.1) |
 //! | `exp` | 30 s from now, and never after the caller's token ends |

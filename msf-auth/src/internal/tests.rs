@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
+    guarded::Owner,
     issue::{IssueError, TokenIssuer},
     keys::SigningKey,
     principal::{Principal, PrincipalKind},
@@ -222,6 +223,53 @@ async fn who_has_one_name_at_two_issuers_is_two_callers() {
     let again = tokens.bearer(&seen_other, &call()).unwrap();
     let seen = setup.read(&again).await.unwrap();
     assert_eq!(seen.subject_issuer(), "https://partner");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_users_an_edge_speaks_for_can_be_said() {
+    let setup = Setup::new();
+    let tokens = setup.tokens();
+    let minted = |issuer: &str, kind| {
+        let caller = Principal::builder(issuer, "7", kind).claim("exp", NOW_S + 600);
+        let header = tokens.bearer(&caller.build().unwrap(), &call()).unwrap();
+        let token = header.to_str().unwrap().trim_start_matches("Bearer ");
+        token.to_owned()
+    };
+    let ours = minted("https://user.shop", PrincipalKind::User);
+    let theirs = minted("https://partner", PrincipalKind::User);
+    let service = minted("https://partner", PrincipalKind::Service);
+    let edge = || TrustedIssuer::internal(GATEWAY, setup.gateway.jwks()).audience("order");
+    let verifier = |trusted: TrustedIssuer| {
+        let builder = Verifier::builder().issuer(trusted).clock(setup.clock);
+        builder.build().unwrap()
+    };
+    let is_seven = |caller: &Principal| Owner::user("7").is(caller);
+    let is_our_seven = |caller: &Principal| {
+        let owner = Owner::user("7").of_issuer("https://user.shop");
+        owner.is(caller)
+    };
+
+    // Whose 7 it is has to be asked for, unless it was said whose users there are.
+    let any = verifier(edge());
+    let (one, other) = (any.verify(&ours).await, any.verify(&theirs).await);
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(!is_seven(&one) && !is_seven(&other));
+    assert!(is_our_seven(&one) && !is_our_seven(&other));
+
+    let only = verifier(edge().users_of("https://user.shop"));
+    let caller = only.verify(&ours).await.unwrap();
+    assert!(is_seven(&caller) && is_our_seven(&caller));
+    let refused = only.verify(&theirs).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::Subject);
+    assert!(only.verify(&service).await.is_ok());
+
+    let both = verifier(
+        edge()
+            .users_of("https://user.shop")
+            .users_of("https://partner"),
+    );
+    let (one, other) = (both.verify(&ours).await, both.verify(&theirs).await);
+    assert!(!is_seven(&one.unwrap()) && !is_seven(&other.unwrap()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,24 +15,24 @@ struct Sort {
     token_type: Option<String>,
     token_use: Option<String>,
     typ: Option<String>,
-    cnf: Option<serde_json::Value>,
 }
 
 impl Sort {
-    /// Servers answer about refresh tokens and ID tokens also, and those are no bearer tokens; neither is one that is
-    /// bound to a key, whose proof nobody here has seen.
-    fn is_bearer(&self) -> bool {
+    /// Servers answer about refresh tokens and ID tokens also, and those are no access tokens. What comes with DPoP
+    /// (RFC 9449 section 6.2) is none that is taken without.
+    fn is_access_token(&self, takes_bound: bool) -> bool {
         let is_one_of = |text: &Option<String>, words: &[&str]| {
             let is_known = |text: &String| words.iter().any(|word| text.eq_ignore_ascii_case(word));
             text.as_ref().is_none_or(is_known)
         };
-        is_one_of(&self.token_type, &["Bearer", "access_token"])
+        let types = ["Bearer", "access_token", "DPoP"];
+        let types = if takes_bound { &types } else { &types[..2] };
+        is_one_of(&self.token_type, types)
             && is_one_of(&self.token_use, &["access", "access_token"])
             && is_one_of(
                 &self.typ,
                 &["Bearer", "at+jwt", "application/at+jwt", "JWT"],
             )
-            && self.cnf.is_none()
     }
 }
 
@@ -43,7 +43,7 @@ pub(super) fn read(body: &[u8], vouched_for: &VouchedFor, now_s: u64) -> Result<
     if !sort.active {
         return Err(Reason::Inactive);
     }
-    if !sort.is_bearer() {
+    if !sort.is_access_token(vouched_for.takes_bound()) {
         return Err(Reason::Type);
     }
     vouched_for.principal(body, now_s)
@@ -57,7 +57,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{KeySet, TrustedIssuer};
+    use crate::{BoundTokens, KeySet, TrustedIssuer};
 
     const NOW_S: u64 = 1_800_000_000;
 
@@ -154,7 +154,28 @@ mod tests {
                 "{name}: {value}"
             );
         }
-        assert_eq!(with("cnf", json!({ "jkt": "x" })), Err(Reason::Type));
+        assert_eq!(with("cnf", json!({ "jkt": "x" })), Err(Reason::Bound));
+    }
+
+    #[test]
+    fn a_token_that_is_bound_to_a_key_is_taken_where_the_proof_is_checked() {
+        let issuer = TrustedIssuer::new("https://id.example", KeySet::default()).audience("shop");
+        let body = json!({
+            "active": true, "iss": "https://id.example", "aud": "shop", "sub": "7", "exp": NOW_S + 300,
+            "token_type": "DPoP", "cnf": { "jkt": "x" },
+        });
+        for (issuer, expected) in [
+            (
+                issuer.clone().bound_tokens(BoundTokens::CheckedElsewhere),
+                None,
+            ),
+            (issuer, Some(Reason::Type)),
+        ] {
+            let life = Duration::from_secs(86_400);
+            let rules = VouchedFor::new(issuer, Duration::ZERO, life).unwrap();
+            let outcome = read(body.to_string().as_bytes(), &rules, NOW_S);
+            assert_eq!(outcome.err(), expected);
+        }
     }
 
     #[test]

@@ -9,13 +9,13 @@ use msf_core::{
 };
 use thiserror::Error;
 
-use super::{
-    Introspector, cache::Answers, introspector::Shared, metrics::IntrospectionMetrics,
-    request::Question,
-};
+use super::{Introspector, cache::Answers, introspector::Shared, metrics::IntrospectionMetrics};
 use crate::{
     audit::Audit,
-    outbound::{InvalidEndpoint, Network, Outbound, basic},
+    outbound::{
+        InvalidEndpoint,
+        called::{self, Settings, setters},
+    },
     verify::{InvalidVerifier, TrustedIssuer, VouchedFor},
 };
 
@@ -31,14 +31,12 @@ use crate::{
 #[derive(Debug)]
 #[must_use]
 pub struct IntrospectorBuilder {
-    endpoint: Box<str>,
+    server: Settings,
     issuer: TrustedIssuer,
-    client: Option<(Box<str>, Secret<String>)>,
     ttl: Duration,
     concurrency: usize,
     leeway: Duration,
     lifetime_max: Duration,
-    network: Network,
     clock: WallClock,
     metrics: Option<Metrics>,
     audit: Audit,
@@ -68,31 +66,34 @@ pub enum InvalidIntrospector {
     Metrics(#[from] MetricsError),
 }
 
+impl From<called::Invalid> for InvalidIntrospector {
+    fn from(invalid: called::Invalid) -> Self {
+        match invalid {
+            called::Invalid::Endpoint(error) => Self::Endpoint(error),
+            called::Invalid::NoClient => Self::NoClient,
+        }
+    }
+}
+
 const TTL_MAX: Duration = Duration::from_secs(30);
 const CONCURRENCY_MAX: usize = 4_096;
 
 impl IntrospectorBuilder {
     pub(super) fn new(endpoint: &str, issuer: TrustedIssuer) -> Self {
         Self {
-            endpoint: endpoint.into(),
+            server: Settings::at(endpoint),
             issuer,
-            client: None,
             ttl: Duration::from_secs(10),
             concurrency: 64,
             leeway: Duration::from_secs(30),
             lifetime_max: Duration::from_secs(24 * 3_600),
-            network: Network::DEFAULT,
             clock: WallClock::system(),
             metrics: None,
             audit: Audit::log(),
         }
     }
 
-    /// The name and the secret that we ask with, sent in the header (`client_secret_basic`). Required.
-    pub fn client(mut self, id: impl Into<Box<str>>, secret: Secret<String>) -> Self {
-        self.client = Some((id.into(), secret));
-        self
-    }
+    setters!();
 
     /// For how long an answer counts: how late a token that was taken back is noticed. Default 10 s, at most 30 s; zero
     /// asks for each call.
@@ -120,45 +121,9 @@ impl IntrospectorBuilder {
         self
     }
 
-    /// Takes `http` to this machine (`localhost`, `127.0.0.0/8`, `::1`), for tests and sidecars.
-    pub const fn allow_http_loopback(mut self) -> Self {
-        self.network.allow_http_loopback();
-        self
-    }
-
-    /// Takes addresses of the own network, for servers that run beside the service.
-    pub const fn allow_private_addresses(mut self) -> Self {
-        self.network.allow_private_addresses();
-        self
-    }
-
-    /// Certificate authorities in PEM that are trusted besides those of the system.
-    pub fn root_certificates(mut self, pem: &[u8]) -> Self {
-        self.network.roots.push(pem.into());
-        self
-    }
-
-    /// How long one request may take; default 2 s.
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.network.timeout = timeout;
-        self
-    }
-
-    /// Where the wall time comes from; for tests.
-    pub const fn clock(mut self, clock: WallClock) -> Self {
-        self.clock = clock;
-        self
-    }
-
     /// Tells `audit` of every token that is refused; the log by default.
     pub fn audit(mut self, audit: Audit) -> Self {
         self.audit = audit;
-        self
-    }
-
-    /// Counts tokens in `metrics`.
-    pub fn metrics(mut self, metrics: &Metrics) -> Self {
-        self.metrics = Some(metrics.clone());
         self
     }
 
@@ -168,12 +133,7 @@ impl IntrospectorBuilder {
     ///
     /// [`InvalidIntrospector`] for what is missing or contradicts itself.
     pub fn build(self) -> Result<Introspector, InvalidIntrospector> {
-        let endpoint = self.network.endpoint(&self.endpoint)?;
-        let (id, secret) = self.client.ok_or(InvalidIntrospector::NoClient)?;
-        if id.is_empty() || secret.expose().is_empty() {
-            return Err(InvalidIntrospector::NoClient);
-        }
-        let authorization = basic(&id, &secret).map_err(|_| InvalidIntrospector::NoClient)?;
+        let endpoint = self.server.endpoint()?;
         if self.ttl > TTL_MAX {
             return Err(InvalidIntrospector::Ttl);
         }
@@ -185,15 +145,10 @@ impl IntrospectorBuilder {
             Some(metrics) => IntrospectionMetrics::new(metrics)?,
             None => IntrospectionMetrics::noop(),
         };
-        let question = Question {
-            outbound: Outbound::new(self.network)?,
-            endpoint,
-            authorization,
-        };
         let answers = Answers::new(self.ttl);
         let (clock, concurrency) = (self.clock, self.concurrency);
         Ok(Introspector::assemble(Shared::new(
-            question,
+            endpoint,
             vouched_for,
             answers,
             concurrency,

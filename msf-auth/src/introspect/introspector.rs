@@ -17,11 +17,12 @@ use super::{
     IntrospectorBuilder,
     cache::{Answers, Digest},
     metrics::{From, IntrospectionMetrics},
-    request::{self, Question},
+    request,
 };
 use crate::{
     audit::{Audit, Event, Kind},
     bearer::is_b64token,
+    outbound::called::Endpoint,
     principal::Principal,
     verify::{Reason, TrustedIssuer, VerifyError, VouchedFor},
 };
@@ -33,7 +34,7 @@ use crate::{
 pub struct Introspector(Arc<Shared>);
 
 pub(super) struct Shared {
-    pub(super) question: Question,
+    pub(super) endpoint: Endpoint,
     pub(super) vouched_for: VouchedFor,
     pub(super) answers: Answers,
     pub(super) clock: WallClock,
@@ -142,7 +143,7 @@ impl Introspector {
 
 impl Shared {
     pub(super) fn new(
-        question: Question,
+        endpoint: Endpoint,
         vouched_for: VouchedFor,
         answers: Answers,
         concurrency: usize,
@@ -151,7 +152,7 @@ impl Shared {
         audit: Audit,
     ) -> Self {
         Self {
-            question,
+            endpoint,
             vouched_for,
             answers,
             clock,
@@ -178,7 +179,7 @@ impl Shared {
 impl fmt::Debug for Introspector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Introspector")
-            .field("endpoint", &self.0.question.endpoint.as_str())
+            .field("endpoint", &self.0.endpoint.shown())
             .finish_non_exhaustive()
     }
 }

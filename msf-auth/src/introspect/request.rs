@@ -2,27 +2,16 @@
 
 use std::sync::Arc;
 
-use http::{
-    HeaderValue, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
-};
+use http::StatusCode;
 use msf_core::{BoxError, clock, config::Secret, task};
-use reqwest::Url;
-use tokio::{sync::watch, time};
+use tokio::sync::watch;
 
 use super::{answer, cache::Digest, introspector::Shared};
 use crate::{
-    outbound::{Answer, FORM, Form, Outbound},
+    outbound::{Form, called::Endpoint},
     principal::Principal,
     verify::Reason,
 };
-
-/// What is sent with each token.
-pub(super) struct Question {
-    pub(super) outbound: Outbound,
-    pub(super) endpoint: Url,
-    pub(super) authorization: HeaderValue,
-}
 
 type Outcome = Result<Arc<Principal>, Reason>;
 
@@ -56,7 +45,7 @@ impl Running {
     async fn run(self, token: Secret<String>) {
         let shared = &self.shared;
         let asked_at = clock::now();
-        let outcome = match shared.question.ask(&token).await {
+        let outcome = match ask(&shared.endpoint, &token).await {
             Ok(body) => {
                 let now_s = shared.clock.unix_seconds();
                 answer::read(&body, &shared.vouched_for, now_s).map(Arc::new)
@@ -79,27 +68,16 @@ impl Drop for Running {
     }
 }
 
-impl Question {
-    async fn ask(&self, token: &Secret<String>) -> Result<bytes::Bytes, BoxError> {
-        let form = Form::default()
-            .field("token", token.expose())
-            .field("token_type_hint", "access_token");
-        let request = self
-            .outbound
-            .client
-            .post(self.endpoint.clone())
-            .header(AUTHORIZATION, self.authorization.clone())
-            .header(CONTENT_TYPE, FORM)
-            .header(ACCEPT, "application/json")
-            .body(form.into_body());
-        let exchange = Answer::to(request, ANSWER_BYTES_MAX);
-        let answer = time::timeout(self.outbound.network.timeout, exchange).await??;
-        // 401 is about us, not about the token (RFC 7662 section 2.3).
-        if answer.status != StatusCode::OK {
-            return Err(format!("answered with {}", answer.status).into());
-        }
-        Ok(answer.body)
+async fn ask(endpoint: &Endpoint, token: &Secret<String>) -> Result<bytes::Bytes, BoxError> {
+    let form = Form::default()
+        .field("token", token.expose())
+        .field("token_type_hint", "access_token");
+    let answer = endpoint.post(form.into_body(), ANSWER_BYTES_MAX).await?;
+    // 401 is about us, not about the token (RFC 7662 section 2.3).
+    if answer.status != StatusCode::OK {
+        return Err(format!("answered with {}", answer.status).into());
     }
+    Ok(answer.body)
 }
 
 const TARGET: &str = "msf_auth::introspect";

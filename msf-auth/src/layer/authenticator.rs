@@ -9,13 +9,15 @@ use tokio::time;
 use crate::{
     api_key::ApiKeys,
     principal::Principal,
-    verify::{Reason, Verifier, Verify, VerifyError},
+    verify::{Namers, Reason, Verifier, Verify, VerifyError},
 };
 
 /// Says who calls, by the bearer token of a request.
 ///
 /// An [`Introspector`](crate::introspect::Introspector) and [`ApiKeys`] do. Only those and a [`Verifier`] make a
-/// [`Principal`], so that an implementation of yours chooses among them:
+/// [`Principal`], so that an implementation of yours chooses among them. Where it joins users of several issuers, none of
+/// those it chooses among knows: name the issuer wherever there is an owner, with
+/// [`owner_of`](crate::policy::owner_of) and [`of_issuer`](crate::guarded::Owner::of_issuer).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -107,6 +109,14 @@ impl Authenticator {
                     })
                 })
             }
+        }
+    }
+
+    /// From whom users have their names, where that is known before the first one calls.
+    pub(super) fn namers(&self) -> Option<Namers> {
+        match &self.0 {
+            Who::Verifier(verifier) => Some(verifier.namers().clone()),
+            Who::Other(..) => None,
         }
     }
 

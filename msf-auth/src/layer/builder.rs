@@ -137,7 +137,15 @@ impl AuthLayerBuilder {
             Some(metrics) => DecisionMetrics::new(metrics)?,
             None => DecisionMetrics::noop(),
         };
+        let namers = authenticator.namers().map(|namers| {
+            let keys = surroundings.api_keys.iter();
+            keys.fold(namers, |namers, keys| namers.and(keys.issuer()))
+        });
+        let subject_suffices = namers.is_none_or(|namers| namers.subject_suffices());
         let rules = rules.try_map(|policy| {
+            if !subject_suffices && policy.has_owner_without_issuer() {
+                return Err(InvalidAuthLayer::OwnerWithoutIssuer);
+            }
             if params.is_none() && policy.needs_parameters() {
                 return Err(InvalidAuthLayer::NoPathParams);
             }

@@ -44,6 +44,12 @@ pub enum InvalidAuthLayer {
         /// The name.
         name: Box<str>,
     },
+    /// The policy takes a subject for a user, and users of several issuers are trusted, or of whomever an edge trusts.
+    #[error(
+        "the policy has `owner(..)` and users of more than one issuer may call: use `owner_of`, or for an edge \
+         `TrustedIssuer::users_of`"
+    )]
+    OwnerWithoutIssuer,
     /// The metrics could not be registered.
     #[error(transparent)]
     Metrics(#[from] MetricsError),

@@ -66,6 +66,17 @@ const fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// What somebody has who has a network: an IPv4 address, or the first 48 bits of an IPv6 address (RFC 6177).
+pub(super) fn site(network: IpAddr) -> IpAddr {
+    match network {
+        IpAddr::V4(_) => network,
+        IpAddr::V6(address) => {
+            let prefix = address.to_bits() >> 80 << 80;
+            IpAddr::V6(Ipv6Addr::from_bits(prefix))
+        }
+    }
+}
+
 /// Without what was typed as the name, and without the cookie.
 impl fmt::Debug for Attempt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,13 +93,14 @@ mod tests {
 
     #[test]
     fn a_customer_is_one_network() {
-        for (address, expected) in [
-            ("192.0.2.7", "192.0.2.7"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        for (address, expected, of) in [
+            ("192.0.2.7", "192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", "2001:db8:1::"),
         ] {
             let network = network(address.parse().unwrap());
             assert_eq!(network, expected.parse::<IpAddr>().unwrap());
+            assert_eq!(site(network), of.parse::<IpAddr>().unwrap());
         }
     }
 

@@ -32,9 +32,9 @@ pub(super) struct Charge {
 }
 
 impl Counters {
-    pub(super) fn new(limits: &LoginLimits) -> Self {
+    pub(super) fn new(limits: &LoginLimits, counters_max: usize) -> Self {
         Self {
-            counters: Bounded::new(limits.accounts_max),
+            counters: Bounded::new(counters_max),
             delay_first_ms: millis(limits.delay_first),
             delay_max_ms: millis(limits.delay_max),
             forget_ms: millis(limits.forget_after),
@@ -50,6 +50,12 @@ impl Counters {
         };
         let end_ms = counter.last_ms + self.delay_ms(counter.failures, free);
         end_ms.saturating_sub(now_ms)
+    }
+
+    /// How often the key has failed, as far as that is not forgotten.
+    pub(super) fn failures(&self, key: u64, now_ms: u64) -> u32 {
+        self.known(key, now_ms)
+            .map_or(0, |counter| counter.failures)
     }
 
     /// Counts a failure.

@@ -15,8 +15,32 @@ pub(super) struct Ledger {
     failures_free_everywhere: u32,
     accounts: Counters,
     networks: Buckets,
-    all: Option<Bucket>,
-    all_leak: Leak,
+    /// How often sites have failed.
+    sites: Counters,
+    quiet: Share,
+    noisy: Share,
+}
+
+/// What all devices together may do that are not known, and that come from sites of one sort. Each sort has its own, so
+/// that who fails often uses up no place of those who do not.
+#[derive(Debug)]
+struct Share {
+    bucket: Option<Bucket>,
+    leak: Leak,
+}
+
+impl Share {
+    fn wait_ms(&self, now_ms: u64) -> u64 {
+        self.leak.wait_ms(self.bucket, now_ms)
+    }
+
+    fn charge(&mut self, now_ms: u64) {
+        self.bucket = Some(self.leak.charged(self.bucket, now_ms));
+    }
+
+    fn refund(&mut self) {
+        self.bucket = self.bucket.map(|bucket| self.leak.refunded(bucket));
+    }
 }
 
 /// What an attempt is counted under.
@@ -27,6 +51,8 @@ pub(super) struct Keys {
     /// The account, from everywhere; none for a device that has logged in before.
     pub(super) everywhere: Option<u64>,
     pub(super) network: Option<u64>,
+    /// Where the network belongs to.
+    pub(super) site: Option<u64>,
 }
 
 /// What stands in the way.
@@ -37,7 +63,7 @@ pub enum LimitedBy {
     Account,
     /// The network that the attempt comes from.
     Network,
-    /// All together.
+    /// All together: those that come from places which have failed a few times, or those that come from others.
     Global,
 }
 
@@ -60,6 +86,8 @@ pub(super) struct Charges {
     place: Charge,
     everywhere: Option<Charge>,
     network: Option<u64>,
+    site: Option<Charge>,
+    is_quiet: bool,
 }
 
 impl Charges {
@@ -74,16 +102,18 @@ impl Ledger {
             burst: limits.network_burst,
             interval_ms: millis(limits.network_interval),
         };
+        let leak = Leak {
+            burst: limits.global_burst,
+            interval_ms: millis(limits.global_interval),
+        };
         Self {
             failures_free: limits.failures_free,
             failures_free_everywhere: limits.failures_free_everywhere,
-            accounts: Counters::new(limits),
+            accounts: Counters::new(limits, limits.accounts_max),
             networks: Buckets::new(network, limits.networks_max),
-            all: None,
-            all_leak: Leak {
-                burst: limits.global_burst,
-                interval_ms: millis(limits.global_interval),
-            },
+            sites: Counters::new(limits, limits.networks_max),
+            quiet: Share { bucket: None, leak },
+            noisy: Share { bucket: None, leak },
         }
     }
 
@@ -97,7 +127,12 @@ impl Ledger {
             return Err((LimitedBy::Network, network_ms));
         }
         let is_new = keys.everywhere.is_some();
-        let all_ms = self.all_leak.wait_ms(self.all, now_ms);
+        let (free, free_everywhere) = (self.failures_free, self.failures_free_everywhere);
+        let sites = &self.sites;
+        let is_quiet = keys
+            .site
+            .is_some_and(|site| sites.failures(site, now_ms) < free);
+        let all_ms = self.share(is_quiet).wait_ms(now_ms);
         if is_new && all_ms > 0 {
             return Err((LimitedBy::Global, all_ms));
         }
@@ -106,9 +141,9 @@ impl Ledger {
             self.networks.charge(network, now_ms);
         }
         if is_new {
-            self.all = Some(self.all_leak.charged(self.all, now_ms));
+            self.share(is_quiet).charge(now_ms);
         }
-        let (free, free_everywhere) = (self.failures_free, self.failures_free_everywhere);
+        let site = keys.site.map(|site| self.sites.charge(site, free, now_ms));
         let place_ms = self.accounts.wait_ms(keys.place, free, now_ms);
         let everywhere_ms = keys
             .everywhere
@@ -126,6 +161,8 @@ impl Ledger {
             place,
             everywhere,
             network: keys.network,
+            site,
+            is_quiet,
         })
     }
 
@@ -145,9 +182,20 @@ impl Ledger {
         if let Some(network) = charges.network {
             self.networks.refund(network);
         }
+        if let Some(site) = charges.site {
+            self.sites.refund(site);
+        }
         if let Some(everywhere) = charges.everywhere {
             self.accounts.refund(everywhere);
-            self.all = self.all.map(|all| self.all_leak.refunded(all));
+            self.share(charges.is_quiet).refund();
+        }
+    }
+
+    const fn share(&mut self, is_quiet: bool) -> &mut Share {
+        if is_quiet {
+            &mut self.quiet
+        } else {
+            &mut self.noisy
         }
     }
 }

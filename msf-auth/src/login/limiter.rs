@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use super::{
     Admission, Attempt, InvalidLoginLimits, LimitedBy, LoginLimits,
+    attempt::site,
     device::Devices,
     ledger::{Charges, Keys, Ledger},
     metrics::LoginMetrics,
@@ -149,16 +150,19 @@ impl LoginLimiter {
             .and_then(|device| self.0.devices.known(account, device));
         let hasher = &self.0.hasher;
         // The numbers keep the kinds apart.
+        let site = network.map(|network| hasher.hash_one((5, site(network))));
         match device {
             Some(device) => Keys {
                 place: hasher.hash_one((1, account, device)),
                 everywhere: None,
                 network: network.map(|network| hasher.hash_one((4, network))),
+                site,
             },
             None => Keys {
                 place: hasher.hash_one((2, account, network)),
                 everywhere: Some(hasher.hash_one((3, account))),
                 network: network.map(|network| hasher.hash_one((4, network))),
+                site,
             },
         }
     }

@@ -37,7 +37,9 @@ pub struct LoginLimits {
     pub network_burst: u32,
     /// How often a network may fail in the long run: once in this time. Default 6 s, which is 600 an hour.
     pub network_interval: Duration,
-    /// Failures of all together at once; default 1 000. Devices that have logged in before are not held by it.
+    /// Failures of all together at once; default 1 000. Devices that have logged in before are not held by it. It is
+    /// there twice: for places that have failed [a few times](Self::failures_free) within
+    /// [`forget_after`](Self::forget_after), and for those that have not, so that the first keep out none of the second.
     pub global_burst: u32,
     /// How often all together may fail in the long run: once in this time. Default 100 ms, which is what a core or two can
     /// hash anyway.
@@ -45,7 +47,8 @@ pub struct LoginLimits {
     /// Counters for accounts; default 65 536, which take about 10 MB. See [what happens when they are
     /// full](super#memory).
     pub accounts_max: usize,
-    /// Counters for networks; default 16 384.
+    /// Counters for networks, and as many for places; default 16 384. Who fails from more of them than that is forgotten
+    /// in part, and can then keep everybody's new devices waiting.
     pub networks_max: usize,
 }
 

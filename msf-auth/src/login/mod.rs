@@ -29,7 +29,8 @@
 //! | the account, from one network | devices of that network that are not known | the same |
 //! | the account, from everywhere | all devices that are not known | 20 failures, then the same delay |
 //! | the network | everybody in it | 100 at once, then 10 a minute |
-//! | all | all devices that are not known | 1 000 at once, then 10 a second |
+//! | all, from places that failed less than five times in a day | devices that are not known | 1 000 at once, then 10 a second |
+//! | all others | the same, and none of the row above | the same |
 //!
 //! A device is known when it shows what it was [given](LoginLimiter::device) at an earlier login. Guesses from elsewhere do
 //! not hold it, so the owner of an account that is attacked still gets in. A success forgets the failures of its device
@@ -37,6 +38,17 @@
 //!
 //! An attempt is charged before it is made, and a success gives it back. A hundred at once are therefore not more than a
 //! hundred one after the other, and who hangs up before the answer has guessed all the same.
+//!
+//! # What somebody can take from others
+//!
+//! The last two rows bound what a flood may cost in hashes, and who makes the flood is in the last: a place (an IPv4
+//! address, or the first 48 bits of an IPv6 address) has five failures in a day before its new devices wait with all that
+//! fail. So a hundred addresses keep out new devices of their own and of those who failed as often, and nobody else's.
+//!
+//! What remains: who has two hundred places to begin with, and two more for each second, keeps new devices of everybody
+//! waiting; more places than there are [counters](LoginLimits::networks_max) can be used again and again, since it is
+//! forgotten that they failed. Who fails twenty times for one account keeps new devices of its owner waiting, up to 15
+//! minutes at a time. Devices that are known wait for neither, so give every device its cookie.
 //!
 //! # Memory
 //!

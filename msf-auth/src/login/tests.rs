@@ -17,6 +17,7 @@ fn keys(place: u64, account: u64) -> Keys {
         place: 1_000_000 + place,
         everywhere: Some(2_000_000 + account),
         network: None,
+        site: None,
     }
 }
 
@@ -141,6 +142,91 @@ fn a_network_and_all_together_have_a_rate() {
     assert_eq!(wait(ledger.admit(from(2, 300), 100)), None);
     assert_eq!(wait(ledger.admit(from(1, 100), 6_000)), None);
     assert!(wait(ledger.admit(from(1, 101), 6_000)).is_some());
+}
+
+/// Guesses of one each for accounts that nobody else is after, from as many addresses and as fast as they are let.
+fn flood(ledger: &mut Ledger, addresses: u64, now_ms: u64) -> usize {
+    let mut admitted = 0;
+    for address in 0..addresses {
+        let mut account = 1_000_000 * (address + 1) + now_ms;
+        loop {
+            account += 1;
+            let who = Keys {
+                network: Some(address),
+                site: Some(address),
+                ..keys(account, account)
+            };
+            match ledger.admit(who, now_ms) {
+                Ok(_) => admitted += 1,
+                Err(_) => break,
+            }
+        }
+    }
+    admitted
+}
+
+#[test]
+fn a_hundred_addresses_keep_out_nobody_who_did_not_fail() {
+    let mut ledger = Ledger::new(&LoginLimits::default());
+    let from = |site: u64, account: u64| Keys {
+        network: Some(1_000_000 + site),
+        site: Some(1_000_000 + site),
+        ..keys(account, account)
+    };
+    // Five of each address from what quiet places share, and then from what those share that fail.
+    assert_eq!(flood(&mut ledger, 100, 0), 500 + 1_000);
+    let mut now_ms = 0;
+    for second in 1..300 {
+        now_ms = second * 1_000;
+        assert!(flood(&mut ledger, 100, now_ms) <= 10);
+        // Somebody else, each time from elsewhere, mistypes four times and gets in.
+        let who = from(second, second);
+        for _ in 0..4 {
+            assert_eq!(wait(ledger.admit(who, now_ms)), None);
+        }
+        let charges = ledger.admit(who, now_ms).unwrap();
+        ledger.succeed(charges);
+    }
+    // Who fails as often as they do waits with them.
+    let who = from(9_999, 9_999);
+    for _ in 0..5 {
+        assert_eq!(wait(ledger.admit(who, now_ms)), None);
+    }
+    let other_account = from(9_999, 8_888);
+    let limited = wait(ledger.admit(other_account, now_ms));
+    assert_eq!(limited, Some((LimitedBy::Global, 100)));
+    // On the next day nobody remembers.
+    let day_ms = 24 * 60 * MINUTE_MS;
+    flood(&mut ledger, 100, now_ms + day_ms - 1);
+    let charges = ledger.admit(other_account, now_ms + day_ms).unwrap();
+    // A success takes back what it was charged, and no failure before it.
+    ledger.succeed(charges);
+    for _ in 0..5 {
+        assert!(ledger.admit(other_account, now_ms + day_ms).is_ok());
+    }
+    assert!(ledger.admit(from(9_999, 7_777), now_ms + day_ms).is_err());
+}
+
+#[test]
+fn quiet_places_have_a_rate_too() {
+    let mut ledger = Ledger::new(&LoginLimits::default());
+    let from = |site: u64| Keys {
+        network: Some(site),
+        site: Some(site),
+        ..keys(site, site)
+    };
+    let admitted = (0..5_000).filter(|site| ledger.admit(from(*site), 0).is_ok());
+    assert_eq!(admitted.count(), 1_000);
+    let limited = wait(ledger.admit(from(6_000), 0));
+    assert_eq!(limited, Some((LimitedBy::Global, 100)));
+    // Without an address nobody is quiet; and that share is not used up.
+    assert_eq!(wait(ledger.admit(keys(7_000, 7_000), 0)), None);
+    // A device that is known is held by neither.
+    let known = Keys {
+        everywhere: None,
+        ..from(6_000)
+    };
+    assert_eq!(wait(ledger.admit(known, 0)), None);
 }
 
 #[test]

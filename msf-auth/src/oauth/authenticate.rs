@@ -42,17 +42,17 @@ impl OAuth {
         if let (None, Some(secret)) = (&found, &credentials.secret) {
             prove_nothing(secret);
         }
-        match found.filter(|client| is_proven(client, &credentials)) {
-            Some(client) => {
+        match found {
+            Some(client) if is_proven(&client, &credentials) => {
                 let event = Event::new(Kind::ClientAuthenticated).client(client.id());
                 self.0.audit.record(&event);
                 Ok(client)
             }
-            None => {
+            known => {
                 let mut event = Event::new(Kind::ClientRefused);
-                // What is no id may be a secret in the wrong place.
-                if is_client_id(&credentials.id) {
-                    event = event.client(&credentials.id);
+                // What is nobody's id may be a token or a password in the wrong place.
+                if let Some(client) = &known {
+                    event = event.client(client.id());
                 }
                 self.0.audit.record(&event);
                 Err(Fault::Client)

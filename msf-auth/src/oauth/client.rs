@@ -47,7 +47,7 @@ pub enum GrantType {
 #[must_use]
 pub struct Client {
     id: Box<str>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "secrets")]
     secrets: Vec<SecretHash>,
     #[serde(default)]
     grants: Vec<GrantType>,
@@ -364,6 +364,33 @@ impl<'de> Deserialize<'de> for SecretHash {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         text.parse().map_err(de::Error::custom)
     }
+}
+
+/// The list in `secrets`. What is none is not quoted: it is likely a secret in the place of its hash.
+fn secrets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SecretHash>, D::Error> {
+    struct Hashes;
+
+    impl<'de> de::Visitor<'de> for Hashes {
+        type Value = Vec<SecretHash>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of hashes of secrets")
+        }
+
+        fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+            Err(E::custom("the secrets of a client are a list of hashes"))
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+            let mut hashes = Vec::new();
+            while let Some(hash) = items.next_element()? {
+                hashes.push(hash);
+            }
+            Ok(hashes)
+        }
+    }
+
+    deserializer.deserialize_any(Hashes)
 }
 
 #[cfg(test)]

@@ -46,6 +46,10 @@ impl OAuth {
         if !audiences(subject.claim("aud")).any(|audience| client.is(audience)) {
             return Err(REFUSED);
         }
+        // The new one would be bound to nothing: the proof came to the client, and here nobody has seen it.
+        if subject.claim("cnf").is_some() {
+            return Err(REFUSED);
+        }
         let audience = target(client, form)?;
         let actor = actor(client.id(), subject.claim("act")).ok_or(REFUSED)?;
 

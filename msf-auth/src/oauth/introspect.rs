@@ -8,7 +8,7 @@ use crate::token::KIND_CLAIM;
 
 /// What a caller learns about a token of its own audience. With the kind: a service must not pass for the user of its
 /// name.
-const TOLD: [&str; 16] = [
+const TOLD: [&str; 17] = [
     "iss",
     "sub",
     "aud",
@@ -24,6 +24,7 @@ const TOLD: [&str; 16] = [
     "auth_time",
     "acr",
     "amr",
+    "cnf",
     KIND_CLAIM,
 ];
 
@@ -67,7 +68,13 @@ impl OAuth {
         if !is_its_own && !audiences(caller.claim("aud")).any(|audience| client.is(audience)) {
             return Ok(None);
         }
-        let mut told = json!({ "active": true, "token_type": "Bearer" });
+        // RFC 9449 section 6.2; one that is bound to a certificate comes as a bearer token (RFC 8705 section 3).
+        let key = caller.claim("cnf");
+        let token_type = match key.and_then(|key| key.get("jkt")) {
+            Some(_) => "DPoP",
+            None => "Bearer",
+        };
+        let mut told = json!({ "active": true, "token_type": token_type });
         for name in TOLD {
             if let Some(value) = caller.claim(name) {
                 told[name] = value.clone();

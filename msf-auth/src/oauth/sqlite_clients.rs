@@ -114,7 +114,11 @@ impl Clients for SqliteClients {
 /// A row that was changed by hand may not allow more than a client that was inserted.
 fn decode(id: &str, text: &str) -> Result<Client, Fault> {
     let corrupt = |error: msf_core::BoxError| Fault::from(StoreError::Corrupt(error));
-    let client: Client = serde_json::from_str(text).map_err(|error| corrupt(error.into()))?;
+    let client: Client = serde_json::from_str(text).map_err(|error| {
+        // Its words may quote the row, and with it a secret that somebody wrote there.
+        let (line, column) = (error.line(), error.column());
+        corrupt(format!("it is no client, at line {line} column {column}").into())
+    })?;
     client.check().map_err(|error| corrupt(error.into()))?;
     if client.id() != id {
         return Err(corrupt("the row is that of another client".into()));

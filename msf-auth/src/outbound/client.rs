@@ -75,10 +75,10 @@ impl Answer {
         request: RequestBuilder,
         bytes_max: usize,
     ) -> Result<Self, ExchangeError> {
-        let mut response = request.send().await.map_err(ExchangeError::Transport)?;
+        let mut response = request.send().await.map_err(transport)?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(ExchangeError::Transport)? {
+        while let Some(chunk) = response.chunk().await.map_err(transport)? {
             if body.len() + chunk.len() > bytes_max {
                 return Err(ExchangeError::TooLarge(bytes_max));
             }
@@ -90,4 +90,12 @@ impl Answer {
             body: body.freeze(),
         })
     }
+}
+
+/// What went wrong, and where, without what the address may have for a secret.
+fn transport(mut error: reqwest::Error) -> ExchangeError {
+    if let Some(url) = error.url_mut() {
+        url.set_query(None);
+    }
+    ExchangeError::Transport(error)
 }

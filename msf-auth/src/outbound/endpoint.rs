@@ -137,6 +137,14 @@ impl Origin {
     }
 }
 
+/// A URL for logs and for `Debug`: who puts a secret into one puts it where this leaves it out.
+pub(crate) fn shown(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}"));
+    let port = port.unwrap_or_default();
+    format!("{}://{host}{port}{}", url.scheme(), url.path())
+}
+
 /// The address that a URL names instead of a host.
 fn literal(url: &Url) -> Option<IpAddr> {
     url.host_str()?.trim_matches(['[', ']']).parse().ok()

@@ -24,7 +24,7 @@ impl Node {
             Self::Claim(..) => "claim",
             Self::Issuer(_) => "issuer",
             Self::Client(_) => "client",
-            Self::Owner(_) => "owner",
+            Self::Owner(..) => "owner",
             Self::Tenant(_) => "tenant",
             Self::Service(_) => "service",
             Self::Acr(_) => "acr",
@@ -50,11 +50,16 @@ impl fmt::Display for Node {
             | Self::Role(name)
             | Self::Issuer(name)
             | Self::Client(name)
-            | Self::Owner(name)
+            | Self::Owner(name, None)
             | Self::Tenant(name)
             | Self::Service(name)
             | Self::Acr(name)
             | Self::External(name) => text::write(f, name)?,
+            Self::Owner(name, Some(issuer)) => {
+                text::write(f, name)?;
+                f.write_str(", ")?;
+                text::write(f, issuer)?;
+            }
             Self::Claim(name, value) => {
                 text::write(f, name)?;
                 write!(f, ", {value}")?;

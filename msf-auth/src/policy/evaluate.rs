@@ -116,10 +116,10 @@ impl Node {
                 let is_it = caller.is_service() && caller.subject() == &**name;
                 Outcome::forbidden(is_it, Missing::Service(name))
             }
-            Self::Owner(parameter) => match facts.params.get(parameter) {
+            Self::Owner(parameter, issuer) => match facts.params.get(parameter) {
                 None => Outcome::Unknown(Decision::Hidden),
                 Some(_) if caller.is_service() => Outcome::No(Decision::Hidden),
-                Some(own) => Outcome::is(caller.subject(), own),
+                Some(own) => owner(caller, own, issuer.as_deref()),
             },
             Self::Tenant(parameter) => match (facts.params.get(parameter), caller.tenant()) {
                 (None, _) => Outcome::Unknown(Decision::Hidden),
@@ -148,6 +148,19 @@ impl Node {
             },
             Self::Any(_) | Self::All(_) | Self::Not(_) => self.evaluate(facts),
         }
+    }
+}
+
+/// Whether a user is the one of this name that this issuer named. Without an issuer, among users of several, one that
+/// has the name may be it.
+fn owner<'a>(caller: &Principal, own: &str, issuer: Option<&str>) -> Outcome<'a> {
+    let outcome = Outcome::is(caller.subject(), own);
+    match issuer {
+        Some(issuer) if issuer != caller.subject_issuer() => Outcome::No(Decision::Hidden),
+        None if outcome == Outcome::Yes && !caller.subject_suffices() => {
+            Outcome::Unknown(Decision::Hidden)
+        }
+        _ => outcome,
     }
 }
 

@@ -104,10 +104,24 @@ pub fn issuer(issuer: impl Into<Box<str>>) -> Policy {
 
 /// The user whose subject is the path parameter of this name.
 ///
-/// A service never passes, even if it has the user's number for a name. Where several issuers are trusted
-/// for users, say which one numbers them: `all([issuer("https://user.shop"), owner("id")])`.
+/// A service never passes, even if it has the user's number for a name. Where several issuers are trusted for users
+/// nobody passes, since each may have a `7`, and a layer or router with a [`Verifier`](crate::Verifier) is not built:
+/// say which one names them, with [`owner_of`].
 pub fn owner(parameter: impl Into<Box<str>>) -> Policy {
-    Policy(Node::Owner(parameter.into()))
+    Policy(Node::Owner(parameter.into(), None))
+}
+
+/// As [`owner`], of the users that this issuer names: it is compared with the caller's
+/// [`subject_issuer`](crate::Principal::subject_issuer).
+///
+/// ```
+/// use msf_auth::policy::owner_of;
+///
+/// let policy = owner_of("https://user.shop", "id");
+/// assert_eq!(policy.to_string(), "owner(id, https://user.shop)");
+/// ```
+pub fn owner_of(issuer: impl Into<Box<str>>, parameter: impl Into<Box<str>>) -> Policy {
+    Policy(Node::Owner(parameter.into(), Some(issuer.into())))
 }
 
 /// The service of this name, calling in its own name.
@@ -213,7 +227,7 @@ impl Policy {
         self.0.is_public()
     }
 
-    /// The path parameters that [`owner`] and [`tenant`] name, in order, with repetitions.
+    /// The path parameters that [`owner`], [`owner_of`] and [`tenant`] name, in order, with repetitions.
     ///
     /// ```
     /// use msf_auth::policy::{any, owner, scope};
@@ -225,7 +239,7 @@ impl Policy {
     pub fn parameters(&self) -> Vec<&str> {
         let mut found = Vec::new();
         self.0.visit(&mut |node| {
-            if let Node::Owner(name) | Node::Tenant(name) = node {
+            if let Node::Owner(name, _) | Node::Tenant(name) = node {
                 found.push(&**name);
             }
         });
@@ -236,7 +250,12 @@ impl Policy {
     #[must_use]
     pub fn needs_parameters(&self) -> bool {
         self.0
-            .has(|node| matches!(node, Node::Owner(_) | Node::Tenant(_)))
+            .has(|node| matches!(node, Node::Owner(..) | Node::Tenant(_)))
+    }
+
+    /// Whether it takes a subject for a user without asking who named it.
+    pub(crate) fn has_owner_without_issuer(&self) -> bool {
+        self.0.has(|node| matches!(node, Node::Owner(_, None)))
     }
 
     /// The names of the [`external`] decisions, in order, with repetitions.

@@ -13,7 +13,8 @@ pub(crate) enum Node {
     Claim(Box<str>, ClaimValue),
     Issuer(Box<str>),
     Client(Box<str>),
-    Owner(Box<str>),
+    /// The parameter, and the issuer where it is said.
+    Owner(Box<str>, Option<Box<str>>),
     Tenant(Box<str>),
     Service(Box<str>),
     Acr(Box<str>),

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! policy   = "public" / "authenticated" / "user" / "mfa"
-//!          / ("scope" / "role" / "issuer" / "client" / "owner" / "tenant" / "service" / "acr" / "external") "(" name ")"
+//!          / ("scope" / "role" / "issuer" / "client" / "tenant" / "service" / "acr" / "external") "(" name ")"
+//!          / "owner" "(" name ["," name] ")"
 //!          / "claim" "(" name "," value ")"
 //!          / "max_auth_age" "(" digits ("s" / "m" / "h" / "d") ")"
 //!          / ("any" / "all") "(" [policy *("," policy)] ")"
@@ -93,12 +94,12 @@ impl<'a> Parser<'a> {
                 "all" => return self.list().map(Node::All),
                 "not" => return self.not(),
                 "claim" => return self.claim(),
+                "owner" => return self.owner(),
                 "max_auth_age" => return self.max_auth_age(),
                 "scope" => Node::Scope,
                 "role" => Node::Role,
                 "issuer" => Node::Issuer,
                 "client" => Node::Client,
-                "owner" => Node::Owner,
                 "tenant" => Node::Tenant,
                 "service" => Node::Service,
                 "acr" => Node::Acr,
@@ -163,6 +164,19 @@ impl<'a> Parser<'a> {
         let value = self.value()?;
         self.token(")")?;
         Ok(Node::Claim(name, value))
+    }
+
+    /// A parameter, and the issuer that names its users.
+    fn owner(&mut self) -> Result<Node, InvalidPolicy> {
+        self.token("(")?;
+        let parameter = self.name()?;
+        let issuer = if self.try_token(",") {
+            Some(self.name()?)
+        } else {
+            None
+        };
+        self.token(")")?;
+        Ok(Node::Owner(parameter, issuer))
     }
 
     fn max_auth_age(&mut self) -> Result<Node, InvalidPolicy> {

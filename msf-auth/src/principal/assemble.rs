@@ -23,15 +23,17 @@ pub(crate) struct Origin<'a> {
     pub(crate) client_id: Option<&'a str>,
     /// Who named the subject, where that is not the issuer.
     pub(crate) subject_issuer: Option<&'a str>,
+    /// Whether no other issuer's users are taken beside.
+    pub(crate) subject_suffices: bool,
 }
 
 impl Principal {
-    /// The caller that checked claims describe.
+    /// The caller that checked claims describe; their members become its own.
     ///
     /// # Errors
     ///
     /// [`Reason::MissingClaim`] without a subject, [`Reason::Claims`] for a tenant that is no string.
-    pub(crate) fn assemble(mut claims: Claims<'_>, origin: Origin<'_>) -> Result<Self, Reason> {
+    pub(crate) fn assemble(claims: &mut Claims<'_>, origin: Origin<'_>) -> Result<Self, Reason> {
         let subject = claims.subject.ok_or(Reason::MissingClaim)?;
         let tenant = match claims.member(origin.tenant_claim) {
             Some(raw) => Some(raw.text().ok_or(Reason::Claims)?),
@@ -73,6 +75,7 @@ impl Principal {
             json,
             subject,
             subject_issuer,
+            subject_suffices: origin.subject_suffices,
             scope,
             expires_at_s: origin.expires_at_s,
             not_before_s: claims.not_before_s,
@@ -83,7 +86,7 @@ impl Principal {
             client_id,
             key_id,
             tenant,
-            members: claims.members,
+            members: std::mem::take(&mut claims.members),
             tree_bytes: claims.tree_bytes,
         })
     }

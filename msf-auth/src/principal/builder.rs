@@ -19,6 +19,7 @@ pub(crate) struct PrincipalBuilder {
     kind: PrincipalKind,
     tenant_claim: Box<str>,
     key_id: Option<Box<str>>,
+    subject_suffices: bool,
     claims: Map<String, Value>,
 }
 
@@ -34,6 +35,7 @@ impl PrincipalBuilder {
             kind,
             tenant_claim: "tenant".into(),
             key_id: None,
+            subject_suffices: true,
             claims,
         }
     }
@@ -59,6 +61,13 @@ impl PrincipalBuilder {
         self
     }
 
+    /// As from a verifier that takes users of several issuers.
+    #[cfg(test)]
+    pub(crate) fn among_several_issuers(mut self) -> Self {
+        self.subject_suffices = false;
+        self
+    }
+
     /// The caller; without `exp` it has no end.
     ///
     /// # Errors
@@ -66,7 +75,7 @@ impl PrincipalBuilder {
     /// [`Reason::Claims`] for a known claim of a wrong type, [`Reason::MissingClaim`] for an empty subject.
     pub(crate) fn build(self) -> Result<Principal, Reason> {
         let json = Value::Object(self.claims).to_string();
-        let claims = Claims::parse(&json).map_err(|_| Reason::Claims)?;
+        let mut claims = Claims::parse(&json).map_err(|_| Reason::Claims)?;
         let origin = Origin {
             issuer: self.issuer,
             kind: self.kind,
@@ -76,7 +85,8 @@ impl PrincipalBuilder {
             scope: None,
             client_id: None,
             subject_issuer: None,
+            subject_suffices: self.subject_suffices,
         };
-        Principal::assemble(claims, origin)
+        Principal::assemble(&mut claims, origin)
     }
 }

@@ -61,6 +61,7 @@ pub struct Principal {
     json: Span,
     subject: Span,
     subject_issuer: Option<Span>,
+    subject_suffices: bool,
     scope: Span,
     expires_at_s: u64,
     not_before_s: Option<u64>,
@@ -104,6 +105,11 @@ impl Principal {
     #[must_use]
     pub fn subject_issuer(&self) -> &str {
         self.part(self.subject_issuer).unwrap_or(&self.issuer)
+    }
+
+    /// Whether the subject alone says which user it is: who made this takes users of no other issuer.
+    pub(crate) const fn subject_suffices(&self) -> bool {
+        self.subject_suffices
     }
 
     /// Whether it is a user or a service.

@@ -170,10 +170,18 @@ impl<'a> Claims<'a> {
         let is_simple =
             members.len() <= MEMBERS_USUAL && members.iter().all(|member| !member.name.has_escapes);
         let is_distinct = if is_simple {
+            // Equal names begin equally, and numbers are compared sooner than texts.
+            let mut beginnings = [0; MEMBERS_USUAL];
             members.iter().enumerate().all(|(index, member)| {
-                let name = member.name.span.of(json);
-                let before = &members[..index];
-                !before.iter().any(|other| other.name.span.of(json) == name)
+                let beginning = member.name.beginning(json);
+                beginnings[index] = beginning;
+                let is_new = !beginnings[..index].contains(&beginning);
+                is_new || {
+                    let name = member.name.span.of(json);
+                    !members[..index]
+                        .iter()
+                        .any(|other| other.name.span.of(json) == name)
+                }
             })
         } else {
             let mut names: Vec<_> = members.iter().map(|member| member.name.of(json)).collect();
@@ -337,6 +345,29 @@ mod tests {
                     prop_assert_eq!(&value, &tree[&*claims.text(member.name)]);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn names_that_begin_equally_are_told_apart() {
+        let parse = |names: &[&str]| {
+            let members: Vec<String> = names.iter().map(|name| format!("\"{name}\":0")).collect();
+            Claims::parse(&format!("{{{}}}", members.join(","))).map(|claims| claims.members.len())
+        };
+        let distinct = [
+            "",
+            "a",
+            "aa",
+            "12345678",
+            "123456789",
+            "1234567",
+            "12345678\u{e9}",
+        ];
+        assert_eq!(parse(&distinct), Ok(distinct.len()));
+        for name in distinct {
+            let mut names = distinct.to_vec();
+            names.push(name);
+            assert_eq!(parse(&names), Err(Malformed), "{name}");
         }
     }
 

@@ -3,6 +3,9 @@
 /// The last second of the year 9999.
 pub(crate) const MAX_S: u64 = 253_402_300_799;
 
+/// As many as every `u64` has room for, and more than the last second has.
+const PLAIN_DIGITS_MAX: usize = 19;
+
 /// Whole seconds since 1970 of a JSON number, up to the end of the year 9999; a fraction is cut off.
 #[expect(
     clippy::cast_possible_truncation,
@@ -11,8 +14,13 @@ pub(crate) const MAX_S: u64 = 253_402_300_799;
     reason = "the range is checked, and the fraction is meant to go"
 )]
 pub(super) fn numeric_date(number: &str) -> Option<u64> {
-    if number.bytes().all(|b| b.is_ascii_digit()) {
-        return number.parse().ok().filter(|seconds| *seconds <= MAX_S);
+    if (1..=PLAIN_DIGITS_MAX).contains(&number.len())
+        && let Some(seconds) = number.bytes().try_fold(0, |seconds: u64, byte| {
+            let digit = byte.wrapping_sub(b'0');
+            (digit < 10).then(|| seconds * 10 + u64::from(digit))
+        })
+    {
+        return Some(seconds).filter(|seconds| *seconds <= MAX_S);
     }
     let seconds: f64 = serde_json::from_str(number).ok()?;
     // The comparison is false for NaN.

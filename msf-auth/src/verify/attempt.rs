@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     HeaderPolicy, Keys, Reason, TrustedIssuer, check,
-    decoded::{Decoded, SCRATCH_BYTES},
+    decoded::Scratch,
     verifier::{Attempt, Shared},
 };
 use crate::{
@@ -40,6 +40,13 @@ impl From<Reason> for Stop<'_> {
     }
 }
 
+/// What a signature has to be good for.
+#[derive(Clone, Copy)]
+struct Signed<'a> {
+    message: &'a [u8],
+    signature: &'a [u8],
+}
+
 /// Under what the signature of a token is good.
 struct Proof {
     issuer: usize,
@@ -47,6 +54,11 @@ struct Proof {
     key: Option<VerifyingKey>,
     generation: u64,
 }
+
+/// What a header with algorithm, type and id has, twice.
+const HEADER_BYTES_USUAL: usize = 256;
+/// Claims of three quarters of a KiB and the signature of an RSA key of 2048 bits.
+const BODY_BYTES_USUAL: usize = 1_024;
 
 /// Where a verified token is to be kept.
 type Place<'a> = Option<(&'a Store, TokenHash)>;
@@ -81,6 +93,10 @@ impl Shared {
         Attempt::Done(Err(self.told(reason, Event::new(Kind::TokenRefused))))
     }
 
+    fn refused_saying<W>(&self, reason: Reason, said: &Said<'_>) -> Attempt<W> {
+        Attempt::Done(Err(self.told(reason, said.event())))
+    }
+
     /// Whether a token could be kept, without reading it.
     fn place(&self, token: &str, parts: &Compact<'_>) -> Place<'_> {
         let store = self.cache.as_deref()?;
@@ -97,38 +113,57 @@ impl Shared {
         place: Place<'_>,
         wait: impl FnOnce(&RemoteKeys) -> Option<W>,
     ) -> Attempt<W> {
-        let mut scratch = [0; SCRATCH_BYTES];
-        let mut heap = Vec::new();
-        let Some(decoded) = Decoded::new(parts, &mut scratch, &mut heap) else {
+        let mut scratch = Scratch::<HEADER_BYTES_USUAL>::new();
+        let Some([header]) = scratch.decode([parts.header]) else {
             return self.refused(Reason::Form);
         };
-        let Ok(header) = Header::parse(decoded.header) else {
+        let Ok(header) = Header::parse(header) else {
             return self.refused(Reason::Header);
         };
+        self.read_after(&header, parts, place, wait)
+    }
+
+    /// What follows the header, which most of what is no token does not have.
+    fn read_after<W>(
+        &self,
+        header: &Header<'_>,
+        parts: &Compact<'_>,
+        place: Place<'_>,
+        wait: impl FnOnce(&RemoteKeys) -> Option<W>,
+    ) -> Attempt<W> {
+        let mut scratch = Scratch::<BODY_BYTES_USUAL>::new();
         let mut said = Said {
             key_id: header.key_id.as_deref(),
             token_id: None,
             issuer: None,
         };
         // The header decides before the claims are read.
-        let key_and_claims = check_header(&header).and_then(|algorithm| {
-            let json = str::from_utf8(decoded.payload).map_err(|_| Reason::Claims)?;
-            let claims = Claims::parse(json).map_err(|_| Reason::Claims)?;
-            Ok((algorithm, claims))
-        });
-        let (algorithm, claims) = match key_and_claims {
-            Ok(both) => both,
-            Err(reason) => return Attempt::Done(Err(self.told(reason, said.event()))),
+        let algorithm = match check_header(header) {
+            Ok(algorithm) => algorithm,
+            Err(reason) => return self.refused_saying(reason, &said),
+        };
+        let Some([payload, signature]) = scratch.decode([parts.payload, parts.signature]) else {
+            return self.refused_saying(Reason::Form, &said);
+        };
+        let Ok(json) = str::from_utf8(payload) else {
+            return self.refused_saying(Reason::Claims, &said);
+        };
+        let Ok(mut claims) = Claims::parse(json) else {
+            return self.refused_saying(Reason::Claims, &said);
         };
         let trusted = self.trusted(&claims);
         said.token_id = claims.token_id.map(|text| claims.text(text));
         said.issuer = trusted.ok().map(|(_, issuer)| &*issuer.issuer);
         let proof = trusted.map_err(Stop::from).and_then(|(index, issuer)| {
-            self.prove(parts, &decoded, &header, algorithm, index, issuer)
+            let signed = Signed {
+                message: parts.signing_input.as_bytes(),
+                signature,
+            };
+            self.prove(signed, header, algorithm, index, issuer)
         });
         let outcome = proof.and_then(|proof| {
-            let caller = self.caller(claims, &header, &proof)?;
-            Ok(self.keep(caller, proof, &header, place)?)
+            let caller = self.caller(&mut claims, header, &proof)?;
+            Ok(self.keep(caller, proof, header, place)?)
         });
         let reason = match outcome {
             Ok(caller) => return Attempt::Done(Ok(caller)),
@@ -154,8 +189,7 @@ impl Shared {
     /// Whether the signature is that of a key of the issuer.
     fn prove<'a>(
         &self,
-        parts: &Compact<'_>,
-        decoded: &Decoded<'_>,
+        signed: Signed<'_>,
         header: &Header<'_>,
         algorithm: Algorithm,
         index: usize,
@@ -175,7 +209,7 @@ impl Shared {
             if key.algorithm() != algorithm {
                 return Err(Reason::KeyAlgorithm);
             }
-            if !key.verify(parts.signing_input.as_bytes(), decoded.signature) {
+            if !key.verify(signed.message, signed.signature) {
                 return Err(Reason::Signature);
             }
             let key = match key {
@@ -200,7 +234,7 @@ impl Shared {
 
     fn caller(
         &self,
-        claims: Claims<'_>,
+        claims: &mut Claims<'_>,
         header: &Header<'_>,
         proof: &Proof,
     ) -> Result<Principal, Reason> {

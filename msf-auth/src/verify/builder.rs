@@ -8,7 +8,9 @@ use msf_core::{
 };
 use thiserror::Error;
 
-use super::{TrustedIssuer, Verifier, check::Times, metrics::VerifyMetrics, verifier::Shared};
+use super::{
+    Namers, TrustedIssuer, Verifier, check::Times, metrics::VerifyMetrics, verifier::Shared,
+};
 use crate::{
     audit::Audit,
     cache::{Store, TokenCache},
@@ -139,7 +141,7 @@ impl VerifierBuilder {
     /// # Errors
     ///
     /// [`InvalidVerifier`] for what is missing or contradicts itself.
-    pub fn build(self) -> Result<Verifier, InvalidVerifier> {
+    pub fn build(mut self) -> Result<Verifier, InvalidVerifier> {
         if self.issuers.is_empty() {
             return Err(InvalidVerifier::NoIssuer);
         }
@@ -164,6 +166,10 @@ impl VerifierBuilder {
         if self.leeway > InvalidVerifier::LEEWAY_MAX {
             return Err(InvalidVerifier::Leeway);
         }
+        let namers = Namers::of(&self.issuers);
+        for trusted in &mut self.issuers {
+            trusted.subject_suffices = namers.subject_suffices();
+        }
         let metrics = match &self.metrics {
             Some(metrics) => VerifyMetrics::new(metrics)?,
             None => VerifyMetrics::noop(),
@@ -176,6 +182,7 @@ impl VerifierBuilder {
         }
         Ok(Verifier::new(Shared {
             issuers: self.issuers.into(),
+            namers,
             times: Times {
                 leeway_s: self.leeway.as_secs(),
                 lifetime_max_s: self.lifetime_max.as_secs(),

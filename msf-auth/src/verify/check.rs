@@ -1,6 +1,6 @@
 //! What the claims have to say: a pure function of claims, issuer and time.
 
-use super::{Reason, TrustedIssuer, provider::Audience};
+use super::{BoundTokens, Reason, TrustedIssuer, provider::Audience};
 use crate::{
     principal::{Origin, Principal, PrincipalKind},
     token::{Claims, KIND_SERVICE},
@@ -13,15 +13,15 @@ pub(crate) struct Times {
     pub(crate) lifetime_max_s: u64,
 }
 
-/// The caller that the claims of a token with a good signature describe.
+/// The caller that the claims of a token with a good signature describe; its members are taken out of them.
 pub(super) fn principal(
-    claims: Claims<'_>,
+    claims: &mut Claims<'_>,
     issuer: &TrustedIssuer,
     key_id: Option<&str>,
     times: Times,
     now_s: u64,
 ) -> Result<Principal, Reason> {
-    let found = issuer.shape.read(&claims)?;
+    let found = issuer.shape.read(claims)?;
     let is_ours = match issuer.shape.audience {
         Audience::Aud => {
             let given = claims.audience.ok_or(Reason::MissingClaim)?;
@@ -36,14 +36,18 @@ pub(super) fn principal(
         return Err(Reason::Audience);
     }
     let expires_at_s = claims.expires_s.ok_or(Reason::MissingClaim)?;
-    times.check(&claims, expires_at_s, now_s)?;
+    times.check(claims, expires_at_s, now_s)?;
+    check_binding(claims, issuer.bound_tokens)?;
     let subject = claims.subject.ok_or(Reason::MissingClaim)?;
     let kind = match kind(claims.kind.map(|word| claims.text(word)).as_deref())? {
         PrincipalKind::User if found.is_service => PrincipalKind::Service,
         kind => kind,
     };
     let may_speak_for_it = match kind {
-        PrincipalKind::User => issuer.takes_users(),
+        PrincipalKind::User => {
+            let named_by = found.subject_issuer.as_deref().unwrap_or(&issuer.issuer);
+            issuer.takes_users() && issuer.takes_user_of(named_by)
+        }
         PrincipalKind::Service => issuer.takes_service(&claims.text(subject)),
     };
     if !may_speak_for_it {
@@ -58,6 +62,7 @@ pub(super) fn principal(
         scope: found.scope.as_deref(),
         client_id: found.client_id.as_deref(),
         subject_issuer: found.subject_issuer.as_deref(),
+        subject_suffices: issuer.subject_suffices,
     };
     Principal::assemble(claims, origin)
 }
@@ -78,6 +83,18 @@ impl Times {
             return Err(Reason::Lifetime);
         }
         Ok(())
+    }
+}
+
+/// RFC 7800 section 3: `cnf` is an object, and whoever cannot do what it says does not take the token.
+fn check_binding(claims: &Claims<'_>, policy: BoundTokens) -> Result<(), Reason> {
+    let Some(key) = claims.member("cnf") else {
+        return Ok(());
+    };
+    match policy {
+        BoundTokens::Refuse => Err(Reason::Bound),
+        BoundTokens::CheckedElsewhere if key.span.of(claims.json()).starts_with('{') => Ok(()),
+        BoundTokens::CheckedElsewhere => Err(Reason::Claims),
     }
 }
 
@@ -143,17 +160,44 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_is_bound_to_a_key_is_refused_unless_the_proof_is_checked_elsewhere() {
+        let strict = TrustedIssuer::new("i", KeySet::default()).audience("a");
+        let open = strict.clone().bound_tokens(BoundTokens::CheckedElsewhere);
+        let outcome = |issuer: &TrustedIssuer, cnf: &str| {
+            let json = format!(r#"{{"aud":"a","exp":1000,"sub":"7"{cnf}}}"#);
+            let mut claims = Claims::parse(&json).unwrap();
+            principal(&mut claims, issuer, Some("k"), TIMES, 900).err()
+        };
+        for cnf in [
+            r#","cnf":{"jkt":"x"}"#,
+            r#","c\u006ef":{"jkt":"x"}"#,
+            r#","cnf":{}"#,
+        ] {
+            assert_eq!(outcome(&strict, cnf), Some(Reason::Bound), "{cnf}");
+            assert_eq!(outcome(&open, cnf), None, "{cnf}");
+        }
+        for cnf in [r#","cnf":null"#, r#","cnf":"x""#, r#","cnf":["{"]"#] {
+            assert_eq!(outcome(&strict, cnf), Some(Reason::Bound), "{cnf}");
+            assert_eq!(outcome(&open, cnf), Some(Reason::Claims), "{cnf}");
+        }
+        for cnf in ["", r#","CNF":{}"#] {
+            assert_eq!(outcome(&strict, cnf), None, "{cnf}");
+        }
+    }
+
+    #[test]
     fn a_service_is_only_taken_from_its_own_issuer() {
         let base = TrustedIssuer::new("i", KeySet::default()).audience("a");
         let orders = base.clone().service("order");
-        let outcome =
-            |issuer: &TrustedIssuer, kind: Option<&'static str>, subject: &'static str| {
-                let kind = kind.map(|kind| format!(r#","msf_kind":"{kind}""#));
-                let kind = kind.unwrap_or_default();
-                let json = format!(r#"{{"aud":"a","exp":1000,"sub":"{subject}"{kind}}}"#);
-                let claims = Claims::parse(&json).unwrap();
-                principal(claims, issuer, Some("k"), TIMES, 900).map(|principal| principal.kind())
-            };
+        let outcome = |issuer: &TrustedIssuer,
+                       kind: Option<&'static str>,
+                       subject: &'static str| {
+            let kind = kind.map(|kind| format!(r#","msf_kind":"{kind}""#));
+            let kind = kind.unwrap_or_default();
+            let json = format!(r#"{{"aud":"a","exp":1000,"sub":"{subject}"{kind}}}"#);
+            let mut claims = Claims::parse(&json).unwrap();
+            principal(&mut claims, issuer, Some("k"), TIMES, 900).map(|principal| principal.kind())
+        };
         assert_eq!(outcome(&base, None, "order"), Ok(PrincipalKind::User));
         assert_eq!(
             outcome(&base, Some("service"), "order"),
@@ -177,8 +221,8 @@ mod tests {
         // A client's own token is no user's, also where nothing but RFC 9068 marks it.
         let own = r#"{"aud":"a","exp":1000,"sub":"order","client_id":"order"}"#;
         let outcome = |issuer: &TrustedIssuer| {
-            let claims = Claims::parse(own).unwrap();
-            principal(claims, issuer, None, TIMES, 900).map(|principal| principal.kind())
+            let mut claims = Claims::parse(own).unwrap();
+            principal(&mut claims, issuer, None, TIMES, 900).map(|principal| principal.kind())
         };
         assert_eq!(outcome(&base), Err(Reason::Subject));
         assert_eq!(outcome(&orders), Ok(PrincipalKind::Service));

@@ -1,40 +1,65 @@
-//! The three segments of a token as bytes.
+//! Segments of a token as bytes.
 
-use crate::token::{Compact, base64url};
+use crate::token::base64url;
 
-/// Room for what usual tokens decode to, so that reading one allocates nothing.
-pub(super) const SCRATCH_BYTES: usize = 2_048;
-
-/// Decoded segments, in a buffer of the caller's.
-pub(super) struct Decoded<'b> {
-    pub(super) header: &'b [u8],
-    pub(super) payload: &'b [u8],
-    pub(super) signature: &'b [u8],
+/// Room for what usual segments decode to, so that reading a token allocates nothing. It is cleared for each token, so
+/// it is not larger.
+pub(super) struct Scratch<const N: usize> {
+    stack: [u8; N],
+    heap: Vec<u8>,
 }
 
-impl<'b> Decoded<'b> {
+impl<const N: usize> Scratch<N> {
+    pub(super) const fn new() -> Self {
+        Self {
+            stack: [0; N],
+            heap: Vec::new(),
+        }
+    }
+
     /// `None` for a segment that is not base64url, or not the one text of its bytes.
-    pub(super) fn new(
-        parts: &Compact<'_>,
-        scratch: &'b mut [u8; SCRATCH_BYTES],
-        heap: &'b mut Vec<u8>,
-    ) -> Option<Self> {
-        let segments = [parts.header, parts.payload, parts.signature];
-        let [header, payload, signature] = segments.map(|text| base64url::room(text.len()));
-        let all = header + payload + signature;
-        let buffer = if all <= SCRATCH_BYTES {
-            scratch.as_mut_slice()
+    pub(super) fn decode<const SEGMENTS: usize>(
+        &mut self,
+        segments: [&str; SEGMENTS],
+    ) -> Option<[&[u8]; SEGMENTS]> {
+        let all = segments
+            .iter()
+            .map(|text| base64url::room(text.len()))
+            .sum();
+        let mut rest = if all <= N {
+            self.stack.as_mut_slice()
         } else {
-            heap.resize(all, 0);
-            heap.as_mut_slice()
+            self.heap.resize(all, 0);
+            self.heap.as_mut_slice()
         };
-        let (header, rest) = buffer.split_at_mut(header);
-        let (payload, rest) = rest.split_at_mut(payload);
-        let (signature, _) = rest.split_at_mut(signature);
-        Some(Self {
-            header: base64url::decode_into(parts.header, header)?,
-            payload: base64url::decode_into(parts.payload, payload)?,
-            signature: base64url::decode_into(parts.signature, signature)?,
-        })
+        let mut decoded = [[].as_slice(); SEGMENTS];
+        for (text, bytes) in segments.iter().zip(&mut decoded) {
+            let (own, others) = rest.split_at_mut_checked(base64url::room(text.len()))?;
+            *bytes = base64url::decode_into(text, own)?;
+            rest = others;
+        }
+        Some(decoded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_decoded_too() {
+        let text = base64url::encode([7; 10]);
+        let mut scratch = Scratch::<20>::new();
+        assert_eq!(
+            scratch.decode([&text, &text]),
+            Some([[7; 10].as_slice(); 2])
+        );
+        assert!(scratch.heap.is_empty());
+        let mut scratch = Scratch::<19>::new();
+        assert_eq!(
+            scratch.decode([&text, &text]),
+            Some([[7; 10].as_slice(); 2])
+        );
+        assert_eq!(scratch.decode([&text, "!"]), None);
     }
 }

@@ -93,6 +93,8 @@ reasons! {
     NotYetValid = "not_yet_valid";
     /// Its life is above the limit.
     Lifetime = "lifetime";
+    /// It is for who proves to have a key, and nothing here looks at a proof.
+    Bound = "bound";
     /// The issuer may not speak for this kind of subject, or for this service.
     Subject = "subject";
     /// It was taken back: itself, its session, or all that its subject or its issuer had until then.

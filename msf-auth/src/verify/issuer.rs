@@ -36,6 +36,10 @@ pub struct TrustedIssuer {
     pub(super) has_all_services: bool,
     pub(super) tenant_claim: Box<str>,
     pub(super) header_policy: HeaderPolicy,
+    pub(super) bound_tokens: BoundTokens,
+    pub(super) users_of: Vec<Box<str>>,
+    /// Whether the subject alone says which user it is; known when the verifier is built.
+    pub(super) subject_suffices: bool,
     pub(super) shape: &'static Shape,
 }
 
@@ -50,6 +54,19 @@ pub enum HeaderPolicy {
     Strict,
     /// The member is not looked at; for issuers that send one all the same.
     Ignore,
+}
+
+/// What becomes of a token that only the holder of a key may use: one with `cnf` (RFC 7800), as DPoP (RFC 9449) and
+/// certificates of clients (RFC 8705) have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BoundTokens {
+    /// It is refused: nothing here looks at the proof, and without it the token would be as good for a thief.
+    #[default]
+    Refuse,
+    /// It is taken, since something else refuses every request without the proof: the proxy that ends TLS, or a layer
+    /// of yours. What has to be proven is [`claim("cnf")`](crate::Principal::claim) of the caller.
+    CheckedElsewhere,
 }
 
 /// Where the keys of an issuer come from.
@@ -76,6 +93,9 @@ impl TrustedIssuer {
             has_all_services: false,
             tenant_claim: PLAIN.tenant.into(),
             header_policy: HeaderPolicy::Strict,
+            bound_tokens: BoundTokens::Refuse,
+            users_of: Vec::new(),
+            subject_suffices: false,
             shape: &PLAIN,
         }
     }
@@ -163,6 +183,25 @@ impl TrustedIssuer {
         self
     }
 
+    /// Of an [edge](Self::internal): takes the users of this issuer in whose name it mints, by the exact text of
+    /// [`subject_issuer`](crate::Principal::subject_issuer); may be called for several. By default those of every issuer
+    /// that the edge trusts.
+    ///
+    /// Where one is named, its user `7` is the only `7` there is, and [`owner`](crate::policy::owner) and
+    /// [`Owner::user`](crate::guarded::Owner::user) need not say whose.
+    ///
+    /// ```
+    /// use msf_auth::{KeySet, TrustedIssuer};
+    ///
+    /// let edge = TrustedIssuer::internal("https://gateway.shop", KeySet::default())
+    ///     .users_of("https://user.shop")
+    ///     .audience("order");
+    /// ```
+    pub fn users_of(mut self, issuer: impl Into<Box<str>>) -> Self {
+        self.users_of.push(issuer.into());
+        self
+    }
+
     /// The claim that names the tenant of a caller; default `tenant`, or that of the [`Provider`]. Where it is
     /// there, it has to be a string.
     pub fn tenant_claim(mut self, name: impl Into<Box<str>>) -> Self {
@@ -177,6 +216,34 @@ impl TrustedIssuer {
         self
     }
 
+    /// What becomes of tokens that are bound to a key of their sender; default [`Refuse`](BoundTokens::Refuse).
+    ///
+    /// ```
+    /// use msf_auth::{BoundTokens, Reason, SigningKey, TokenIssuer, TrustedIssuer, Verifier};
+    /// use serde_json::json;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), msf_core::BoxError> {
+    /// let issuer = TokenIssuer::new("https://user.shop", SigningKey::generate_ed25519()?);
+    /// let certificate = json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" });
+    /// let token = issuer.token("7").audience("shop").claim("cnf", certificate.clone()).sign()?;
+    ///
+    /// let trusted = TrustedIssuer::new("https://user.shop", issuer.jwks()).audience("shop");
+    /// let verifier = Verifier::builder().issuer(trusted.clone()).build()?;
+    /// assert_eq!(verifier.verify(&token).await.unwrap_err().reason(), Reason::Bound);
+    ///
+    /// // Behind a proxy that compares the certificate of the connection.
+    /// let trusted = trusted.bound_tokens(BoundTokens::CheckedElsewhere);
+    /// let verifier = Verifier::builder().issuer(trusted).build()?;
+    /// assert_eq!(verifier.verify(&token).await?.claim("cnf"), Some(&certificate));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn bound_tokens(mut self, bound_tokens: BoundTokens) -> Self {
+        self.bound_tokens = bound_tokens;
+        self
+    }
+
     /// Whether an access token may have this type.
     pub(super) fn takes_type(&self, given: Option<&str>) -> bool {
         if !self.shape.types.is_empty() {
@@ -188,6 +255,11 @@ impl TrustedIssuer {
     pub(super) fn takes_users(&self) -> bool {
         self.users
             .unwrap_or(self.services.is_empty() && !self.has_all_services)
+    }
+
+    /// Whether a user may have its name from this issuer.
+    pub(super) fn takes_user_of(&self, subject_issuer: &str) -> bool {
+        self.users_of.is_empty() || self.users_of.iter().any(|own| **own == *subject_issuer)
     }
 
     pub(super) fn takes_service(&self, name: &str) -> bool {

@@ -4,9 +4,10 @@
 //! is. Nothing of that can be left out: [`VerifierBuilder::build`] fails instead. Nothing in a token chooses
 //! an address, a file or an algorithm.
 //!
-//! Order of the checks: size, form, header (no extensions, a known algorithm, key id), claims (types, no member
-//! twice), issuer, what it may send (keys in the header, type, algorithm), key, algorithm of the key, signature, the
-//! marks of an access token, audience, times, kind of subject. The issuer has to be read before the signature is
+//! Order of the checks: size, three segments, header (no extensions, a known algorithm, key id), form of the other
+//! segments, claims (types, no member twice), issuer, what it may send (keys in the header, type, algorithm), key,
+//! algorithm of the key, signature, the marks of an access token, audience, times, a key that it is bound to, kind of
+//! subject. The issuer has to be read before the signature is
 //! checked, since it says whose keys count; an issuer that is not trusted ends there. Last comes what was
 //! [taken back](crate::revocation).
 //!
@@ -32,6 +33,7 @@ mod future;
 mod issuer;
 mod kept;
 mod metrics;
+mod namers;
 mod provider;
 mod verifier;
 #[cfg(feature = "oauth-client")]
@@ -43,8 +45,8 @@ pub use self::{
     builder::{InvalidVerifier, VerifierBuilder},
     error::{Reason, VerifyError},
     future::Verify,
-    issuer::{HeaderPolicy, Keys, TrustedIssuer},
+    issuer::{BoundTokens, HeaderPolicy, Keys, TrustedIssuer},
     provider::Provider,
     verifier::Verifier,
 };
-pub(crate) use self::{check::Times, future::Refresh, metrics::VERIFICATIONS};
+pub(crate) use self::{check::Times, future::Refresh, metrics::VERIFICATIONS, namers::Namers};

@@ -71,7 +71,7 @@ pub(super) struct Shape {
     client: &'static [&'static str],
     is_service: fn(&Claims<'_>, client: Option<&str>) -> bool,
     /// The claim that says who named the subject, where that is not the issuer.
-    subject_issuer: Option<&'static str>,
+    pub(super) subject_issuer: Option<&'static str>,
     /// The claim that names the tenant.
     pub(super) tenant: &'static str,
 }

@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc};
 use msf_core::clock::WallClock;
 
 use super::{
-    Reason, TrustedIssuer, VerifierBuilder, Verify, VerifyError, check::Times,
+    Namers, Reason, TrustedIssuer, VerifierBuilder, Verify, VerifyError, check::Times,
     metrics::VerifyMetrics,
 };
 use crate::{
@@ -41,6 +41,7 @@ pub struct Verifier(pub(super) Arc<Shared>);
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) issuers: Box<[TrustedIssuer]>,
+    pub(super) namers: Namers,
     pub(super) times: Times,
     pub(super) token_bytes_max: usize,
     pub(super) clock: WallClock,
@@ -70,6 +71,11 @@ impl Verifier {
     /// The clock by which tokens expire.
     pub(crate) fn clock(&self) -> &WallClock {
         &self.0.clock
+    }
+
+    /// From whom the users that it takes have their names.
+    pub(crate) fn namers(&self) -> &Namers {
+        &self.0.namers
     }
 
     /// Verifies a token.

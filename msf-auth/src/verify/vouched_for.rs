@@ -1,9 +1,9 @@
 //! Claims that an issuer vouches for by answering, instead of by a signature.
 
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 use super::{
-    InvalidVerifier, Reason, TrustedIssuer,
+    BoundTokens, InvalidVerifier, Namers, Reason, TrustedIssuer,
     check::{self, Times},
 };
 use crate::{principal::Principal, token::Claims};
@@ -17,7 +17,7 @@ pub(crate) struct VouchedFor {
 
 impl VouchedFor {
     pub(crate) fn new(
-        issuer: TrustedIssuer,
+        mut issuer: TrustedIssuer,
         leeway: Duration,
         lifetime_max: Duration,
     ) -> Result<Self, InvalidVerifier> {
@@ -31,6 +31,7 @@ impl VouchedFor {
         if leeway > InvalidVerifier::LEEWAY_MAX {
             return Err(InvalidVerifier::Leeway);
         }
+        issuer.subject_suffices = Namers::of(slice::from_ref(&issuer)).subject_suffices();
         let times = Times {
             leeway_s: leeway.as_secs(),
             lifetime_max_s: lifetime_max.as_secs(),
@@ -41,12 +42,17 @@ impl VouchedFor {
     /// The caller that the claims describe; a client that speaks for itself is a service.
     pub(crate) fn principal(&self, json: &[u8], now_s: u64) -> Result<Principal, Reason> {
         let json = str::from_utf8(json).map_err(|_| Reason::Claims)?;
-        let claims = Claims::parse(json).map_err(|_| Reason::Claims)?;
+        let mut claims = Claims::parse(json).map_err(|_| Reason::Claims)?;
         let issuer = claims.issuer.ok_or(Reason::MissingClaim)?;
         if !issuer.says(&self.issuer.issuer, json) {
             return Err(Reason::Issuer);
         }
-        check::principal(claims, &self.issuer, None, self.times, now_s)
+        check::principal(&mut claims, &self.issuer, None, self.times, now_s)
+    }
+
+    /// Whether tokens are taken whose proof of a key is checked elsewhere.
+    pub(crate) fn takes_bound(&self) -> bool {
+        self.issuer.bound_tokens == BoundTokens::CheckedElsewhere
     }
 
     pub(crate) fn issuer(&self) -> &str {

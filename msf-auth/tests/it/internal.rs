@@ -7,6 +7,8 @@ use msf_auth::{
     Verifier,
 };
 
+use crate::support;
+
 /// A directory that goes with the test.
 struct Dir(PathBuf);
 
@@ -31,6 +33,12 @@ async fn a_token_lives_no_longer_than_the_ring_allows() {
     let caller = verifier.verify(&token).await.unwrap();
     assert!(tokens.bearer(&caller, &InternalCall::to("order")).is_ok());
 
+    // What nobody said how long it lives does not live longer either.
+    let token = edge.token("7").audience("order").sign().unwrap();
+    let claims = support::decode(token.split('.').nth(1).unwrap());
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    let life_s = claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap();
+    assert_eq!(life_s, 10);
     let longer = InternalTokens::builder(edge).ttl(Duration::from_secs(11));
     assert!(longer.build().is_err());
 }

@@ -8,7 +8,8 @@ use axum::{
 use http::{Method, Request};
 use msf_auth::{
     Identity, InvalidRoutes, OptionalIdentity, Policies, SecureRouter, SigningKey, TokenIssuer,
-    TrustedIssuer, Verifier,
+    TrustedIssuer, Verifier, VerifierBuilder,
+    api_key::{ApiKeys, MemoryApiKeyStore},
     axum::{Claims, InvalidRoute, ScopeSet, Scopes, Tenant},
     policy,
 };
@@ -25,6 +26,53 @@ struct World {
 fn verifier(issuer: &TokenIssuer) -> Verifier {
     let trusted = TrustedIssuer::new(ISSUER, issuer.jwks()).audience("shop");
     Verifier::builder().issuer(trusted).build().unwrap()
+}
+
+#[tokio::test]
+async fn an_owner_among_several_issuers_has_to_have_one() {
+    let issuers = ["https://user.shop", "https://partner"];
+    let issuers =
+        issuers.map(|name| TokenIssuer::new(name, SigningKey::generate_ed25519().unwrap()));
+    let trust =
+        |issuer: &TokenIssuer| TrustedIssuer::new(issuer.issuer(), issuer.jwks()).audience("shop");
+    let verifier = |trusted: Vec<TrustedIssuer>| {
+        let builder = Verifier::builder();
+        let builder = trusted.into_iter().fold(builder, VerifierBuilder::issuer);
+        builder.build().unwrap()
+    };
+    let router = |verifier, policy| {
+        let show = get(async || "shown");
+        SecureRouter::<()>::new(verifier).route("/users/{id}", policy, show)
+    };
+    let both = verifier(issuers.iter().map(trust).collect());
+    let bare = policy::any([policy::scope("users:admin"), policy::owner("id")]);
+    let invalid = router(both.clone(), bare.clone())
+        .into_router()
+        .unwrap_err();
+    let path = "/users/{id}".into();
+    assert_eq!(invalid.routes, [InvalidRoute::OwnerWithoutIssuer { path }]);
+
+    // Services of a second issuer change nothing, keys of users of another do.
+    let services = trust(&issuers[1]).service("order");
+    let one = verifier(vec![trust(&issuers[0]), services]);
+    assert!(router(one.clone(), bare.clone()).into_router().is_ok());
+    let keys = |issuer: &str| {
+        let keys = ApiKeys::builder(issuer, MemoryApiKeyStore::new());
+        keys.build().unwrap()
+    };
+    let with_keys = router(one.clone(), bare.clone()).api_keys(keys("https://user.shop"));
+    assert!(with_keys.into_router().is_ok());
+    let with_keys = router(one, bare).api_keys(keys("https://keys"));
+    assert!(with_keys.into_router().is_err());
+
+    let ours = policy::owner_of("https://user.shop", "id");
+    let client = TestClient::new(router(both, ours).into_router().unwrap());
+    for (issuer, status) in issuers.iter().zip([200, 404]) {
+        let token = issuer.token("7").audience("shop").sign().unwrap();
+        let request = Request::get("/users/7").header("authorization", format!("Bearer {token}"));
+        let answer = client.send(request.body(String::new()).unwrap()).await;
+        assert_eq!(answer.status(), status);
+    }
 }
 
 impl World {

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -21,19 +22,20 @@ use crate::{Error, transport};
 pub struct ResponseBody {
     inner: transport::ResponseBody,
     service: ServiceName,
+    peer: SocketAddr,
     in_flight: Option<InFlight>,
 }
 
 /// What a call holds until it has ended.
 pub(super) struct InFlight {
-    _picked: Picked,
+    picked: Picked,
     _active: GaugeGuard,
 }
 
 impl InFlight {
     pub(super) const fn new(picked: Picked, active: GaugeGuard) -> Self {
         Self {
-            _picked: picked,
+            picked,
             _active: active,
         }
     }
@@ -49,8 +51,15 @@ impl ResponseBody {
         Self {
             inner,
             service,
+            peer: in_flight.picked.addr(),
             in_flight: (!has_ended).then_some(in_flight),
         }
+    }
+
+    /// The instance that answers.
+    #[must_use]
+    pub const fn peer(&self) -> SocketAddr {
+        self.peer
     }
 }
 

@@ -1,6 +1,6 @@
 //! The settings of a [`Client`].
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use msf_auth::BearerSource;
 use msf_core::metrics::{Metrics, MetricsError};
@@ -9,10 +9,12 @@ use msf_resilience::circuit_breaker::{
     CircuitBreaker, CircuitBreakerBuilder, InvalidCircuitBreaker,
 };
 
-use super::{handle::Client, metrics::Families};
-use crate::transport::Connections;
-
-type Breaker = Arc<dyn Fn(CircuitBreakerBuilder) -> CircuitBreakerBuilder + Send + Sync>;
+use super::{
+    handle::Client,
+    metrics::Families,
+    settings::{Change, ServiceSettings},
+};
+use crate::transport::{Connections, Upstream};
 
 /// Sets up a [`Client`].
 ///
@@ -35,11 +37,13 @@ type Breaker = Arc<dyn Fn(CircuitBreakerBuilder) -> CircuitBreakerBuilder + Send
 /// # drop(client);
 /// # Ok::<(), msf_client::InvalidClient>(())
 /// ```
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
     pub(super) registry: Registry,
     pub(super) settings: Settings,
-    pub(super) breaker: Breaker,
+    pub(super) breaker: Change<CircuitBreakerBuilder>,
+    pub(super) services: BTreeMap<Box<str>, ServiceSettings>,
     pub(super) metrics: Option<Metrics>,
     pub(super) bearer: Option<Arc<dyn BearerSource>>,
     pub(super) connections: Option<Connections>,
@@ -52,6 +56,7 @@ pub(super) struct Settings {
     pub(super) attempts: usize,
     pub(super) resolve_timeout: Duration,
     pub(super) body_limit: usize,
+    pub(super) upstream: Upstream,
 }
 
 /// Settings that cannot work.
@@ -73,6 +78,35 @@ pub enum InvalidClient {
     Metrics(#[from] MetricsError),
 }
 
+impl Settings {
+    /// The client's settings with those of one service.
+    pub(super) fn of(self, service: &ServiceSettings) -> Result<Self, InvalidClient> {
+        let service = &*service.inner;
+        let settings = Self {
+            timeout: service.timeout.unwrap_or(self.timeout),
+            attempts: service.attempts.unwrap_or(self.attempts),
+            resolve_timeout: service.resolve_timeout.unwrap_or(self.resolve_timeout),
+            body_limit: service.body_limit.unwrap_or(self.body_limit),
+            upstream: service.upstream,
+        };
+        settings.check()?;
+        match service.attempt_timeout {
+            Some(Duration::ZERO) => Err(InvalidClient::Timeout),
+            _ => Ok(settings),
+        }
+    }
+
+    const fn check(&self) -> Result<(), InvalidClient> {
+        if self.attempts == 0 || self.attempts > ATTEMPTS_MAX {
+            return Err(InvalidClient::Attempts(self.attempts));
+        }
+        if self.timeout.is_zero() {
+            return Err(InvalidClient::Timeout);
+        }
+        Ok(())
+    }
+}
+
 impl ClientBuilder {
     pub(super) fn new(registry: Registry) -> Self {
         Self {
@@ -82,8 +116,10 @@ impl ClientBuilder {
                 attempts: ATTEMPTS_MAX,
                 resolve_timeout: Duration::from_secs(1),
                 body_limit: 2 << 20,
+                upstream: Upstream::new(),
             },
             breaker: Arc::new(|breaker| breaker),
+            services: BTreeMap::new(),
             metrics: None,
             bearer: None,
             connections: None,
@@ -124,6 +160,13 @@ impl ClientBuilder {
         self
     }
 
+    /// How one service is called, where that differs from the rest. What cannot work there is said when
+    /// the service is named.
+    pub fn service(mut self, name: impl Into<Box<str>>, settings: ServiceSettings) -> Self {
+        self.services.insert(name.into(), settings);
+        self
+    }
+
     /// Counts calls, breakers and connections there.
     pub fn metrics(mut self, metrics: &Metrics) -> Self {
         self.metrics = Some(metrics.clone());
@@ -148,12 +191,7 @@ impl ClientBuilder {
     ///
     /// [`InvalidClient`] with the first setting that cannot work.
     pub fn build(mut self) -> Result<Client, InvalidClient> {
-        if !(1..=ATTEMPTS_MAX).contains(&self.settings.attempts) {
-            return Err(InvalidClient::Attempts(self.settings.attempts));
-        }
-        if self.settings.timeout.is_zero() {
-            return Err(InvalidClient::Timeout);
-        }
+        self.settings.check()?;
         // Services come later, so a breaker that is thrown away is asked whether theirs can be built.
         (self.breaker)(CircuitBreaker::builder("check")).build()?;
         let families = self.metrics.as_ref().map(Families::register).transpose()?;

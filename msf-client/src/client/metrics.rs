@@ -58,9 +58,11 @@ pub(super) enum Outcome {
     InvalidAnswer,
     Request,
     Cancelled,
+    RetryBudget,
+    Overloaded,
 }
 
-const OUTCOMES: [&str; 11] = [
+const OUTCOMES: [&str; 13] = [
     "ok",
     "4xx",
     "5xx",
@@ -72,6 +74,8 @@ const OUTCOMES: [&str; 11] = [
     "invalid_answer",
     "request",
     "cancelled",
+    "retry_budget",
+    "overloaded",
 ];
 
 impl Families {
@@ -135,7 +139,14 @@ impl Outcome {
         match error {
             Error::NoEndpoints(_) => Self::NoEndpoint,
             Error::CircuitOpen(_) => Self::CircuitOpen,
-            Error::Connect { .. } => Self::Connect,
+            Error::BudgetExhausted(_) => Self::RetryBudget,
+            Error::Connect { source, .. } => match source {
+                // This side's own limit, and not a callee that is away.
+                TransportError::QueueFull { .. } | TransportError::QueueTimeout { .. } => {
+                    Self::Overloaded
+                }
+                _ => Self::Connect,
+            },
             Error::Timeout { .. } | Error::DeadlineExceeded { .. } => Self::Timeout,
             Error::Transport { source, .. } => match source {
                 TransportError::Protocol { .. } => Self::InvalidAnswer,
@@ -146,9 +157,10 @@ impl Outcome {
             },
             Error::InvalidRequest { .. } | Error::Credentials(_) => Self::Request,
             // Found out after the head, which has been counted.
-            Error::Problem { .. } | Error::Decode { .. } | Error::BodyTooLarge { .. } => {
-                Self::InvalidAnswer
-            }
+            Error::Problem { .. }
+            | Error::Decode { .. }
+            | Error::Text { .. }
+            | Error::BodyTooLarge { .. } => Self::InvalidAnswer,
         }
     }
 }
@@ -162,6 +174,6 @@ mod tests {
         assert_eq!(Outcome::Ok.as_str(), "ok");
         assert_eq!(Outcome::CircuitOpen.as_str(), "circuit_open");
         assert_eq!(Outcome::Cancelled.as_str(), "cancelled");
-        assert_eq!(Outcome::Cancelled as usize + 1, OUTCOMES.len());
+        assert_eq!(Outcome::Overloaded as usize + 1, OUTCOMES.len());
     }
 }

@@ -1,11 +1,16 @@
 //! From a name to an answer.
 
+mod attempt;
 mod body;
 mod builder;
 mod call;
 mod handle;
+mod limit;
 pub(crate) mod metrics;
+mod plan;
+mod repeat;
 mod service;
+mod settings;
 mod span;
 mod upload;
 
@@ -15,4 +20,5 @@ pub use self::{
     call::Call,
     handle::{Client, InvalidService},
     service::ServiceClient,
+    settings::ServiceSettings,
 };

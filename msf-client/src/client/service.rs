@@ -2,7 +2,11 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -11,17 +15,30 @@ use http::{HeaderValue, Method, Request, Response, header};
 use msf_auth::BearerSource;
 use msf_core::{
     body::Body,
+    metrics::Metrics,
     name::{InstanceId, ServiceName},
 };
-use msf_registry::{NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle};
-use msf_resilience::circuit_breaker::CircuitBreaker;
+use msf_registry::{
+    NoEndpoints, NoEndpointsReason, PickContext, Picked, Registry, ServiceHandle,
+    backend::fixed::StaticRegistry,
+};
+use msf_resilience::{
+    budget::Budget,
+    circuit_breaker::CircuitBreaker,
+    hedge::{HedgeBuilder, HedgePolicy},
+    retry::{RetryPolicy, RetryPolicyBuilder},
+};
 use tower_service::Service;
 
 use super::{
     body::ResponseBody,
     builder::Settings,
-    call::{Call, Limit},
+    call::Call,
+    handle::{Client, InvalidService},
+    limit::Limit,
     metrics::ServiceMetrics,
+    plan::Plan,
+    settings::ServiceSettings,
 };
 use crate::{Error, RequestBuilder, transport::Connections};
 
@@ -63,27 +80,169 @@ pub struct ServiceClient {
     target: Arc<Target>,
     connections: Connections,
     timeout: Duration,
+    /// Nothing where a call is one attempt.
+    plan: Option<Arc<Plan>>,
 }
 
 /// What is known of one service.
 pub(super) struct Target {
-    name: ServiceName,
+    pub(super) name: ServiceName,
     pub(super) host: HeaderValue,
-    instances: ServiceHandle,
+    pub(super) instances: ServiceHandle,
+    /// Whether the registry has answered: asking it takes a lock.
+    pub(super) is_known: AtomicBool,
     pub(super) breaker: CircuitBreaker,
+    pub(super) budget: Budget,
     pub(super) metrics: ServiceMetrics,
+    /// Where policies of routes count, too.
+    pub(super) registered: Option<Metrics>,
     pub(super) settings: Settings,
-    bearer: Option<Arc<dyn BearerSource>>,
+    pub(super) service_settings: ServiceSettings,
+    pub(super) plan: Option<Arc<Plan>>,
+    pub(super) bearer: Option<Arc<dyn BearerSource>>,
 }
 
 impl ServiceClient {
     pub(super) fn new(target: Arc<Target>, connections: Connections) -> Self {
         let timeout = target.settings.timeout;
+        let plan = target.plan.clone();
         Self {
             target,
             connections,
             timeout,
+            plan,
         }
+    }
+
+    /// A client of whatever listens at one address, such as `http://127.0.0.1:8080`, for tests and for
+    /// small tools: nothing has to be registered.
+    ///
+    /// What is called is named `upstream`, in its `Host` and in errors. A program that calls several
+    /// services takes a [`Client`](crate::Client) over a
+    /// [`StaticRegistry`](msf_registry::backend::fixed::StaticRegistry).
+    ///
+    /// ```
+    /// use msf_client::ServiceClient;
+    /// use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), msf_core::BoxError> {
+    /// let server = MockServer::start().await;
+    /// let stock = ResponseTemplate::new(200).set_body_json(17);
+    /// Mock::given(path("/stock/7")).respond_with(stock).mount(&server).await;
+    ///
+    /// let inventory = ServiceClient::at(&server.uri())?;
+    /// let stock: u32 = inventory.get("/stock/7").send().await?.json().await?;
+    /// assert_eq!(stock, 17);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidService::Address`] for anything but `http://`, an IP address or `localhost`, and a port.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn at(address: &str) -> Result<Self, InvalidService> {
+        let addr = address
+            .strip_prefix("http://")
+            .map(|rest| rest.strip_suffix('/').unwrap_or(rest))
+            .and_then(|rest| match rest.strip_prefix("localhost:") {
+                Some(port) => Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?))),
+                None => rest.parse().ok(),
+            })
+            .filter(|addr: &SocketAddr| addr.port() != 0)
+            .ok_or_else(|| InvalidService::Address(address.into()))?;
+        let name = ServiceName::new("upstream")?;
+        let listed = StaticRegistry::new()
+            .addrs(&name, [addr])
+            .map_err(|_| InvalidService::Address(address.into()))?;
+        let client = Client::builder(Registry::new(listed)).build()?;
+        client.service(name.as_str())
+    }
+
+    /// The same service with these retries instead of its own; breaker, budget, instances and connections
+    /// stay shared. Begin the policy with [`retry_builder`](Self::retry_builder), so that it takes from the
+    /// service's budget.
+    ///
+    /// ```
+    /// # use msf_client::Client;
+    /// # use msf_registry::{Registry, backend::memory::MemoryRegistry};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), msf_core::BoxError> {
+    /// # let client = Client::builder(Registry::new(MemoryRegistry::new())).build()?;
+    /// let search = client.service("search")?;
+    /// let retry = search.retry_builder().max_attempts(2).build()?;
+    /// let patient = search.with_retry(retry);
+    /// # drop(patient);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_retry(self, policy: RetryPolicy) -> Self {
+        self.planned(|plan| plan.retry = Some(policy))
+    }
+
+    /// The same service without retries of what may have been sent.
+    #[must_use]
+    pub fn without_retry(self) -> Self {
+        self.planned(|plan| plan.retry = None)
+    }
+
+    /// The same service with these hedges instead of its own; begin the policy with
+    /// [`hedge_builder`](Self::hedge_builder).
+    #[must_use]
+    pub fn with_hedge(self, policy: HedgePolicy) -> Self {
+        self.planned(|plan| plan.hedge = Some(policy))
+    }
+
+    /// The same service without hedges.
+    #[must_use]
+    pub fn without_hedge(self) -> Self {
+        self.planned(|plan| plan.hedge = None)
+    }
+
+    /// The same service with a time for each attempt, within the timeout of the call.
+    #[must_use]
+    pub fn with_attempt_timeout(self, timeout: Duration) -> Self {
+        self.planned(|plan| plan.attempt_timeout = Some(timeout))
+    }
+
+    fn planned(mut self, change: impl FnOnce(&mut Plan)) -> Self {
+        let mut plan = self.plan.as_deref().cloned().unwrap_or_default();
+        change(&mut plan);
+        self.plan = (!plan.is_empty()).then(|| Arc::new(plan));
+        self
+    }
+
+    /// Its retries, if it has any.
+    #[must_use]
+    pub fn retry(&self) -> Option<&RetryPolicy> {
+        self.plan.as_ref()?.retry.as_ref()
+    }
+
+    /// Its hedges, if it has any.
+    #[must_use]
+    pub fn hedge(&self) -> Option<&HedgePolicy> {
+        self.plan.as_ref()?.hedge.as_ref()
+    }
+
+    /// The budget of its retries and hedges: what they may add to the calls of the service.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.target.budget
+    }
+
+    /// Begins retries of this service's name, metrics and budget.
+    pub fn retry_builder(&self) -> RetryPolicyBuilder {
+        self.target.retry_builder()
+    }
+
+    /// Begins hedges of this service's name, metrics and budget.
+    pub fn hedge_builder(&self) -> HedgeBuilder {
+        self.target.hedge_builder()
     }
 
     /// The same service with another timeout instead of the client's, longer or shorter.
@@ -93,6 +252,14 @@ impl ServiceClient {
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// The same service over other connections: one set per runtime. Breaker, budget, instances and policies stay
+    /// shared.
+    #[must_use]
+    pub fn with_connections(mut self, connections: Connections) -> Self {
+        self.connections = connections;
         self
     }
 
@@ -130,7 +297,13 @@ impl ServiceClient {
     /// takes the call out of those in flight.
     pub fn call(&self, request: Request<Body>) -> Call {
         let (target, connections) = (self.target.clone(), self.connections.clone());
-        Call::new(target, connections, self.timeout, request)
+        Call::new(
+            target,
+            connections,
+            self.timeout,
+            self.plan.clone(),
+            request,
+        )
     }
 
     /// Begins a request.
@@ -153,12 +326,24 @@ impl ServiceClient {
         self.request(Method::PUT, path)
     }
 
+    /// Begins a `PATCH`.
+    pub fn patch(&self, path: &str) -> RequestBuilder {
+        self.request(Method::PATCH, path)
+    }
+
+    /// Begins a `HEAD`.
+    pub fn head(&self, path: &str) -> RequestBuilder {
+        self.request(Method::HEAD, path)
+    }
+
     /// Begins a `DELETE`.
     pub fn delete(&self, path: &str) -> RequestBuilder {
         self.request(Method::DELETE, path)
     }
 
-    pub(crate) const fn timeout(&self) -> Duration {
+    /// How long a call may take until the head of its answer.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
         self.timeout
     }
 
@@ -182,23 +367,43 @@ impl Service<Request<Body>> for ServiceClient {
 }
 
 impl Target {
-    pub(super) fn new(
-        name: ServiceName,
-        instances: ServiceHandle,
-        breaker: CircuitBreaker,
-        metrics: ServiceMetrics,
-        settings: Settings,
-        bearer: Option<Arc<dyn BearerSource>>,
-    ) -> Self {
-        let host = HeaderValue::from_str(name.as_str()).expect("a service name is a DNS label");
-        Self {
-            name,
-            host,
-            instances,
-            breaker,
-            metrics,
-            settings,
-            bearer,
+    /// What its requests say as their `Host`.
+    pub(super) fn host(name: &ServiceName) -> HeaderValue {
+        HeaderValue::from_str(name.as_str()).expect("a service name is a DNS label")
+    }
+
+    /// The plan that the settings of the service ask for.
+    pub(super) fn own_plan(&self) -> Result<Option<Plan>, InvalidService> {
+        let settings = &*self.service_settings.inner;
+        let mut plan = Plan {
+            attempt_timeout: settings.attempt_timeout,
+            ..Plan::default()
+        };
+        if let Some(change) = &settings.retry {
+            plan.retry = Some(change(self.retry_builder()).build()?);
+        }
+        if let Some(change) = &settings.hedge {
+            plan.hedge = Some(change(self.hedge_builder()).build()?);
+        }
+        Ok((!plan.is_empty()).then_some(plan))
+    }
+
+    fn retry_builder(&self) -> RetryPolicyBuilder {
+        // The call deposits, once for both.
+        let budget = self.budget.without_deposits();
+        let builder = RetryPolicy::builder(self.name.as_str()).budget(&budget);
+        match &self.registered {
+            Some(metrics) => builder.metrics(metrics),
+            None => builder,
+        }
+    }
+
+    fn hedge_builder(&self) -> HedgeBuilder {
+        let budget = self.budget.without_deposits();
+        let builder = HedgePolicy::builder(self.name.as_str()).budget(budget);
+        match &self.registered {
+            Some(metrics) => builder.metrics(metrics),
+            None => builder,
         }
     }
 
@@ -220,6 +425,24 @@ impl Target {
         Ok(())
     }
 
+    /// Waits for the registry's first answer, if there was none yet.
+    pub(super) async fn known(&self, limit: &Limit) {
+        if self.is_known.load(Ordering::Relaxed) {
+            return;
+        }
+        if self.instances.age().is_none() {
+            // What there is then is said by the pick.
+            let _none = self.instances.ready(self.resolve_wait(limit)).await;
+        }
+        let is_known = self.instances.age().is_some();
+        self.is_known.store(is_known, Ordering::Relaxed);
+    }
+
+    fn resolve_wait(&self, limit: &Limit) -> Duration {
+        let left = limit.deadline.remaining();
+        left.min(self.settings.resolve_timeout)
+    }
+
     /// An instance that was not tried yet.
     pub(super) async fn pick(
         &self,
@@ -229,11 +452,7 @@ impl Target {
         let context = PickContext::new().tried(tried);
         match self.instances.pick(&context) {
             Err(none) if none.reason == NoEndpointsReason::NotYetKnown => {
-                let wait = limit
-                    .deadline
-                    .remaining()
-                    .min(self.settings.resolve_timeout);
-                self.instances.ready(wait).await?;
+                self.instances.ready(self.resolve_wait(limit)).await?;
                 self.instances.pick(&PickContext::new().tried(tried))
             }
             picked => picked,

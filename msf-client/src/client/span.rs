@@ -32,6 +32,7 @@ pub(super) fn open(service: &ServiceName, request: &mut Request<Body>) -> CallSp
         span_id = %child.span_id(),
         parent_span_id = %context.span_id(),
         http.request.method = method,
+        http.request.resend_count = Empty,
         http.response.status_code = Empty,
         server.address = service.as_str(),
         error.type = Empty,
@@ -49,6 +50,13 @@ fn current_or_root(request: &Request<Body>) -> Option<RequestContext> {
 }
 
 impl CallSpan {
+    /// How often the request was sent again, if it was.
+    pub(super) fn record_resends(&self, resent: u32) {
+        if resent > 0 && !self.0.is_disabled() {
+            self.0.record("http.request.resend_count", resent);
+        }
+    }
+
     pub(super) fn record_status(&self, status: StatusCode) {
         if self.0.is_disabled() {
             return;

@@ -1,6 +1,6 @@
 //! One connection: the sender, and the task that reads and writes the socket.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -10,7 +10,7 @@ use msf_core::{
 };
 use tokio::{net::TcpStream, time};
 
-use super::{TransportError, connections::Shared, pool::Slot};
+use super::{TransportError, connections::Shared, gate::Slot};
 
 /// A connection that is ready for a request, or in use by one. Dropping it closes the socket.
 #[derive(Debug)]
@@ -19,26 +19,17 @@ pub(super) struct Connection {
     // Stops when it is dropped: whoever owns the connection decides over its end, so that a request
     // that nobody waits for does not go on behind the caller's back.
     _task: Task<()>,
-    _slot: Slot,
+    _slot: Slot<Self>,
 }
 
 impl Connection {
     pub(super) async fn open(
         shared: &Arc<Shared>,
         addr: SocketAddr,
+        connect_timeout: Duration,
+        slot: Slot<Self>,
     ) -> Result<Self, TransportError> {
-        let slot = shared.reserve(addr)?;
-        let timeout = shared.settings.connect_timeout;
-        let stream = match time::timeout(timeout, TcpStream::connect(addr)).await {
-            Ok(connected) => {
-                connected.map_err(|source| TransportError::Connect { addr, source })?
-            }
-            Err(_elapsed) => return Err(TransportError::ConnectTimeout { addr, timeout }),
-        };
-        // Heads and small bodies are written whole; waiting for more to send only delays them.
-        stream
-            .set_nodelay(true)
-            .map_err(|source| TransportError::Connect { addr, source })?;
+        let stream = connect(addr, connect_timeout).await?;
         let (sender, connection) = Builder::new()
             .max_header_size(shared.settings.header_limit)
             .handshake(TokioIo::new(stream))
@@ -51,7 +42,7 @@ impl Connection {
         let open = shared.metrics.open.track();
         let task = task::spawn_root("client connection", async move {
             let _open = open;
-            if let Err(error) = connection.await {
+            if let Err(error) = connection.with_upgrades().await {
                 // Whoever waits for an answer hears of it as well.
                 tracing::debug!(%addr, %error, "connection failed");
             }
@@ -66,4 +57,20 @@ impl Connection {
     pub(super) fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
+}
+
+/// A socket that writes at once.
+pub(super) async fn connect(
+    addr: SocketAddr,
+    timeout: Duration,
+) -> Result<TcpStream, TransportError> {
+    let stream = match time::timeout(timeout, TcpStream::connect(addr)).await {
+        Ok(connected) => connected.map_err(|source| TransportError::Connect { addr, source })?,
+        Err(_elapsed) => return Err(TransportError::ConnectTimeout { addr, timeout }),
+    };
+    // Heads and small bodies are written whole; waiting for more to send only delays them.
+    stream
+        .set_nodelay(true)
+        .map_err(|source| TransportError::Connect { addr, source })?;
+    Ok(stream)
 }

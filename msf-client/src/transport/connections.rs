@@ -1,6 +1,7 @@
 //! The handle, and what its clones share.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
@@ -15,17 +16,20 @@ use msf_core::{
 use tokio::time;
 
 use super::{
-    ConnectionsBuilder, TransportError,
+    ConnectionsBuilder, Protocol, Upstream,
     builder::Settings,
     connection::Connection,
     exchange::{Failed, exchange},
+    gate::Admission,
+    http2,
     metrics::TransportMetrics,
-    pool::{Pool, Slot},
+    pool::Pool,
     response::TransportResponse,
     send::Send,
+    upstream::Hop,
 };
 
-/// Pooled HTTP/1.1 connections. A clone shares the pool.
+/// Pooled connections to callees. A clone shares the pool.
 ///
 /// Connections live as tasks of the runtime on which they were opened, so a runtime that ends takes
 /// its connections along; a process with several runtimes gives each its own `Connections`.
@@ -71,6 +75,7 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct State {
     pool: Pool<Connection>,
+    http2: HashMap<SocketAddr, Arc<http2::Host>>,
     reaper: Option<Task<()>>,
 }
 
@@ -85,6 +90,7 @@ impl Connections {
             shared: Arc::new(Shared {
                 state: Mutex::new(State {
                     pool: Pool::new(settings.pool),
+                    http2: HashMap::new(),
                     reaper: None,
                 }),
                 settings,
@@ -101,39 +107,58 @@ impl Connections {
     ///
     /// # Errors
     ///
-    /// [`TransportError`]; [`TransportError::is_unsent`] says whether it may be sent again.
+    /// [`TransportError`](super::TransportError); its
+    /// [`is_unsent`](super::TransportError::is_unsent) says whether it may be sent again.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the connection, unless nothing was sent on it.
+    /// Dropping the future ends the exchange, unless nothing was sent: it closes the connection of
+    /// HTTP/1.1, and resets the stream of HTTP/2.
     ///
     /// # Panics
     ///
     /// The future, outside a tokio runtime.
     pub fn send(&self, addr: SocketAddr, request: Request<Body>) -> Send {
-        Send::new(self.clone(), addr, request)
+        self.send_to(addr, &Upstream::new(), request)
+    }
+
+    /// As [`send`](Self::send), to a callee with settings of its own.
+    pub fn send_to(&self, addr: SocketAddr, upstream: &Upstream, request: Request<Body>) -> Send {
+        Send::new(self.clone(), addr, *upstream, request)
     }
 
     /// As [`send`](Self::send), without a box; a request that was not sent comes back.
     pub(crate) async fn exchange(
         &self,
         addr: SocketAddr,
+        upstream: &Upstream,
         request: Request<Body>,
         progress: &mut Progress,
     ) -> Result<TransportResponse, Failed> {
-        exchange(&self.shared, addr, request, progress).await
+        let hop = upstream.resolve(&self.shared.settings);
+        match hop.protocol {
+            Protocol::Http1 => exchange(&self.shared, addr, &hop, request, progress).await,
+            // Boxed, so that the future of the other protocol does not carry it along.
+            Protocol::H2c => {
+                Box::pin(http2::exchange(&self.shared, addr, &hop, request, progress)).await
+            }
+        }
     }
 
-    /// Connections that are kept for the next request.
+    /// Connections that serve no request now and are kept for the next one.
     #[must_use]
     pub fn idle(&self) -> usize {
-        self.shared.lock().pool.idle()
+        let state = self.shared.lock();
+        let multiplexed = state.http2.values().map(|host| host.counts().0);
+        state.pool.idle() + multiplexed.sum::<usize>()
     }
 
     /// Connections that are open or being opened, idle ones included.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.shared.lock().pool.open()
+        let state = self.shared.lock();
+        let multiplexed = state.http2.values().map(|host| host.counts().1);
+        state.pool.open() + multiplexed.sum::<usize>()
     }
 }
 
@@ -165,25 +190,52 @@ impl Shared {
         }
     }
 
-    /// Keeps a connection that is ready for the next request.
+    /// Gives a connection that is ready for the next request to whoever waits, or keeps it.
     pub(super) fn put(&self, addr: SocketAddr, connection: Connection) {
         // The result is dropped after the lock: it may be the connection.
         let refused = self.lock().pool.put(addr, connection, clock::now());
         drop(refused);
     }
 
-    /// A share of the callee's connections, and somebody who looks after the idle ones.
-    pub(super) fn reserve(self: &Arc<Self>, addr: SocketAddr) -> Result<Slot, TransportError> {
+    /// An idle connection after all, a share of the callee's connections, or a place in line.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        addr: SocketAddr,
+        hop: &Hop,
+    ) -> Result<Admission<Connection>, Connection> {
         let mut state = self.lock();
-        let slot = state.pool.reserve(addr).ok_or(TransportError::Full {
-            addr,
-            limit: self.settings.pool.per_host_max,
-        })?;
+        // In one look: a connection that came back in between would be kept while somebody waits for it.
+        if let Some(connection) = state.pool.take(addr, clock::now()) {
+            return Err(connection);
+        }
+        self.look_after_in(&mut state);
+        Ok(state.pool.admit(addr, hop.max_connections, hop.queue_max))
+    }
+
+    /// Closes the idle connections of a callee that has closed several of them.
+    pub(super) fn distrust(&self, addr: SocketAddr) {
+        self.lock().pool.distrust(addr);
+    }
+
+    /// The connections of HTTP/2 to a callee.
+    pub(super) fn http2_host(&self, addr: SocketAddr) -> Arc<http2::Host> {
+        let mut state = self.lock();
+        let streams_max = self.settings.streams_max;
+        let host = state.http2.entry(addr);
+        host.or_insert_with(|| Arc::new(http2::Host::new(streams_max)))
+            .clone()
+    }
+
+    /// Sees to it that somebody closes what is idle for too long.
+    pub(super) fn look_after(self: &Arc<Self>) {
+        self.look_after_in(&mut self.lock());
+    }
+
+    fn look_after_in(self: &Arc<Self>, state: &mut State) {
         if state.reaper.as_ref().is_none_or(Task::is_finished) {
             let reaping = reap(Arc::downgrade(self), self.settings.pool.idle_timeout);
             state.reaper = Some(task::spawn_root("client pool", reaping));
         }
-        Ok(slot)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -202,7 +254,13 @@ async fn reap(shared: Weak<Shared>, idle_timeout: Duration) {
         };
         let mut state = shared.lock();
         let is_alive = |connection: &Connection| !connection.is_closed();
-        if !state.pool.sweep(clock::now(), is_alive) {
+        let now = clock::now();
+        let has_http1 = state.pool.sweep(now, is_alive);
+        // A host that a request holds just now may be about to open a connection.
+        state
+            .http2
+            .retain(|_, host| host.sweep(now, idle_timeout) || Arc::strong_count(host) > 1);
+        if !has_http1 && state.http2.is_empty() {
             // Cleared under the lock, so that the next `reserve` starts another one.
             if let Some(own) = state.reaper.take() {
                 own.detach();

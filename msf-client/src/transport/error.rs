@@ -37,17 +37,33 @@ pub enum TransportError {
         /// How long was waited.
         timeout: Duration,
     },
-    /// This process has as many connections to the callee as it may.
-    #[error("all {limit} connections to {addr} are in use")]
-    Full {
+    /// All connections to the callee are in use, and as many requests wait for one as may.
+    #[error("all connections to {addr} are in use and {limit} requests wait for one")]
+    QueueFull {
         /// The callee.
         addr: SocketAddr,
-        /// `per_host_max`.
+        /// `queue_max`.
         limit: usize,
+    },
+    /// All connections to the callee were in use for too long.
+    #[error("no connection to {addr} became free within {timeout:?}")]
+    QueueTimeout {
+        /// The callee.
+        addr: SocketAddr,
+        /// How long was waited.
+        timeout: Duration,
     },
     /// A new connection was closed before a byte of the request was written.
     #[error("{addr} closed the connection before the request was sent")]
     Unsent {
+        /// The callee.
+        addr: SocketAddr,
+        /// What hyper said.
+        source: BoxError,
+    },
+    /// The callee said that it did not look at the request (HTTP/2's `REFUSED_STREAM` and `GOAWAY`).
+    #[error("{addr} refused the request without looking at it")]
+    Refused {
         /// The callee.
         addr: SocketAddr,
         /// What hyper said.
@@ -96,15 +112,17 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// Whether certainly not a byte of the request reached the callee, so that it may be sent again.
+    /// Whether the callee certainly did nothing about the request, so that it may be sent again.
     #[must_use]
     pub const fn is_unsent(&self) -> bool {
         matches!(
             self,
             Self::Connect { .. }
                 | Self::ConnectTimeout { .. }
-                | Self::Full { .. }
+                | Self::QueueFull { .. }
+                | Self::QueueTimeout { .. }
                 | Self::Unsent { .. }
+                | Self::Refused { .. }
                 | Self::InvalidRequest { .. }
         )
     }
@@ -114,7 +132,10 @@ impl TransportError {
     pub const fn is_own_fault(&self) -> bool {
         matches!(
             self,
-            Self::Full { .. } | Self::InvalidRequest { .. } | Self::RequestBody { .. }
+            Self::QueueFull { .. }
+                | Self::QueueTimeout { .. }
+                | Self::InvalidRequest { .. }
+                | Self::RequestBody { .. }
         )
     }
 

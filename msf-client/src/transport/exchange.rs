@@ -3,14 +3,19 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use http::{Request, Response, StatusCode, header};
-use msf_core::body::Body;
+use msf_core::{body::Body, clock};
+use tokio::time::{self, Instant};
 
 use super::{
     TransportError,
     connection::Connection,
     connections::{Progress, Shared},
-    prepare::prepare,
+    gate::{Admission, Grant, Waiting},
+    held::Hold,
+    prepare::{Terms, prepare},
     response::{self, TransportResponse},
+    upgrade::{self, OnUpgrade},
+    upstream::Hop,
 };
 
 /// A request that got no answer.
@@ -21,7 +26,8 @@ pub(crate) struct Failed {
     pub(crate) request: Option<Box<Request<Body>>>,
 }
 
-/// Sends on an idle connection, or on a new one when there is none or the idle ones are stale.
+/// Sends on an idle connection, or on a new one when there is none or the idle ones are stale; when
+/// there may be no other one, waits in line.
 ///
 /// A callee may close an idle connection just when a request is handed to it. hyper gives the request
 /// back if nothing of it was written, and then the next connection takes it without any loss; what
@@ -29,35 +35,121 @@ pub(crate) struct Failed {
 pub(super) async fn exchange(
     shared: &Arc<Shared>,
     addr: SocketAddr,
+    hop: &Hop,
     mut request: Request<Body>,
     progress: &mut Progress,
 ) -> Result<TransportResponse, Failed> {
-    if let Err(error) = prepare(&mut request) {
-        return Err(Failed::for_good(error));
-    }
-    for _ in 0..STALE_MAX {
+    let terms = match prepare(&mut request) {
+        Ok(terms) => terms,
+        Err(error) => return Err(Failed::for_good(error)),
+    };
+    let mut stale = 0;
+    while stale < STALE_MAX {
         let Some(connection) = shared.take(addr) else {
             break;
         };
         shared.metrics.reused.inc();
-        match attempt(shared, addr, connection, request, progress).await {
+        match attempt(shared, addr, connection, request, &terms, progress).await {
             Err(Failed {
                 request: Some(unsent),
                 ..
             }) => {
                 shared.metrics.stale.inc();
+                stale += 1;
                 request = *unsent;
             }
             outcome => return outcome,
         }
     }
-    match Connection::open(shared, addr).await {
-        Ok(connection) => attempt(shared, addr, connection, request, progress).await,
-        Err(error) => Err(Failed {
-            error,
-            request: Some(Box::new(request)),
-        }),
+    if stale == STALE_MAX {
+        // The others are older still.
+        shared.distrust(addr);
     }
+    match fresh(shared, addr, hop).await {
+        Ok(connection) => {
+            let outcome = attempt(shared, addr, connection, request, &terms, progress).await;
+            outcome.map_err(|failed| failed.restored(&terms))
+        }
+        Err(error) => Err(Failed::unsent(error, request).restored(&terms)),
+    }
+}
+
+/// A new connection, or one that another request has just done with.
+async fn fresh(
+    shared: &Arc<Shared>,
+    addr: SocketAddr,
+    hop: &Hop,
+) -> Result<Connection, TransportError> {
+    let until = clock::now() + hop.queue_timeout;
+    let slot = loop {
+        match shared.admit(addr, hop) {
+            // Came back a moment ago.
+            Err(connection) if connection.is_closed() => {}
+            Err(connection) => {
+                shared.metrics.reused.inc();
+                return Ok(connection);
+            }
+            Ok(Admission::Slot(slot)) => break slot,
+            Ok(Admission::Wait(waiting)) => match in_line(shared, addr, hop, until, waiting).await?
+            {
+                Grant::Connection(connection) if connection.is_closed() => {}
+                Grant::Connection(connection) => {
+                    shared.metrics.reused.inc();
+                    return Ok(connection);
+                }
+                Grant::Slot(slot) => break slot,
+            },
+            Ok(Admission::Full) => {
+                shared.metrics.queue_full.inc();
+                return Err(TransportError::QueueFull {
+                    addr,
+                    limit: hop.queue_max,
+                });
+            }
+        }
+    };
+    Connection::open(shared, addr, hop.connect_timeout, slot).await
+}
+
+async fn in_line(
+    shared: &Arc<Shared>,
+    addr: SocketAddr,
+    hop: &Hop,
+    until: Instant,
+    waiting: Waiting<Connection>,
+) -> Result<Grant<Connection>, TransportError> {
+    /// Hands on what was granted to somebody who has just left.
+    struct Place<'a> {
+        shared: &'a Arc<Shared>,
+        addr: SocketAddr,
+        waiting: Option<Waiting<Connection>>,
+    }
+
+    impl Drop for Place<'_> {
+        fn drop(&mut self) {
+            let granted = self.waiting.take().and_then(Waiting::abandon);
+            if let Some(Grant::Connection(connection)) = granted {
+                self.shared.put(self.addr, connection);
+            }
+        }
+    }
+
+    let mut place = Place {
+        shared,
+        addr,
+        waiting: Some(waiting),
+    };
+    let _waits = shared.metrics.queue.track();
+    if let Some(waiting) = &mut place.waiting
+        && let Ok(Some(grant)) = time::timeout_at(until, waiting).await
+    {
+        return Ok(grant);
+    }
+    shared.metrics.queue_timeout.inc();
+    Err(TransportError::QueueTimeout {
+        addr,
+        timeout: hop.queue_timeout,
+    })
 }
 
 async fn attempt(
@@ -65,40 +157,57 @@ async fn attempt(
     addr: SocketAddr,
     mut connection: Connection,
     request: Request<Body>,
+    terms: &Terms,
     progress: &mut Progress,
 ) -> Result<TransportResponse, Failed> {
     *progress = Progress::Sent;
     match connection.sender.try_send_request(request).await {
-        Ok(response) => match unasked(&response) {
-            Some(what) => Err(Failed::for_good(TransportError::Protocol {
-                addr,
-                source: what.into(),
-            })),
-            None => Ok(response::received(response, connection, shared, addr)),
-        },
+        Ok(mut response) => {
+            if let Some(what) = unasked(&response, terms) {
+                return Err(Failed::for_good(TransportError::Protocol {
+                    addr,
+                    source: what.into(),
+                }));
+            }
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                let asked = terms.upgrade.as_ref();
+                OnUpgrade::leave_in(&mut response, connection, asked, addr);
+                return Ok(response::bodiless(response, shared));
+            }
+            // A callee that answers without having asked for the body has no use for it.
+            let is_cut = terms.hold.as_ref().is_some_and(Hold::refuse);
+            Ok(response::received(
+                response, connection, shared, addr, is_cut,
+            ))
+        }
         Err(mut error) => match error.take_message() {
             Some(request) => {
                 *progress = Progress::Unsent;
-                Err(Failed {
-                    error: TransportError::Unsent {
-                        addr,
-                        source: error.into_error().into(),
-                    },
-                    request: Some(Box::new(request)),
-                })
+                let error = TransportError::Unsent {
+                    addr,
+                    source: error.into_error().into(),
+                };
+                Err(Failed::unsent(error, request))
             }
-            None => Err(Failed::for_good(TransportError::of_exchange(
-                addr,
-                error.into_error(),
-            ))),
+            None => {
+                let error = error.into_error();
+                Err(Failed::for_good(match terms.failure() {
+                    Some(source) => TransportError::RequestBody { source },
+                    None => TransportError::of_exchange(addr, error),
+                }))
+            }
         },
     }
 }
 
 /// What an answer does that no request of this transport asks for.
-fn unasked<B>(response: &Response<B>) -> Option<&'static str> {
+fn unasked<B>(response: &Response<B>, terms: &Terms) -> Option<&'static str> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Some("it switched protocols, which nobody had asked for");
+        return match &terms.upgrade {
+            None => Some("it switched protocols, which nobody had asked for"),
+            Some(asked) if upgrade::is_among(response.headers(), asked) => None,
+            Some(_) => Some("it switched to a protocol that nobody had asked for"),
+        };
     }
     // hyper decodes the last `chunked` and leaves all other codings to the reader, who is not told of them.
     let mut codings = response.headers().get_all(header::TRANSFER_ENCODING).iter();
@@ -111,13 +220,31 @@ fn unasked<B>(response: &Response<B>) -> Option<&'static str> {
 }
 
 impl Failed {
-    fn for_good(error: TransportError) -> Self {
+    pub(super) const fn for_good(error: TransportError) -> Self {
         Self {
             error,
             request: None,
         }
     }
+
+    pub(super) fn unsent(error: TransportError, request: Request<Body>) -> Self {
+        Self {
+            error,
+            request: Some(Box::new(request)),
+        }
+    }
+
+    /// Puts the caller's own body back into a request that another instance may get.
+    fn restored(mut self, terms: &Terms) -> Self {
+        if let (Some(request), Some(hold)) = (&mut self.request, &terms.hold) {
+            match hold.reclaim() {
+                Some(body) => *request.body_mut() = body,
+                None => self.request = None,
+            }
+        }
+        self
+    }
 }
 
 /// A callee that restarted leaves a pool of stale connections; a few are tried, then a new one.
-const STALE_MAX: usize = 3;
+pub(super) const STALE_MAX: usize = 3;

@@ -26,6 +26,18 @@ pub(crate) static STALE: Spec<Counter, 0> = Spec::counter(
     [],
 );
 
+pub(crate) static QUEUE: Spec<Gauge, 0> = Spec::gauge(
+    "msf_client_queue_length",
+    "Requests that wait for a connection because all to the callee are in use.",
+    [],
+);
+
+pub(crate) static REFUSALS: Spec<Counter, 1> = Spec::counter(
+    "msf_client_queue_refusals_total",
+    "Requests that got no connection, because too many waited or it took too long, by reason.",
+    ["reason"],
+);
+
 /// Handles of one [`Connections`](super::Connections).
 #[derive(Clone, Debug)]
 pub(super) struct TransportMetrics {
@@ -33,6 +45,9 @@ pub(super) struct TransportMetrics {
     pub(super) opened: Counter,
     pub(super) reused: Counter,
     pub(super) stale: Counter,
+    pub(super) queue: Gauge,
+    pub(super) queue_full: Counter,
+    pub(super) queue_timeout: Counter,
 }
 
 impl TransportMetrics {
@@ -42,15 +57,22 @@ impl TransportMetrics {
             opened: Counter::noop(),
             reused: Counter::noop(),
             stale: Counter::noop(),
+            queue: Gauge::noop(),
+            queue_full: Counter::noop(),
+            queue_timeout: Counter::noop(),
         }
     }
 
     pub(super) fn register(metrics: &Metrics) -> Result<Self, MetricsError> {
+        let refusals = REFUSALS.register(metrics)?;
         Ok(Self {
             open: OPEN.register(metrics)?.with([]),
             opened: OPENED.register(metrics)?.with([]),
             reused: REUSED.register(metrics)?.with([]),
             stale: STALE.register(metrics)?.with([]),
+            queue: QUEUE.register(metrics)?.with([]),
+            queue_full: refusals.with(["full"]),
+            queue_timeout: refusals.with(["timeout"]),
         })
     }
 }

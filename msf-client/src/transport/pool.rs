@@ -1,24 +1,16 @@
 //! Which idle connection comes next, and how many there may be: no sockets, no clock.
 
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+
+use super::gate::{Admission, Gate};
 
 /// The limits of a [`Pool`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PoolLimits {
     /// Idle connections kept per callee.
     pub(super) idle_per_host_max: usize,
-    /// Connections per callee, those in use included.
-    pub(super) per_host_max: usize,
     /// How long an idle connection is kept.
     pub(super) idle_timeout: Duration,
 }
@@ -37,25 +29,14 @@ pub(super) struct Pool<C> {
 struct Host<C> {
     /// The youngest last.
     idle: Vec<Idle<C>>,
-    open: Arc<AtomicUsize>,
+    // Shared with the slots and not the pool: a connection that is kept in the pool must not keep it.
+    gate: Arc<Gate<C>>,
 }
 
 #[derive(Debug)]
 struct Idle<C> {
     connection: C,
     since: Instant,
-}
-
-/// One connection of a callee's share, given back on drop.
-///
-/// It shares a counter and not the pool: a connection that is kept in the pool must not keep the pool.
-#[derive(Debug)]
-pub(super) struct Slot(Arc<AtomicUsize>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Release);
-    }
 }
 
 impl<C> Pool<C> {
@@ -79,11 +60,15 @@ impl<C> Pool<C> {
         }
     }
 
-    /// Keeps a connection for the next request; gives it back when there are enough.
+    /// Gives a connection to the first who waits, or keeps it for the next request; gives it back when
+    /// there are enough.
     pub(super) fn put(&mut self, addr: SocketAddr, connection: C, now: Instant) -> Result<(), C> {
         // A callee that is gone from the map was swept: nothing of it was open.
         let Some(host) = self.hosts.get_mut(&addr) else {
             return Err(connection);
+        };
+        let Some(connection) = host.gate.hand_over(connection) else {
+            return Ok(());
         };
         if host.idle.len() >= self.limits.idle_per_host_max {
             return Err(connection);
@@ -95,18 +80,20 @@ impl<C> Pool<C> {
         Ok(())
     }
 
-    /// The right to open one more connection; `None` when the callee has its share.
-    pub(super) fn reserve(&mut self, addr: SocketAddr) -> Option<Slot> {
+    /// The right to open one more connection, when there are less than `max`, or a place in line.
+    pub(super) fn admit(&mut self, addr: SocketAddr, max: usize, queue_max: usize) -> Admission<C> {
         let host = self.hosts.entry(addr).or_insert_with(|| Host {
             idle: Vec::new(),
-            open: Arc::default(),
+            gate: Arc::default(),
         });
-        if host.open.load(Ordering::Acquire) >= self.limits.per_host_max {
-            return None;
+        host.gate.admit(max, queue_max)
+    }
+
+    /// Closes all idle connections of a callee.
+    pub(super) fn distrust(&mut self, addr: SocketAddr) {
+        if let Some(host) = self.hosts.get_mut(&addr) {
+            host.idle.clear();
         }
-        // Only this method adds, and it has the pool to itself.
-        host.open.fetch_add(1, Ordering::Relaxed);
-        Some(Slot(host.open.clone()))
     }
 
     /// Forgets what is too old and callees to which nothing is open; says whether anything is left.
@@ -115,7 +102,7 @@ impl<C> Pool<C> {
         self.hosts.retain(|_, host| {
             host.idle
                 .retain(|idle| is_fresh(idle.since, now, timeout) && is_alive(&idle.connection));
-            !host.idle.is_empty() || host.open.load(Ordering::Acquire) > 0
+            !host.idle.is_empty() || host.gate.open() > 0
         });
         !self.hosts.is_empty()
     }
@@ -125,7 +112,7 @@ impl<C> Pool<C> {
     }
 
     pub(super) fn open(&self) -> usize {
-        let open = |host: &Host<C>| host.open.load(Ordering::Acquire);
+        let open = |host: &Host<C>| host.gate.open();
         self.hosts.values().map(open).sum()
     }
 }
@@ -138,17 +125,29 @@ fn is_fresh(since: Instant, now: Instant, timeout: Duration) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::gate::Slot, *};
 
     const LIMITS: PoolLimits = PoolLimits {
         idle_per_host_max: 3,
-        per_host_max: 5,
         idle_timeout: Duration::from_secs(10),
     };
+
+    const MAX: usize = 5;
 
     fn addr(port: u16) -> SocketAddr {
         ([127, 0, 0, 1], port).into()
     }
+
+    fn reserve<C>(pool: &mut Pool<C>, addr: SocketAddr) -> Option<Slot<C>> {
+        match pool.admit(addr, MAX, 0) {
+            Admission::Slot(slot) => Some(slot),
+            Admission::Wait(_) | Admission::Full => None,
+        }
+    }
+
+    /// A connection that has its place.
+    #[derive(Debug)]
+    struct Open(#[expect(dead_code, reason = "held")] Slot<Self>);
 
     fn always<C>(_: &C) -> bool {
         true
@@ -157,7 +156,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_youngest_goes_first() {
         let mut pool = Pool::new(LIMITS);
-        let _slot = pool.reserve(addr(1));
+        let _slot = reserve(&mut pool, addr(1));
         let now = Instant::now();
         pool.put(addr(1), "old", now).unwrap();
         pool.put(addr(1), "young", now + Duration::from_secs(1))
@@ -172,7 +171,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_at_its_timeout_is_not_used() {
         let mut pool = Pool::new(LIMITS);
-        let _slot = pool.reserve(addr(1));
+        let _slot = reserve(&mut pool, addr(1));
         let now = Instant::now();
         pool.put(addr(1), 1, now).unwrap();
         pool.put(addr(1), 2, now).unwrap();
@@ -184,8 +183,8 @@ mod tests {
     async fn a_callee_without_connections_is_forgotten() {
         let mut pool = Pool::new(LIMITS);
         let now = Instant::now();
-        let slot = pool.reserve(addr(1)).unwrap();
-        pool.put(addr(1), slot, now).unwrap();
+        let slot = reserve(&mut pool, addr(1)).unwrap();
+        pool.put(addr(1), Open(slot), now).unwrap();
         assert!(pool.sweep(now, always));
         assert!(!pool.sweep(now + LIMITS.idle_timeout, always));
         assert!(pool.hosts.is_empty());
@@ -194,7 +193,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_closed_connection_is_swept_before_its_time() {
         let mut pool = Pool::new(LIMITS);
-        let _slot = pool.reserve(addr(1));
+        let _slot = reserve(&mut pool, addr(1));
         let now = Instant::now();
         pool.put(addr(1), "closed", now).unwrap();
         pool.put(addr(1), "alive", now).unwrap();
@@ -208,11 +207,11 @@ mod tests {
         fn no_share_is_exceeded_and_none_leaks(steps in proptest::collection::vec((0_u8..4, 0_u16..2, 0_u64..4), 0..200)) {
             let mut now = Instant::now();
             let mut pool = Pool::new(LIMITS);
-            let mut used: Vec<(u16, Slot)> = Vec::new();
+            let mut used: Vec<(u16, Open)> = Vec::new();
             for (step, port, wait) in steps {
                 now += Duration::from_secs(wait);
                 match step {
-                    0 => used.extend(pool.reserve(addr(port)).map(|slot| (port, slot))),
+                    0 => used.extend(reserve(&mut pool, addr(port)).map(|slot| (port, Open(slot)))),
                     1 => used.extend(pool.take(addr(port), now).map(|slot| (port, slot))),
                     2 => if let Some((port, slot)) = used.pop() {
                         drop(pool.put(addr(port), slot, now));
@@ -222,7 +221,7 @@ mod tests {
                 prop_assert_eq!(pool.open(), used.len() + pool.idle());
                 for host in pool.hosts.values() {
                     prop_assert!(host.idle.len() <= LIMITS.idle_per_host_max);
-                    prop_assert!(host.open.load(Ordering::Relaxed) <= LIMITS.per_host_max);
+                    prop_assert!(host.gate.open() <= MAX);
                 }
             }
             used.clear();

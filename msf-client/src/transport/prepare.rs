@@ -1,17 +1,33 @@
 //! What must be true of a request before it is written.
 
-use http::{HeaderValue, Method, Request, Uri, Version, header, uri::PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header, uri::PathAndQuery};
 use http_body::Body as _;
-use msf_core::body::Body;
+use msf_core::{BoxError, body::Body};
 
-use super::TransportError;
+use super::{AllowUpgrade, TransportError, held::Hold, trailers, upgrade::Asked};
+
+/// What a request asks of its callee beyond an answer.
+#[derive(Debug, Default)]
+pub(super) struct Terms {
+    /// The protocols to which the callee may switch.
+    pub(super) upgrade: Option<Asked>,
+    /// The body, if the callee is asked whether it wants that.
+    pub(super) hold: Option<Hold>,
+}
+
+impl Terms {
+    /// What the body failed with.
+    pub(super) fn failure(&self) -> Option<BoxError> {
+        self.hold.as_ref()?.take_error()
+    }
+}
 
 /// Puts the request into the form that goes over the wire, or says why it cannot.
 ///
 /// The framing is the transport's alone: what a caller says of the length in headers is replaced by
 /// what the body says. A length that does not fit would make the callee take the next request on
 /// the connection for a part of this one (RFC 9112 section 11.2).
-pub(super) fn prepare(request: &mut Request<Body>) -> Result<(), TransportError> {
+pub(super) fn prepare(request: &mut Request<Body>) -> Result<Terms, TransportError> {
     if *request.method() == Method::CONNECT {
         return Err(TransportError::InvalidRequest {
             reason: "tunnels are not supported",
@@ -26,12 +42,89 @@ pub(super) fn prepare(request: &mut Request<Body>) -> Result<(), TransportError>
         });
     }
     frame(request);
+    let mut terms = Terms::default();
     let headers = request.headers_mut();
-    // An answer to it could not be used.
-    headers.remove(header::UPGRADE);
-    // The body is sent at once, so nothing is gained by waiting.
-    headers.remove(header::EXPECT);
+    if headers.contains_key(header::TE) {
+        tidy_te(headers);
+        if headers.contains_key(header::TE) {
+            // It concerns this connection only, and that has to be said (RFC 9110 section 10.1.4).
+            headers.append(header::CONNECTION, HeaderValue::from_static("te"));
+        }
+    }
+    if headers.contains_key(header::UPGRADE) {
+        terms.upgrade = upgrade(request);
+    }
+    if request.headers().contains_key(header::EXPECT) {
+        expect(request, &mut terms);
+    }
+    Ok(terms)
+}
+
+/// The protocols that are asked for, if the caller can do with them.
+fn upgrade(request: &mut Request<Body>) -> Option<Asked> {
+    let allowed = request.extensions().get::<AllowUpgrade>().cloned();
+    let headers = request.headers_mut();
+    let protocols = headers.remove(header::UPGRADE)?;
+    let allowed = allowed?;
+    headers.insert(header::UPGRADE, protocols.clone());
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.remove(header::TE);
+    Some(Asked { protocols, allowed })
+}
+
+/// Keeps the body back until the callee asks for it. Any other expectation is not sent, and neither is
+/// this one where there is no body.
+fn expect(request: &mut Request<Body>, terms: &mut Terms) {
+    let is_known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    let mut expectations = request.headers().get_all(header::EXPECT).iter();
+    let is_kept = expectations.all(is_known) && !request.body().is_end_stream();
+    request.headers_mut().remove(header::EXPECT);
+    if !is_kept {
+        return;
+    }
+    let value = HeaderValue::from_static("100-continue");
+    request.headers_mut().insert(header::EXPECT, value);
+    let hold = Hold::waiting(std::mem::take(request.body_mut()));
+    *request.body_mut() = hold.body();
+    let asked = hold.share();
+    hyper::ext::on_informational(request, move |interim| {
+        if interim.status() == http::StatusCode::CONTINUE {
+            asked.go_on();
+        }
+    });
+    terms.hold = Some(hold);
+}
+
+/// Leaves `TE: trailers` or nothing: no other transfer coding is understood here.
+pub(super) fn tidy_te(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::TE) {
+        return;
+    }
+    let wants_trailers = trailers::are_wanted(headers);
+    headers.remove(header::TE);
+    if wants_trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+pub(super) fn check_scheme(uri: &Uri) -> Result<(), TransportError> {
+    if uri.scheme_str().is_some_and(|scheme| scheme != "http") {
+        return Err(TransportError::InvalidRequest {
+            reason: "only the scheme http is supported",
+        });
+    }
     Ok(())
+}
+
+/// The host and port of an address, without user and password, which belong to nobody's log.
+pub(super) fn authority(uri: &Uri) -> Option<&str> {
+    let text = uri.authority()?.as_str();
+    Some(text.rsplit('@').next().unwrap_or(text))
+}
+
+/// Whether a request of this method has a body in general, so that one without it says so.
+pub(super) fn expects_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 /// `http://host/path` becomes `/path` and a `Host` header, if there is none yet.
@@ -40,17 +133,9 @@ fn to_origin_form(request: &mut Request<Body>) -> Result<(), TransportError> {
     if uri.scheme().is_none() && uri.authority().is_none() {
         return Ok(());
     }
-    if uri.scheme_str().is_some_and(|scheme| scheme != "http") {
-        return Err(TransportError::InvalidRequest {
-            reason: "only the scheme http is supported",
-        });
-    }
+    check_scheme(uri)?;
     let path = uri.path_and_query().cloned();
-    let host = uri.authority().map(|authority| {
-        // Without user and password, which belong to nobody's log.
-        let text = authority.as_str();
-        text.rsplit('@').next().unwrap_or(text).to_owned()
-    });
+    let host = authority(uri).map(str::to_owned);
     if let Some(host) = host
         && !request.headers().contains_key(header::HOST)
     {
@@ -67,11 +152,11 @@ fn to_origin_form(request: &mut Request<Body>) -> Result<(), TransportError> {
 fn frame(request: &mut Request<Body>) {
     let exact = request.body().size_hint().exact();
     let is_empty = exact == Some(0) || request.body().is_end_stream();
-    let expects_body = matches!(
-        *request.method(),
-        Method::POST | Method::PUT | Method::PATCH
-    );
+    let expects_body = expects_body(request.method());
+    let is_in_memory = request.body().is_in_memory();
     let headers = request.headers_mut();
+    // Nothing can follow a body of a given length.
+    let exact = exact.filter(|_| is_in_memory || !headers.contains_key(header::TRAILER));
     headers.remove(header::TRANSFER_ENCODING);
     if is_empty {
         headers.remove(header::CONTENT_LENGTH);

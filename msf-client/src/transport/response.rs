@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use msf_core::{clock, task};
@@ -20,7 +20,9 @@ use tokio::{
     time::{self, Sleep},
 };
 
-use super::{TransportError, connection::Connection, connections::Shared};
+use super::{
+    TransportError, connection::Connection, connections::Shared, held::Hold, http2, trailers,
+};
 
 pub(crate) type TransportResponse = Response<ResponseBody>;
 
@@ -59,12 +61,24 @@ pub struct ResponseBody {
     is_waiting: bool,
 }
 
-/// The connection on which a body arrives, and where it goes afterwards.
-struct Lease {
+/// What a body keeps busy while it arrives, and where that goes afterwards.
+enum Lease {
+    Connection(Whole),
+    Stream(Stream),
+}
+
+/// A connection of HTTP/1.1.
+struct Whole {
     connection: Connection,
     shared: Arc<Shared>,
     addr: SocketAddr,
     is_reusable: bool,
+}
+
+/// A stream of HTTP/2.
+struct Stream {
+    _lease: http2::Lease,
+    upload: Option<Hold>,
 }
 
 /// Takes what hyper received.
@@ -73,32 +87,57 @@ pub(super) fn received(
     connection: Connection,
     shared: &Arc<Shared>,
     addr: SocketAddr,
+    is_cut: bool,
 ) -> TransportResponse {
+    let status = response.status();
     let headers = response.headers_mut();
     // Both at once is how answers are smuggled. The transfer encoding holds; the length must not be
     // passed on, and what follows on the connection is not trusted (RFC 9112 section 6.3).
     let is_ambiguous = headers.contains_key(header::TRANSFER_ENCODING)
         && headers.remove(header::CONTENT_LENGTH).is_some();
-    let lease = Lease {
+    tidy_length(status, headers);
+    let lease = Lease::Connection(Whole {
         connection,
         shared: shared.clone(),
         addr,
-        is_reusable: !is_ambiguous && !closes(headers),
-    };
-    response.map(|incoming| {
-        let mut body = ResponseBody {
+        // Where a body was announced and not sent, nobody can tell the next request from it.
+        is_reusable: !is_ambiguous && !is_cut && !closes(headers),
+    });
+    response.map(|incoming| ResponseBody::new(incoming, Some(lease), shared))
+}
+
+/// Takes what hyper received on a stream.
+pub(super) fn multiplexed(
+    response: Response<Incoming>,
+    lease: http2::Lease,
+    upload: Option<Hold>,
+    shared: &Arc<Shared>,
+) -> TransportResponse {
+    let lease = Lease::Stream(Stream {
+        _lease: lease,
+        upload,
+    });
+    response.map(|incoming| ResponseBody::new(incoming, Some(lease), shared))
+}
+
+/// Takes an answer after which there is no HTTP.
+pub(super) fn bodiless(response: Response<Incoming>, shared: &Arc<Shared>) -> TransportResponse {
+    response.map(|incoming| ResponseBody::new(incoming, None, shared))
+}
+
+impl ResponseBody {
+    fn new(incoming: Incoming, lease: Option<Lease>, shared: &Arc<Shared>) -> Self {
+        let mut body = Self {
             incoming,
-            lease: Some(lease),
+            lease,
             timeout: shared.settings.body_timeout,
             timer: None,
             is_waiting: false,
         };
         body.finish_if_complete();
         body
-    })
-}
+    }
 
-impl ResponseBody {
     /// The reader may stop before it is told of the end, if the length told it where that is.
     fn finish_if_complete(&mut self) {
         if self.incoming.is_end_stream() {
@@ -143,7 +182,10 @@ impl HttpBody for ResponseBody {
         };
         this.is_waiting = false;
         Poll::Ready(match frame {
-            Some(Ok(frame)) => {
+            Some(Ok(mut frame)) => {
+                if let Some(fields) = frame.trailers_mut() {
+                    trailers::clean(fields);
+                }
                 this.finish_if_complete();
                 Some(Ok(frame))
             }
@@ -179,6 +221,42 @@ impl fmt::Debug for ResponseBody {
 
 impl Lease {
     fn give_back(self) {
+        match self {
+            Self::Connection(whole) => whole.give_back(),
+            Self::Stream(stream) => stream.finish(),
+        }
+    }
+}
+
+impl Stream {
+    /// The answer has ended. A callee that still reads may go on for as long as one of HTTP/1.1.
+    fn finish(mut self) {
+        let Some(upload) = self.upload.take().filter(|upload| !upload.is_sent()) else {
+            return;
+        };
+        if Handle::try_current().is_err() {
+            upload.abort();
+            return;
+        }
+        task::spawn_root("client upload", async move {
+            time::sleep(RETURN_MAX).await;
+            upload.abort();
+            drop(self);
+        })
+        .detach();
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(upload) = &self.upload {
+            upload.abort();
+        }
+    }
+}
+
+impl Whole {
+    fn give_back(self) {
         let Self {
             mut connection,
             shared,
@@ -206,6 +284,30 @@ impl Lease {
     }
 }
 
+/// Leaves one plain number, or none where there can be no body.
+///
+/// hyper takes a list of equal lengths for one length. Whoever gets the answer next may not.
+fn tidy_length(status: StatusCode, headers: &mut HeaderMap) {
+    if status == StatusCode::NO_CONTENT {
+        headers.remove(header::CONTENT_LENGTH);
+        return;
+    }
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let Some(length) = lengths.next() else {
+        return;
+    };
+    let is_plain = length.as_bytes().iter().all(u8::is_ascii_digit);
+    if is_plain && lengths.next().is_none() {
+        return;
+    }
+    let text = length.as_bytes().split(|byte| *byte == b',').next();
+    let plain = text.and_then(|text| HeaderValue::from_bytes(text.trim_ascii()).ok());
+    match plain {
+        Some(plain) => headers.insert(header::CONTENT_LENGTH, plain),
+        None => headers.remove(header::CONTENT_LENGTH),
+    };
+}
+
 /// Whether the callee said that it closes the connection after this answer.
 fn closes(headers: &HeaderMap) -> bool {
     headers
@@ -215,3 +317,29 @@ fn closes(headers: &HeaderMap) -> bool {
 
 /// An upload that goes on for longer after its answer has ended is not worth a connection.
 const RETURN_MAX: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tidied(status: u16, lengths: &[&'static str]) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        for length in lengths {
+            headers.append(header::CONTENT_LENGTH, length.parse().unwrap());
+        }
+        tidy_length(StatusCode::from_u16(status).unwrap(), &mut headers);
+        let left = headers.get_all(header::CONTENT_LENGTH).iter();
+        left.map(|value| value.to_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn one_plain_length_is_passed_on() {
+        assert_eq!(tidied(200, &["5"]), ["5"]);
+        assert_eq!(tidied(200, &["5", "5"]), ["5"]);
+        assert_eq!(tidied(200, &["5, 5"]), ["5"]);
+        assert_eq!(tidied(304, &["5"]), ["5"]);
+        assert!(tidied(200, &[]).is_empty());
+        assert!(tidied(204, &["0"]).is_empty());
+    }
+}

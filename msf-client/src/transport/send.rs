@@ -11,7 +11,9 @@ use std::{
 use http::Request;
 use msf_core::body::Body;
 
-use super::{Connections, TransportError, connections::Progress, response::TransportResponse};
+use super::{
+    Connections, TransportError, Upstream, connections::Progress, response::TransportResponse,
+};
 
 /// Waits for the head of an answer. Made by [`Connections::send`].
 ///
@@ -22,11 +24,16 @@ pub struct Send(
 );
 
 impl Send {
-    pub(super) fn new(connections: Connections, addr: SocketAddr, request: Request<Body>) -> Self {
+    pub(super) fn new(
+        connections: Connections,
+        addr: SocketAddr,
+        upstream: Upstream,
+        request: Request<Body>,
+    ) -> Self {
         Self(Box::pin(async move {
             let mut progress = Progress::default();
             connections
-                .exchange(addr, request, &mut progress)
+                .exchange(addr, &upstream, request, &mut progress)
                 .await
                 .map_err(|failed| failed.error)
         }))

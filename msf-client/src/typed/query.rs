@@ -11,6 +11,20 @@ pub(super) fn append(path: &mut String, name: &str, value: &str) {
     encode(path, value);
 }
 
+/// Pairs as a form. A space is `%20`, which every reader of forms takes as well as `+`.
+pub(super) fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut form = String::new();
+    for (name, value) in pairs {
+        if !form.is_empty() {
+            form.push('&');
+        }
+        encode(&mut form, name);
+        form.push('=');
+        encode(&mut form, value);
+    }
+    form
+}
+
 fn encode(path: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
@@ -34,6 +48,12 @@ mod tests {
         append(&mut path, "owner", "a&admin=1#x");
         append(&mut path, "name", "ä b");
         assert_eq!(path, "/orders?owner=a%26admin%3D1%23x&name=%C3%A4%20b");
+    }
+
+    #[test]
+    fn a_form_is_pairs() {
+        assert_eq!(form([]), "");
+        assert_eq!(form([("a", "1&b=2"), ("c", "")]), "a=1%26b%3D2&c=");
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, request::Parts};
 use msf_core::{BoxError, body::Body, deadline::Deadline};
 use serde::Serialize;
 
@@ -88,6 +88,65 @@ impl RequestBuilder {
         }
     }
 
+    /// Sets these headers, each instead of all that have its name.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        let mut last = None;
+        for (name, value) in headers {
+            // Only the first value of a name comes with it.
+            let own = self.request.headers_mut();
+            match (name, &last) {
+                (Some(name), _) => {
+                    own.insert(&name, value);
+                    last = Some(name);
+                }
+                (None, Some(name)) => {
+                    own.append(name, value);
+                }
+                (None, None) => {}
+            }
+        }
+        self
+    }
+
+    /// Asks in the name of whoever made the request that is being served: its `Authorization` goes along
+    /// instead of the client's own credentials, and its deadline holds.
+    ///
+    /// For services that trust one another with the tokens of their users. Where they should not, the
+    /// client's [bearer](crate::ClientBuilder::bearer) makes tokens of its own.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use http::Request;
+    /// # use msf_client::ServiceClient;
+    /// # use msf_core::deadline::Deadline;
+    /// # use wiremock::{Mock, MockServer, ResponseTemplate, matchers::header};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), msf_core::BoxError> {
+    /// # let server = MockServer::start().await;
+    /// # Mock::given(header("authorization", "Bearer of-ada")).respond_with(ResponseTemplate::new(204))
+    /// #     .mount(&server).await;
+    /// # let inventory = ServiceClient::at(&server.uri())?;
+    /// // What a handler was given, as an axum extractor does it.
+    /// let (serving, ()) = Request::get("/cart")
+    ///     .header("authorization", "Bearer of-ada")
+    ///     .extension(Deadline::after(Duration::from_secs(2)))
+    ///     .body(())?
+    ///     .into_parts();
+    /// let answer = inventory.get("/stock").on_behalf_of(&serving).send().await?;
+    /// assert_eq!(answer.status(), 204);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_behalf_of(mut self, serving: &Parts) -> Self {
+        if let Some(deadline) = Deadline::of(&serving.extensions) {
+            self = self.deadline(deadline);
+        }
+        match serving.headers.get(header::AUTHORIZATION) {
+            Some(authorization) => self.bearer(authorization.clone()),
+            None => self,
+        }
+    }
+
     /// Names the operation, so that the callee does it once however often it is sent.
     pub fn idempotency_key(self, key: &str) -> Self {
         self.header("idempotency-key", key)
@@ -126,6 +185,29 @@ impl RequestBuilder {
             }
             Err(error) => self.fail(error),
         }
+    }
+
+    /// Sends pairs as a form (`application/x-www-form-urlencoded`).
+    ///
+    /// ```
+    /// # use msf_client::ServiceClient;
+    /// # use wiremock::{Mock, MockServer, ResponseTemplate, matchers::body_string};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), msf_core::BoxError> {
+    /// # let server = MockServer::start().await;
+    /// # Mock::given(body_string("grant_type=client_credentials&scope=a%20b"))
+    /// #     .respond_with(ResponseTemplate::new(204)).mount(&server).await;
+    /// # let issuer = ServiceClient::at(&server.uri())?;
+    /// let form = [("grant_type", "client_credentials"), ("scope", "a b")];
+    /// assert_eq!(issuer.post("/token").form(form).send().await?.status(), 204);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn form<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = self.request.headers_mut();
+        headers.entry(header::CONTENT_TYPE).or_insert(form);
+        self.body(query::form(pairs))
     }
 
     /// Sends a body as it is; [`Body::new`] takes streams.

@@ -112,6 +112,49 @@ impl Response {
         serde_json::from_slice(&body).map_err(|source| Error::Decode { service, source })
     }
 
+    /// Reads the whole body as text in UTF-8. An error status is an error, as in [`ok`](Self::ok).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Problem`], [`Error::Text`], and those of [`bytes`](Self::bytes).
+    pub async fn text(self) -> Result<String, Error> {
+        let response = self.ok().await?;
+        let service = response.service.clone();
+        let body = response.bytes().await?;
+        String::from_utf8(body.into()).map_err(|_| Error::Text { service })
+    }
+
+    /// The next piece of the body, as it arrives; nothing after the last. Trailers are left out.
+    ///
+    /// The deadline of the call holds for all pieces together, and the limit does not: what was read is
+    /// the reader's to keep or not. For an answer that has no end, take [`into_body`](Self::into_body).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`], [`Error::DeadlineExceeded`] or [`Error::Transport`]; the body is over then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no piece.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let next = async {
+            loop {
+                match self.body.frame().await {
+                    None => return Ok(None),
+                    Some(frame) => {
+                        if let Ok(data) = frame?.into_data() {
+                            return Ok(Some(data));
+                        }
+                    }
+                }
+            }
+        };
+        match self.deadline.run(next).await {
+            Ok(next) => next,
+            Err(_exceeded) => Err(late(self.service.clone(), self.timeout)),
+        }
+    }
+
     /// Reads the whole body, whatever the status is.
     ///
     /// # Errors
@@ -133,17 +176,7 @@ impl Response {
         } = self;
         match deadline.run(read(body, &service, limit)).await {
             Ok(read) => read,
-            Err(_exceeded) => Err(match timeout {
-                Some(timeout) => Error::Timeout {
-                    service,
-                    timeout,
-                    is_unsent: false,
-                },
-                None => Error::DeadlineExceeded {
-                    service,
-                    is_unsent: false,
-                },
-            }),
+            Err(_exceeded) => Err(late(service, timeout)),
         }
     }
 
@@ -151,6 +184,19 @@ impl Response {
     #[must_use]
     pub fn into_body(self) -> ResponseBody {
         self.body
+    }
+}
+
+/// The time was over before the body had ended.
+const fn late(service: ServiceName, timeout: Option<Duration>) -> Error {
+    let is_unsent = false;
+    match timeout {
+        Some(timeout) => Error::Timeout {
+            service,
+            timeout,
+            is_unsent,
+        },
+        None => Error::DeadlineExceeded { service, is_unsent },
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use http::Request;
 use http_body_util::BodyExt;
-use msf_client::transport::Connections;
+use msf_client::{ClientBuilder, ServiceSettings, transport::Connections};
 use msf_core::{body::Body, testing::allocations};
 
 use crate::{callee::get, world::World};
@@ -69,10 +69,26 @@ fn a_call_allocates_little_more_than_the_connection() {
         });
         assert_eq!(answer.to_bytes(), "ok");
     });
-    println!("allocations per call: transport {transport}, by name {client}");
+    let settings = ServiceSettings::new().retry(|retry| retry);
+    let setup = |client: ClientBuilder| client.service("payment", settings);
+    let retrying = runtime.block_on(World::with(&[addr], setup));
+    let retrying = per_call(|| {
+        let answer = runtime.block_on(async {
+            let response = retrying.payment.call(request()).await.unwrap();
+            response.into_body().collect().await.unwrap()
+        });
+        assert_eq!(answer.to_bytes(), "ok");
+    });
+    println!(
+        "allocations per call: transport {transport}, by name {client}, with retries {retrying}"
+    );
+    assert!(retrying <= client + RETRY_MAX, "{retrying}");
     assert!(transport <= TRANSPORT_MAX, "{transport}");
     assert!(client <= CLIENT_MAX, "{client}");
 }
 
 const TRANSPORT_MAX: u64 = 10;
 const CLIENT_MAX: u64 = 14;
+/// The copy of the head with its headers and extensions, two values of which become shared, and the list of
+/// where the attempts went.
+const RETRY_MAX: u64 = 6;

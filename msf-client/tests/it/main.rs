@@ -3,7 +3,17 @@
 
 mod callee;
 mod cost;
+mod flaky;
+mod hedges;
 mod hostile;
+mod outage;
+mod propagation;
+mod retries;
 mod service;
+mod settings;
 mod transport;
+mod transport_expect;
+mod transport_http2;
+mod transport_queue;
+mod transport_upgrade;
 mod world;

@@ -229,12 +229,15 @@ async fn a_connection_that_closes_under_the_request_is_replaced() {
 #[tokio::test]
 async fn a_full_host_refuses_at_once() {
     let callee = echo().await;
-    let connections = Connections::builder().per_host_max(1).build();
+    let connections = Connections::builder()
+        .max_connections(1)
+        .queue_max(0)
+        .build();
     let (feeder, body) = fed();
     let first = connections.send(callee.addr(), post(body)).await.unwrap();
     let error = connections.send(callee.addr(), get("/")).await.unwrap_err();
     assert!(
-        matches!(error, TransportError::Full { limit: 1, .. }),
+        matches!(error, TransportError::QueueFull { limit: 0, .. }),
         "{error}"
     );
     assert!(error.is_unsent() && error.is_own_fault());

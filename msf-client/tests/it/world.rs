@@ -10,7 +10,10 @@ use msf_core::{
     name::{InstanceId, ServiceName},
     testing::TestServer,
 };
-use msf_registry::{Instance, Registration, Registry, backend::memory::MemoryRegistry};
+use msf_registry::{
+    Instance, Registration, Registry,
+    backend::{fixed::StaticRegistry, memory::MemoryRegistry},
+};
 
 /// A service `payment` with instances somewhere, and a client that counts.
 pub(crate) struct World {
@@ -30,7 +33,7 @@ impl World {
         setup: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Self {
         let registry = Registry::new(MemoryRegistry::new());
-        let name = ServiceName::new("payment").unwrap();
+        let name = payment();
         let mut registrations = Vec::new();
         for (number, addr) in addrs.iter().enumerate() {
             let id = InstanceId::new(format!("payment-{number}")).unwrap();
@@ -70,6 +73,16 @@ impl World {
             .find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
             .unwrap_or(0.0)
     }
+}
+
+fn payment() -> ServiceName {
+    ServiceName::new("payment").unwrap()
+}
+
+/// A registry in which `payment` has these instances.
+pub(crate) fn listed(addrs: &[SocketAddr]) -> Registry {
+    let listed = StaticRegistry::new().addrs(&payment(), addrs.to_vec());
+    Registry::new(listed.unwrap())
 }
 
 /// A callee that answers with the headers it was sent, one a line.

@@ -87,7 +87,7 @@
 //!
 //! | layer | spelled | notes |
 //! |---|---|---|
-//! | file | `[server]` `bind = ".."` | TOML, at most 1 MiB, 64 levels; `--config FILE`, else `MSF_CONFIG`, else [`Loader::file`] |
+//! | file | `[server]` `bind = ".."` | TOML, or JSON if the name ends in `.json`, at most 1 MiB, 64 levels; `--config FILE`, else `MSF_CONFIG`, else [`Loader::file`] |
 //! | variable | `MSF__SERVER__BIND=..` | two underscores between names, in any case |
 //! | flag | `--server.bind=..`, `--server.bind ..` | `-` for `_` is fine; `--server.tls` alone means true; of two equal flags the last wins |
 //!

@@ -149,6 +149,18 @@ impl<'a> Problems<'a> {
         self.found.push(Problem::new(key, None, message));
     }
 
+    /// As [`report`](Self::report), with the way out.
+    pub fn report_with_hint(
+        &mut self,
+        path: &str,
+        message: impl fmt::Display,
+        hint: impl Into<String>,
+    ) {
+        let key = self.prefix.join(Key::parse(path));
+        let problem = Problem::new(key, None, message);
+        self.found.push(problem.with_hint(Some(hint.into())));
+    }
+
     /// Takes the value out of a result, and reports the error at `path` if there is one.
     pub fn check<T, E: fmt::Display>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.report(path, error)).ok()

@@ -118,6 +118,8 @@ codes! {
     UriTooLong = "uri_too_long", 414, "The request target is too long";
     /// The body is of a media type that is not taken here.
     UnsupportedMediaType = "unsupported_media_type", 415, "Unsupported media type";
+    /// The request expects what nobody here promises, or was refused for an expectation.
+    ExpectationFailed = "expectation_failed", 417, "The expectation cannot be met";
     /// The request was meant for another server.
     MisdirectedRequest = "misdirected_request", 421, "Misdirected request";
     /// The request is well-formed and its content is not acceptable; `errors` says where.

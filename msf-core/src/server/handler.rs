@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -42,6 +42,7 @@ pin_project! {
         state: State<S>,
         drain: DrainSignal,
         version: Version,
+        is_head: bool,
         // Moves on to the response's body.
         in_flight: Option<InFlight>,
     }
@@ -111,6 +112,7 @@ where
         let in_flight = Some(InFlight(self.activity.clone()));
         let drain = self.connection.drain().clone();
         let version = request.version();
+        let is_head = *request.method() == Method::HEAD;
         // Refused before a byte of the body is read: a client that asked with `Expect: 100-continue`
         // then never sends it.
         let state = if self.is_too_large(request.body()) {
@@ -129,6 +131,7 @@ where
             state,
             drain,
             version,
+            is_head,
             in_flight,
         }
     }
@@ -137,6 +140,7 @@ where
 impl<S, B> Future for ResponseFuture<S>
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+    B: HttpBody<Data = Bytes>,
 {
     type Output = Result<Response<ResponseBody<B>>, Infallible>;
 
@@ -162,6 +166,9 @@ where
         {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
+        }
+        if *this.version == Version::HTTP_2 && (*this.is_head || has_no_body(response.status())) {
+            response = without_body(response);
         }
         let in_flight = this.in_flight.take();
         Poll::Ready(Ok(response.map(|body| ResponseBody {
@@ -193,6 +200,31 @@ where
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+fn has_no_body(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// What hyper does for HTTP/1 only: a client of HTTP/2 takes a body where none can be for a broken answer
+/// (RFC 9113 section 8.1.1). How long it would be is still said.
+fn without_body<B>(response: Response<Either<Full<Bytes>, B>>) -> Response<Either<Full<Bytes>, B>>
+where
+    B: HttpBody<Data = Bytes>,
+{
+    let (mut parts, body) = response.into_parts();
+    let hint = match &body {
+        Either::Left(body) => body.size_hint(),
+        Either::Right(body) => body.size_hint(),
+    };
+    if let Some(length @ 1..) = hint.exact()
+        && !has_no_body(parts.status)
+        && !parts.headers.contains_key(header::CONTENT_LENGTH)
+    {
+        let length = HeaderValue::from(length);
+        parts.headers.insert(header::CONTENT_LENGTH, length);
+    }
+    Response::from_parts(parts, Either::Left(Full::default()))
 }
 
 fn too_large(limit: usize) -> Problem {

@@ -1,25 +1,33 @@
 //! [`GatewayBuilder`].
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
-use msf_auth::Verifier;
+use msf_auth::{InternalTokens, Verifier};
 use msf_client::Client;
 use msf_core::{
     metrics::{HttpMetricsLayer, Metrics},
     name::ServiceName,
-    trace::{TraceLayer, Trust},
+    trace::{self, TraceLayer, Trust},
 };
+use msf_registry::ServiceHandle;
 
 use super::{
     check,
     error::{GatewayError, GatewayErrors},
     gateway::Gateway,
+    wiring::{Wired, Wiring},
 };
 use crate::{
+    access_log::AccessLog,
+    cluster::Cluster,
+    failure::Failures,
     headers::{IdentityHeaders, forwarded::Forwarding},
+    live::Live,
     own::{self, OwnAnswers, Services},
-    pipeline::{Shared, template},
+    pipeline::{CallSlot, Shared, template},
+    plugin::{Installed, Plugin},
     route::{Route, Table},
+    tunnel::TunnelMetrics,
 };
 
 /// Puts a [`Gateway`] together; made by [`Gateway::builder`].
@@ -32,6 +40,8 @@ use crate::{
 /// | [`trace`](Self::trace) | [`Trust::Nobody`], every request logged | anybody can send a `traceparent` |
 /// | [`metrics`](Self::metrics) | its own | |
 /// | [`expose_metrics`](Self::expose_metrics) | off | what runs inside is nobody's concern |
+/// | [`gateway_headers`](Self::gateway_headers) | on | a service behind any gateway can quote the request |
+/// | [`access_log`](Self::access_log) | the line of the trace layer | every service has that one |
 #[must_use = "a builder does nothing before `build`"]
 pub struct GatewayBuilder {
     client: Client,
@@ -39,9 +49,14 @@ pub struct GatewayBuilder {
     verifier: Option<Verifier>,
     forwarding: Forwarding,
     identity: IdentityHeaders,
-    trace: TraceLayer,
+    trace: Option<TraceLayer>,
     metrics: Metrics,
     exposes_metrics: bool,
+    access_log: Option<AccessLog>,
+    gateway_headers: bool,
+    clusters: Vec<Cluster>,
+    plugins: Vec<Installed>,
+    internal_tokens: Option<InternalTokens>,
 }
 
 impl GatewayBuilder {
@@ -52,13 +67,43 @@ impl GatewayBuilder {
             verifier: None,
             forwarding: Forwarding::default(),
             identity: IdentityHeaders::default(),
-            trace: TraceLayer::new().trust(Trust::Nobody),
+            trace: None,
             metrics: Metrics::new(),
             exposes_metrics: false,
+            access_log: None,
+            gateway_headers: true,
+            clusters: Vec::new(),
+            plugins: Vec::new(),
+            internal_tokens: None,
         }
     }
 
-    /// Adds a route. The order does not matter: the most specific path wins.
+    /// Declares a cluster, to which routes lead by its name. A name without a cluster is that of a service in the
+    /// registry of the client.
+    pub fn cluster(mut self, cluster: Cluster) -> Self {
+        self.clusters.push(cluster);
+        self
+    }
+
+    /// Declares clusters.
+    pub fn clusters(mut self, clusters: impl IntoIterator<Item = Cluster>) -> Self {
+        self.clusters.extend(clusters);
+        self
+    }
+
+    /// Adds code of your own to every route that leads to a service; see [`plugin`](crate::plugin).
+    pub fn plugin(mut self, plugin: impl Plugin) -> Self {
+        self.plugins.push(Installed::new(plugin));
+        self
+    }
+
+    /// Who mints the tokens of routes with [`internal_identity`](Route::internal_identity).
+    pub fn internal_tokens(mut self, tokens: InternalTokens) -> Self {
+        self.internal_tokens = Some(tokens);
+        self
+    }
+
+    /// Adds a route. The order does not matter: the most specific one wins, see [`route`](crate::route).
     pub fn route(mut self, route: Route) -> Self {
         self.routes.push(route);
         self
@@ -91,7 +136,7 @@ impl GatewayBuilder {
     /// Replaces the trace layer's settings: whose context is believed, what the access log has. Where it
     /// finds the route is set by the gateway.
     pub fn trace(mut self, trace: TraceLayer) -> Self {
-        self.trace = trace;
+        self.trace = Some(trace);
         self
     }
 
@@ -104,6 +149,19 @@ impl GatewayBuilder {
     /// Answers `/metrics` on the public listener too, to everybody.
     pub const fn expose_metrics(mut self) -> Self {
         self.exposes_metrics = true;
+        self
+    }
+
+    /// Writes a line of the gateway's own for each request, in place of the trace layer's; see
+    /// [`access_log`](crate::access_log).
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.access_log = Some(log);
+        self
+    }
+
+    /// Whether services get `X-Gateway-Request-ID` and `X-Gateway-Timestamp`: on by default.
+    pub const fn gateway_headers(mut self, sends: bool) -> Self {
+        self.gateway_headers = sends;
         self
     }
 
@@ -120,44 +178,77 @@ impl GatewayBuilder {
     ///
     /// Outside a tokio runtime, unless the registry was given one.
     pub fn build(self) -> Result<Gateway, GatewayErrors> {
+        self.build_after(None)
+    }
+
+    /// As [`build`](Self::build), for the place of a gateway that runs: it counts and is healthy as that one.
+    pub(crate) fn build_after(
+        mut self,
+        before: Option<&Gateway>,
+    ) -> Result<Gateway, GatewayErrors> {
+        if let Some(before) = before {
+            self.metrics = before.metrics.clone();
+        }
+        let health = before.map(|before| before.health.clone());
         let mut errors = Vec::new();
         if self.routes.is_empty() {
             errors.push(GatewayError::NoRoutes);
         }
-        let checked = check::routes(self.routes, self.verifier.is_some(), &mut errors);
-        let services: BTreeSet<ServiceName> = checked
-            .iter()
-            .map(|(_, _, route)| route.service.clone())
-            .collect();
-        let services: Box<[ServiceName]> = services.into_iter().collect();
-        for service in &services {
-            // The watch begins here, and not with the first request on a worker's runtime.
-            if let Err(source) = self.client.service(service) {
-                errors.push(GatewayError::Client {
-                    service: service.clone(),
-                    source,
-                });
+        let common = check::Common {
+            has_verifier: self.verifier.is_some(),
+            tokens: self.internal_tokens.as_ref(),
+            plugins: &self.plugins,
+        };
+        let drafts = check::routes(self.routes, &common, &mut errors);
+        let before = before.map(Gateway::shared);
+        let mut wiring = Wiring::new(&self.client, &self.metrics);
+        wiring.declare(self.clusters, before.as_deref(), &mut errors);
+        let mut rules = Vec::with_capacity(drafts.len());
+        let mut body_limit_max = None;
+        for draft in drafts {
+            body_limit_max = body_limit_max.max(Some(draft.route.body_limit));
+            let rule = draft.rule.clone();
+            if let Some(route) = wiring.connect(draft, &mut errors) {
+                rules.push((rule, Arc::new(route)));
             }
         }
         let layer = HttpMetricsLayer::new(&self.metrics)
             .map_err(|error| errors.push(error.into()))
             .ok();
-        let (Some(metrics_layer), true) = (layer, errors.is_empty()) else {
+        let failures = Failures::register(&self.metrics)
+            .map_err(|error| errors.push(error.into()))
+            .ok();
+        let tunnels = TunnelMetrics::register(&self.metrics)
+            .map_err(|error| errors.push(error.into()))
+            .ok();
+        let (Some(metrics_layer), Some(failures), Some(tunnels), true) =
+            (layer, failures, tunnels, errors.is_empty())
+        else {
             return Err(GatewayErrors::new(errors));
         };
 
-        let body_limit_max = checked.iter().map(|(_, _, route)| route.body_limit).max();
-        let mut table = Table::default();
-        for (pattern, methods, mut route) in checked {
-            let place = services.binary_search(&route.service);
-            route.service_at = place.expect("the list was made of the services of all routes");
-            table.insert(&pattern, methods, Arc::new(route));
-        }
-        let health = own::health();
+        let Wired { clusters, calls } = wiring.finish();
+        let health = health.unwrap_or_else(own::health);
+        let table = Table::compiled(rules);
+        let default_trace = TraceLayer::new().trust(Trust::Nobody);
+        let (access_log, default_trace) = match (before.as_deref(), self.access_log) {
+            // Whoever writes stays as it is, and so does its file.
+            (Some(before), _) => (before.access_log.clone(), default_trace),
+            (None, None) => (None, default_trace),
+            (None, Some(log)) => match log.start(&self.metrics) {
+                // One line per request is enough.
+                Ok(log) => (
+                    Some(Arc::new(log)),
+                    default_trace.access_log(trace::AccessLog::Off),
+                ),
+                Err(error) => return Err(GatewayErrors::new(vec![error.into()])),
+            },
+        };
+
         let registry = self.client.registry().clone();
         let own = OwnAnswers {
             health: health.clone(),
-            services: Services::new(registry, services.iter().cloned()),
+            services: Services::new(registry, handles(&calls)),
             metrics: self.metrics.clone(),
             exposes_metrics: self.exposes_metrics,
         };
@@ -168,17 +259,33 @@ impl GatewayBuilder {
             verifier: self.verifier,
             own: Arc::new(own),
             client: self.client,
-            services,
+            clusters,
+            calls,
+            failures,
+            access_log,
+            gateway_headers: self.gateway_headers,
+            tunnels,
         };
         Ok(Gateway {
-            shared: Arc::new(shared),
-            trace: self.trace.route_from(template),
+            live: Live::new(shared),
+            trace: self.trace.unwrap_or(default_trace).route_from(template),
             metrics_layer: metrics_layer.route_from(template),
             metrics: self.metrics,
             health,
             body_limit_max: body_limit_max.unwrap_or(Route::BODY_LIMIT_DEFAULT),
         })
     }
+}
+
+/// The instances of the services that routes lead to.
+fn handles(calls: &[CallSlot]) -> impl Iterator<Item = (ServiceName, ServiceHandle)> {
+    let service = |call: &CallSlot| {
+        (
+            call.service.name().clone(),
+            call.service.instances().clone(),
+        )
+    };
+    calls.iter().map(service)
 }
 
 impl fmt::Debug for GatewayBuilder {

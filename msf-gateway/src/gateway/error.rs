@@ -8,7 +8,10 @@ use msf_core::{
     name::{InvalidName, ServiceName},
 };
 
-use crate::path::InvalidPath;
+use crate::{
+    access_log::StartQueueError, action::InvalidRedirect, cluster::InvalidCluster,
+    cors::InvalidCors, path::InvalidPath, route::InvalidMatch, transform::InvalidTransform,
+};
 
 /// Everything that is wrong with a gateway, at once.
 ///
@@ -37,6 +40,9 @@ pub struct GatewayErrors(Vec<GatewayError>);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatewayError {
+    /// The file of the access log cannot be written, or its thread not be started.
+    #[error("the access log cannot be started")]
+    AccessLog(#[source] std::io::Error),
     /// The client cannot call the service of a route.
     #[error("the service `{service}` cannot be called")]
     Client {
@@ -45,6 +51,22 @@ pub enum GatewayError {
         /// Why.
         source: InvalidService,
     },
+    /// A cluster.
+    #[error("cluster {cluster:?}: {source}")]
+    Cluster {
+        /// Its name.
+        cluster: String,
+        /// What is wrong with it.
+        source: InvalidCluster,
+    },
+    /// The CORS settings of a route.
+    #[error("{route}: CORS: {source}")]
+    Cors {
+        /// The route.
+        route: String,
+        /// What is wrong with them.
+        source: InvalidCors,
+    },
     /// Two routes take the same requests.
     #[error("{route}: an earlier route takes {method} there already")]
     Duplicate {
@@ -52,6 +74,12 @@ pub enum GatewayError {
         route: String,
         /// A method that both take.
         method: String,
+    },
+    /// Two routes have one id.
+    #[error("two routes have the id `{id}`")]
+    DuplicateId {
+        /// The id.
+        id: String,
     },
     /// A policy needs a decision that somebody else makes, whom a gateway cannot ask.
     #[error(
@@ -62,6 +90,94 @@ pub enum GatewayError {
         route: String,
         /// The name of the decision.
         name: String,
+    },
+    /// What a route matches cannot be matched.
+    #[error("{route}: {source}")]
+    InvalidMatch {
+        /// The route.
+        route: String,
+        /// What is wrong.
+        source: InvalidMatch,
+    },
+    /// A service is to get tokens for callers, and nobody mints them.
+    #[error("{route}: `internal_identity` needs the gateway's `internal_tokens`")]
+    NoInternalTokens {
+        /// The route.
+        route: String,
+    },
+    /// A service is to get tokens for callers that nobody asks who they are.
+    #[error("{route}: on a public route nobody is known whose identity could be passed on")]
+    IdentityOfNobody {
+        /// The route.
+        route: String,
+    },
+    /// The mirror of a route.
+    #[error("{route}: mirror: `{setting}` must be {allowed}")]
+    InvalidMirror {
+        /// The route.
+        route: String,
+        /// The setting.
+        setting: &'static str,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// The hedges of a route.
+    #[error("{route}: the hedges cannot work")]
+    InvalidHedge {
+        /// The route.
+        route: String,
+        /// Why.
+        source: msf_resilience::hedge::InvalidHedge,
+    },
+    /// The retries of a route.
+    #[error("{route}: the retries cannot work")]
+    InvalidRetry {
+        /// The route.
+        route: String,
+        /// Why.
+        source: msf_resilience::retry::InvalidRetryPolicy,
+    },
+    /// The redirect of a route.
+    #[error("{route}: redirect: {source}")]
+    InvalidRedirect {
+        /// The route.
+        route: String,
+        /// What is wrong with it.
+        source: InvalidRedirect,
+    },
+    /// The answer of a route.
+    #[error("{route}: an answer with this status has no body, or is none")]
+    InvalidResponse {
+        /// The route.
+        route: String,
+    },
+    /// The weights of a route.
+    #[error("{route}: the weights must be above 0 and no cluster twice")]
+    InvalidSplit {
+        /// The route.
+        route: String,
+    },
+    /// What a route does to headers and paths.
+    #[error("{route}: {source}")]
+    InvalidTransform {
+        /// The route.
+        route: String,
+        /// What is wrong with it.
+        source: InvalidTransform,
+    },
+    /// A route leads to two places.
+    #[error("{route}: only one of `to`, `split`, `redirect` and `respond` can be set")]
+    TwoTargets {
+        /// The route.
+        route: String,
+    },
+    /// A setting is about the call of a service, and the route calls none.
+    #[error("{route}: `{setting}` is about the call of a service, and the route calls none")]
+    WithoutService {
+        /// The route.
+        route: String,
+        /// The setting, by the name of its setter.
+        setting: &'static str,
     },
     /// The path of a route is not canonical, so that no request would ever match it.
     #[error("{route}: {source}")]
@@ -111,9 +227,9 @@ pub enum GatewayError {
         /// Its policy.
         policy: String,
     },
-    /// A policy needs a part of the path, which only the service knows.
+    /// A policy needs a part of the path that the route does not capture.
     #[error(
-        "{route}: the policy needs the path parameter `{parameter}`, which a gateway does not know"
+        "{route}: the policy needs the path parameter `{parameter}`, which is no capture of the route"
     )]
     PathParameter {
         /// The route.
@@ -133,12 +249,37 @@ pub enum GatewayError {
         /// The route.
         route: String,
     },
+    /// No request reaches a route.
+    #[error("{route}: no request reaches it, {by} takes them all")]
+    Unreachable {
+        /// The route.
+        route: String,
+        /// The route that takes its requests; of several that do so together the first.
+        by: String,
+    },
+    /// A route names a protocol to which nobody may switch.
+    #[error("{route}: connections cannot be switched to `{protocol}`")]
+    Upgrade {
+        /// The route.
+        route: String,
+        /// The protocol.
+        protocol: String,
+    },
     /// A timeout of zero would refuse everything.
     #[error("{route}: the timeout is zero")]
     ZeroTimeout {
         /// The route.
         route: String,
     },
+}
+
+impl From<StartQueueError> for GatewayError {
+    fn from(error: StartQueueError) -> Self {
+        match error {
+            StartQueueError::Io(error) => Self::AccessLog(error),
+            StartQueueError::Metrics(error) => Self::Metrics(error),
+        }
+    }
 }
 
 impl GatewayErrors {

@@ -9,9 +9,10 @@ use msf_core::{
     trace::TraceLayer,
 };
 
-use super::builder::GatewayBuilder;
+use super::{builder::GatewayBuilder, error::GatewayErrors};
 use crate::{
-    pipeline::{Shared, Worker},
+    live::{Live, Revision, Slot},
+    pipeline::Shared,
     server::GatewayServer,
     service::GatewayService,
 };
@@ -21,7 +22,7 @@ use crate::{
 /// See the [crate documentation](crate) for an example.
 #[derive(Clone)]
 pub struct Gateway {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) live: Arc<Live>,
     pub(crate) trace: TraceLayer,
     pub(crate) metrics_layer: HttpMetricsLayer,
     pub(crate) metrics: Metrics,
@@ -48,8 +49,7 @@ impl Gateway {
     #[must_use]
     pub fn into_service(self) -> GatewayService {
         self.health.set_ready();
-        let worker = Worker::new(&self.shared, &self.shared.client);
-        GatewayService::observed(worker, self.trace, &self.metrics_layer)
+        GatewayService::new(Slot::observed(&self, None))
     }
 
     /// As [`into_service`](Self::into_service), for a place that traces and counts requests already, such as
@@ -57,7 +57,55 @@ impl Gateway {
     #[must_use]
     pub fn into_unobserved_service(self) -> GatewayService {
         self.health.set_ready();
-        GatewayService::bare(Worker::new(&self.shared, &self.shared.client))
+        GatewayService::new(Slot::bare(&self))
+    }
+
+    /// Replaces routes, policies and clusters while the gateway serves, in all its clones, services and workers at
+    /// once: the next request of every client sees the new ones. Requests in flight end as they began, no connection
+    /// is closed, and clusters that are defined as before keep their breakers and what was learnt of their instances.
+    ///
+    /// The metrics, the trace layer and whoever listens stay as they are, whatever the builder says.
+    ///
+    /// ```
+    /// # use msf_client::Client;
+    /// # use msf_registry::{Registry, backend::memory::MemoryRegistry};
+    /// use msf_gateway::{Gateway, Route};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Client::builder(Registry::new(MemoryRegistry::new())).build()?;
+    /// let gateway = Gateway::builder(client.clone())
+    ///     .route(Route::prefix("/api").to("order").public())
+    ///     .build()?;
+    /// let before = gateway.revision();
+    ///
+    /// let next = Gateway::builder(client).route(Route::prefix("/api/v2").to("order").public());
+    /// assert!(gateway.apply(next)? > before);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`GatewayErrors`] with all that is wrong; the gateway goes on as before.
+    ///
+    /// # Panics
+    ///
+    /// As [`GatewayBuilder::build`].
+    pub fn apply(&self, next: GatewayBuilder) -> Result<Revision, GatewayErrors> {
+        let next = next.build_after(Some(self))?;
+        Ok(self.live.replace(next.shared()))
+    }
+
+    /// Which configuration it runs on.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.live.revision()
+    }
+
+    /// What it runs on now.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.live.current()
     }
 
     /// Whether the gateway takes traffic, as `/readyz` tells it.
@@ -74,16 +122,15 @@ impl Gateway {
 
     /// The service of one worker thread, over connections that no other thread uses.
     pub(crate) fn worker(&self, connections: Connections) -> GatewayService {
-        let client = self.shared.client.with_connections(connections);
-        let worker = Worker::new(&self.shared, &client);
-        GatewayService::observed(worker, self.trace, &self.metrics_layer)
+        GatewayService::new(Slot::observed(self, Some(connections)))
     }
 }
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
-            .field("services", &self.shared.services)
+            .field("revision", &self.revision())
+            .field("clusters", &self.shared().clusters.keys())
             .field("status", &self.health.status())
             .finish_non_exhaustive()
     }

@@ -17,11 +17,11 @@
 //! ```
 
 use http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, HeaderValue,
     header::{
         ALT_SVC, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
-        CONTENT_TYPE, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-        SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA, WWW_AUTHENTICATE,
+        CONTENT_TYPE, COOKIE, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE,
+        TE, TRANSFER_ENCODING, UPGRADE, VIA, WWW_AUTHENTICATE,
     },
 };
 
@@ -29,17 +29,18 @@ use super::remove_where;
 
 /// Removes what a request says about the client's own connection.
 ///
-/// `TE` and `Trailer` go as well: trailers of requests are not forwarded, since a service that merges
-/// them into the headers would take identity headers from them. So does `Expect`, which the gateway
-/// answers itself.
+/// Of `TE` the word `trailers` is kept, since the gateway passes trailers on; it is said anew, on the
+/// connection to the service. `Trailer` and `Expect` concern the message and stay; see
+/// [`trailers`](super::trailers) for what may be announced.
 pub fn strip_request(headers: &mut HeaderMap) {
+    let wants_trailers = headers.contains_key(TE) && are_trailers_wanted(headers);
     strip_listed(headers);
     remove_where(headers, |name| {
-        is_of_connection(name)
-            || *name == PROXY_AUTHORIZATION
-            || *name == TRAILER
-            || *name == EXPECT
+        is_of_connection(name) || *name == PROXY_AUTHORIZATION
     });
+    if wants_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
 }
 
 /// Removes what a response says about the service's own connection.
@@ -73,6 +74,13 @@ fn strip_listed(headers: &mut HeaderMap) {
     for name in listed {
         headers.remove(name);
     }
+}
+
+/// Whether the client takes trailers: it says exactly that word.
+fn are_trailers_wanted(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(TE).iter();
+    let mut tokens = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
 fn is_of_connection(name: &HeaderName) -> bool {
@@ -163,17 +171,23 @@ mod tests {
     #[test]
     fn every_field_of_the_connection_is_removed_from_requests() {
         let mut request = headers(&[
-            ("te", "trailers"),
-            ("trailer", "x-user-id"),
+            ("te", "gzip;q=0.5"),
             ("transfer-encoding", "chunked"),
             ("upgrade", "websocket"),
             ("http2-settings", "AAMAAABk"),
             ("proxy-connection", "keep-alive"),
             ("proxy-authorization", "Basic eDp5"),
-            ("expect", "100-continue"),
         ]);
         strip_request(&mut request);
         assert!(request.is_empty(), "{request:?}");
+    }
+
+    #[test]
+    fn that_a_client_takes_trailers_is_said_again() {
+        let mut request = headers(&[("connection", "te"), ("te", "gzip, Trailers")]);
+        strip_request(&mut request);
+        assert_eq!(names(&request), ["te"]);
+        assert_eq!(request[TE], "trailers");
     }
 
     #[test]
@@ -190,10 +204,7 @@ mod tests {
     #[test]
     fn a_malformed_connection_header_does_no_harm() {
         let mut request = headers(&[("connection", ",,  ,=,\u{e9},x-a"), ("x-a", "1")]);
-        request.append(
-            CONNECTION,
-            http::HeaderValue::from_bytes(b"\xff,x-b").unwrap(),
-        );
+        request.append(CONNECTION, HeaderValue::from_bytes(b"\xff,x-b").unwrap());
         strip_request(&mut request);
         assert!(!request.contains_key(CONNECTION));
     }

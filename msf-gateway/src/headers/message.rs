@@ -11,7 +11,7 @@
 //! | no `Host` in HTTP/1.1, two of them, or a malformed one | 400 | RFC 9112 §3.2; two servers may pick two |
 //! | `:authority` or an absolute target that `Host` contradicts | 400 | the same |
 //! | `CONNECT`, `TRACE` | 405 | no tunnel, no echo of credentials |
-//! | an expectation other than `100-continue` | 400 | it would be broken silently |
+//! | an expectation other than `100-continue` | 417 | it would be broken silently (RFC 9110 §10.1.1) |
 
 use std::net::Ipv6Addr;
 
@@ -42,7 +42,8 @@ pub enum InvalidMessage {
 impl From<InvalidMessage> for Problem {
     fn from(error: InvalidMessage) -> Self {
         let code = match error {
-            InvalidMessage::Expectation | InvalidMessage::Host => Code::BadRequest,
+            InvalidMessage::Expectation => Code::ExpectationFailed,
+            InvalidMessage::Host => Code::BadRequest,
             InvalidMessage::Method => Code::MethodNotAllowed,
             InvalidMessage::TransferCoding => Code::NotImplemented,
         };

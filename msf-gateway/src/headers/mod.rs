@@ -7,6 +7,8 @@
 //! | [`IdentityHeaders`] | removing what only the inside may say: who the caller is |
 //! | [`forwarded`] | saying who the caller was, and believing only trusted proxies about it |
 //! | [`cookie`] | joining what HTTP/2 clients split |
+//! | [`gateway`] | saying which request it is, and when it came |
+//! | [`trailers`] | leaving what may be said after the body |
 //! | [`via`] | saying that a gateway was there |
 //!
 //! The order matters. What the client lists in `Connection` is removed before the gateway adds anything, so
@@ -31,14 +33,40 @@
 
 pub mod cookie;
 pub mod forwarded;
+pub mod gateway;
 pub mod hop_by_hop;
 pub mod message;
+pub mod trailers;
 pub mod via;
 
-use http::{HeaderMap, HeaderName};
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header, request::Parts};
 
 pub use msf_auth::headers::IdentityHeaders;
 pub use msf_core::forwarded::{InvalidIpRange, IpRange};
+
+/// What is done to every request that arrives, in the one order; returns the client's address.
+pub(crate) fn receive(
+    parts: &mut Parts,
+    peer: Option<IpAddr>,
+    host: Option<&HeaderValue>,
+    identity: &IdentityHeaders,
+    forwarding: &forwarded::Forwarding,
+) -> Option<IpAddr> {
+    hop_by_hop::strip_request(&mut parts.headers);
+    identity.strip(&mut parts.headers);
+    // What a client asks for beyond an answer passes only as far as the standard allows: trailers, and a word before
+    // the body.
+    trailers::restrict(&mut parts.headers, identity);
+    if parts.version < Version::HTTP_11 {
+        parts.headers.remove(header::EXPECT);
+    }
+    let client = forwarding.rewrite(peer, host, &mut parts.headers);
+    via::append(parts.version, &mut parts.headers);
+    cookie::join(&mut parts.headers);
+    client
+}
 
 /// Removes every header whose name is unwanted.
 fn remove_where(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {

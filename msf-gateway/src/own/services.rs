@@ -47,17 +47,13 @@ enum Word {
 }
 
 impl Services {
-    pub(crate) fn new(registry: Registry, routed: impl IntoIterator<Item = ServiceName>) -> Self {
-        let routed = routed
-            .into_iter()
-            .map(|service| {
-                let endpoints = registry.service(&service);
-                (service, endpoints)
-            })
-            .collect();
+    pub(crate) fn new(
+        registry: Registry,
+        routed: impl IntoIterator<Item = (ServiceName, ServiceHandle)>,
+    ) -> Self {
         Self {
             registry,
-            routed,
+            routed: routed.into_iter().collect(),
             others: Mutex::default(),
         }
     }

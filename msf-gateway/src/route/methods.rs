@@ -3,7 +3,7 @@
 use http::{HeaderValue, Method};
 
 /// The methods that a route takes: all of them, or a list in which `GET` includes `HEAD`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Methods {
     #[default]
     All,
@@ -32,13 +32,11 @@ impl Methods {
         }
     }
 
-    /// A method that both take, if there is one.
-    pub(crate) fn overlap<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
+    /// A method that both take, with neither before the other: a list comes before all.
+    pub(crate) fn clash<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
         match (self, other) {
             (Self::All, Self::All) => Some("every method"),
-            (Self::All, Self::Only(list)) | (Self::Only(list), Self::All) => {
-                list.first().map(Method::as_str)
-            }
+            (Self::All, Self::Only(_)) | (Self::Only(_), Self::All) => None,
             (Self::Only(list), other) => {
                 let both = list.iter().find(|method| other.contains(method));
                 both.map(Method::as_str)

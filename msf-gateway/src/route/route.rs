@@ -6,8 +6,12 @@ use http::Method;
 use msf_auth::policy::{self, Policy};
 use msf_resilience::rate_limit::RateLimiter;
 
-use super::{methods::Methods, table::Pattern};
-use crate::limit::{Key, RateKey, RouteLimit};
+use super::{CookieMatch, HeaderMatch, Match, QueryMatch};
+use crate::{
+    gateway::Settings,
+    limit::{Key, RateKey, RouteLimit},
+    tunnel,
+};
 
 /// One rule: which requests go to which service, and who may send them.
 ///
@@ -15,10 +19,14 @@ use crate::limit::{Key, RateKey, RouteLimit};
 /// |---|---|---|
 /// | [`to`](Self::to) | none, required | |
 /// | [`policy`](Self::policy) or [`public`](Self::public) | none, required | nothing is public by accident |
+/// | [`id`](Self::id) | host and path | what stands in logs and metrics |
 /// | [`methods`](Self::methods) | all | |
+/// | [`host`](Self::host), [`header`](Self::header), [`query`](Self::query), [`cookie`](Self::cookie) | any | |
 /// | [`rate_limit`](Self::rate_limit) | none | |
 /// | [`timeout`](Self::timeout) | the client's | until the head of the answer |
 /// | [`body_limit`](Self::body_limit) | 2 MiB | what a JSON service needs; uploads raise it |
+/// | [`upgrade`](Self::upgrade) | none | a connection that leaves HTTP leaves all that is known of HTTP |
+/// | [`upgrade_idle_timeout`](Self::upgrade_idle_timeout) | 1 h | an idle tunnel costs two sockets and no buffer |
 /// | [`strip_prefix`](Self::strip_prefix) | off | services see the path that the world sees |
 ///
 /// ```
@@ -37,14 +45,16 @@ use crate::limit::{Key, RateKey, RouteLimit};
 #[derive(Clone, Debug)]
 #[must_use = "a route does nothing until a gateway has it"]
 pub struct Route {
-    pub(crate) pattern: Pattern,
-    pub(crate) methods: Methods,
+    pub(crate) matches: Match,
     pub(crate) service: Option<String>,
     pub(crate) policy: Option<Policy>,
     pub(crate) limit: Option<RouteLimit>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) body_limit: usize,
     pub(crate) strip_prefix: bool,
+    pub(crate) settings: Settings,
+    pub(crate) upgrades: Vec<String>,
+    pub(crate) upgrade_idle_timeout: Duration,
 }
 
 impl Route {
@@ -54,26 +64,77 @@ impl Route {
     /// A route for this path alone. With a slash more or less at its end the path is unknown, and does not
     /// fall to a prefix whose policy was written for others.
     pub fn exact(path: impl Into<Box<str>>) -> Self {
-        Self::new(Pattern::Exact(path.into()))
+        Self::new(Match::exact(path))
     }
 
     /// A route for a path and all below it. The prefix ends at a segment: `/api/orders` does not take
     /// `/api/orders2`.
     pub fn prefix(path: impl Into<Box<str>>) -> Self {
-        Self::new(Pattern::Prefix(path.into()))
+        Self::new(Match::prefix(path))
     }
 
-    fn new(pattern: Pattern) -> Self {
+    /// A route for a path with captures, as `/api/{id}/x` or `/api/{id}/**`; see [`Match::template`].
+    pub fn template(path: impl AsRef<str>) -> Self {
+        Self::new(Match::template(path))
+    }
+
+    /// A route for the paths that a regular expression takes as a whole; every other kind of path wins over it.
+    /// See [`Match::regex`].
+    pub fn regex(path: impl Into<Box<str>>) -> Self {
+        Self::new(Match::regex(path))
+    }
+
+    /// A route for these requests.
+    pub fn new(matches: Match) -> Self {
         Self {
-            pattern,
-            methods: Methods::All,
+            matches,
             service: None,
             policy: None,
             limit: None,
             timeout: None,
             body_limit: Self::BODY_LIMIT_DEFAULT,
             strip_prefix: false,
+            settings: Settings::default(),
+            upgrades: Vec::new(),
+            upgrade_idle_timeout: tunnel::IDLE_TIMEOUT_DEFAULT,
         }
+    }
+
+    /// Its name in logs, metrics and explanations, instead of the text of its host and path.
+    pub fn id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.matches = self.matches.id(id);
+        self
+    }
+
+    /// Takes this host only: `api.shop.example`, or `*.shop.example` for all below it. See [`Match::host`].
+    pub fn host(mut self, host: impl Into<Box<str>>) -> Self {
+        self.matches = self.matches.host(host);
+        self
+    }
+
+    /// Takes only requests with such a header. It selects and does not protect: without the header the request
+    /// goes to the next route.
+    pub fn header(mut self, header: HeaderMatch) -> Self {
+        self.matches = self.matches.header(header);
+        self
+    }
+
+    /// Takes only requests with such a parameter of the query.
+    pub fn query(mut self, parameter: QueryMatch) -> Self {
+        self.matches = self.matches.query(parameter);
+        self
+    }
+
+    /// Takes only requests with such a cookie.
+    pub fn cookie(mut self, cookie: CookieMatch) -> Self {
+        self.matches = self.matches.cookie(cookie);
+        self
+    }
+
+    /// Decides between routes that are alike in everything else: the smaller one is first. See [`Match::order`].
+    pub fn order(mut self, order: i32) -> Self {
+        self.matches = self.matches.order(order);
+        self
     }
 
     /// The service that answers, by its name in the registry.
@@ -85,7 +146,7 @@ impl Route {
     /// Takes these methods only; `GET` includes `HEAD`. Other methods on the path are answered with 405,
     /// unless another route of the same path takes them.
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
-        self.methods = Methods::only(methods);
+        self.matches = self.matches.methods(methods);
         self
     }
 
@@ -122,6 +183,22 @@ impl Route {
         self
     }
 
+    /// The protocols to which the service may switch the client's connection, such as `websocket`.
+    ///
+    /// The gateway switches only after the service has, to the protocol that it named, and then passes
+    /// bytes on in both directions; see [`tunnel`](crate::tunnel). Policy and limits of the route apply
+    /// to the request that asks for it. Any other `Upgrade` is removed.
+    pub fn upgrade<T: Into<String>>(mut self, protocols: impl IntoIterator<Item = T>) -> Self {
+        self.upgrades = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How long a connection that was switched may be silent in both directions.
+    pub const fn upgrade_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.upgrade_idle_timeout = timeout;
+        self
+    }
+
     /// Forwards `/api/orders/7` as `/7`.
     ///
     /// The service then sees paths that the world chooses from its root on: whatever it serves beside its
@@ -132,9 +209,9 @@ impl Route {
     }
 }
 
-/// The template of the route, as it is in logs and metrics.
+/// The id of the route, as it is in logs and metrics.
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.pattern, f)
+        f.pad(&self.matches.label())
     }
 }

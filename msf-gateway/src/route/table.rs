@@ -1,213 +1,159 @@
-//! From a path and a method to a route.
+//! [`Table`], from a request to a route.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
+use std::sync::Arc;
+
+use http::HeaderValue;
+use regex::bytes::Regex;
+
+use super::{
+    Captures, Lookup, Match, TableErrors, host::Hosts, matching::Compiled, methods::Methods,
+    pattern::Path, tree::Tree, walk::Walk,
 };
 
-use http::{HeaderValue, Method};
-
-use super::methods::{Methods, allow};
-
-/// Which paths a route takes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Pattern {
-    /// This path and no other.
-    Exact(Box<str>),
-    /// This path and all below it.
-    Prefix(Box<str>),
-}
-
-impl Pattern {
-    pub(crate) fn path(&self) -> &str {
-        match self {
-            Self::Exact(path) | Self::Prefix(path) => path,
-        }
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exact(path) => f.pad(path),
-            Self::Prefix(path) => write!(f, "{}/**", without_last_slash(path)),
-        }
-    }
-}
-
-/// Routes by path and method, each with a value.
+/// Values by what they match; the [module](super) says which of several wins.
 ///
-/// An exact route wins over a prefix, and a longer prefix over a shorter one. Prefixes end at segments:
-/// `/api/orders` takes `/api/orders`, `/api/orders/` and `/api/orders/7`, and not `/api/orders2`. The most
-/// specific path decides alone: if none of its routes takes the method the answer is "method not
-/// allowed", and never a route of a shorter prefix, whose policy was not written for this path. For the same
-/// reason the path of an exact route with a slash more or less at its end, which many services take for the
-/// same, is unknown unless it has an exact route of its own.
-///
-/// A lookup hashes the path once per segment, up to the depth of the deepest prefix, and allocates nothing.
+/// A lookup goes down a tree of segments, once for each host that takes the request, and so depends on the depth
+/// of the routes and not on their number. It allocates nothing, unless regular expressions are asked, or the answer
+/// is "method not allowed".
 ///
 /// ```
 /// use http::Method;
-/// use msf_gateway::route::{Found, Table};
+/// use msf_gateway::route::{Found, Lookup, Match, Table};
 ///
-/// let mut table = Table::default();
-/// table.prefix("/api/users", None, "users");
-/// table.exact("/api/users/login", Some(&[Method::POST]), "login");
+/// let table = Table::new([
+///     (Match::prefix("/api/users"), "users"),
+///     (Match::exact("/api/users/login").methods([Method::POST]), "login"),
+///     (Match::template("/api/users/{id}/orders"), "orders of a user"),
+/// ])?;
+/// let find = |method, path| table.find(&Lookup::new(&method, path));
 ///
-/// assert_eq!(table.find("/api/users/7", &Method::GET), Found::Route(&"users"));
-/// assert_eq!(table.find("/api/users/login", &Method::POST), Found::Route(&"login"));
-/// assert!(matches!(table.find("/api/users/login", &Method::GET), Found::MethodNotAllowed { .. }));
-/// assert_eq!(table.find("/api/users2", &Method::GET), Found::Nothing);
+/// assert_eq!(find(Method::GET, "/api/users/7").route(), Some(&"users"));
+/// assert_eq!(find(Method::GET, "/api/users/7/orders").route(), Some(&"orders of a user"));
+/// assert_eq!(find(Method::POST, "/api/users/login").route(), Some(&"login"));
+/// assert!(matches!(find(Method::GET, "/api/users/login"), Found::MethodNotAllowed { .. }));
+/// assert_eq!(find(Method::GET, "/api/users2"), Found::Nothing);
+/// # Ok::<(), msf_gateway::route::TableErrors>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Table<T> {
-    exact: HashMap<Box<str>, Branch<T>>,
-    /// Paths of exact routes that end with a slash, without it; nearly always none.
-    slashed: HashSet<Box<str>>,
-    prefixes: HashMap<Box<str>, Branch<T>>,
-    /// Slashes in the deepest prefix: no need to look further into a path.
-    depth: usize,
+    pub(super) routes: Box<[Entry<T>]>,
+    pub(super) hosts: Hosts<Tree>,
 }
 
-/// What a [`Table`] knows of a path and a method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a [`Table`] knows of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a router has these three answers")]
 pub enum Found<'a, T> {
-    /// The value of the route.
-    Route(&'a T),
+    /// The value of the route, and what its captures took.
+    Route(&'a T, Captures),
     /// The path is known and does not take the method.
     MethodNotAllowed {
         /// The value of the header `Allow`.
-        allow: &'a HeaderValue,
+        allow: HeaderValue,
     },
     /// The path is not known.
     Nothing,
 }
 
-/// The routes of one path.
 #[derive(Clone, Debug)]
-struct Branch<T> {
-    routes: Vec<(Methods, T)>,
-    allow: HeaderValue,
+pub(super) struct Entry<T> {
+    pub(super) rule: Compiled,
+    /// Of the captures, where there are any.
+    pub(super) names: Option<Arc<[Box<str>]>>,
+    pub(super) value: T,
+}
+
+impl<'a, T> Found<'a, T> {
+    /// The value, if there is a route.
+    #[must_use]
+    pub const fn route(&self) -> Option<&'a T> {
+        match self {
+            Self::Route(value, _) => Some(value),
+            _ => None,
+        }
+    }
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
         Self {
-            exact: HashMap::new(),
-            slashed: HashSet::new(),
-            prefixes: HashMap::new(),
-            depth: 0,
+            routes: Box::default(),
+            hosts: Hosts::default(),
         }
     }
 }
 
 impl<T> Table<T> {
-    /// Adds a route for one path. `None` stands for every method; of two routes that take the same method
-    /// the first wins.
-    pub fn exact(&mut self, path: &str, methods: Option<&[Method]>, value: T) {
-        self.insert(&Pattern::Exact(path.into()), methods_of(methods), value);
-    }
-
-    /// Adds a route for a path and all below it.
-    pub fn prefix(&mut self, path: &str, methods: Option<&[Method]>, value: T) {
-        self.insert(&Pattern::Prefix(path.into()), methods_of(methods), value);
-    }
-
-    pub(crate) fn insert(&mut self, pattern: &Pattern, methods: Methods, value: T) {
-        let branch = match pattern {
-            Pattern::Exact(path) => {
-                if let Some(bare) = path.strip_suffix('/') {
-                    self.slashed.insert(bare.into());
-                }
-                self.exact.entry(path.clone()).or_default()
-            }
-            Pattern::Prefix(path) => {
-                let path = without_last_slash(path);
-                self.depth = self.depth.max(path.matches('/').count());
-                self.prefixes.entry(path.into()).or_default()
-            }
-        };
-        branch.routes.push((methods, value));
-        branch.allow = allow(branch.routes.iter().map(|(methods, _)| methods));
-    }
-
-    /// Finds the route of a canonical path.
-    #[must_use]
-    pub fn find(&self, path: &str, method: &Method) -> Found<'_, T> {
-        match self.branch(path) {
-            Some(branch) => branch.find(method),
-            None => Found::Nothing,
+    /// A table of these.
+    ///
+    /// # Errors
+    ///
+    /// [`TableErrors`] with everything that is wrong.
+    pub fn new(routes: impl IntoIterator<Item = (Match, T)>) -> Result<Self, TableErrors> {
+        let mut errors = Vec::new();
+        let mut compiled = Vec::new();
+        for (at, (rule, value)) in routes.into_iter().enumerate() {
+            let mut own = Vec::new();
+            compiled.extend(rule.compile(&mut own).map(|rule| (rule, value)));
+            errors.extend(own.into_iter().map(|error| (at, error)));
         }
-    }
-
-    fn branch(&self, path: &str) -> Option<&Branch<T>> {
-        if let Some(branch) = self.exact.get(path) {
-            return Some(branch);
-        }
-        if self.differs_by_a_slash(path) {
-            return None;
-        }
-        let depth = path.matches('/').take(self.depth + 1).count();
-        // The whole path is a candidate only if it is no deeper than the deepest prefix.
-        let mut candidate = if depth <= self.depth {
-            path
+        if errors.is_empty() {
+            Ok(Self::compiled(compiled))
         } else {
-            up_to_slash(path, self.depth)
-        };
-        loop {
-            if let Some(branch) = self.prefixes.get(candidate) {
-                return Some(branch);
+            Err(TableErrors::new(errors))
+        }
+    }
+
+    pub(crate) fn compiled(routes: Vec<(Compiled, T)>) -> Self {
+        let entries = routes
+            .into_iter()
+            .map(|(rule, value)| Entry::new(rule, value));
+        let routes: Box<[Entry<T>]> = entries.collect();
+        let mut hosts = Hosts::<Tree>::default();
+        for (at, entry) in routes.iter().enumerate() {
+            let tree = hosts.entry(&entry.rule.host);
+            match &entry.rule.path {
+                Path::Shape(shape) => tree.insert(shape, at),
+                Path::Regex(regex) => tree.insert_regex(regex.clone(), at),
             }
-            candidate = &candidate[..candidate.rfind('/')?];
         }
+        for tree in hosts.all_mut() {
+            tree.sort(|at| routes[at].rule.rank(), |at| routes[at].rule.rule.order);
+        }
+        Self { routes, hosts }
     }
 
-    /// Whether a path would have an exact route with a slash more or less at its end.
-    fn differs_by_a_slash(&self, path: &str) -> bool {
-        match path.strip_suffix('/') {
-            Some(bare) => self.exact.contains_key(bare),
-            None => self.slashed.contains(path),
-        }
+    /// Finds the route of a request whose path is canonical.
+    #[must_use]
+    pub fn find(&self, lookup: &Lookup<'_>) -> Found<'_, T> {
+        Walk::new(self, lookup, &mut ()).run()
+    }
+
+    /// The matches and values, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = (&Match, &T)> {
+        let entries = self.routes.iter();
+        entries.map(|entry| (entry.rule.rule(), &entry.value))
     }
 }
 
-impl<T> Default for Branch<T> {
-    fn default() -> Self {
+impl<T> Entry<T> {
+    fn new(rule: Compiled, value: T) -> Self {
+        let names: Vec<Box<str>> = rule.capture_names().map(Box::from).collect();
         Self {
-            routes: Vec::new(),
-            allow: HeaderValue::from_static(""),
+            names: (!names.is_empty()).then(|| names.into()),
+            rule,
+            value,
         }
     }
-}
 
-impl<T> Branch<T> {
-    fn find(&self, method: &Method) -> Found<'_, T> {
-        let route = self
-            .routes
-            .iter()
-            .find(|(methods, _)| methods.contains(method));
-        match route {
-            Some((_, value)) => Found::Route(value),
-            None => Found::MethodNotAllowed { allow: &self.allow },
+    pub(super) const fn methods(&self) -> &Methods {
+        &self.rule.rule.methods
+    }
+
+    pub(super) const fn regex(&self) -> Option<&Regex> {
+        match &self.rule.path {
+            Path::Regex(regex) => Some(regex),
+            Path::Shape(_) => None,
         }
     }
-}
-
-fn methods_of(methods: Option<&[Method]>) -> Methods {
-    methods.map_or(Methods::All, |methods| {
-        Methods::only(methods.iter().cloned())
-    })
-}
-
-/// `/api/` and `/api` are one prefix, and `/` is the prefix of everything, which is the empty text.
-fn without_last_slash(path: &str) -> &str {
-    path.strip_suffix('/').unwrap_or(path)
-}
-
-/// The path up to its slash number `depth`, counted from 0 and left out.
-fn up_to_slash(path: &str, depth: usize) -> &str {
-    path.match_indices('/')
-        .nth(depth)
-        .map_or(path, |(at, _)| &path[..at])
 }

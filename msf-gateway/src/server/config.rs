@@ -10,7 +10,10 @@ use msf_core::{
 };
 
 use super::{operations::Operations, running::RunningGateway};
-use crate::gateway::Gateway;
+use crate::{
+    admin::{Admin, AdminError, AdminService},
+    gateway::Gateway,
+};
 
 /// How a gateway is served; made by [`Gateway::server`].
 ///
@@ -19,6 +22,7 @@ use crate::gateway::Gateway;
 /// | [`workers`](Self::workers) | one per core | a thread per core, and nothing moves between them |
 /// | [`limits`](Self::limits) | those of `msf_core::server`, bodies as the routes say | |
 /// | [`drain_plan`](Self::drain_plan) | 0 s, then 15 s | as `ServiceHost` outside of Kubernetes |
+/// | [`admin`](Self::admin) | none | what it shows and does is for operators |
 /// | [`operations`](Self::operations) | none | `/metrics` has an address of its own, not for the world |
 /// | [`connections`](Self::connections) | those of the transport, counted in the gateway's metrics | each worker has its own |
 #[derive(Clone, Debug)]
@@ -30,6 +34,7 @@ pub struct GatewayServer {
     limits: Limits,
     plan: DrainPlan,
     operations: Option<SocketAddr>,
+    admin: Option<Admin>,
     connections: Option<ConnectionsBuilder>,
 }
 
@@ -37,6 +42,9 @@ pub struct GatewayServer {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The admin listener would be open to the world.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -58,6 +66,7 @@ impl GatewayServer {
             limits,
             plan: DrainPlan::new(Duration::ZERO, DRAIN_TIMEOUT),
             operations: None,
+            admin: None,
             connections: None,
         }
     }
@@ -88,6 +97,12 @@ impl GatewayServer {
         self
     }
 
+    /// Opens the [admin listener](crate::admin).
+    pub fn admin(mut self, admin: Admin) -> Self {
+        self.admin = Some(admin);
+        self
+    }
+
     /// How each worker connects to the services.
     pub fn connections(mut self, connections: ConnectionsBuilder) -> Self {
         self.connections = Some(connections);
@@ -104,10 +119,18 @@ impl GatewayServer {
     ///
     /// Outside a tokio runtime.
     pub fn start(self) -> Result<RunningGateway, StartError> {
+        if let Some(admin) = &self.admin {
+            admin.check()?;
+        }
         let listeners = Listener::bind_shared(self.addr, self.workers)?;
         let addr = listeners.first().map_or(self.addr, Listener::local_addr);
         let operations = self.operations.map(Listener::bind).transpose()?;
         let operations_addr = operations.as_ref().map(Listener::local_addr);
+        let admin = match self.admin {
+            Some(admin) => Some((admin.clone(), Listener::bind(admin.addr())?)),
+            None => None,
+        };
+        let admin_addr = admin.as_ref().map(|(_, listener)| listener.local_addr());
 
         let metrics = self.gateway.metrics();
         metrics.register_process()?;
@@ -127,6 +150,18 @@ impl GatewayServer {
                 server.serve(listener, service).await
             })
         });
+        let administering = admin.map(|(settings, listener)| {
+            // A drain does not end it, so that it can be watched; `RunningGateway::stop` does.
+            let limits = Limits::default()
+                .connections_max(ADMIN_CONNECTIONS_MAX)
+                .body_limit(ADMIN_BODY_MAX);
+            let service =
+                AdminService::new(settings, self.gateway.clone(), server.clone(), self.plan);
+            let server = Server::new().limits(limits);
+            task::spawn("gateway admin", async move {
+                server.serve(listener, service).await
+            })
+        });
         let serving = {
             let (server, gateway) = (server.clone(), self.gateway.clone());
             task::spawn("gateway", async move {
@@ -140,6 +175,7 @@ impl GatewayServer {
             target: TARGET,
             url = %format_args!("http://{addr}"),
             operations = operations_addr.map(|addr| tracing::field::display(format!("http://{addr}"))),
+            admin = admin_addr.map(|addr| tracing::field::display(format!("http://{addr}"))),
             workers = self.workers,
             "listening on http://{addr}"
         );
@@ -149,8 +185,10 @@ impl GatewayServer {
             plan: self.plan,
             addr,
             operations_addr,
+            admin_addr,
             serving: Some(serving),
             operating,
+            administering,
         })
     }
 
@@ -175,5 +213,8 @@ impl GatewayServer {
     }
 }
 
+/// People, a page that asks for four documents, and a scraper.
+const ADMIN_CONNECTIONS_MAX: u32 = 64;
+const ADMIN_BODY_MAX: usize = 64 << 10;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 pub(super) const TARGET: &str = "msf_gateway::server";

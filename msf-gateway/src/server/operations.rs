@@ -4,7 +4,6 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -17,13 +16,13 @@ use tower_service::Service;
 
 use crate::{
     gateway::Gateway,
-    own::{OwnAnswers, OwnFuture, Scope},
+    own::{OwnFuture, Scope},
 };
 
 /// The service of the operations listener.
 #[derive(Clone, Debug)]
 pub(super) struct Operations {
-    own: Arc<OwnAnswers>,
+    gateway: Gateway,
 }
 
 pub(super) struct OperationsFuture(OwnFuture);
@@ -31,7 +30,7 @@ pub(super) struct OperationsFuture(OwnFuture);
 impl Operations {
     pub(super) fn new(gateway: &Gateway) -> Self {
         Self {
-            own: Arc::clone(&gateway.shared.own),
+            gateway: gateway.clone(),
         }
     }
 }
@@ -47,9 +46,11 @@ impl Service<Request<Body>> for Operations {
 
     fn call(&mut self, request: Request<Body>) -> OperationsFuture {
         let uri = request.uri();
-        let answer = self
-            .own
-            .answer(Scope::Operations, request.method(), uri.path(), uri.query());
+        let shared = self.gateway.shared();
+        let answer =
+            shared
+                .own
+                .answer(Scope::Operations, request.method(), uri.path(), uri.query());
         OperationsFuture(answer.unwrap_or_else(|| {
             Box::pin(std::future::ready(
                 Problem::new(Code::NotFound).into_response(),

@@ -1,6 +1,6 @@
 //! A gateway that serves.
 
-use std::{fmt, io, net::SocketAddr};
+use std::{fmt, io, net::SocketAddr, time::Duration};
 
 use msf_core::{
     server::{Drain, DrainPlan, Phase, Served, Server},
@@ -21,8 +21,10 @@ pub struct RunningGateway {
     pub(super) plan: DrainPlan,
     pub(super) addr: SocketAddr,
     pub(super) operations_addr: Option<SocketAddr>,
+    pub(super) admin_addr: Option<SocketAddr>,
     pub(super) serving: Option<Task<io::Result<Served>>>,
     pub(super) operating: Option<Task<io::Result<Served>>>,
+    pub(super) administering: Option<Task<io::Result<Served>>>,
 }
 
 impl RunningGateway {
@@ -36,6 +38,12 @@ impl RunningGateway {
     #[must_use]
     pub const fn operations_addr(&self) -> Option<SocketAddr> {
         self.operations_addr
+    }
+
+    /// Where the [admin listener](crate::admin) is.
+    #[must_use]
+    pub const fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin_addr
     }
 
     /// The gateway.
@@ -97,13 +105,19 @@ impl RunningGateway {
         };
         let served = serving.join().await;
         let served = served.unwrap_or_else(|| Err(io::Error::other("the server's task panicked")));
+        if let Some(log) = &self.gateway.shared().access_log {
+            log.flush(LOG_FLUSH_MAX).await;
+        }
         // Last, so that the end can be watched.
-        drop(self.operating.take());
+        drop((self.operating.take(), self.administering.take()));
         let served = served.map_err(StartError::Serve)?;
         tracing::info!(target: TARGET, connections_cut = served.cut, "drained");
         Ok(served)
     }
 }
+
+/// A log that cannot be written must not keep a process alive.
+const LOG_FLUSH_MAX: Duration = Duration::from_secs(1);
 
 impl Drop for RunningGateway {
     fn drop(&mut self) {

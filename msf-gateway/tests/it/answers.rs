@@ -467,7 +467,12 @@ async fn a_build_tells_everything_that_is_wrong() {
         .route(Route::prefix("/b").public())
         .route(Route::prefix("/c").to("Order!").public())
         .route(Route::prefix("/d").to("order").policy(authenticated()))
-        .route(Route::prefix("/e").to("order").public())
+        .route(
+            Route::prefix("/e")
+                .to("order")
+                .methods([Method::GET, Method::PUT])
+                .public(),
+        )
         .route(
             Route::prefix("/e/")
                 .to("other")
@@ -547,4 +552,116 @@ async fn a_build_tells_everything_that_is_wrong() {
     let client = Client::builder(system.registry).build().unwrap();
     let none = Gateway::builder(client).build().unwrap_err();
     assert!(matches!(none.all(), [GatewayError::NoRoutes]));
+}
+
+#[tokio::test]
+async fn a_grpc_client_is_told_in_its_own_words() {
+    let limiter = RateLimiter::<RateKey>::builder(Quota::per_hour(1));
+    let limiter = limiter.build().unwrap();
+    let system = System::new()
+        .with("silent", silent)
+        .await
+        .with("order", |_request| async {
+            let answer = Response::builder().status(503).header("grpc-status", "5");
+            answer.body(Body::from("of the service")).unwrap()
+        })
+        .await;
+    let to = |path: &str, service: &str| Route::prefix(path).to(service).public();
+    let routes = [
+        to("/silent", "silent").timeout(Duration::from_millis(50)),
+        to("/nowhere", "nowhere"),
+        to("/order", "order").methods([Method::POST]),
+        to("/limited", "nowhere").rate_limit(limiter, Key::Client),
+        to("/small", "order").body_limit(4),
+        Route::prefix("/user").to("order").policy(authenticated()),
+        Route::prefix("/admin").to("order").policy(scope("admin")),
+    ];
+    let gateway = system.serve(routes).await;
+    let call = |path: &str| {
+        let request = Request::post(path).header("content-type", "application/grpc+proto");
+        request.header("te", "trailers")
+    };
+    let token = format!("Bearer {}", system.token("7", &[]));
+    let body = || Body::from("\0\0\0\0\0");
+    for (request, status) in [
+        (call("/nothing").body(body()), "12"),
+        (call("/user").body(body()), "16"),
+        (
+            call("/user")
+                .header("authorization", "Bearer forged")
+                .body(body()),
+            "16",
+        ),
+        (
+            call("/admin").header("authorization", token).body(body()),
+            "7",
+        ),
+        (call("/small").body(body()), "8"),
+        (call("/silent").body(body()), "4"),
+        (call("/nowhere").body(body()), "14"),
+        (call("/limited").body(body()), "14"),
+        (call("/limited").body(body()), "8"),
+        (call("/a//b").body(body()), "13"),
+    ] {
+        let request = request.unwrap();
+        let path = request.uri().to_string();
+        let answer = send(gateway.addr(), request).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(answer.header("grpc-status"), Some(status), "{path}");
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/grpc"),
+            "{path}"
+        );
+        assert!(!answer.header("grpc-message").unwrap().is_empty(), "{path}");
+        assert!(answer.header("x-request-id").is_some(), "{path}");
+        assert_eq!(answer.text(), "", "{path}");
+    }
+    // What the service says is the service's.
+    let answer = send(gateway.addr(), call("/order").body(body()).unwrap()).await;
+    assert_eq!(
+        (answer.status().as_u16(), answer.text()),
+        (503, "of the service")
+    );
+    assert_eq!(answer.header("grpc-status"), Some("5"));
+    // And gRPC-Web is another protocol.
+    let web = Request::post("/nothing").header("content-type", "application/grpc-web");
+    assert_problem!(
+        send(gateway.addr(), web.body(body()).unwrap()).await,
+        Code::NotFound
+    );
+    let metrics = gateway.gateway().metrics().render();
+    assert!(metrics.contains(r#"flag="rate_limited"} 1"#), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_service_is_told_which_request_it_is_and_when_it_came() {
+    let system = System::new().with("order", mirror).await;
+    let gateway = system
+        .serve([Route::prefix("/").to("order").public()])
+        .await;
+    let request = Request::get("/")
+        .header("x-gateway-request-id", "made-up")
+        .header("x-gateway-timestamp", "1970-01-01T00:00:00Z")
+        .body(Body::empty())
+        .unwrap();
+    let answer = send(gateway.addr(), request).await;
+    let id = answer.header("x-request-id").unwrap();
+    assert_eq!(crate::common::seen(&answer, "x-gateway-request-id"), [id]);
+    assert_eq!(crate::common::seen(&answer, "x-request-id"), [id]);
+    let stamps = crate::common::seen(&answer, "x-gateway-timestamp");
+    assert_eq!(stamps.len(), 1);
+    let stamp = humantime::parse_rfc3339(&stamps[0]).unwrap();
+    assert!(
+        stamp.elapsed().unwrap() < Duration::from_secs(60),
+        "{stamps:?}"
+    );
+
+    let client = Client::builder(system.registry.clone()).build().unwrap();
+    let builder = Gateway::builder(client).gateway_headers(false);
+    let route = Route::prefix("/").to("order").public();
+    let gateway = start(system.build(builder.route(route)).await);
+    let answer = get(gateway.addr(), "/").await;
+    assert!(crate::common::seen(&answer, "x-gateway-request-id").is_empty());
+    assert!(crate::common::seen(&answer, "x-gateway-timestamp").is_empty());
 }

@@ -6,18 +6,22 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use msf_auth::{SigningKey, TokenIssuer, TrustedIssuer, Verifier};
-use msf_client::{Client, transport::Connections};
+use msf_client::{
+    Client,
+    transport::{Connections, Protocol},
+};
 use msf_core::{
     body::Body,
     name::{InstanceId, ServiceName},
     server::Limits,
+    task,
     testing::{TestResponse, TestServer},
 };
 use msf_gateway::{Gateway, GatewayBuilder, Route, RunningGateway};
 use msf_registry::{Instance, Registration, Registry, backend::memory::MemoryRegistry};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     time,
 };
 
@@ -101,6 +105,43 @@ pub(crate) fn start(gateway: Gateway) -> RunningGateway {
     let limits = Limits::default().idle_timeout(Duration::from_secs(5));
     let server = gateway.server(([127, 0, 0, 1], 0).into()).workers(1);
     server.limits(limits).start().unwrap()
+}
+
+/// A gateway that serves on one thread and speaks so to its services.
+pub(crate) fn start_speaking(gateway: Gateway, protocol: Protocol) -> RunningGateway {
+    let limits = Limits::default().idle_timeout(Duration::from_secs(5));
+    let server = gateway.server(([127, 0, 0, 1], 0).into()).workers(1);
+    let connections = Connections::builder().protocol(protocol);
+    let server = server.limits(limits).connections(connections);
+    server.start().unwrap()
+}
+
+/// What a service does with each connection, without a server that knows better.
+pub(crate) async fn scripted<F, T>(script: F) -> SocketAddr
+where
+    F: Fn(TcpStream) -> T + Send + 'static,
+    T: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let accepting = async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            task::spawn("scripted connection", script(stream)).detach();
+        }
+    };
+    task::spawn("scripted service", accepting).detach();
+    addr
+}
+
+/// Waits for something that happens elsewhere.
+pub(crate) async fn eventually(mut is_so: impl FnMut() -> bool) {
+    let wait = async {
+        while !is_so() {
+            time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let became = time::timeout(PATIENCE, wait).await;
+    became.expect("it becomes so in time");
 }
 
 /// Answers with what it got: method, path and headers.

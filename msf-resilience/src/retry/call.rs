@@ -60,7 +60,11 @@ impl Call {
 
     /// As [`after`](Self::after), but the next attempt is under way only after [`begin_attempt`](Self::begin_attempt):
     /// until then it is neither counted nor, if the call is dropped, charged.
-    pub(super) fn allow(
+    ///
+    /// # Errors
+    ///
+    /// As [`after`](Self::after).
+    pub fn allow(
         &mut self,
         outcome: &Classification,
         deadline: Option<Deadline>,
@@ -72,7 +76,8 @@ impl Call {
         decision
     }
 
-    pub(super) fn begin_attempt(&mut self) {
+    /// The attempt that was [allowed](Self::allow) is made now.
+    pub fn begin_attempt(&mut self) {
         if let Some(class) = self.allowed.take() {
             self.attempts += 1;
             if let Some(metrics) = &self.policy.metrics {
@@ -93,12 +98,14 @@ impl Call {
         self.refusal.clone()
     }
 
-    pub(super) fn has_attempts(&self) -> bool {
+    /// Whether the policy has another attempt for a call that fails.
+    #[must_use]
+    pub fn has_attempts(&self) -> bool {
         self.attempts < self.policy.max_attempts()
     }
 
-    /// The call failed and cannot be made again, whatever the policy says.
-    pub(super) fn not_repeatable(&self) {
+    /// Counts that the call failed and cannot be made again, whatever the policy says.
+    pub fn not_repeatable(&self) {
         if let Some(metrics) = &self.policy.metrics {
             metrics.count_give_up(GiveUp::NotRepeatable);
         }

@@ -60,6 +60,22 @@ pub(super) struct Pace {
     retry_after_max: Duration,
 }
 
+/// Whether an outcome is worth another attempt: a failure, or a callee that is called too much, unless a layer
+/// between refused the call.
+///
+/// ```
+/// use msf_core::classify::Classification;
+/// use msf_resilience::retry::is_retryable;
+///
+/// assert!(is_retryable(&Classification::FAILURE));
+/// assert!(!is_retryable(&Classification::FAILURE.refused(true)));
+/// assert!(!is_retryable(&Classification::SUCCESS));
+/// ```
+#[must_use]
+pub fn is_retryable(outcome: &Classification) -> bool {
+    retryable(outcome).is_some()
+}
+
 /// The class of an outcome that is worth another attempt.
 pub(super) fn retryable(outcome: &Classification) -> Option<Class> {
     let is_failure = outcome.verdict == Verdict::Failure || outcome.hint.throttled;

@@ -97,7 +97,7 @@ pub use self::{
     builder::{Exhausted, RetryPolicyBuilder},
     call::Call,
     config::{Config, Spread, Waits},
-    decision::GiveUp,
+    decision::{GiveUp, is_retryable},
     error::{Error, InvalidRetryPolicy},
     future::ResponseFuture,
     layer::RetryLayer,

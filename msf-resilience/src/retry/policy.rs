@@ -154,6 +154,18 @@ impl RetryPolicy {
         self.shared.core.max_attempts()
     }
 
+    /// The methods whose requests may be repeated without an `Idempotency-Key`.
+    #[must_use]
+    pub fn methods(&self) -> Methods {
+        self.shared.core.methods()
+    }
+
+    /// How many bytes of a request's body are kept.
+    #[must_use]
+    pub fn body_limit(&self) -> usize {
+        self.shared.core.terms().body_limit
+    }
+
     /// The budget, unless it has none.
     #[must_use]
     pub fn budget(&self) -> Option<&Budget> {

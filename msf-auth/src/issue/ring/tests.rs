@@ -6,6 +6,7 @@ use proptest::{collection, prelude::*};
 
 use super::{
     KeyState, RotationPolicy, manifest,
+    policy::KEYS_MAX,
     state::{Ring, Stage},
 };
 use crate::algorithm::Algorithm;
@@ -45,6 +46,29 @@ fn stage_of(ring: &Ring, id: &str) -> Option<KeyState> {
     let mut keys = ring.keys.iter();
     keys.find(|entry| &*entry.id == id)
         .map(|entry| entry.stage.state())
+}
+
+#[test]
+fn a_ring_that_is_full_takes_no_key_and_turns_no_further() {
+    let mut ring = ring();
+    // One more is staged and ready, and all others are retired but have not ended.
+    while ring.keys.len() < KEYS_MAX {
+        let made = u32::try_from(ring.keys.len()).unwrap();
+        ring.stage(id(made), Algorithm::EdDsa, NOW_S);
+    }
+    let until_s = NOW_S + 1_000_000;
+    for entry in &mut ring.keys[2..] {
+        entry.stage = Stage::Retired { until_s };
+    }
+    let full = ring.clone();
+    assert_eq!(ring.hand_over(&policy(), NOW_S + 1_000), []);
+    assert_eq!(ring, full);
+    ring.keys.pop();
+    assert_eq!(ring.hand_over(&policy(), NOW_S + 1_000).len(), 2);
+    // Now none is staged.
+    assert!(ring.wants_key());
+    ring.keys.push(full.keys[KEYS_MAX - 1].clone());
+    assert!(!ring.wants_key());
 }
 
 #[test]
@@ -172,7 +196,7 @@ proptest! {
             let active = ring.keys.iter();
             let active = active.filter(|entry| matches!(entry.stage, Stage::Active { .. }));
             prop_assert_eq!(active.count(), 1);
-            prop_assert!(ring.keys.len() <= super::policy::KEYS_MAX);
+            prop_assert!(ring.keys.len() <= KEYS_MAX);
             prop_assert_eq!(manifest::read(manifest::write(&ring).as_bytes()), Ok(ring.clone()));
         }
     }

@@ -65,6 +65,8 @@ fn policies() -> impl Strategy<Value = Policy> {
         Just(issuer("https://other")),
         Just(owner("id")),
         Just(owner("absent")),
+        Just(owner_of("https://user.shop", "id")),
+        Just(owner_of("https://other", "id")),
         Just(service("7")),
         Just(external("x")),
         Just(external("y")),
@@ -80,8 +82,11 @@ fn expected(policy: &Node, caller: &Principal, id: &str, x: Option<bool>) -> Opt
         Node::User => Some(!caller.is_service()),
         Node::Scope(scope) => Some(caller.has_scope(scope)),
         Node::Issuer(issuer) => Some(&**issuer == "https://user.shop"),
-        Node::Owner(name) if &**name == "id" => {
-            Some(!caller.is_service() && caller.subject() == id)
+        Node::Owner(name, issuer) if &**name == "id" => {
+            let is_of_issuer = issuer
+                .as_deref()
+                .is_none_or(|own| own == "https://user.shop");
+            Some(is_of_issuer && !caller.is_service() && caller.subject() == id)
         }
         Node::Service(name) => Some(caller.is_service() && caller.subject() == &**name),
         Node::External(name) if &**name == "x" => x,

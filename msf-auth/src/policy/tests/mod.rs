@@ -63,6 +63,33 @@ fn a_scope_is_the_whole_word() {
 }
 
 #[test]
+fn one_subject_of_two_issuers_is_two_owners() {
+    let seven = |issuer: &str| {
+        let seven = Principal::builder(issuer, "7", PrincipalKind::User);
+        seven.among_several_issuers().build().unwrap()
+    };
+    let (ours, theirs) = (seven("https://user.shop"), seven("https://partner"));
+    let decide = |policy: &Policy, caller: &Principal, id: &str| {
+        let decision = policy.decide(Some(caller), &path_id(id));
+        decision.is_allowed()
+    };
+    let (bare, of_ours) = (owner("id"), owner_of("https://user.shop", "id"));
+    for caller in [&ours, &theirs] {
+        // Whose 7 is not known: neither passes, under `not` either. That it is no 8 is.
+        assert!(!decide(&bare, caller, "7"));
+        assert!(!decide(&not(bare.clone()), caller, "7"));
+        assert!(decide(&not(bare.clone()), caller, "8"));
+    }
+    assert!(decide(&of_ours, &ours, "7") && !decide(&of_ours, &ours, "8"));
+    assert!(!decide(&of_ours, &theirs, "7"));
+    assert!(decide(&not(of_ours.clone()), &theirs, "7"));
+    assert!(!decide(&not(of_ours), &ours, "7"));
+    let service = Principal::builder("https://user.shop", "7", PrincipalKind::Service);
+    let service = service.build().unwrap();
+    assert!(!decide(&owner_of("https://user.shop", "id"), &service, "7"));
+}
+
+#[test]
 fn the_owner_is_a_user_with_the_subject_of_the_path() {
     let policy = owner("id");
     assert!(

@@ -92,6 +92,9 @@ async fn nobody_elses_token_and_nothing_made_up_changes_anything() {
         forged[at] = if forged[at] == b'A' { b'E' } else { b'A' };
         let forged = String::from_utf8(forged).unwrap();
         assert_eq!(rotated(&tokens, &forged).await, Err("unknown"), "{at}");
+        let presented = Presented::new(&forged).client("web");
+        assert!(tokens.revoke(&presented).await.unwrap().is_none(), "{at}");
+        assert!(tokens.judged(&forged).await.unwrap().is_none(), "{at}");
     }
     forged.truncate(95);
     let forged = String::from_utf8(forged).unwrap();
@@ -126,6 +129,44 @@ async fn scopes_shrink_for_one_exchange_only_and_never_grow() {
     let again = asking(less.token.expose(), &["a", "b"]).await.unwrap();
     assert_eq!(*again.scopes, ["a".into(), "b".into()]);
     assert_eq!(again.grant.granted_scopes(), ["a".into(), "b".into()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_used_or_taken_back_is_good_for_nothing() {
+    let tokens = tokens();
+    let first = issued(&tokens).await;
+    assert!(tokens.inspect(&first).await.unwrap().is_some());
+    let second = rotated(&tokens, &first).await.unwrap();
+    assert!(tokens.inspect(&first).await.unwrap().is_none());
+    assert!(tokens.inspect(&second).await.unwrap().is_some());
+    tokens.revoke_session("s").await.unwrap();
+    assert!(tokens.inspect(&second).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_longer_policy_is_for_sessions_that_begin_under_it() {
+    let (store, short) = (MemoryRefreshStore::new(), RefreshPolicy::default());
+    let short = RefreshPolicy {
+        absolute: 30 * DAY,
+        ..short
+    };
+    let long = RefreshPolicy::default();
+    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let clock = WallClock::pinned(start);
+    let with = |policy| {
+        let tokens = RefreshTokens::new(store.clone(), policy).unwrap();
+        tokens.with_clock(clock)
+    };
+    let mut token = issued(&with(short)).await;
+    let tokens = with(long);
+    for _ in 0..2 {
+        time::advance(11 * DAY).await;
+        token = rotated(&tokens, &token).await.unwrap();
+    }
+    time::advance(8 * DAY - SECOND).await;
+    token = rotated(&tokens, &token).await.unwrap();
+    time::advance(SECOND).await;
+    assert_eq!(rotated(&tokens, &token).await, Err("expired"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,22 +1,29 @@
 //! Both stores.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 #[cfg(feature = "sqlite")]
 use msf_core::clock::WallClock;
 
-#[cfg(feature = "sqlite")]
 use crate::{
-    refresh::SqliteRefreshStore,
-    store::{Sqlite, testing::TempDir},
-};
-use crate::{
+    audit::{Audit, Kind, MemorySink},
     refresh::{
         Family, FamilyId, Grant, MemoryRefreshStore, Owner, Presented, RefreshError, RefreshPolicy,
         RefreshStore, RefreshTokens, conformance,
     },
     store::StoreError,
+};
+#[cfg(feature = "sqlite")]
+use crate::{
+    refresh::SqliteRefreshStore,
+    store::{Sqlite, testing::TempDir},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -51,6 +58,58 @@ async fn a_full_memory_refuses_and_forgets_nobody() {
             .await
             .is_ok()
     );
+}
+
+/// A store in which somebody else is first so many times.
+#[derive(Clone)]
+struct Contested(MemoryRefreshStore, Arc<AtomicU32>);
+
+#[async_trait]
+impl RefreshStore for Contested {
+    async fn insert(&self, family: Family) -> Result<bool, StoreError> {
+        self.0.insert(family).await
+    }
+    async fn fetch(&self, id: FamilyId) -> Result<Option<Family>, StoreError> {
+        self.0.fetch(id).await
+    }
+    async fn replace(&self, family: Family) -> Result<bool, StoreError> {
+        let left = self.1.load(Ordering::Relaxed);
+        if left > 0 {
+            self.1.store(left - 1, Ordering::Relaxed);
+            return Ok(false);
+        }
+        self.0.replace(family).await
+    }
+    async fn remove(&self, id: FamilyId, version: u64) -> Result<bool, StoreError> {
+        self.0.remove(id, version).await
+    }
+    async fn find(&self, owner: Owner<'_>, limit: usize) -> Result<Vec<Family>, StoreError> {
+        self.0.find(owner, limit).await
+    }
+    async fn due(&self, now_ms: u64, limit: usize) -> Result<Vec<Family>, StoreError> {
+        self.0.due(now_ms, limit).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_theft_ends_the_session_and_alarms_once_whoever_else_changes_the_row() {
+    let store = Contested(MemoryRefreshStore::new(), Arc::default());
+    let seen = MemorySink::new(100);
+    let policy = RefreshPolicy::default();
+    let tokens = RefreshTokens::new(store.clone(), policy).unwrap();
+    let tokens = tokens.with_audit(Audit::new(seen.clone()));
+    let rotate = async |token: &str| tokens.rotate(&Presented::new(token)).await;
+    let first = tokens.issue(Grant::new("7")).await.unwrap().token;
+    let second = rotate(first.expose()).await.unwrap().token;
+    tokio::time::advance(Duration::from_secs(20)).await;
+    store.1.store(3, Ordering::Relaxed);
+    let reused = rotate(first.expose()).await.unwrap_err();
+    assert!(matches!(reused, RefreshError::Reused { .. }));
+    assert_eq!(store.1.load(Ordering::Relaxed), 0);
+    assert_eq!(seen.count(Kind::RefreshReused), 1);
+    assert_eq!(seen.count(Kind::RefreshRevoked), 1);
+    let revoked = rotate(second.expose()).await.unwrap_err();
+    assert!(matches!(revoked, RefreshError::Revoked));
 }
 
 /// A store of which each call hangs.

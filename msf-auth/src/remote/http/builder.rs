@@ -1,13 +1,15 @@
 //! Where the key set is, and how far the call may go.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
+
+use reqwest::Url;
 
 use super::{
     HttpJwks,
     metadata::{self, Discovery},
     source::Location,
 };
-use crate::outbound::{InvalidEndpoint, Network, Origin, Outbound};
+use crate::outbound::{InvalidEndpoint, Network, Origin, Outbound, shown};
 
 /// Sets how far [`HttpJwks`] may go. Made by [`HttpJwks::at`] and [`HttpJwks::discovery`].
 ///
@@ -32,7 +34,7 @@ pub struct HttpJwksBuilder {
     network: Network,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Target {
     Url(Box<str>),
     Issuer(Box<str>),
@@ -117,5 +119,14 @@ impl HttpJwksBuilder {
         };
         let outbound = Outbound::new(self.network)?;
         Ok(HttpJwks::assemble(outbound, location))
+    }
+}
+
+/// Without what an address may have for a secret.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Url(text) | Self::Issuer(text)) = self;
+        let shown = Url::parse(text).map(|url| shown(&url));
+        f.write_str(shown.as_deref().unwrap_or("no URL"))
     }
 }

@@ -32,7 +32,6 @@ pub enum DiscoveryError {
 }
 
 /// Where the keys of an issuer are, as it said last.
-#[derive(Debug)]
 pub(super) struct Discovery {
     issuer: Box<str>,
     pub(super) url: Url,
@@ -41,7 +40,6 @@ pub(super) struct Discovery {
 }
 
 /// One good discovery and when it was.
-#[derive(Debug)]
 pub(super) struct Found {
     pub(super) url: Url,
     at: Instant,

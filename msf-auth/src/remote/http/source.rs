@@ -1,6 +1,6 @@
 //! The source itself.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use http::{StatusCode, header::ACCEPT};
@@ -8,7 +8,7 @@ use reqwest::Url;
 
 use super::{HttpJwksBuilder, freshness, metadata::Discovery};
 use crate::{
-    outbound::{Answer, InvalidEndpoint, Outbound},
+    outbound::{Answer, InvalidEndpoint, Outbound, shown},
     remote::{JwksDocument, JwksFetchError, JwksSource},
 };
 
@@ -28,16 +28,14 @@ use crate::{
 /// assert!(HttpJwks::discover("https://169.254.169.254").is_err());
 /// # Ok::<(), msf_auth::InvalidEndpoint>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpJwks(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     outbound: Outbound,
     location: Location,
 }
 
-#[derive(Debug)]
 pub(super) enum Location {
     Known(Url),
     Discovered(Discovery),
@@ -147,5 +145,19 @@ impl Outbound {
             )));
         }
         Ok(answer)
+    }
+}
+
+/// Without what an address may have for a secret.
+impl fmt::Debug for HttpJwks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = match &self.0.location {
+            Location::Known(url) => url,
+            Location::Discovered(discovery) => &discovery.url,
+        };
+        f.debug_struct("HttpJwks")
+            .field("address", &shown(url))
+            .field("network", &self.0.outbound.network)
+            .finish_non_exhaustive()
     }
 }

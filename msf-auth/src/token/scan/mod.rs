@@ -47,6 +47,7 @@ pub(crate) struct Text {
 
 impl Text {
     /// What it says.
+    #[inline]
     pub(crate) fn of(self, json: &str) -> Cow<'_, str> {
         let written = self.span.of(json);
         if !self.has_escapes {
@@ -55,17 +56,40 @@ impl Text {
         Cow::Owned(unescape(written).unwrap_or_default())
     }
 
+    #[inline]
     pub(crate) fn says(self, wanted: &str, json: &str) -> bool {
         if self.has_escapes {
-            self.of(json) == wanted
+            return self.of(json) == wanted;
+        }
+        // Lengths differ nearly always, and cost no look at the text.
+        self.span.len() == wanted.len() && self.span.of(json) == wanted
+    }
+
+    /// A number that is the same for the same text, if it has no escapes: its first bytes.
+    pub(super) fn beginning(self, json: &str) -> u64 {
+        let rest = json.as_bytes().get(self.span.start()..).unwrap_or_default();
+        let unused = 8_usize.saturating_sub(self.span.len());
+        let first = rest.first_chunk::<8>().map_or_else(
+            || {
+                // Only what ends with the text, as no object does.
+                let padded = rest.iter().copied().chain(std::iter::repeat(0));
+                padded
+                    .take(8)
+                    .fold(0, |number, byte| number << 8 | u64::from(byte))
+            },
+            |eight| u64::from_be_bytes(*eight),
+        );
+        if unused == 8 {
+            0
         } else {
-            self.span.of(json) == wanted
+            first >> (8 * unused)
         }
     }
 }
 
 impl Raw {
     /// `None` for what is no string.
+    #[inline]
     pub(crate) fn text(self) -> Option<Text> {
         let Kind::Text { has_escapes } = self.kind else {
             return None;
@@ -233,6 +257,7 @@ impl<'a> Scanner<'a> {
         let bytes = self.json.as_bytes();
         let mut has_escapes = false;
         loop {
+            self.at += plain(bytes.get(self.at..).unwrap_or_default());
             match bytes.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -240,8 +265,7 @@ impl<'a> Scanner<'a> {
                     // Whatever is escaped, it does not end the string.
                     self.at += 2;
                 }
-                Some(0x20..) => self.at += 1,
-                Some(..0x20) | None => return Err(Malformed),
+                _ => return Err(Malformed),
             }
         }
         let span = Span::new(start, self.at).ok_or(Malformed)?;
@@ -353,6 +377,26 @@ pub(crate) fn items(
     }
 }
 
+/// How many bytes come before the first one that a string does not have as it is: a quote, a backslash, a control.
+fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    // The top bit of each byte below `less`, which is at most 0x80. A borrow makes it wrong above the first such byte,
+    // and only there.
+    let below = |eight: u64, less: u64| eight.wrapping_sub(ONES * less) & !eight & (ONES << 7);
+    let (eights, rest) = bytes.as_chunks::<8>();
+    for (index, eight) in eights.iter().enumerate() {
+        let eight = u64::from_le_bytes(*eight);
+        let quotes = below(eight ^ (ONES * u64::from(b'"')), 1);
+        let backslashes = below(eight ^ (ONES * u64::from(b'\\')), 1);
+        let found = quotes | backslashes | below(eight, 0x20);
+        if found != 0 {
+            return index * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | ..0x20);
+    eights.len() * 8 + rest.iter().take_while(is_plain).count()
+}
+
 /// Whether no name is there twice. It may change the order.
 pub(crate) fn are_distinct(names: &mut [Cow<'_, str>]) -> bool {
     if names.len() <= FEW {
@@ -369,6 +413,8 @@ pub(crate) fn are_distinct(names: &mut [Cow<'_, str>]) -> bool {
 const FEW: usize = 8;
 
 /// Whether [`unescape`] knows every escape, without making a string: a token of a stranger can have a thousand of them.
+#[cold]
+#[inline(never)]
 fn has_good_escapes(written: &[u8]) -> bool {
     let mut rest = written;
     while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {

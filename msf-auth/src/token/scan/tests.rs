@@ -168,6 +168,23 @@ fn the_ends_of_the_numbers_are_those_of_serde_json() {
     }
 }
 
+#[test]
+fn the_first_byte_that_ends_what_is_plain_is_found_at_every_place() {
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    for first in 0..=0xff_u8 {
+        for second in [
+            0, 0x1f, b' ', b'!', b'"', b'#', b'[', b'\\', 0x7f, 0x80, 0xff,
+        ] {
+            for place in 0..18 {
+                let mut bytes = [b'x'; 20];
+                (bytes[place], bytes[place + 1]) = (first, second);
+                let expected = bytes.iter().position(|byte| !is_plain(*byte));
+                assert_eq!(plain(&bytes), expected.unwrap_or(20), "{bytes:?}");
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn a_number_is_one_for_both(number in "-?[0-9]{0,3}[.eE+-]{0,2}[0-9]{0,25}[.eE]?[+-]?[0-9]{0,4}") {

@@ -7,7 +7,7 @@ use super::{Row, world::World};
 use crate::support::ISSUER;
 
 pub(super) fn rows(world: &World) -> Vec<Row> {
-    vec![audience(world), times(world)]
+    vec![audience(world), times(world), binding(world)]
 }
 
 fn audience(world: &World) -> Row {
@@ -125,4 +125,19 @@ fn times(world: &World) -> Row {
             "expired within the leeway",
             world.with_claims(&json!({ "exp": now_s - 10 })),
         )
+}
+
+fn binding(world: &World) -> Row {
+    // Not held against others: RFC 9449 lets a server that does not know DPoP take such a token as any other.
+    let thumbprint = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    Row::new(22, "a token that is bound to a key, without its proof").own_claims(
+        world,
+        [
+            (json!({ "cnf": { "jkt": thumbprint } }), Reason::Bound),
+            (json!({ "cnf": { "x5t#S256": thumbprint } }), Reason::Bound),
+            (json!({ "cnf": { "jwk": { "kty": "OKP" } } }), Reason::Bound),
+            (json!({ "cnf": {} }), Reason::Bound),
+            (json!({ "cnf": "none" }), Reason::Bound),
+        ],
+    )
 }

@@ -6,6 +6,9 @@
 mod algorithm;
 mod beside;
 mod claims;
+mod comparison;
+#[cfg(feature = "jwks")]
+mod discovery;
 mod form;
 mod header;
 mod keys;
@@ -34,7 +37,7 @@ struct Case {
     reason: Option<Reason>,
     /// What the issuer publishes, if that is not what it should.
     document: Option<String>,
-    /// It is about a claim that only msf knows, so it says nothing about others.
+    /// It is about a claim that only msf knows or has to know, so it says nothing about others.
     is_ours: bool,
 }
 
@@ -75,7 +78,7 @@ impl Row {
         })
     }
 
-    /// As [`claims`](Self::claims), of claims that only msf knows.
+    /// As [`claims`](Self::claims), of claims that only msf knows or has to know.
     fn own_claims(
         mut self,
         world: &World,

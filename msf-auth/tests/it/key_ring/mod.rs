@@ -285,12 +285,18 @@ async fn what_is_broken_is_named_and_the_keys_in_use_stay() {
     let key_id = issuer.key_id();
     let good = fs::read(dir.manifest()).unwrap();
     let huge = vec![b' '; 70 * 1024];
+    let mut long = good.clone();
+    long.resize(64 * 1024 + 1, b' ');
+    let text = String::from_utf8(good.clone()).unwrap();
+    let other_algorithm = text.replacen("\"EdDSA\"", "\"ES256\"", 1);
+    assert_ne!(other_algorithm, text);
     for bad in [
         b"".as_slice(),
         b"{}",
         b"\xff",
         &good[..good.len() / 2],
         &huge,
+        &long,
     ] {
         fs::write(dir.manifest(), bad).unwrap();
         let error = ring.rotate().await.unwrap_err();
@@ -303,6 +309,12 @@ async fn what_is_broken_is_named_and_the_keys_in_use_stay() {
         ));
         assert_eq!(fs::read(dir.manifest()).unwrap(), bad);
     }
+    // Of a key that is another than it says.
+    fs::write(dir.manifest(), other_algorithm).unwrap();
+    assert!(matches!(
+        dir.open(),
+        Err(KeyRingError::Key(KeyFileError::Corrupt { .. }))
+    ));
     fs::write(dir.manifest(), &good).unwrap();
 
     for (path, bits) in [

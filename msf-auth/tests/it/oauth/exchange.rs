@@ -111,3 +111,14 @@ async fn a_resource_is_not_passed_over() {
     let response = server.token("web", &server.web, &form).await;
     refused(&response, 400, "invalid_target");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_bound_to_a_key_is_not_exchanged_for_one_that_is_not() {
+    let server = Server::start();
+    for (proof, taken) in [("cnf", false), ("cng", true)] {
+        let token = server.issuer.token("7").audience("order");
+        let token = token.claim(proof, json!({ "jkt": "x" })).sign().unwrap();
+        let response = server.exchange(&token, &[]).await;
+        assert_eq!(response.status() == 200, taken, "{}", response.text());
+    }
+}

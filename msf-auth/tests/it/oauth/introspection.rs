@@ -77,3 +77,19 @@ async fn a_service_is_told_to_be_one_and_a_stranger_is_nobody() {
     assert_eq!(ask(&token).await, json!({ "active": false }));
     refused(&server.exchange(&token, &[]).await, 400, "invalid_request");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_token_is_bound_to_is_told() {
+    let server = Server::start();
+    for (key, token_type) in [("jkt", "DPoP"), ("x5t#S256", "Bearer")] {
+        let token = server.issuer.token("7").audience("order");
+        let token = token.claim("cnf", json!({ key: "x" })).sign().unwrap();
+        let form = [("token", token.as_str())];
+        let path = "/oauth/introspect";
+        let response = server.post(path, "order", &server.order, &form).await;
+        let told: Value = response.json();
+        assert_eq!(told["active"], true);
+        assert_eq!(told["token_type"], token_type);
+        assert_eq!(told["cnf"], json!({ key: "x" }));
+    }
+}

@@ -22,7 +22,7 @@ use axum::Router;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{Request, header};
 use msf_auth::{
-    Reason, RemoteKeys, Revocations, SigningKey, TokenIssuer, TrustedIssuer, Verifier,
+    BoundTokens, Reason, RemoteKeys, Revocations, SigningKey, TokenIssuer, TrustedIssuer, Verifier,
     audit::{Audit, Kind, MemorySink},
     oauth::{
         Client, ClientSecret, Clients, GrantType, InvalidOAuth, LookupError, MemoryClients, OAuth,
@@ -145,7 +145,8 @@ impl Server {
             .audience("order")
             .audience("payment")
             .users()
-            .service("order");
+            .service("order")
+            .bound_tokens(BoundTokens::CheckedElsewhere);
         let revocations = Revocations::builder().clock(clock).build().unwrap();
         let verifier = Verifier::builder()
             .issuer(trusted)

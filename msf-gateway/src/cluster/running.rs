@@ -1,0 +1,163 @@
+//! Clusters that are called.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use msf_client::{Client, InvalidService, ServiceClient, ServiceSettings};
+use msf_core::{
+    metrics::Metrics,
+    name::{InstanceId, ServiceName},
+};
+use msf_registry::{Instance, Registry, backend::fixed::StaticRegistry};
+
+use super::{
+    endpoint,
+    error::InvalidCluster,
+    settings::{Cluster, Source},
+};
+
+/// The clusters of a gateway by name, those that were declared and the services that routes name besides.
+pub(crate) type Clusters = BTreeMap<ServiceName, Arc<Running>>;
+
+/// A cluster with its instances, breaker and budget.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// `None` for a service that no cluster was declared for.
+    definition: Option<Cluster>,
+    service: ServiceClient,
+    /// They end with the cluster.
+    #[cfg(feature = "health")]
+    _checks: Option<msf_registry::health::HealthChecks>,
+}
+
+impl Running {
+    /// A service of the client's registry, called with the client's settings.
+    pub(crate) fn service(client: &Client, name: &ServiceName) -> Result<Self, InvalidService> {
+        Ok(Self {
+            definition: None,
+            service: client.service(name)?,
+            #[cfg(feature = "health")]
+            _checks: None,
+        })
+    }
+
+    /// A declared cluster.
+    pub(crate) fn declared(
+        definition: Cluster,
+        client: &Client,
+        metrics: &Metrics,
+    ) -> Result<Self, InvalidCluster> {
+        let name = definition.check()?;
+        let settings = definition.service_settings();
+        #[cfg(feature = "health")]
+        let mut checks = None;
+        let service = match &definition.source {
+            Source::Discovered => client.service_with(&name, &settings),
+            Source::Listed(endpoints) => {
+                let listed = listed(&name, endpoints)?;
+                let load_balancing = definition.load_balancing.clone().unwrap_or_default();
+                let registry = Registry::builder(listed)
+                    .load_balancing(load_balancing)
+                    .metrics(metrics)
+                    .build()
+                    .map_err(|error| InvalidCluster::LoadBalancing(chain(&error)))?;
+                #[cfg(feature = "health")]
+                if let Some(health) = &definition.health {
+                    checks = Some(health.start(&registry)?);
+                }
+                let client = client.with_registry(registry);
+                client.service_with(&name, &settings)
+            }
+        };
+        Ok(Self {
+            service: service.map_err(|error| InvalidCluster::Settings(chain(&error)))?,
+            definition: Some(definition),
+            #[cfg(feature = "health")]
+            _checks: checks,
+        })
+    }
+
+    /// Whether it may go on in the place of one of this definition.
+    pub(crate) fn is_as(&self, definition: &Cluster) -> bool {
+        self.definition.as_ref() == Some(definition)
+    }
+
+    /// Calls it.
+    pub(crate) const fn client(&self) -> &ServiceClient {
+        &self.service
+    }
+}
+
+impl Cluster {
+    fn check(&self) -> Result<ServiceName, InvalidCluster> {
+        let name = ServiceName::new(&self.name)?;
+        let refuse = |setting, allowed| Err(InvalidCluster::OutOfRange { setting, allowed });
+        if let Source::Listed(endpoints) = &self.source
+            && endpoints.is_empty()
+        {
+            return Err(InvalidCluster::NoEndpoints);
+        }
+        if self.source == Source::Discovered && self.load_balancing.is_some() {
+            return refuse(
+                "load_balancing",
+                "set in the registry of a discovered cluster",
+            );
+        }
+        #[cfg(feature = "health")]
+        if self.source == Source::Discovered && self.health.is_some() {
+            return refuse("health", "set in the registry of a discovered cluster");
+        }
+        if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return refuse("timeout", "above zero");
+        }
+        Ok(name)
+    }
+
+    fn service_settings(&self) -> ServiceSettings {
+        let mut settings = ServiceSettings::new().upstream(self.upstream);
+        if let Some(timeout) = self.timeout {
+            settings = settings.timeout(timeout);
+        }
+        if let Some(breaker) = &self.breaker {
+            let change = Arc::clone(&breaker.0);
+            settings = settings.breaker(move |breaker| change(breaker));
+        }
+        settings
+    }
+}
+
+fn listed(
+    name: &ServiceName,
+    endpoints: &[(String, std::num::NonZeroU16)],
+) -> Result<StaticRegistry, InvalidCluster> {
+    let mut instances = Vec::with_capacity(endpoints.len());
+    for (text, weight) in endpoints {
+        let addr = endpoint::parse(text)?;
+        if instances.iter().any(|it: &Instance| it.addr() == addr) {
+            return Err(InvalidCluster::Duplicate(text.clone()));
+        }
+        let invalid = |reason| InvalidCluster::Endpoint {
+            endpoint: text.clone(),
+            reason,
+        };
+        // What an address looks like is what an id may look like, but for the brackets of IPv6.
+        let id = addr.to_string().replace(['[', ']'], "");
+        let id = InstanceId::new(id).map_err(|_| invalid("its address makes no id"))?;
+        let instance = Instance::new(name.clone(), id, addr).weight(*weight);
+        let valid = instance.validate();
+        valid.map_err(|_| invalid("nobody can be called at this address"))?;
+        instances.push(instance);
+    }
+    let registry = StaticRegistry::new();
+    registry
+        .replace(name, instances)
+        .map_err(|error| InvalidCluster::Settings(chain(&error)))?;
+    Ok(registry)
+}
+
+/// An error and its causes in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes
+        .take(8)
+        .fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}

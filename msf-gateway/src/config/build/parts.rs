@@ -1,0 +1,62 @@
+//! What is kept from one configuration to the next.
+
+use std::collections::HashMap;
+
+use msf_auth::Verifier;
+use msf_core::metrics::Metrics;
+use msf_resilience::rate_limit::{InvalidRateLimiter, Quota, RateLimiter};
+
+use crate::{
+    config::{AuthConfig, RateLimitConfig},
+    limit::RateKey,
+};
+
+/// The parts of a gateway that have a memory: who was counted, whose keys were fetched.
+#[derive(Clone, Debug, Default)]
+pub(in crate::config) struct Kept {
+    pub(super) limiters: HashMap<String, (RateLimitConfig, RateLimiter<RateKey>)>,
+    pub(super) verifier: Option<(AuthConfig, Verifier)>,
+}
+
+/// The parts of the next gateway; what did not change is that of the one before.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) metrics: Option<&'a Metrics>,
+    pub(super) before: &'a Kept,
+    pub(super) next: Kept,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn new(metrics: Option<&'a Metrics>, before: &'a Kept) -> Self {
+        Self {
+            metrics,
+            before,
+            next: Kept::default(),
+        }
+    }
+
+    /// The limiter of a route: the same for as long as its limit is, so that a reload forgives nobody.
+    pub(super) fn limiter(
+        &mut self,
+        route: &str,
+        config: &RateLimitConfig,
+        quota: Quota,
+    ) -> Result<RateLimiter<RateKey>, InvalidRateLimiter> {
+        let limiter = match self.before.limiters.get(route) {
+            Some((before, limiter)) if before == config => limiter.clone(),
+            _ => {
+                let mut builder = RateLimiter::builder(quota).name(route.to_owned());
+                if let Some(keys) = config.max_keys {
+                    builder = builder.max_keys(keys);
+                }
+                if let Some(metrics) = self.metrics {
+                    builder = builder.metrics(metrics);
+                }
+                builder.build()?
+            }
+        };
+        let kept = (config.clone(), limiter.clone());
+        self.next.limiters.insert(route.to_owned(), kept);
+        Ok(limiter)
+    }
+}
