@@ -26,6 +26,7 @@ pub(crate) struct Service {
 }
 
 /// What serves.
+#[expect(clippy::large_enum_variant, reason = "a process has one of them")]
 pub(super) enum Server {
     Gateway(RunningGateway),
     Host(RunningHost),

@@ -85,7 +85,7 @@ mod tests {
         ] {
             match parse(text) {
                 Err(InvalidCluster::Endpoint { reason, .. }) => {
-                    assert_eq!(reason, expected, "{text}")
+                    assert_eq!(reason, expected, "{text}");
                 }
                 other => panic!("{text}: {other:?}"),
             }

@@ -158,11 +158,11 @@ fn what_is_no_header_is_an_error() {
     assert_eq!(error, InvalidTransform::HeaderName("x a".to_owned()));
 }
 
-fn path(transform: PathTransform, prefix: &str) -> Result<Option<CheckedPath>, InvalidTransform> {
-    CheckedPath::new(&transform, Some(prefix), &["id"])
+fn path(transform: &PathTransform, prefix: &str) -> Result<Option<CheckedPath>, InvalidTransform> {
+    CheckedPath::new(transform, Some(prefix), &["id"])
 }
 
-fn forwarded(transform: PathTransform, prefix: &str, path_said: &str) -> Option<String> {
+fn forwarded(transform: &PathTransform, prefix: &str, path_said: &str) -> Option<String> {
     let checked = path(transform, prefix).unwrap().unwrap();
     let mut values = values(&SEVEN);
     values.path = path_said;
@@ -182,7 +182,7 @@ fn a_prefix_is_replaced() {
     ] {
         let by = PathTransform::ReplacePrefix(by.to_owned());
         assert_eq!(
-            forwarded(by, prefix, said).as_deref(),
+            forwarded(&by, prefix, said).as_deref(),
             Some(expected),
             "{prefix} {said}"
         );
@@ -191,7 +191,13 @@ fn a_prefix_is_replaced() {
 
 #[test]
 fn a_path_is_rewritten() {
-    let to = |text: &str| forwarded(PathTransform::Rewrite(text.to_owned()), "/", "/api/users/7");
+    let to = |text: &str| {
+        forwarded(
+            &PathTransform::Rewrite(text.to_owned()),
+            "/",
+            "/api/users/7",
+        )
+    };
     assert_eq!(to("/x/{id}").as_deref(), Some("/x/7"));
     assert_eq!(to("/x").as_deref(), Some("/x"));
     assert_eq!(to("/v2{path}").as_deref(), Some("/v2/api/users/7"));
@@ -202,9 +208,9 @@ fn a_path_that_would_not_arrive_as_written_is_an_error() {
     for text in [
         "", "x", "/a/../b", "/a//b", "/{id}//", "/a b", "/%2e", "/a?b", "{id}", "/é",
     ] {
-        let rewrite = path(PathTransform::Rewrite(text.to_owned()), "/");
+        let rewrite = path(&PathTransform::Rewrite(text.to_owned()), "/");
         assert!(rewrite.is_err(), "{text}");
-        let replace = path(PathTransform::ReplacePrefix(text.to_owned()), "/");
+        let replace = path(&PathTransform::ReplacePrefix(text.to_owned()), "/");
         assert!(replace.is_err(), "{text}");
     }
     let replace = PathTransform::ReplacePrefix("/v2".to_owned());

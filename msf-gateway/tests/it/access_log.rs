@@ -195,7 +195,7 @@ async fn every_failure_has_its_flag_and_its_culprit() {
     let gateway = serve(
         &system,
         &lines,
-        [
+        vec![
             to("/order", "order").methods([Method::GET]).body_limit(10),
             to("/limited", "order").rate_limit(limiter, Key::Client),
             to("/silent", "silent").timeout(Duration::from_millis(50)),

@@ -567,7 +567,7 @@ async fn a_grpc_client_is_told_in_its_own_words() {
         })
         .await;
     let to = |path: &str, service: &str| Route::prefix(path).to(service).public();
-    let routes = [
+    let routes = vec![
         to("/silent", "silent").timeout(Duration::from_millis(50)),
         to("/nowhere", "nowhere"),
         to("/order", "order").methods([Method::POST]),

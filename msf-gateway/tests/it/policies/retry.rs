@@ -15,7 +15,7 @@ async fn flaky(system: System) -> (System, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let answer = move |_request: Request<Body>| {
-        let is_first = counted.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+        let is_first = counted.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         async move {
             let mut response = Response::new(Body::from("done"));
             if is_first {
