@@ -13,5 +13,6 @@ macro_rules! pages {
 }
 
 pages! {
+    policies = "policies.md";
     routes = "routes.md";
 }

@@ -57,12 +57,12 @@ impl Answer {
 impl Example {
     /// Starts an example on a free port.
     pub(crate) fn start(name: &str, args: &[&str]) -> Self {
-        let mut child = command(name)
-            .arg("--server.bind=127.0.0.1:0")
-            .args(args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::run(command(name).arg("--server.bind=127.0.0.1:0").args(args))
+    }
+
+    /// Starts an example that has flags of its own.
+    pub(crate) fn run(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         thread::spawn(move || {

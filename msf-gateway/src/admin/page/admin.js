@@ -32,8 +32,8 @@ function table(columns, rows, empty) {
     made.dataset.label = label;
     return made;
   };
-  const head = node("thead", node("tr", columns.map(([label]) => {
-    const made = node("th", label);
+  const head = node("thead", node("tr", columns.map(([label, , kind]) => {
+    const made = node("th", label, kind);
     made.scope = "col";
     return made;
   })));
@@ -71,7 +71,7 @@ const routes = ({ routes }) => table([
 const clusters = ({ clusters }) => table([
   ["Cluster", (it) => node("strong", it.cluster)],
   ["Instance", (it) => code(it.addr)],
-  ["Health", (it) => it.health && word(it.health, ["healthy", "unknown"], ["unhealthy"])],
+  ["Health", (it) => it.health && it.health === "unknown" ? node("span", "not checked", "quiet") : word(it.health, ["healthy"], ["unhealthy"])],
   ["Status", (it) => it.status],
   ["Zone", (it) => it.zone],
   ["In flight", (it) => it.in_flight == null ? "" : String(it.in_flight), "number"],
