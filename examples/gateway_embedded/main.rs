@@ -46,8 +46,8 @@ async fn main() -> Result<(), BoxError> {
         .metrics(&metrics)
         .expose_metrics()
         .build()?;
-    let port = std::env::args().nth(1).unwrap_or("8080".to_owned());
-    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse()?));
+    let port = std::env::args().nth(1).map_or(Ok(8080), |it| it.parse())?;
+    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut signals = Signals::listen()?;
     let ended = async { _ = signals.next().await };
     gateway.server(addr).run_until(ended).await?;

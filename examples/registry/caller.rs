@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-use msf_client::{Client, Error, ServiceClient};
+use msf_client::{Client, Error, ServiceClient, ServiceSettings};
 use msf_core::{BoxError, task};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     board::{Board, say},
     children::Children,
-    roles::{connect, service_name},
+    roles::{SERVICE, connect},
 };
 
 /// What became of the calls.
@@ -38,8 +38,10 @@ pub(crate) async fn run(
 ) -> Result<u64, BoxError> {
     let client = Client::builder(connect(registry)?)
         .resolve_timeout(Duration::from_secs(10))
+        // An instance that is killed takes the calls that it works on along. Asking does no harm, so another one is asked.
+        .service(SERVICE, ServiceSettings::new().retry(|retry| retry))
         .build()?;
-    let greeter = client.service(service_name()?)?;
+    let greeter = client.service(SERVICE)?;
     let mut ended = std::pin::pin!(ended);
     tokio::select! {
         ready = greeter.instances().ready(Duration::from_secs(10)) => ready?,
@@ -74,8 +76,7 @@ pub(crate) async fn run(
     Ok(tally.failed)
 }
 
-/// Asks for a greeting. An instance that is killed takes the calls that it works on along; asking does no harm, so it is
-/// done once more.
+/// Asks for a greeting, and once more if the answer broke off after its head, which the client does not repeat.
 async fn call(greeter: &ServiceClient, tally: &Mutex<Tally>) {
     let mut answer = ask(greeter).await;
     let is_repeated = answer.is_err();

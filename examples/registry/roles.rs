@@ -51,7 +51,11 @@ pub(crate) async fn instance(
     let listener = Listener::bind(([127, 0, 0, 1], 0).into())?;
     // A new identity for each process: the lease of one that was killed is not this one's.
     let id = InstanceId::new(format!("greeter-{n}-{}", std::process::id()))?;
-    let described = Instance::new(service_name()?, id.clone(), listener.local_addr());
+    let described = Instance::new(
+        ServiceName::new(SERVICE)?,
+        id.clone(),
+        listener.local_addr(),
+    );
     let registration = connect(registry)?.register(described);
     say(&format!("{id} is at {}\n", listener.local_addr()));
 
@@ -77,10 +81,6 @@ pub(crate) fn connect(addr: SocketAddr) -> Result<Registry, BoxError> {
     Ok(Registry::builder(backend).lease_ttl(LEASE_TTL).build()?)
 }
 
-pub(crate) fn service_name() -> Result<ServiceName, BoxError> {
-    Ok(ServiceName::new("greeter")?)
-}
-
 /// Waits for SIGTERM or ctrl-c. A child waits for the end of its parent instead of ctrl-c: the terminal sends that
 /// to both, and the parent ends the child.
 pub(crate) fn ended(is_child: bool) -> Result<impl Future<Output = ()> + Send, BoxError> {
@@ -103,5 +103,7 @@ pub(crate) fn ended(is_child: bool) -> Result<impl Future<Output = ()> + Send, B
     })
 }
 
+/// What the instances are instances of.
+pub(crate) const SERVICE: &str = "greeter";
 /// Short, so that there is something to see.
 const LEASE_TTL: Duration = Duration::from_secs(3);
