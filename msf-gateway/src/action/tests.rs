@@ -1,3 +1,5 @@
+//! Where redirects lead, and what a route that answers itself says.
+
 use http::{StatusCode, header::LOCATION};
 use proptest::prelude::*;
 

@@ -25,8 +25,6 @@ mod error;
 mod health;
 mod running;
 mod settings;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use self::running::{Clusters, Running};
 

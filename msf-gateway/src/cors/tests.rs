@@ -1,3 +1,5 @@
+//! Preflights and the headers of answers, by table and by property.
+
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use proptest::prelude::*;
 

@@ -85,7 +85,12 @@ impl FileProvider {
 impl ConfigProvider for FileProvider {
     async fn read(&self) -> io::Result<ConfigText> {
         let read = time::timeout(READ_MAX, self.text()).await;
-        let text = read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let read = read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        // The system does not say which file.
+        let named = |error: io::Error| {
+            io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
+        };
+        let text = read.map_err(named)?;
         Ok(ConfigText::new(self.path.display().to_string(), text))
     }
 }

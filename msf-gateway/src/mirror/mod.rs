@@ -26,8 +26,6 @@ mod metrics;
 mod running;
 mod settings;
 mod tee;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use self::running::Mirroring;
 pub use self::settings::Mirror;

@@ -52,8 +52,6 @@
 
 mod contexts;
 mod erased;
-#[cfg(test)]
-mod tests;
 
 use std::{future::Future, net::IpAddr, time::Duration};
 

@@ -1,3 +1,5 @@
+//! Values and paths with captures in them, by table and by property.
+
 use http::HeaderMap;
 use proptest::prelude::*;
 

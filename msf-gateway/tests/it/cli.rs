@@ -117,7 +117,7 @@ fn check_says_that_a_file_is_valid_or_everything_that_is_wrong() {
 
     let (code, _, err) = outcome(&["check", "--config", "/nowhere.toml"]);
     assert_eq!(code, 1);
-    assert!(err.contains("No such file"), "{err}");
+    assert!(err.contains("/nowhere.toml: No such file"), "{err}");
 }
 
 #[test]

@@ -27,6 +27,19 @@ use crate::{
     route::{CookieMatch, HeaderMatch, QueryMatch, Route},
 };
 
+/// A match of one of the three types, which have the same constructors and no trait.
+macro_rules! value_match {
+    ($type:ident, $name:expr, $value:expr) => {
+        match $value {
+            ValueMatch::Exact(text) => $type::exact($name, text.as_str()),
+            ValueMatch::Prefix(text) => $type::prefix($name, text.as_str()),
+            ValueMatch::Regex(text) => $type::regex($name, text.as_str()),
+            ValueMatch::Present => $type::present($name),
+            ValueMatch::Absent => $type::absent($name),
+        }
+    };
+}
+
 pub(super) fn routes(
     config: &GatewayConfig,
     parts: &mut Parts<'_>,
@@ -139,34 +152,13 @@ fn matching(config: &MatchConfig, at: &str, report: &mut Report) -> Route {
         route = route.methods(methods(&config.methods, &format!("{at}.methods"), report));
     }
     for (name, value) in &config.header {
-        let name = name.as_str();
-        route = route.header(match value {
-            ValueMatch::Exact(text) => HeaderMatch::exact(name, text.as_str()),
-            ValueMatch::Prefix(text) => HeaderMatch::prefix(name, text.as_str()),
-            ValueMatch::Regex(text) => HeaderMatch::regex(name, text.as_str()),
-            ValueMatch::Present => HeaderMatch::present(name),
-            ValueMatch::Absent => HeaderMatch::absent(name),
-        });
+        route = route.header(value_match!(HeaderMatch, name.as_str(), value));
     }
     for (name, value) in &config.query {
-        let name = name.as_str();
-        route = route.query(match value {
-            ValueMatch::Exact(text) => QueryMatch::exact(name, text.as_str()),
-            ValueMatch::Prefix(text) => QueryMatch::prefix(name, text.as_str()),
-            ValueMatch::Regex(text) => QueryMatch::regex(name, text.as_str()),
-            ValueMatch::Present => QueryMatch::present(name),
-            ValueMatch::Absent => QueryMatch::absent(name),
-        });
+        route = route.query(value_match!(QueryMatch, name.as_str(), value));
     }
     for (name, value) in &config.cookie {
-        let name = name.as_str();
-        route = route.cookie(match value {
-            ValueMatch::Exact(text) => CookieMatch::exact(name, text.as_str()),
-            ValueMatch::Prefix(text) => CookieMatch::prefix(name, text.as_str()),
-            ValueMatch::Regex(text) => CookieMatch::regex(name, text.as_str()),
-            ValueMatch::Present => CookieMatch::present(name),
-            ValueMatch::Absent => CookieMatch::absent(name),
-        });
+        route = route.cookie(value_match!(CookieMatch, name.as_str(), value));
     }
     route
 }
