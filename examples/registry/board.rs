@@ -45,6 +45,11 @@ impl Board {
                 .map(|instance| (instance.id.to_string(), state(instance)))
                 .collect(),
         );
+        if let Some(children) = children {
+            children
+                .is_whole
+                .send_replace(is_whole(instances, children));
+        }
         if !self.is_terminal {
             return;
         }
@@ -111,6 +116,25 @@ impl Board {
             }
         }
     }
+}
+
+/// Whether each instance that runs is in the list and called, and nothing else is in it.
+fn is_whole(instances: &[Explained], children: &Children) -> bool {
+    let mut running = children.pids.iter().filter_map(|(name, pid)| {
+        let number = name.strip_prefix("instance ")?;
+        Some(pid.borrow().map(|pid| format!("greeter-{number}-{pid}")))
+    });
+    let mut expected = 0;
+    let is_called = |id: Option<String>| {
+        expected += 1;
+        id.is_some_and(|id| {
+            let mut found = instances
+                .iter()
+                .filter(|instance| instance.id.as_str() == id);
+            found.any(|instance| !matches!(instance.routable, Routable::No(_)))
+        })
+    };
+    running.all(is_called) && instances.len() == expected
 }
 
 /// What it says about itself, or why it is not called.

@@ -9,13 +9,15 @@ use msf_core::{
 use tokio::{
     process::{Child, Command},
     sync::{mpsc, watch},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 /// The processes; dropping it kills them.
 pub(crate) struct Children {
     /// What each is called, and its number while it runs.
     pub(crate) pids: Vec<(&'static str, watch::Receiver<Option<u32>>)>,
+    /// Whether the caller sees every instance that runs, and no other one.
+    pub(crate) is_whole: watch::Sender<bool>,
     _kept: Vec<Task<()>>,
     /// What the demonstration does, until it is over; without one it never says anything.
     told: mpsc::Receiver<String>,
@@ -59,6 +61,7 @@ pub(crate) fn start(registry: SocketAddr, is_demo: bool) -> Result<Children, Box
         }));
     }
     let (tell, told) = mpsc::channel(1);
+    let (is_whole, mut whole) = watch::channel(false);
     let acting = pids.clone();
     let story = task::spawn("story", async move {
         if !is_demo {
@@ -66,17 +69,27 @@ pub(crate) fn start(registry: SocketAddr, is_demo: bool) -> Result<Children, Box
         }
         for (part, signal) in [(1, "-KILL"), (2, "-TERM"), (0, "-KILL")] {
             sleep(CHAPTER).await;
-            let (name, pid) = &acting[part];
-            let pid = *pid.borrow();
-            if let Some(pid) = pid.map(|pid| pid.to_string()) {
+            let _goes_on = timeout(PATIENCE, whole.wait_for(|whole| *whole))
+                .await
+                .is_ok();
+            let (name, mut pid) = acting[part].clone();
+            let before = *pid.borrow();
+            if let Some(pid) = before.map(|pid| pid.to_string()) {
                 let _nobody_listens = tell.send(format!("kill {signal} {pid}: {name}")).await;
                 let _gone_already = Command::new("kill").args([signal, &pid]).status().await;
             }
+            // On a busy machine it all takes longer than a chapter.
+            let again = pid.wait_for(|now| now.is_some() && *now != before);
+            let _goes_on = timeout(PATIENCE, again).await.is_ok();
         }
         sleep(CHAPTER).await;
+        let _goes_on = timeout(PATIENCE, whole.wait_for(|whole| *whole))
+            .await
+            .is_ok();
     });
     Ok(Children {
         pids,
+        is_whole,
         _kept: kept,
         told,
         _story: story,
@@ -91,5 +104,7 @@ impl Children {
 }
 
 const RESTART: Duration = Duration::from_secs(3);
-/// An instance that drains is gone after 5 s, one that dies is back after 3.
-const CHAPTER: Duration = Duration::from_secs(7);
+/// So long nothing happens between two of its doings, for those who look on.
+const CHAPTER: Duration = Duration::from_secs(4);
+/// How long the story waits for what ought to happen.
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -11,8 +11,8 @@ mod typed;
 pub use self::{
     catalogue::catalogue,
     client::{
-        Call, Client, ClientBuilder, InvalidClient, InvalidService, ResponseBody, ServiceClient,
-        ServiceSettings,
+        Call, CallHash, Client, ClientBuilder, InvalidClient, InvalidService, ResponseBody,
+        ServiceClient, ServiceSettings,
     },
     error::Error,
     typed::{RequestBuilder, Response},

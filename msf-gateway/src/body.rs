@@ -27,6 +27,18 @@ pin_project! {
         // Behind the body, so that the line comes after all that the body's drop does.
         exchange: Option<Exchange>,
     }
+
+    impl PinnedDrop for ResponseBody {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(exchange) = this.exchange
+                // A server that announced the length may drop the body without asking for its end.
+                && (this.kind.is_end_stream() || this.kind.size_hint().exact() == Some(0))
+            {
+                exchange.complete();
+            }
+        }
+    }
 }
 
 pin_project! {
@@ -68,14 +80,11 @@ impl ResponseBody {
         }
     }
 
-    /// The same answer, whose end is the end of its line in the access log.
-    pub(crate) fn logged(response: Response<Self>, mut exchange: Exchange) -> Response<Self> {
+    /// The same answer, whose end is the end of the exchange.
+    pub(crate) fn followed(response: Response<Self>, mut exchange: Exchange) -> Response<Self> {
         exchange.answered(response.status(), response.extensions());
-        response.map(|body| {
-            let mut body = Self {
-                exchange: Some(exchange),
-                ..body
-            };
+        response.map(|mut body| {
+            body.exchange = Some(exchange);
             if body.is_end_stream() {
                 body.end();
             }
@@ -83,7 +92,7 @@ impl ResponseBody {
         })
     }
 
-    /// The line can be written.
+    /// Nothing is owed to the client any more.
     fn end(&mut self) {
         if let Some(mut exchange) = self.exchange.take() {
             exchange.complete();
@@ -120,9 +129,7 @@ impl Body for ResponseBody {
                     true
                 }
                 Some(Ok(frame)) => {
-                    let bytes = frame.data_ref().map_or(0, Bytes::len);
-                    // A server that announced the length may drop the body without asking for its end.
-                    exchange.sent(bytes, this.kind.size_hint().exact() == Some(0));
+                    exchange.sent(frame.data_ref().map_or(0, Bytes::len));
                     this.kind.is_end_stream()
                 }
             };

@@ -60,7 +60,7 @@ impl Exchange {
             captures: captures.clone(),
             uri: parts.uri.clone(),
             host: host.cloned(),
-            request_id: context.map(|context| *context.request_id()),
+            request_id: context.map(|context| context.request_id().clone()),
             client: None,
             started: clock::now(),
             contexts: Contexts::default(),

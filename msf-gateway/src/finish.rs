@@ -58,7 +58,7 @@ impl Service<Request<Body>> for Finish {
 
     fn call(&mut self, request: Request<Body>) -> FinishFuture {
         access_log::note(|record| {
-            record.request_id = trace::current().map(|context| *context.request_id());
+            record.request_id = trace::current_request_id();
         });
         FinishFuture {
             worker: Arc::clone(&self.worker),

@@ -16,10 +16,11 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
+    admission::{Admission, Waiting},
     body::Proxied,
     exchange::Back,
     layered::UpstreamFuture,
-    pipeline::{Admission, Next, Waiting, Worker},
+    pipeline::{Next, Worker},
 };
 
 /// The service behind the layers that observe it.

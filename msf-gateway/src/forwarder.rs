@@ -1,14 +1,19 @@
 //! Forwarding without routes.
 
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{Method, Request, Response, header};
 use http_body::Body as _;
 use msf_client::ServiceClient;
 use msf_core::{body::Body, problem::Problem, server::Connection};
 
 use crate::{
     body::{Proxied, ResponseBody},
-    headers::{self, IdentityHeaders, forwarded::Forwarding, message},
+    headers::{
+        self, IdentityHeaders,
+        forwarded::Forwarding,
+        max_forwards::{self, Hop},
+        message,
+    },
     respond, rewrite,
     route::Route,
 };
@@ -125,6 +130,12 @@ impl Forwarder {
             return Err(Box::new(respond::not_found()));
         }
         let host = message::check(&request).map_err(|it| Box::new(respond::invalid(it)))?;
+        if *request.method() == Method::OPTIONS {
+            let hop = max_forwards::count_down(request.headers_mut());
+            if hop.map_err(|it| Box::new(respond::invalid(it)))? == Hop::Last {
+                return Err(Box::new(respond::last_hop()));
+            }
+        }
         let hint = request.body().size_hint();
         if hint.lower() > u64::try_from(self.body_limit).unwrap_or(u64::MAX) {
             return Err(Box::new(respond::too_large(self.body_limit)));
@@ -133,9 +144,14 @@ impl Forwarder {
         if hint.exact().is_none() {
             body = Body::new(http_body_util::Limited::new(body, self.body_limit));
         }
-        let peer = parts.extensions.get().map(|it: &Connection| it.peer().ip());
-        let identity = &self.identity;
-        headers::receive(&mut parts, peer, host.as_ref(), identity, &self.forwarding);
+        let connection = parts.extensions.get::<Connection>().cloned();
+        headers::receive(
+            &mut parts,
+            connection.as_ref(),
+            host.as_ref(),
+            &self.identity,
+            &self.forwarding,
+        );
         rewrite::strip(&mut parts.uri, 0);
         parts.headers.remove(header::HOST);
         Ok(Request::from_parts(parts, body))

@@ -13,6 +13,8 @@ macro_rules! pages {
 }
 
 pages! {
+    listeners = "listeners.md";
     policies = "policies.md";
     routes = "routes.md";
+    testing = "testing.md";
 }

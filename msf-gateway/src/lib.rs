@@ -5,6 +5,7 @@ pub mod access;
 pub mod access_log;
 pub mod action;
 pub mod admin;
+mod admission;
 mod body;
 pub mod cluster;
 #[cfg(feature = "config")]
@@ -22,6 +23,7 @@ mod guide;
 pub mod headers;
 mod layered;
 mod limit;
+pub mod listener;
 pub mod live;
 pub mod mirror;
 pub mod own;
@@ -34,6 +36,8 @@ pub mod route;
 pub mod server;
 mod service;
 mod split;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod transform;
 pub mod tunnel;
 
@@ -44,7 +48,7 @@ pub use self::{
     action::{DirectResponse, InvalidRedirect, Maintenance, Redirect},
     admin::Admin,
     body::ResponseBody,
-    cluster::{Cluster, InvalidCluster},
+    cluster::{Cluster, HashBy, InvalidCluster, InvalidHashBy},
     cors::{Cors, InvalidCors},
     explain::Probe,
     failure::ProxyError,
@@ -52,6 +56,7 @@ pub use self::{
     gateway::{Gateway, GatewayBuilder, GatewayError, GatewayErrors},
     layered::{Upstream, UpstreamFuture},
     limit::{Key, RateKey},
+    listener::GatewayListener,
     mirror::Mirror,
     plugin::{ClientAddr, Completed, Flow, Plugin},
     route::{Captures, CookieMatch, HeaderMatch, QueryMatch, Route},

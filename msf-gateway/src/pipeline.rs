@@ -2,12 +2,12 @@
 //!
 //! This file is the table of contents: what a step does is in the module that it names.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderValue, Method, Request, Response, header, request::Parts};
+use http::{Extensions, HeaderValue, Method, Request, Response, header};
 use http_body::Body as _;
-use msf_auth::{Identity, Principal, Refusal, Verifier, policy::PathParams};
+use msf_auth::{Principal, Refusal, Verifier, policy::PathParams};
 use msf_client::{Call, Client, Error, ServiceClient};
 use msf_core::{
     BoxError,
@@ -15,22 +15,27 @@ use msf_core::{
     problem::{Code, Problem},
     server::Connection,
 };
-use msf_resilience::rate_limit::Limited;
 
 use crate::{
     access_log::{self, Queue},
+    admission::{Admission, Waiting},
     body::Proxied,
-    cluster::Clusters,
+    cluster::{Clusters, HashBy},
     cors,
     exchange::{Back, Exchange},
     failure::Failures,
-    gateway::{Action, CheckedRoute, Extras},
-    headers::{self, IdentityHeaders, forwarded::Forwarding, gateway, message},
+    gateway::{Action, CheckedRoute},
+    headers::{
+        self, IdentityHeaders, gateway,
+        max_forwards::{self, Hop},
+        message,
+    },
     layered::{RouteLayer, Upstream, UpstreamFuture},
     limit::{Key, RateKey},
+    listener::Rules,
     own::{OwnAnswers, OwnFuture, Scope},
     path::InvalidPath,
-    plugin::{ClientAddr, Flow},
+    plugin::ClientAddr,
     respond, rewrite,
     route::{Captures, Found, Lookup, Table},
     tunnel::{self, TunnelMetrics},
@@ -40,7 +45,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) table: Table<Arc<CheckedRoute>>,
-    pub(crate) forwarding: Forwarding,
+    pub(crate) rules: Rules,
     pub(crate) identity: IdentityHeaders,
     pub(crate) verifier: Option<Verifier>,
     pub(crate) own: Arc<OwnAnswers>,
@@ -59,6 +64,7 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct CallSlot {
     pub(crate) service: ServiceClient,
+    pub(crate) hash_by: Option<HashBy>,
     /// The first one is the innermost.
     pub(crate) layers: Arc<[RouteLayer]>,
 }
@@ -75,6 +81,7 @@ pub(crate) struct Worker {
 #[derive(Debug)]
 struct WorkerCall {
     service: ServiceClient,
+    hash_by: Option<HashBy>,
     /// The same call behind the layers of its route, if that has any.
     layered: Option<Upstream>,
 }
@@ -86,16 +93,6 @@ pub(crate) enum Target {
     Invalid(InvalidPath),
     MethodNotAllowed(HeaderValue),
     NotFound,
-}
-
-/// A request that may go on, and what is known about its caller.
-#[derive(Debug)]
-pub(crate) struct Admission {
-    pub(crate) route: Arc<CheckedRoute>,
-    pub(crate) parts: Parts,
-    pub(crate) body: Body,
-    captures: Captures,
-    client: RateKey,
 }
 
 /// What comes after the steps that need no waiting.
@@ -115,15 +112,6 @@ pub(crate) enum Next {
     Call(Call),
     /// The call behind the layers of the route.
     Layered(UpstreamFuture),
-}
-
-/// Plugins and stores are asked. Boxed: a route without any has nothing to wait for.
-pub(crate) type Waiting = Pin<Box<dyn Future<Output = Waited> + Send>>;
-
-/// A request that plugins and stores have let through, or the answer to it.
-pub(crate) struct Waited {
-    pub(crate) outcome: Result<(Admission, Option<Arc<Principal>>), Response<Bytes>>,
-    pub(crate) back: Back,
 }
 
 impl Shared {
@@ -188,6 +176,7 @@ impl Worker {
             let service = call.service.clone();
             WorkerCall::new(
                 service.with_connections(client.connections().clone()),
+                call.hash_by.clone(),
                 &call.layers,
             )
         };
@@ -205,6 +194,16 @@ impl Worker {
             Ok(host) => host,
             Err(invalid) => return Next::Refuse(respond::invalid(invalid)),
         };
+        if let Some(to_https) = shared.rules.redirect(&request, host.as_ref()) {
+            return Next::Refuse(to_https);
+        }
+        if *request.method() == Method::OPTIONS {
+            match max_forwards::count_down(request.headers_mut()) {
+                Ok(Hop::On) => {}
+                Ok(Hop::Last) => return Next::Refuse(respond::last_hop()),
+                Err(invalid) => return Next::Refuse(respond::invalid(invalid)),
+            }
+        }
         let (route, captures) = match request.extensions_mut().remove() {
             Some(Target::Route(route, captures)) => (route, captures),
             Some(Target::Invalid(path)) => {
@@ -234,9 +233,16 @@ impl Worker {
             Some(upgrades) => tunnel::Asked::of(&mut parts, &body, upgrades, &shared.tunnels),
             None => None,
         };
-        let peer = parts.extensions.get().map(|it: &Connection| it.peer().ip());
-        let (identity, forwarding) = (&shared.identity, &shared.forwarding);
-        let client = headers::receive(&mut parts, peer, host.as_ref(), identity, forwarding);
+        let connection = parts.extensions.get::<Connection>().cloned();
+        let listener = connection.as_ref().map_or(0, Connection::listener);
+        let (identity, forwarding) = (&shared.identity, shared.rules.forwarding(listener));
+        let client = headers::receive(
+            &mut parts,
+            connection.as_ref(),
+            host.as_ref(),
+            identity,
+            forwarding,
+        );
         if let Some(asked) = upgrade {
             asked.pass_on(&mut parts);
         }
@@ -343,6 +349,7 @@ impl Worker {
             route,
             mut parts,
             mut body,
+            client,
             ..
         } = admission;
 
@@ -364,8 +371,13 @@ impl Worker {
             return Next::Refuse(Problem::new(Code::Internal).into_response());
         };
 
-        // 15. The request as the service gets it. What the route changes, then the path as the service knows it, and no
-        //     `Host`: the service's name takes its place, and what the client called us stands in `X-Forwarded-Host`.
+        // What keeps it together with others is what the client sent.
+        if let Some(by) = &call.hash_by {
+            by.mark(&mut parts, &client);
+        }
+
+        // 15. The request as the service gets it. What the route changes, then the path as the service knows it. The
+        //     client replaces `Host` by the service's name; what we were called stands in `X-Forwarded-Host`.
         if let (Some(extras), Some(exchange)) = (&route.extras, &back.exchange) {
             let values = exchange.values();
             if let Some(refused) = extras.transform(&values, caller, &call.service, &mut parts) {
@@ -373,14 +385,15 @@ impl Worker {
             }
         }
         rewrite::strip(&mut parts.uri, route.strip);
-        parts.headers.remove(header::HOST);
 
         // 16. A copy for the mirror, which nobody waits for.
         if let Some(extras) = &route.extras
             && let Some(mirror) = &extras.mirror
         {
             let service = self.calls.get(mirror.call).map(|call| &call.service);
-            body = mirror.copy(&parts, body, service);
+            body = mirror.copy(&parts, body, service, |service, headers| {
+                extras.identify(caller, service, headers).is_ok()
+            });
         }
 
         // 17. The call by name: instance, circuit breaker, timeout, retries, trace headers and connection are the
@@ -391,7 +404,12 @@ impl Worker {
         access_log::note(|record| record.call(call.service.name()));
         match &call.layered {
             None => Next::Call(call.service.call(request)),
-            Some(layered) => Next::Layered(layered.ask(request)),
+            Some(layered) => {
+                let mut request = request;
+                // Layers have no use for what the service will not see.
+                request.headers_mut().remove(header::HOST);
+                Next::Layered(layered.ask(request))
+            }
         }
     }
 
@@ -426,7 +444,7 @@ impl Worker {
 }
 
 impl WorkerCall {
-    fn new(service: ServiceClient, layers: &[RouteLayer]) -> Self {
+    fn new(service: ServiceClient, hash_by: Option<HashBy>, layers: &[RouteLayer]) -> Self {
         let inner = (!layers.is_empty()).then(|| Upstream::new(service.clone()));
         let around = |inner: Upstream| {
             layers
@@ -435,71 +453,9 @@ impl WorkerCall {
         };
         Self {
             layered: inner.map(around),
+            hash_by,
             service,
         }
-    }
-}
-
-impl Admission {
-    /// Counts the request against the limit of its route, if that counts by `key`.
-    fn count(&self, key: Key, caller: Option<&Principal>, back: &mut Back) -> Result<(), Limited> {
-        let Some(limit) = self.route.limit.as_ref().filter(|limit| limit.key == key) else {
-            return Ok(());
-        };
-        let subject = caller.map(RateKey::subject);
-        back.allowed = Some(limit.check(subject.as_ref().unwrap_or(&self.client))?);
-        Ok(())
-    }
-
-    fn waits(&self) -> bool {
-        self.route
-            .extras
-            .as_ref()
-            .is_some_and(|extras| extras.waits())
-    }
-
-    /// Asks the shared limit, then the plugins.
-    async fn ask(mut self, caller: Option<Arc<Principal>>, mut back: Back) -> Waited {
-        let route = Arc::clone(&self.route);
-        let refused = match &route.extras {
-            Some(extras) => self.asked(extras, caller.as_ref(), &mut back).await.err(),
-            None => None,
-        };
-        let outcome = match refused {
-            Some(response) => Err(response),
-            None => Ok((self, caller)),
-        };
-        Waited { outcome, back }
-    }
-
-    async fn asked(
-        &mut self,
-        extras: &Extras,
-        caller: Option<&Arc<Principal>>,
-        back: &mut Back,
-    ) -> Result<(), Response<Bytes>> {
-        if let Some(limit) = &extras.shared_limit {
-            let subject = caller
-                .filter(|_| limit.key == Key::Subject)
-                .map(|caller| RateKey::subject(caller));
-            let key = subject.as_ref().unwrap_or(&self.client);
-            let allowed = limit.check(key).await.map_err(respond::not_counted)?;
-            // The limit of the gateway's own is the tighter one, if there are two: clients are told about that.
-            back.allowed = back.allowed.take().or(allowed);
-        }
-        let Some(exchange) = &mut back.exchange else {
-            return Ok(());
-        };
-        if let (Some(caller), false) = (caller, extras.plugins.is_empty()) {
-            self.parts.extensions.insert(Identity(Arc::clone(caller)));
-        }
-        for plugin in &extras.plugins {
-            match exchange.contexts.on_request(plugin, &mut self.parts).await {
-                Flow::Continue => {}
-                Flow::Respond(response) => return Err(response),
-            }
-        }
-        Ok(())
     }
 }
 

@@ -99,10 +99,22 @@ pub(crate) fn failure(extensions: &Extensions) -> Option<ProxyError> {
 /// The answer to a message that is refused as it is.
 pub(crate) fn invalid(message: InvalidMessage) -> Response<Bytes> {
     let mut response: Response<Bytes> = Problem::from(message).into_response();
-    if message == InvalidMessage::Method {
-        let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-        response.headers_mut().insert(header::ALLOW, allowed);
+    match message {
+        InvalidMessage::Method => drop(response.headers_mut().insert(header::ALLOW, ALLOWED)),
+        // Where one server sees the end of such a message, another one before or behind it sees something else.
+        InvalidMessage::TransferCoding => {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        _ => {}
     }
+    response
+}
+
+/// The answer to an `OPTIONS` that goes no further because its client wants so.
+pub(crate) fn last_hop() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    response.headers_mut().insert(header::ALLOW, ALLOWED);
     response
 }
 
@@ -159,4 +171,7 @@ pub(crate) fn too_large(limit: usize) -> Response<Bytes> {
         .into_response()
 }
 
-const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
+/// The methods of HTTP that are forwarded.
+const ALLOWED: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+pub(crate) const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");

@@ -112,8 +112,7 @@ impl Service<Request<Body>> for GatewayService {
                 exchange: None,
             };
         }
-        let log = self.built.worker.shared.access_log.as_ref();
-        let mut exchange = log.map(|log| Exchange::start(log, &mut request));
+        let mut exchange = Exchange::start(&self.built.worker, &mut request);
         let stack = &mut self.built.stack;
         let call = || match stack {
             Stack::Bare(forward) => State::Bare {
@@ -124,11 +123,11 @@ impl Service<Request<Body>> for GatewayService {
                 forward: observed.call(request),
             },
         };
-        let state = match &mut exchange {
-            Some(exchange) => exchange.within(call),
-            None => call(),
-        };
-        GatewayFuture { state, exchange }
+        let state = exchange.within(call);
+        GatewayFuture {
+            state,
+            exchange: Some(exchange),
+        }
     }
 }
 
@@ -152,7 +151,7 @@ impl Future for GatewayFuture {
         };
         let exchange = this.exchange.take();
         Poll::Ready(Ok(match exchange {
-            Some(exchange) => ResponseBody::logged(response, exchange),
+            Some(exchange) => ResponseBody::followed(response, exchange),
             None => response,
         }))
     }

@@ -39,7 +39,7 @@ pub use self::{
         Authority, Change, Cursor, Endpoint, Health, HealthCheck, Instance, InvalidEndpoint,
         InvalidHealthCheck, InvalidInstance, Lease, Member, Renewal, Scheme, Snapshot, Status,
     },
-    outlier::{InvalidOutliers, Outliers},
+    outlier::{InvalidOutliers, Observed, Outliers},
     registry::{InvalidRegistry, NotRegistered, Registration, Registry, RegistryBuilder, Standing},
     service::{Freshness, NoEndpoints, NoEndpointsReason, PickContext, Picked, ServiceHandle},
 };

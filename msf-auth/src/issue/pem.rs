@@ -3,10 +3,36 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use msf_core::config::Secret;
 
+use crate::keys::{InvalidKey, SigningKey};
+
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 /// RFC 7468 section 2.
 const LINE_LEN: usize = 64;
+
+impl SigningKey {
+    /// A key from PKCS#8 in PEM (RFC 7468 section 10), Ed25519 or P-256, as `openssl genpkey -algorithm ed25519` writes it.
+    ///
+    /// ```
+    /// use msf_auth::SigningKey;
+    /// use msf_core::config::Secret;
+    ///
+    /// let text = "-----BEGIN PRIVATE KEY-----
+    /// MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+    /// -----END PRIVATE KEY-----";
+    /// let key = SigningKey::from_pem(&Secret::new(text.to_owned()))?;
+    /// assert_eq!(key.algorithm(), msf_auth::Algorithm::EdDsa);
+    /// # Ok::<(), msf_auth::InvalidKey>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey::Rejected`] for anything else, also for a text of two keys.
+    pub fn from_pem(text: &Secret<String>) -> Result<Self, InvalidKey> {
+        let der = decode(text.expose()).ok_or(InvalidKey::Rejected)?;
+        Self::from_pkcs8(&der)
+    }
+}
 
 pub(super) fn encode(der: &Secret<Vec<u8>>) -> Secret<String> {
     let body = STANDARD.encode(der.expose());

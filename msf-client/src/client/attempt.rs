@@ -1,6 +1,11 @@
 //! One attempt: ask the breaker, pick, send, record.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{Mutex, PoisonError},
+    task::Poll,
+};
 
 use http::{Method, Request, header};
 use msf_core::{
@@ -11,13 +16,13 @@ use msf_core::{
     name::InstanceId,
 };
 use msf_registry::{Picked, Scheme};
-use msf_resilience::circuit_breaker::Permit;
+use msf_resilience::{budget::Withdrawal, circuit_breaker::Permit};
 use tokio::time::{self, Instant};
 
 use super::{limit::Limit, service::Target};
 use crate::{
     Error,
-    transport::{Connections, Failed, Progress, TransportError, TransportResponse},
+    transport::{Connections, Progress, TransportError, TransportResponse},
 };
 
 /// A head that arrived.
@@ -31,7 +36,8 @@ pub(super) struct Answer {
 pub(super) struct Failure {
     pub(super) error: Error,
     pub(super) judged: Classification,
-    /// The request, if certainly nothing of it was written.
+    /// The request, if certainly nothing of it was written; where the caller of the attempt kept its place for
+    /// it, it is there.
     pub(super) unsent: Option<Box<Request<Body>>>,
 }
 
@@ -49,10 +55,11 @@ pub(super) struct Terms<'a> {
     pub(super) may_return: bool,
 }
 
+/// Takes the request from its place, where it is again after a failure if nothing of it was written.
 pub(super) async fn attempt(
     target: &Target,
     connections: &Connections,
-    mut request: Request<Body>,
+    request: &mut Option<Request<Body>>,
     limit: &Limit,
     terms: Terms<'_>,
 ) -> Result<Answer, Failure> {
@@ -62,19 +69,22 @@ pub(super) async fn attempt(
             limit,
         },
         Err(open) => {
+            // A refusal is not repeated, and is to cost nothing.
+            *request = None;
             return Err(Failure {
                 error: open.into(),
                 judged: Classification::IGNORE.refused(true),
-                // A refusal is not repeated, and is to cost nothing.
                 unsent: None,
             });
         }
     };
+    let hash = request.as_ref().and_then(|it| target.hash(it));
     let mut visited = 0;
     let mut tried = terms.tried.map_or_else(Vec::new, Tried::list);
     let mut failed = None;
+    let mut resend: Option<Withdrawal> = None;
     let failure = loop {
-        let mut picked = match target.pick(&tried, limit).await {
+        let mut picked = match target.pick(&tried, hash, limit).await {
             Ok(picked) => picked,
             Err(_) if terms.may_return && visited == 0 && !tried.is_empty() => {
                 // Those who help this attempt go elsewhere than it, and not elsewhere than all.
@@ -85,37 +95,61 @@ pub(super) async fn attempt(
                 continue;
             }
             Err(none) => {
+                // Nobody was called for it.
+                if let Some(resend) = resend.take() {
+                    resend.give_back();
+                }
                 // When all were tried, what the last one did says more.
                 let (error, judged) =
                     failed.unwrap_or_else(|| (none.into(), Classification::IGNORE));
                 break Failure {
                     error,
                     judged,
-                    unsent: Some(Box::new(request)),
+                    unsent: None,
                 };
             }
         };
         if let Some(tried) = terms.tried {
             tried.add(&picked.instance().id);
         }
-        tell(limit.deadline, &mut request);
+        if let Some(request) = request {
+            tell(limit.deadline, request);
+        }
         let mut progress = Progress::default();
-        let sending = send(target, connections, &picked, request, &mut progress);
-        let (error, unsent) = match time::timeout_at(limit.deadline.instant(), sending).await {
-            Ok(Ok(response)) => {
+        let sent = {
+            // In place: a future of this size is dear to move into a timeout.
+            let mut sending = pin!(send(target, connections, &picked, request, &mut progress));
+            let mut timer = pin!(time::sleep_until(limit.deadline.instant()));
+            poll_fn(|cx| match sending.as_mut().poll(cx) {
+                Poll::Ready(sent) => Poll::Ready(Some(sent)),
+                Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+            })
+            .await
+        };
+        let error = match sent {
+            Some(Ok(response)) => {
                 let judged = Http::default().classify_head(response.status(), response.headers());
                 let answered = clock::now();
                 picked.record(&judged);
                 permit.complete_at(&judged, answered);
+                if let Some(resend) = resend {
+                    resend.succeeded();
+                }
+                target.resends.deposit().succeeded();
                 return Ok(Answer {
                     response,
                     picked,
                     judged,
                 });
             }
-            Ok(Err(Failed { error, request })) => (error, request),
-            Err(_elapsed) => {
-                let judged = limit.blame_whole();
+            Some(Err(error)) => error,
+            None => {
+                *request = None;
+                // Who stood in line here until the end was not with the callee.
+                let judged = match progress {
+                    Progress::InLine => Classification::IGNORE,
+                    Progress::Unsent | Progress::Sent => limit.blame_whole(),
+                };
                 picked.record(&judged);
                 break Failure {
                     error: limit.exceeded(target.name(), progress),
@@ -128,21 +162,24 @@ pub(super) async fn attempt(
         picked.record(&judged);
         let service = target.name().clone();
         visited += 1;
-        match unsent {
-            Some(unsent) => {
+        match &request {
+            Some(_) => {
                 let error = Error::Connect {
                     service,
                     source: error,
                 };
-                if visited >= terms.instances_max {
+                // What the one before took is lost: it found another dead instance.
+                resend = (visited < terms.instances_max)
+                    .then(|| target.resends.try_withdraw())
+                    .flatten();
+                if resend.is_none() {
                     break Failure {
                         error,
                         judged,
-                        unsent: Some(unsent),
+                        unsent: None,
                     };
                 }
                 tried.push(picked.instance().id.clone());
-                request = *unsent;
                 failed = Some((error, judged));
             }
             None => {
@@ -179,15 +216,12 @@ async fn send(
     target: &Target,
     connections: &Connections,
     picked: &Picked,
-    request: Request<Body>,
+    request: &mut Option<Request<Body>>,
     progress: &mut Progress,
-) -> Result<TransportResponse, Failed> {
+) -> Result<TransportResponse, TransportError> {
     if picked.instance().first_endpoint().scheme != Scheme::Http {
-        return Err(Failed {
-            error: TransportError::InvalidRequest {
-                reason: "the instance speaks TLS, which this client does not",
-            },
-            request: Some(Box::new(request)),
+        return Err(TransportError::InvalidRequest {
+            reason: "the instance speaks TLS, which this client does not",
         });
     }
     let upstream = &target.settings.upstream;

@@ -8,16 +8,20 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::{Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use msf_core::{metrics::GaugeGuard, name::ServiceName};
 use msf_registry::Picked;
 
-use crate::{Error, transport};
+use crate::{
+    Error,
+    transport::{self, OnUpgrade, TransportResponse},
+};
 
 /// The body of an answer.
 ///
 /// Until it has ended or is dropped, the call counts as in flight for the balance and in
-/// `msf_client_active_requests`. Its pieces must come within the transport's `body_timeout` of each
+/// `msf_client_active_requests`; after a switch of protocols, until the connection ends. Its pieces must come within the transport's `body_timeout` of each
 /// other; the deadline of the call ended with the head.
 pub struct ResponseBody {
     inner: transport::ResponseBody,
@@ -41,12 +45,28 @@ impl InFlight {
     }
 }
 
+/// An answer that counts as in flight until its body has ended, or until the connection has on which it switched
+/// protocols.
+pub(super) fn answered(
+    response: TransportResponse,
+    service: ServiceName,
+    in_flight: InFlight,
+) -> Response<ResponseBody> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let peer = in_flight.picked.addr();
+        OnUpgrade::keep(&response, in_flight);
+        return response.map(|inner| ResponseBody {
+            inner,
+            service,
+            peer,
+            in_flight: None,
+        });
+    }
+    response.map(|inner| ResponseBody::new(inner, service, in_flight))
+}
+
 impl ResponseBody {
-    pub(super) fn new(
-        inner: transport::ResponseBody,
-        service: ServiceName,
-        in_flight: InFlight,
-    ) -> Self {
+    fn new(inner: transport::ResponseBody, service: ServiceName, in_flight: InFlight) -> Self {
         let has_ended = inner.is_end_stream();
         Self {
             inner,

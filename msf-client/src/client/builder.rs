@@ -8,6 +8,7 @@ use msf_registry::Registry;
 use msf_resilience::circuit_breaker::{
     CircuitBreaker, CircuitBreakerBuilder, InvalidCircuitBreaker,
 };
+use msf_resilience::retry::RetryPolicyBuilder;
 
 use super::{
     handle::Client,
@@ -22,6 +23,7 @@ use crate::transport::{Connections, Upstream};
 /// |---|---|---|
 /// | `timeout` | 5 s | until the head of the answer; people wait no longer |
 /// | `attempts` | 3 | two dead instances at once are an accident, three are the registry's concern |
+/// | `retry` | none | only who knows the services knows which layer is to ask again |
 /// | `resolve_timeout` | 1 s | how long a process that has just started waits for the registry's first answer |
 /// | `body_limit` | 2 MiB | of answers that are read whole; the server has the same for requests |
 ///
@@ -43,6 +45,7 @@ pub struct ClientBuilder {
     pub(super) registry: Registry,
     pub(super) settings: Settings,
     pub(super) breaker: Change<CircuitBreakerBuilder>,
+    pub(super) retry: Option<Change<RetryPolicyBuilder>>,
     pub(super) services: BTreeMap<Box<str>, ServiceSettings>,
     pub(super) metrics: Option<Metrics>,
     pub(super) bearer: Option<Arc<dyn BearerSource>>,
@@ -119,6 +122,7 @@ impl ClientBuilder {
                 upstream: Upstream::new(),
             },
             breaker: Arc::new(|breaker| breaker),
+            retry: None,
             services: BTreeMap::new(),
             metrics: None,
             bearer: None,
@@ -157,6 +161,36 @@ impl ClientBuilder {
         settings: impl Fn(CircuitBreakerBuilder) -> CircuitBreakerBuilder + Send + Sync + 'static,
     ) -> Self {
         self.breaker = Arc::new(settings);
+        self
+    }
+
+    /// Makes failed calls of all services again that may be sent twice, but for those whose
+    /// [settings](ServiceSettings::without_retry) say otherwise; the closure changes the policy, or nothing.
+    /// Without it, and without settings of the service, only what was certainly not sent is sent again.
+    ///
+    /// Each service has a policy and a budget of its own. Set it in one place of a chain of calls: see the table
+    /// of what is repeated in the [crate documentation](crate).
+    ///
+    /// ```
+    /// use msf_client::{Client, ServiceSettings};
+    /// use msf_registry::{Registry, backend::memory::MemoryRegistry};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), msf_core::BoxError> {
+    /// let client = Client::builder(Registry::new(MemoryRegistry::new()))
+    ///     .retry(|retry| retry.max_attempts(2))
+    ///     .service("payment", ServiceSettings::new().without_retry())
+    ///     .build()?;
+    /// assert!(client.service("search")?.retry().is_some());
+    /// assert!(client.service("payment")?.retry().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn retry(
+        mut self,
+        change: impl Fn(RetryPolicyBuilder) -> RetryPolicyBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.retry = Some(Arc::new(change));
         self
     }
 

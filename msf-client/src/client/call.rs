@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::{
     attempt::{Terms, attempt},
-    body::{InFlight, ResponseBody},
+    body::{InFlight, ResponseBody, answered},
     limit::Limit,
     metrics::Outcome,
     plan::Plan,
@@ -50,7 +50,8 @@ impl Call {
             None => Self(Box::pin(async move {
                 let mut record = Record::new(&target, span);
                 let limit = Limit::of(&mut request, timeout, record.started);
-                let outcome = once(&target, &connections, request, &limit).await;
+                let mut request = Some(request);
+                let outcome = once(&target, &connections, &mut request, &limit).await;
                 record.finish(&outcome);
                 outcome
             })),
@@ -132,10 +133,12 @@ impl Drop for Record<'_> {
 async fn once(
     target: &Target,
     connections: &Connections,
-    mut request: Request<Body>,
+    request: &mut Option<Request<Body>>,
     limit: &Limit,
 ) -> Result<Response<ResponseBody>, Error> {
-    begin(target, &mut request, limit)?;
+    if let Some(request) = request {
+        begin(target, request, limit)?;
+    }
     let active = target.metrics.active.track();
     let terms = Terms {
         instances_max: target.settings.attempts,
@@ -146,8 +149,7 @@ async fn once(
         Ok(answer) => {
             let in_flight = InFlight::new(answer.picked, active);
             let service = target.name().clone();
-            let body = |body| ResponseBody::new(body, service, in_flight);
-            Ok(answer.response.map(body))
+            Ok(answered(answer.response, service, in_flight))
         }
         Err(failure) => Err(failure.into_error()),
     }

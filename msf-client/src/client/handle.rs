@@ -230,9 +230,12 @@ impl Client {
         let settings = setup.settings.of(&service)?;
         let mut breaker = CircuitBreaker::builder(name.as_str());
         let mut budget = Budget::builder(name.as_str()).rule(service.inner.budget);
+        // No service has a name with a slash.
+        let mut resends = Budget::builder(format!("{name}/resend")).rule(service.inner.resends);
         if let Some(metrics) = &setup.metrics {
             breaker = breaker.metrics(metrics);
             budget = budget.metrics(metrics);
+            resends = resends.metrics(metrics);
         }
         breaker = (setup.breaker)(breaker);
         if let Some(change) = &service.inner.breaker {
@@ -242,6 +245,7 @@ impl Client {
             host: Target::host(&name),
             breaker: breaker.build()?,
             budget: budget.build()?,
+            resends: resends.build()?,
             metrics: ServiceMetrics::new(families.as_ref(), &name),
             instances: setup.registry.service(&name),
             is_known: AtomicBool::new(false),
@@ -256,7 +260,7 @@ impl Client {
             settings,
             name,
         };
-        target.plan = target.own_plan()?.map(Arc::new);
+        target.plan = target.own_plan(setup.retry.as_ref())?.map(Arc::new);
         Ok(target)
     }
 }

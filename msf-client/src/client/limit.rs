@@ -79,7 +79,7 @@ impl Limit {
 
     pub(super) fn exceeded(&self, service: &ServiceName, progress: Progress) -> Error {
         let service = service.clone();
-        let is_unsent = progress == Progress::Unsent;
+        let is_unsent = progress != Progress::Sent;
         match self.own {
             Some(timeout) => Error::Timeout {
                 service,

@@ -4,6 +4,7 @@ mod attempt;
 mod body;
 mod builder;
 mod call;
+mod call_hash;
 mod handle;
 mod limit;
 pub(crate) mod metrics;
@@ -18,6 +19,7 @@ pub use self::{
     body::ResponseBody,
     builder::{ClientBuilder, InvalidClient},
     call::Call,
+    call_hash::CallHash,
     handle::{Client, InvalidService},
     service::ServiceClient,
     settings::ServiceSettings,

@@ -25,7 +25,7 @@ use tower_service::Service;
 
 use super::{
     attempt::{Answer, Failure, Terms, Tried, attempt},
-    body::{InFlight, ResponseBody},
+    body::{InFlight, ResponseBody, answered},
     call::begin,
     limit::Limit,
     plan::Plan,
@@ -75,8 +75,7 @@ pub(super) async fn run(
         Ok(answer) => {
             let in_flight = InFlight::new(answer.picked, active);
             let service = target.name().clone();
-            let body = |body| ResponseBody::new(body, service, in_flight);
-            Ok(answer.response.map(body))
+            Ok(answered(answer.response, service, in_flight))
         }
         Err(failure) => Err(failure.into_error()),
     }
@@ -190,7 +189,12 @@ impl Way<'_> {
 
     async fn attempt(self, request: Request<Body>, terms: Terms<'_>) -> Outcome {
         let limit = self.limit.attempt(self.plan.attempt_timeout, clock::now());
-        attempt(self.target, self.connections, request, &limit, terms).await
+        let mut request = Some(request);
+        let outcome = attempt(self.target, self.connections, &mut request, &limit, terms).await;
+        outcome.map_err(|failure| Failure {
+            unsent: request.map(Box::new),
+            ..failure
+        })
     }
 }
 

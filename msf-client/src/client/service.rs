@@ -34,11 +34,12 @@ use super::{
     body::ResponseBody,
     builder::Settings,
     call::Call,
+    call_hash::CallHash,
     handle::{Client, InvalidService},
     limit::Limit,
     metrics::ServiceMetrics,
     plan::Plan,
-    settings::ServiceSettings,
+    settings::{Change, Own, ServiceSettings},
 };
 use crate::{Error, RequestBuilder, transport::Connections};
 
@@ -93,6 +94,8 @@ pub(super) struct Target {
     pub(super) is_known: AtomicBool,
     pub(super) breaker: CircuitBreaker,
     pub(super) budget: Budget,
+    /// Of what goes to another instance because certainly nothing was sent.
+    pub(super) resends: Budget,
     pub(super) metrics: ServiceMetrics,
     /// Where policies of routes count, too.
     pub(super) registered: Option<Metrics>,
@@ -373,13 +376,21 @@ impl Target {
     }
 
     /// The plan that the settings of the service ask for.
-    pub(super) fn own_plan(&self) -> Result<Option<Plan>, InvalidService> {
+    pub(super) fn own_plan(
+        &self,
+        clients: Option<&Change<RetryPolicyBuilder>>,
+    ) -> Result<Option<Plan>, InvalidService> {
         let settings = &*self.service_settings.inner;
         let mut plan = Plan {
             attempt_timeout: settings.attempt_timeout,
             ..Plan::default()
         };
-        if let Some(change) = &settings.retry {
+        let retry = match &settings.retry {
+            Own::Changed(change) => Some(change),
+            Own::Clients => clients,
+            Own::Nothing => None,
+        };
+        if let Some(change) = retry {
             plan.retry = Some(change(self.retry_builder()).build()?);
         }
         if let Some(change) = &settings.hedge {
@@ -443,17 +454,31 @@ impl Target {
         left.min(self.settings.resolve_timeout)
     }
 
+    /// What keeps a call together with others, where its service is balanced by that.
+    pub(super) fn hash(&self, request: &Request<Body>) -> Option<CallHash> {
+        if !self.instances.balance().is_hashing() {
+            return None;
+        }
+        request.extensions().get().copied()
+    }
+
     /// An instance that was not tried yet.
     pub(super) async fn pick(
         &self,
         tried: &[InstanceId],
+        hash: Option<CallHash>,
         limit: &Limit,
     ) -> Result<Picked, NoEndpoints> {
         let context = PickContext::new().tried(tried);
+        let context = match hash {
+            Some(hash) => context.hash(hash.get()),
+            None => context,
+        };
         match self.instances.pick(&context) {
             Err(none) if none.reason == NoEndpointsReason::NotYetKnown => {
-                self.instances.ready(self.resolve_wait(limit)).await?;
-                self.instances.pick(&PickContext::new().tried(tried))
+                // Boxed: calls that come later do not carry it along.
+                Box::pin(self.instances.ready(self.resolve_wait(limit))).await?;
+                self.instances.pick(&context)
             }
             picked => picked,
         }

@@ -14,13 +14,13 @@ use crate::transport::Upstream;
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | `timeout`, `attempts`, `resolve_timeout`, `body_limit`, `bearer` | the client's | |
+/// | `timeout`, `attempts`, `resolve_timeout`, `body_limit`, `bearer`, `retry` | the client's | |
 /// | `breaker` | the client's | what is set here is set after it |
 /// | `upstream` | what the [`Connections`](crate::transport::Connections) have | |
 /// | `attempt_timeout` | none | an attempt may take what is left of the call |
-/// | `retry` | none | only who knows a service knows whether it is worth it to ask again |
 /// | `hedge` | none | it pays where the slowest calls are slow by chance |
 /// | `budget` | a fifth of the calls and 10 a second | what retries and hedges add together, see [`Rule`] |
+/// | `resend_budget` | 1000 at once, then one per five answers | what goes to another instance unsent; free if that answers |
 ///
 /// How instances are chosen is the registry's, for all callers of a process alike:
 /// [`RegistryBuilder::load_balancing_of`](msf_registry::RegistryBuilder::load_balancing_of).
@@ -52,7 +52,7 @@ pub struct ServiceSettings {
     pub(super) inner: Arc<Inner>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Inner {
     pub(super) timeout: Option<Duration>,
     pub(super) attempt_timeout: Option<Duration>,
@@ -61,10 +61,39 @@ pub(super) struct Inner {
     pub(super) body_limit: Option<usize>,
     pub(super) upstream: Upstream,
     pub(super) budget: Rule,
+    pub(super) resends: Rule,
     pub(super) breaker: Option<Change<CircuitBreakerBuilder>>,
-    pub(super) retry: Option<Change<RetryPolicyBuilder>>,
+    pub(super) retry: Own<RetryPolicyBuilder>,
     pub(super) hedge: Option<Change<HedgeBuilder>>,
     pub(super) bearer: Option<Arc<dyn BearerSource>>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            timeout: None,
+            attempt_timeout: None,
+            attempts: None,
+            resolve_timeout: None,
+            body_limit: None,
+            upstream: Upstream::default(),
+            budget: Rule::default(),
+            resends: RESENDS,
+            breaker: None,
+            retry: Own::default(),
+            hedge: None,
+            bearer: None,
+        }
+    }
+}
+
+/// What a service has of its own, or of the client's.
+#[derive(Clone, Default)]
+pub(super) enum Own<B> {
+    #[default]
+    Clients,
+    Nothing,
+    Changed(Change<B>),
 }
 
 /// What is changed of a builder that the client begins.
@@ -120,7 +149,12 @@ impl ServiceSettings {
         self,
         change: impl Fn(RetryPolicyBuilder) -> RetryPolicyBuilder + Send + Sync + 'static,
     ) -> Self {
-        self.with(|inner| inner.retry = Some(Arc::new(change)))
+        self.with(|inner| inner.retry = Own::Changed(Arc::new(change)))
+    }
+
+    /// Makes no failed call again, where the client does.
+    pub fn without_retry(self) -> Self {
+        self.with(|inner| inner.retry = Own::Nothing)
     }
 
     /// Makes slow calls a second time beside the first. The policy has the service's name, metrics and
@@ -135,6 +169,16 @@ impl ServiceSettings {
     /// How much retries and hedges may add to the calls of the service.
     pub fn budget(self, rule: Rule) -> Self {
         self.with(|inner| inner.budget = rule)
+    }
+
+    /// How often a request of which certainly nothing was sent may go to another instance, for all calls of the service
+    /// together; each call goes to [`attempts`](Self::attempts) instances at most.
+    ///
+    /// By default a [quota](Rule::quota) of 1000: an instance that answers gives back what going to it took, and every answer
+    /// a fifth of one. So a dead instance among others costs no call, however many calls there are, and where most are dead
+    /// callers do not make it three connections for each call.
+    pub fn resend_budget(self, rule: Rule) -> Self {
+        self.with(|inner| inner.resends = rule)
     }
 
     /// Sends its token with every call that has no `Authorization` of its own, instead of the client's:
@@ -159,9 +203,12 @@ impl fmt::Debug for ServiceSettings {
             .field("timeout", &self.inner.timeout)
             .field("attempt_timeout", &self.inner.attempt_timeout)
             .field("attempts", &self.inner.attempts)
-            .field("retries", &self.inner.retry.is_some())
+            .field("retries", &matches!(self.inner.retry, Own::Changed(_)))
             .field("hedges", &self.inner.hedge.is_some())
             .field("budget", &self.inner.budget)
             .finish_non_exhaustive()
     }
 }
+
+/// A quota and no share of the calls: it is counted only where something fails, and what succeeds is free.
+const RESENDS: Rule = Rule::quota(5_000, 5, 5);

@@ -6,7 +6,7 @@ use msf_core::{
     name::ServiceName,
     trace::{self, RequestContext},
 };
-use tracing::{Span, field::Empty};
+use tracing::{Level, Span, field::Empty};
 
 /// The span of a call, open until the head of the answer.
 #[derive(Debug)]
@@ -17,6 +17,15 @@ pub(super) struct CallSpan(Span);
 /// The callee's parent is the span that exists: the new one, or, where none is recorded, that of the
 /// request being served. A call outside of any request starts a trace, unless it carries one.
 pub(super) fn open(service: &ServiceName, request: &mut Request<Body>) -> CallSpan {
+    if !tracing::span_enabled!(target: "msf_client", Level::INFO) {
+        // The usual case at an edge that records no client spans: no copy of the context, no new ids.
+        if !trace::inject_current(request.headers_mut())
+            && let Some(root) = root(request)
+        {
+            trace::inject(&root, request.headers_mut());
+        }
+        return CallSpan(Span::none());
+    }
     let Some(context) = current_or_root(request) else {
         return CallSpan(Span::none());
     };
@@ -43,10 +52,13 @@ pub(super) fn open(service: &ServiceName, request: &mut Request<Body>) -> CallSp
 }
 
 fn current_or_root(request: &Request<Body>) -> Option<RequestContext> {
-    trace::current().or_else(|| {
-        let has_own = request.headers().contains_key(trace::TRACEPARENT);
-        (!has_own).then(RequestContext::root)
-    })
+    trace::current().or_else(|| root(request))
+}
+
+/// A new trace, for a request that carries none.
+fn root(request: &Request<Body>) -> Option<RequestContext> {
+    let has_own = request.headers().contains_key(trace::TRACEPARENT);
+    (!has_own).then(RequestContext::root)
 }
 
 impl CallSpan {

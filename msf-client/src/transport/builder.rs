@@ -1,10 +1,12 @@
 //! How the connections behave.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use msf_core::metrics::{Metrics, MetricsError};
 
-use super::{Connections, Protocol, metrics::TransportMetrics, pool::PoolLimits, upstream::Hop};
+use super::{
+    Connections, Dial, Protocol, metrics::TransportMetrics, pool::PoolLimits, upstream::Hop,
+};
 
 /// Sets up [`Connections`].
 ///
@@ -36,6 +38,7 @@ use super::{Connections, Protocol, metrics::TransportMetrics, pool::PoolLimits, 
 pub struct ConnectionsBuilder {
     settings: Settings,
     metrics: Option<TransportMetrics>,
+    dial: Option<Arc<dyn Dial>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +47,6 @@ pub(super) struct Settings {
     pub(super) streams_max: usize,
     pub(super) body_timeout: Duration,
     pub(super) header_limit: usize,
-    pub(super) pool: PoolLimits,
 }
 
 impl Default for ConnectionsBuilder {
@@ -57,16 +59,17 @@ impl Default for ConnectionsBuilder {
                     max_connections: 1024,
                     queue_max: 256,
                     queue_timeout: Duration::from_secs(1),
+                    pool: PoolLimits {
+                        idle_per_host_max: 64,
+                        idle_timeout: Duration::from_secs(30),
+                    },
                 },
                 streams_max: 100,
                 body_timeout: Duration::from_secs(30),
                 header_limit: 64 << 10,
-                pool: PoolLimits {
-                    idle_per_host_max: 64,
-                    idle_timeout: Duration::from_secs(30),
-                },
             },
             metrics: None,
+            dial: None,
         }
     }
 }
@@ -86,13 +89,13 @@ impl ConnectionsBuilder {
 
     /// How many idle connections are kept per callee.
     pub const fn idle_per_host_max(mut self, max: usize) -> Self {
-        self.settings.pool.idle_per_host_max = max;
+        self.settings.hop.pool.idle_per_host_max = max;
         self
     }
 
     /// How long an idle connection is kept; it is closed within one and a half times that.
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.pool.idle_timeout = timeout;
+        self.settings.hop.pool.idle_timeout = timeout;
         self
     }
 
@@ -137,6 +140,12 @@ impl ConnectionsBuilder {
         self
     }
 
+    /// Makes connections otherwise than over TCP.
+    pub fn dial(mut self, dial: impl Dial) -> Self {
+        self.dial = Some(Arc::new(dial));
+        self
+    }
+
     /// Counts connections there; several pools of a process share the figures.
     ///
     /// # Errors
@@ -151,6 +160,6 @@ impl ConnectionsBuilder {
     #[must_use]
     pub fn build(self) -> Connections {
         let metrics = self.metrics.unwrap_or_else(TransportMetrics::noop);
-        Connections::new(self.settings, metrics)
+        Connections::new(self.settings, metrics, self.dial)
     }
 }

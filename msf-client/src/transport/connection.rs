@@ -8,9 +8,13 @@ use msf_core::{
     body::Body,
     task::{self, Task},
 };
-use tokio::{net::TcpStream, time};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time,
+};
 
-use super::{TransportError, connections::Shared, gate::Slot};
+use super::{TransportError, connections::Shared, dial::dialed, gate::Slot};
 
 /// A connection that is ready for a request, or in use by one. Dropping it closes the socket.
 #[derive(Debug)]
@@ -29,7 +33,21 @@ impl Connection {
         connect_timeout: Duration,
         slot: Slot<Self>,
     ) -> Result<Self, TransportError> {
-        let stream = connect(addr, connect_timeout).await?;
+        match &shared.dial {
+            None => Self::over(connect(addr, connect_timeout).await?, shared, addr, slot).await,
+            Some(dial) => {
+                let stream = dialed(&**dial, addr, connect_timeout).await?;
+                Self::over(stream, shared, addr, slot).await
+            }
+        }
+    }
+
+    async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        shared: &Arc<Shared>,
+        addr: SocketAddr,
+        slot: Slot<Self>,
+    ) -> Result<Self, TransportError> {
         let (sender, connection) = Builder::new()
             .max_header_size(shared.settings.header_limit)
             .handshake(TokioIo::new(stream))

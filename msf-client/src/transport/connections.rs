@@ -16,17 +16,9 @@ use msf_core::{
 use tokio::time;
 
 use super::{
-    ConnectionsBuilder, Protocol, Upstream,
-    builder::Settings,
-    connection::Connection,
-    exchange::{Failed, exchange},
-    gate::Admission,
-    http2,
-    metrics::TransportMetrics,
-    pool::Pool,
-    response::TransportResponse,
-    send::Send,
-    upstream::Hop,
+    ConnectionsBuilder, Dial, Protocol, TransportError, Upstream, builder::Settings,
+    connection::Connection, exchange::exchange, gate::Admission, http2, metrics::TransportMetrics,
+    pool::Pool, response::TransportResponse, send::Send, upstream::Hop,
 };
 
 /// Pooled connections to callees. A clone shares the pool.
@@ -67,6 +59,8 @@ pub struct Connections {
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) metrics: TransportMetrics,
+    /// How connections are made; over TCP if nobody says.
+    pub(super) dial: Option<Arc<dyn Dial>>,
     // A std lock: it is held for a look into a map and never across an await. A worker has a pool of
     // its own, so that nobody waits for it; where threads share a pool they wait less than a hash takes.
     state: Mutex<State>,
@@ -77,6 +71,8 @@ struct State {
     pool: Pool<Connection>,
     http2: HashMap<SocketAddr, Arc<http2::Host>>,
     reaper: Option<Task<()>>,
+    /// How often it looks.
+    reap_interval: Duration,
 }
 
 impl Connections {
@@ -85,16 +81,22 @@ impl Connections {
         ConnectionsBuilder::default()
     }
 
-    pub(super) fn new(settings: Settings, metrics: TransportMetrics) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        metrics: TransportMetrics,
+        dial: Option<Arc<dyn Dial>>,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(State {
-                    pool: Pool::new(settings.pool),
+                    pool: Pool::new(),
                     http2: HashMap::new(),
                     reaper: None,
+                    reap_interval: Duration::MAX,
                 }),
                 settings,
                 metrics,
+                dial,
             }),
         }
     }
@@ -127,14 +129,14 @@ impl Connections {
         Send::new(self.clone(), addr, *upstream, request)
     }
 
-    /// As [`send`](Self::send), without a box; a request that was not sent comes back.
+    /// As [`send`](Self::send), without a box; a request that was not sent is in its place again.
     pub(crate) async fn exchange(
         &self,
         addr: SocketAddr,
         upstream: &Upstream,
-        request: Request<Body>,
+        request: &mut Option<Request<Body>>,
         progress: &mut Progress,
-    ) -> Result<TransportResponse, Failed> {
+    ) -> Result<TransportResponse, TransportError> {
         let hop = upstream.resolve(&self.shared.settings);
         match hop.protocol {
             Protocol::Http1 => exchange(&self.shared, addr, &hop, request, progress).await,
@@ -174,6 +176,8 @@ pub(crate) enum Progress {
     /// Not a byte was written.
     #[default]
     Unsent,
+    /// Not a byte was written, and what is waited for is a place of this side's own.
+    InLine,
     /// It was handed to a connection.
     Sent,
 }
@@ -208,8 +212,9 @@ impl Shared {
         if let Some(connection) = state.pool.take(addr, clock::now()) {
             return Err(connection);
         }
-        self.look_after_in(&mut state);
-        Ok(state.pool.admit(addr, hop.max_connections, hop.queue_max))
+        self.look_after_in(&mut state, hop);
+        let (max, queue_max) = (hop.max_connections, hop.queue_max);
+        Ok(state.pool.admit(addr, max, queue_max, hop.pool))
     }
 
     /// Closes the idle connections of a callee that has closed several of them.
@@ -227,13 +232,17 @@ impl Shared {
     }
 
     /// Sees to it that somebody closes what is idle for too long.
-    pub(super) fn look_after(self: &Arc<Self>) {
-        self.look_after_in(&mut self.lock());
+    pub(super) fn look_after(self: &Arc<Self>, hop: &Hop) {
+        self.look_after_in(&mut self.lock(), hop);
     }
 
-    fn look_after_in(self: &Arc<Self>, state: &mut State) {
-        if state.reaper.as_ref().is_none_or(Task::is_finished) {
-            let reaping = reap(Arc::downgrade(self), self.settings.pool.idle_timeout);
+    fn look_after_in(self: &Arc<Self>, state: &mut State, hop: &Hop) {
+        let interval = (hop.pool.idle_timeout / 2).max(REAP_INTERVAL_MIN);
+        let is_gone = state.reaper.as_ref().is_none_or(Task::is_finished);
+        // One for all callees, which looks as often as the most impatient of them needs.
+        if is_gone || interval < state.reap_interval {
+            let reaping = reap(Arc::downgrade(self), interval);
+            state.reap_interval = interval;
             state.reaper = Some(task::spawn_root("client pool", reaping));
         }
     }
@@ -245,8 +254,7 @@ impl Shared {
 }
 
 /// Closes what was idle for too long, for as long as there are connections and a pool.
-async fn reap(shared: Weak<Shared>, idle_timeout: Duration) {
-    let interval = (idle_timeout / 2).max(REAP_INTERVAL_MIN);
+async fn reap(shared: Weak<Shared>, interval: Duration) {
     loop {
         time::sleep(interval).await;
         let Some(shared) = shared.upgrade() else {
@@ -259,7 +267,7 @@ async fn reap(shared: Weak<Shared>, idle_timeout: Duration) {
         // A host that a request holds just now may be about to open a connection.
         state
             .http2
-            .retain(|_, host| host.sweep(now, idle_timeout) || Arc::strong_count(host) > 1);
+            .retain(|_, host| host.sweep(now) || Arc::strong_count(host) > 1);
         if !has_http1 && state.http2.is_empty() {
             // Cleared under the lock, so that the next `reserve` starts another one.
             if let Some(own) = state.reaper.take() {

@@ -18,30 +18,28 @@ use super::{
     upstream::Hop,
 };
 
-/// A request that got no answer.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) error: TransportError,
-    /// The request, if it is known that nothing of it was written and another instance could take it.
-    pub(crate) request: Option<Box<Request<Body>>>,
-}
-
 /// Sends on an idle connection, or on a new one when there is none or the idle ones are stale; when
 /// there may be no other one, waits in line.
 ///
 /// A callee may close an idle connection just when a request is handed to it. hyper gives the request
 /// back if nothing of it was written, and then the next connection takes it without any loss; what
 /// was written is never sent again.
+///
+/// The request is taken from its place, and is there again after an error if it is known that nothing of
+/// it was written and another instance could take it.
 pub(super) async fn exchange(
     shared: &Arc<Shared>,
     addr: SocketAddr,
     hop: &Hop,
-    mut request: Request<Body>,
+    request: &mut Option<Request<Body>>,
     progress: &mut Progress,
-) -> Result<TransportResponse, Failed> {
-    let terms = match prepare(&mut request) {
+) -> Result<TransportResponse, TransportError> {
+    let terms = match request.as_mut().map_or(Err(TAKEN), prepare) {
         Ok(terms) => terms,
-        Err(error) => return Err(Failed::for_good(error)),
+        Err(error) => {
+            *request = None;
+            return Err(error);
+        }
     };
     let mut stale = 0;
     while stale < STALE_MAX {
@@ -50,13 +48,9 @@ pub(super) async fn exchange(
         };
         shared.metrics.reused.inc();
         match attempt(shared, addr, connection, request, &terms, progress).await {
-            Err(Failed {
-                request: Some(unsent),
-                ..
-            }) => {
+            Err(_) if request.is_some() => {
                 shared.metrics.stale.inc();
                 stale += 1;
-                request = *unsent;
             }
             outcome => return outcome,
         }
@@ -65,13 +59,15 @@ pub(super) async fn exchange(
         // The others are older still.
         shared.distrust(addr);
     }
-    match fresh(shared, addr, hop).await {
-        Ok(connection) => {
-            let outcome = attempt(shared, addr, connection, request, &terms, progress).await;
-            outcome.map_err(|failed| failed.restored(&terms))
-        }
-        Err(error) => Err(Failed::unsent(error, request).restored(&terms)),
+    // Boxed, so that the future of a request that finds an idle connection does not carry it along.
+    let outcome = match Box::pin(fresh(shared, addr, hop, progress)).await {
+        Ok(connection) => attempt(shared, addr, connection, request, &terms, progress).await,
+        Err(error) => Err(error),
+    };
+    if outcome.is_err() {
+        restore(request, &terms);
     }
+    outcome
 }
 
 /// A new connection, or one that another request has just done with.
@@ -79,6 +75,7 @@ async fn fresh(
     shared: &Arc<Shared>,
     addr: SocketAddr,
     hop: &Hop,
+    progress: &mut Progress,
 ) -> Result<Connection, TransportError> {
     let until = clock::now() + hop.queue_timeout;
     let slot = loop {
@@ -90,15 +87,19 @@ async fn fresh(
                 return Ok(connection);
             }
             Ok(Admission::Slot(slot)) => break slot,
-            Ok(Admission::Wait(waiting)) => match in_line(shared, addr, hop, until, waiting).await?
-            {
-                Grant::Connection(connection) if connection.is_closed() => {}
-                Grant::Connection(connection) => {
-                    shared.metrics.reused.inc();
-                    return Ok(connection);
+            Ok(Admission::Wait(waiting)) => {
+                *progress = Progress::InLine;
+                let grant = in_line(shared, addr, hop, until, waiting).await;
+                *progress = Progress::Unsent;
+                match grant? {
+                    Grant::Connection(connection) if connection.is_closed() => {}
+                    Grant::Connection(connection) => {
+                        shared.metrics.reused.inc();
+                        return Ok(connection);
+                    }
+                    Grant::Slot(slot) => break slot,
                 }
-                Grant::Slot(slot) => break slot,
-            },
+            }
             Ok(Admission::Full) => {
                 shared.metrics.queue_full.inc();
                 return Err(TransportError::QueueFull {
@@ -156,18 +157,21 @@ async fn attempt(
     shared: &Arc<Shared>,
     addr: SocketAddr,
     mut connection: Connection,
-    request: Request<Body>,
+    request: &mut Option<Request<Body>>,
     terms: &Terms,
     progress: &mut Progress,
-) -> Result<TransportResponse, Failed> {
+) -> Result<TransportResponse, TransportError> {
+    let Some(taken) = request.take() else {
+        return Err(TAKEN);
+    };
     *progress = Progress::Sent;
-    match connection.sender.try_send_request(request).await {
+    match connection.sender.try_send_request(taken).await {
         Ok(mut response) => {
             if let Some(what) = unasked(&response, terms) {
-                return Err(Failed::for_good(TransportError::Protocol {
+                return Err(TransportError::Protocol {
                     addr,
                     source: what.into(),
-                }));
+                });
             }
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 let asked = terms.upgrade.as_ref();
@@ -181,20 +185,20 @@ async fn attempt(
             ))
         }
         Err(mut error) => match error.take_message() {
-            Some(request) => {
+            Some(unsent) => {
                 *progress = Progress::Unsent;
-                let error = TransportError::Unsent {
+                *request = Some(unsent);
+                Err(TransportError::Unsent {
                     addr,
                     source: error.into_error().into(),
-                };
-                Err(Failed::unsent(error, request))
+                })
             }
             None => {
                 let error = error.into_error();
-                Err(Failed::for_good(match terms.failure() {
+                Err(match terms.failure() {
                     Some(source) => TransportError::RequestBody { source },
                     None => TransportError::of_exchange(addr, error),
-                }))
+                })
             }
         },
     }
@@ -219,32 +223,21 @@ fn unasked<B>(response: &Response<B>, terms: &Terms) -> Option<&'static str> {
     (!is_known).then_some("it used a transfer coding, which nobody had asked for")
 }
 
-impl Failed {
-    pub(super) const fn for_good(error: TransportError) -> Self {
-        Self {
-            error,
-            request: None,
-        }
-    }
-
-    pub(super) fn unsent(error: TransportError, request: Request<Body>) -> Self {
-        Self {
-            error,
-            request: Some(Box::new(request)),
-        }
-    }
-
-    /// Puts the caller's own body back into a request that another instance may get.
-    fn restored(mut self, terms: &Terms) -> Self {
-        if let (Some(request), Some(hold)) = (&mut self.request, &terms.hold) {
-            match hold.reclaim() {
-                Some(body) => *request.body_mut() = body,
-                None => self.request = None,
-            }
-        }
-        self
+/// Puts the caller's own body back into a request that another instance may get.
+fn restore(request: &mut Option<Request<Body>>, terms: &Terms) {
+    let (Some(unsent), Some(hold)) = (request.as_mut(), &terms.hold) else {
+        return;
+    };
+    match hold.reclaim() {
+        Some(body) => *unsent.body_mut() = body,
+        None => *request = None,
     }
 }
+
+/// Of a request that is not in its place; nobody calls without one.
+pub(super) const TAKEN: TransportError = TransportError::InvalidRequest {
+    reason: "it was sent already",
+};
 
 /// A callee that restarted leaves a pool of stale connections; a few are tried, then a new one.
 pub(super) const STALE_MAX: usize = 3;

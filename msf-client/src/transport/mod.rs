@@ -73,6 +73,7 @@
 mod builder;
 mod connection;
 mod connections;
+mod dial;
 mod error;
 mod exchange;
 mod gate;
@@ -91,6 +92,7 @@ use self::connection::connect;
 pub use self::{
     builder::ConnectionsBuilder,
     connections::Connections,
+    dial::{Dial, Dialed, Dialing},
     error::TransportError,
     response::ResponseBody,
     send::Send,
@@ -98,4 +100,4 @@ pub use self::{
     upgrade::{AllowUpgrade, OnUpgrade, Upgraded},
     upstream::{Protocol, Upstream},
 };
-pub(crate) use self::{connections::Progress, exchange::Failed, response::TransportResponse};
+pub(crate) use self::{connections::Progress, response::TransportResponse};

@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
+use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
 use super::gate::{Admission, Gate};
 
-/// The limits of a [`Pool`].
+/// How many idle connections to a callee are kept, and how long.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PoolLimits {
     /// Idle connections kept per callee.
@@ -21,12 +22,14 @@ pub(super) struct PoolLimits {
 /// their timeout when fewer are needed.
 #[derive(Debug)]
 pub(super) struct Pool<C> {
-    limits: PoolLimits,
-    hosts: HashMap<SocketAddr, Host<C>>,
+    // Addresses come from a registry or a file, never from a request: what is to be hard to collide costs three times
+    // as much, twice per request.
+    hosts: HashMap<SocketAddr, Host<C>, RandomState>,
 }
 
 #[derive(Debug)]
 struct Host<C> {
+    limits: PoolLimits,
     /// The youngest last.
     idle: Vec<Idle<C>>,
     // Shared with the slots and not the pool: a connection that is kept in the pool must not keep it.
@@ -40,22 +43,21 @@ struct Idle<C> {
 }
 
 impl<C> Pool<C> {
-    pub(super) fn new(limits: PoolLimits) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            limits,
-            hosts: HashMap::new(),
+            hosts: HashMap::default(),
         }
     }
 
     /// The youngest idle connection that has not reached its timeout.
     pub(super) fn take(&mut self, addr: SocketAddr, now: Instant) -> Option<C> {
-        let idle = &mut self.hosts.get_mut(&addr)?.idle;
-        let youngest = idle.pop()?;
-        if is_fresh(youngest.since, now, self.limits.idle_timeout) {
+        let host = self.hosts.get_mut(&addr)?;
+        let youngest = host.idle.pop()?;
+        if is_fresh(youngest.since, now, host.limits.idle_timeout) {
             Some(youngest.connection)
         } else {
             // The others are older still.
-            idle.clear();
+            host.idle.clear();
             None
         }
     }
@@ -70,7 +72,7 @@ impl<C> Pool<C> {
         let Some(connection) = host.gate.hand_over(connection) else {
             return Ok(());
         };
-        if host.idle.len() >= self.limits.idle_per_host_max {
+        if host.idle.len() >= host.limits.idle_per_host_max {
             return Err(connection);
         }
         host.idle.push(Idle {
@@ -81,11 +83,20 @@ impl<C> Pool<C> {
     }
 
     /// The right to open one more connection, when there are less than `max`, or a place in line.
-    pub(super) fn admit(&mut self, addr: SocketAddr, max: usize, queue_max: usize) -> Admission<C> {
+    /// From now on `limits` hold for its idle ones.
+    pub(super) fn admit(
+        &mut self,
+        addr: SocketAddr,
+        max: usize,
+        queue_max: usize,
+        limits: PoolLimits,
+    ) -> Admission<C> {
         let host = self.hosts.entry(addr).or_insert_with(|| Host {
+            limits,
             idle: Vec::new(),
             gate: Arc::default(),
         });
+        host.limits = limits;
         host.gate.admit(max, queue_max)
     }
 
@@ -98,8 +109,8 @@ impl<C> Pool<C> {
 
     /// Forgets what is too old and callees to which nothing is open; says whether anything is left.
     pub(super) fn sweep(&mut self, now: Instant, is_alive: impl Fn(&C) -> bool) -> bool {
-        let timeout = self.limits.idle_timeout;
         self.hosts.retain(|_, host| {
+            let timeout = host.limits.idle_timeout;
             host.idle
                 .retain(|idle| is_fresh(idle.since, now, timeout) && is_alive(&idle.connection));
             !host.idle.is_empty() || host.gate.open() > 0
@@ -139,7 +150,7 @@ mod tests {
     }
 
     fn reserve<C>(pool: &mut Pool<C>, addr: SocketAddr) -> Option<Slot<C>> {
-        match pool.admit(addr, MAX, 0) {
+        match pool.admit(addr, MAX, 0, LIMITS) {
             Admission::Slot(slot) => Some(slot),
             Admission::Wait(_) | Admission::Full => None,
         }
@@ -155,7 +166,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_youngest_goes_first() {
-        let mut pool = Pool::new(LIMITS);
+        let mut pool = Pool::new();
         let _slot = reserve(&mut pool, addr(1));
         let now = Instant::now();
         pool.put(addr(1), "old", now).unwrap();
@@ -170,7 +181,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_at_its_timeout_is_not_used() {
-        let mut pool = Pool::new(LIMITS);
+        let mut pool = Pool::new();
         let _slot = reserve(&mut pool, addr(1));
         let now = Instant::now();
         pool.put(addr(1), 1, now).unwrap();
@@ -181,7 +192,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_callee_without_connections_is_forgotten() {
-        let mut pool = Pool::new(LIMITS);
+        let mut pool = Pool::new();
         let now = Instant::now();
         let slot = reserve(&mut pool, addr(1)).unwrap();
         pool.put(addr(1), Open(slot), now).unwrap();
@@ -192,7 +203,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_closed_connection_is_swept_before_its_time() {
-        let mut pool = Pool::new(LIMITS);
+        let mut pool = Pool::new();
         let _slot = reserve(&mut pool, addr(1));
         let now = Instant::now();
         pool.put(addr(1), "closed", now).unwrap();
@@ -202,11 +213,34 @@ mod tests {
         assert_eq!(pool.take(addr(1), now), None);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn each_callee_has_limits_of_its_own() {
+        let mut pool = Pool::new();
+        let short = PoolLimits {
+            idle_per_host_max: 1,
+            idle_timeout: Duration::from_secs(2),
+        };
+        let _long = reserve(&mut pool, addr(1));
+        let _short = pool.admit(addr(2), MAX, 0, short);
+        let now = Instant::now();
+        for connection in 0..2 {
+            pool.put(addr(1), connection, now).unwrap();
+        }
+        pool.put(addr(2), 7, now).unwrap();
+        assert_eq!(pool.put(addr(2), 8, now), Err(8));
+        let later = now + Duration::from_secs(3);
+        assert_eq!(pool.take(addr(1), later), Some(1));
+        assert_eq!(pool.take(addr(2), later), None);
+        let _changed = pool.admit(addr(2), MAX, 0, LIMITS);
+        pool.put(addr(2), 9, later).unwrap();
+        assert_eq!(pool.take(addr(2), later + short.idle_timeout), Some(9));
+    }
+
     proptest! {
         #[test]
         fn no_share_is_exceeded_and_none_leaks(steps in proptest::collection::vec((0_u8..4, 0_u16..2, 0_u64..4), 0..200)) {
             let mut now = Instant::now();
-            let mut pool = Pool::new(LIMITS);
+            let mut pool = Pool::new();
             let mut used: Vec<(u16, Open)> = Vec::new();
             for (step, port, wait) in steps {
                 now += Duration::from_secs(wait);

@@ -1,6 +1,8 @@
 //! What must be true of a request before it is written.
 
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header, uri::PathAndQuery};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header, uri::PathAndQuery,
+};
 use http_body::Body as _;
 use msf_core::{BoxError, body::Body};
 
@@ -149,6 +151,10 @@ fn to_origin_form(request: &mut Request<Body>) -> Result<(), TransportError> {
     Ok(())
 }
 
+fn is_of_framing(name: &HeaderName) -> bool {
+    *name == header::TRANSFER_ENCODING || *name == header::CONTENT_LENGTH
+}
+
 fn frame(request: &mut Request<Body>) {
     let exact = request.body().size_hint().exact();
     let is_empty = exact == Some(0) || request.body().is_end_stream();
@@ -157,16 +163,18 @@ fn frame(request: &mut Request<Body>) {
     let headers = request.headers_mut();
     // Nothing can follow a body of a given length.
     let exact = exact.filter(|_| is_in_memory || !headers.contains_key(header::TRAILER));
-    headers.remove(header::TRANSFER_ENCODING);
-    if is_empty {
+    // One look: a request without a body has neither, and is what most are.
+    if headers.keys().any(is_of_framing) {
+        headers.remove(header::TRANSFER_ENCODING);
         headers.remove(header::CONTENT_LENGTH);
+    }
+    if is_empty {
         if expects_body {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
     } else if let Some(length) = exact {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     } else {
-        headers.remove(header::CONTENT_LENGTH);
         // hyper leaves out the body of a GET whose length is unknown unless it is told.
         let chunked = HeaderValue::from_static("chunked");
         headers.insert(header::TRANSFER_ENCODING, chunked);

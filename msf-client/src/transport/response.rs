@@ -145,6 +145,22 @@ impl ResponseBody {
         }
     }
 
+    /// Whether a stream of HTTP/2 was reset before the answer had ended, with `NO_ERROR`: hyper takes that for an
+    /// end, since a callee may reset the upload so after a whole answer (RFC 9113 section 8.1).
+    fn is_cut_off(&self) -> bool {
+        let Some(Lease::Stream(stream)) = &self.lease else {
+            return false;
+        };
+        // While there was an upload to stop, only a length can tell.
+        let is_short = || {
+            self.incoming
+                .size_hint()
+                .exact()
+                .is_some_and(|left| left > 0)
+        };
+        !self.incoming.is_end_stream() && (stream.upload.is_none() || is_short())
+    }
+
     fn finish(&mut self) {
         if let Some(lease) = self.lease.take() {
             lease.give_back();
@@ -193,6 +209,12 @@ impl HttpBody for ResponseBody {
                 this.lease = None;
                 Some(Err(TransportError::Body {
                     source: error.into(),
+                }))
+            }
+            None if this.is_cut_off() => {
+                this.lease = None;
+                Some(Err(TransportError::Body {
+                    source: "the stream was reset before its end".into(),
                 }))
             }
             None => {

@@ -32,10 +32,10 @@ impl Send {
     ) -> Self {
         Self(Box::pin(async move {
             let mut progress = Progress::default();
+            let mut request = Some(request);
             connections
-                .exchange(addr, &upstream, request, &mut progress)
+                .exchange(addr, &upstream, &mut request, &mut progress)
                 .await
-                .map_err(|failed| failed.error)
         }))
     }
 }

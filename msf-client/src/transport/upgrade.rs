@@ -42,6 +42,9 @@ pub struct AllowUpgrade {
 
 type Token = Arc<dyn Any + Send + Sync>;
 
+/// What is dropped with the connection.
+type Kept = Box<dyn Any + Send>;
+
 impl AllowUpgrade {
     /// The callee may switch.
     #[must_use]
@@ -70,6 +73,7 @@ pub(super) struct Asked {
 pub struct Upgraded {
     io: TokioIo<hyper::upgrade::Upgraded>,
     _connection: Connection,
+    _kept: Option<Kept>,
 }
 
 /// Waits until the connection has left HTTP. Made by [`OnUpgrade::of`].
@@ -80,6 +84,7 @@ pub struct OnUpgrade {
     inner: hyper::upgrade::OnUpgrade,
     connection: Option<Connection>,
     token: Option<Token>,
+    kept: Option<Kept>,
     addr: SocketAddr,
 }
 
@@ -103,6 +108,16 @@ impl OnUpgrade {
         self.token.clone()?.downcast().ok()
     }
 
+    /// Keeps a value for as long as there is the connection that was left in an answer, if one was.
+    pub(crate) fn keep<B>(response: &Response<B>, kept: impl Any + Send) {
+        if let Some(Shared(shared)) = response.extensions().get() {
+            let mut place = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(upgrade) = &mut *place {
+                upgrade.kept = Some(Box::new(kept));
+            }
+        }
+    }
+
     /// Leaves the connection in the answer that switched protocols on it.
     pub(super) fn leave_in<B>(
         response: &mut Response<B>,
@@ -114,6 +129,7 @@ impl OnUpgrade {
             inner: hyper::upgrade::on(&mut *response),
             connection: Some(connection),
             token: asked.and_then(|asked| asked.allowed.token.clone()),
+            kept: None,
             addr,
         };
         let shared = Shared(Arc::new(Mutex::new(Some(upgrade))));
@@ -147,6 +163,7 @@ impl Future for OnUpgrade {
             Ok(Upgraded {
                 io: TokioIo::new(io),
                 _connection: connection,
+                _kept: self.kept.take(),
             })
         })
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::builder::Settings;
+use super::{builder::Settings, pool::PoolLimits};
 
 /// What is spoken on a connection.
 ///
@@ -49,6 +49,8 @@ pub struct Upstream {
     max_connections: Option<usize>,
     queue_max: Option<usize>,
     queue_timeout: Option<Duration>,
+    idle_max: Option<usize>,
+    idle_timeout: Option<Duration>,
 }
 
 /// What holds for one request, once all defaults are in.
@@ -59,6 +61,7 @@ pub(super) struct Hop {
     pub(super) max_connections: usize,
     pub(super) queue_max: usize,
     pub(super) queue_timeout: Duration,
+    pub(super) pool: PoolLimits,
 }
 
 impl Upstream {
@@ -70,6 +73,8 @@ impl Upstream {
             max_connections: None,
             queue_max: None,
             queue_timeout: None,
+            idle_max: None,
+            idle_timeout: None,
         }
     }
 
@@ -103,6 +108,20 @@ impl Upstream {
         self
     }
 
+    /// How many idle connections of HTTP/1.1 are kept per address; 0 keeps none. Callees that share an address have what
+    /// the last one said that connected.
+    pub const fn idle_max(mut self, max: usize) -> Self {
+        self.idle_max = Some(max);
+        self
+    }
+
+    /// How long an idle connection is kept; it is closed within one and a half times that. Shorter than the callee keeps
+    /// it, so that the client closes first.
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = Some(timeout);
+        self
+    }
+
     pub(super) fn resolve(&self, settings: &Settings) -> Hop {
         let defaults = &settings.hop;
         Hop {
@@ -114,6 +133,10 @@ impl Upstream {
                 .max(1),
             queue_max: self.queue_max.unwrap_or(defaults.queue_max),
             queue_timeout: self.queue_timeout.unwrap_or(defaults.queue_timeout),
+            pool: PoolLimits {
+                idle_per_host_max: self.idle_max.unwrap_or(defaults.pool.idle_per_host_max),
+                idle_timeout: self.idle_timeout.unwrap_or(defaults.pool.idle_timeout),
+            },
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Requests and answers as values of the program.
 
+mod decode;
+mod path;
 mod query;
 mod request;
 mod response;

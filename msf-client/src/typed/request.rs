@@ -1,12 +1,12 @@
 //! Building a request.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header, request::Parts};
 use msf_core::{BoxError, body::Body, deadline::Deadline};
 use serde::Serialize;
 
-use super::{query, response::Response};
+use super::{path, query, response::Response};
 use crate::{Error, ServiceClient};
 
 /// A request to one service, built step by step. Made by [`ServiceClient::get`] and its siblings.
@@ -45,7 +45,6 @@ use crate::{Error, ServiceClient};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 #[must_use = "a request is not made before `send`"]
 pub struct RequestBuilder {
     client: ServiceClient,
@@ -66,13 +65,40 @@ impl RequestBuilder {
         }
     }
 
+    /// Adds a segment to the path, percent-encoded, so that a value from outside stays where it is put.
+    ///
+    /// ```
+    /// # use msf_client::ServiceClient;
+    /// # use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), msf_core::BoxError> {
+    /// # let server = MockServer::start().await;
+    /// # Mock::given(path("/orders/7%2F8/items")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
+    /// # let orders = ServiceClient::at(&server.uri())?;
+    /// let id = "7/8";
+    /// let answer = orders.get("/orders").segment(id).segment("items").send().await?;
+    /// assert_eq!(answer.status(), 204);
+    ///
+    /// assert!(orders.get("/orders").segment("..").send().await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Nothing, `.`, `..` and a segment after the query are errors of [`send`](Self::send).
+    pub fn segment(mut self, segment: impl AsRef<str>) -> Self {
+        match path::push(&mut self.path, segment.as_ref()) {
+            Ok(()) => self,
+            Err(error) => self.fail(error),
+        }
+    }
+
     /// Adds `name=value` to the query; both are percent-encoded.
     pub fn query(mut self, name: &str, value: impl AsRef<str>) -> Self {
         query::append(&mut self.path, name, value.as_ref());
         self
     }
 
-    /// Sets a header.
+    /// Sets a header. `Authorization`, `Proxy-Authorization` and `Cookie` are marked as sensitive.
     pub fn header<N, V>(mut self, name: N, value: V) -> Self
     where
         N: TryInto<HeaderName, Error: Into<BoxError>>,
@@ -80,6 +106,7 @@ impl RequestBuilder {
     {
         match (name.try_into(), value.try_into()) {
             (Ok(name), Ok(value)) => {
+                let value = marked(&name, value);
                 self.request.headers_mut().insert(name, value);
                 self
             }
@@ -96,11 +123,12 @@ impl RequestBuilder {
             let own = self.request.headers_mut();
             match (name, &last) {
                 (Some(name), _) => {
+                    let value = marked(&name, value);
                     own.insert(&name, value);
                     last = Some(name);
                 }
                 (None, Some(name)) => {
-                    own.append(name, value);
+                    own.append(name, marked(name, value));
                 }
                 (None, None) => {}
             }
@@ -217,7 +245,11 @@ impl RequestBuilder {
     }
 
     /// Sends the request and waits for the head of the answer. An error status is an answer;
-    /// [`Response::ok`] makes it an error.
+    /// [`Response::ok`] makes it an error. So is a redirect: it is not followed.
+    ///
+    /// The path begins with one `/`. What is not ASCII in it is percent-encoded; a segment `.` or `..`, in whatever
+    /// spelling, and a `#` are errors, since a value that was put into the path would lead out of its place.
+    /// [`segment`](Self::segment) takes any value.
     ///
     /// # Errors
     ///
@@ -236,7 +268,7 @@ impl RequestBuilder {
         if let Some(source) = error {
             return Err(Error::InvalidRequest { source });
         }
-        *request.uri_mut() = origin_form(&path)?;
+        *request.uri_mut() = path::target(&path)?;
         let timeout = client.timeout();
         let own = Deadline::after(timeout);
         let deadline = Deadline::of(request.extensions()).map_or(own, |it| it.min(own));
@@ -258,13 +290,25 @@ impl RequestBuilder {
     }
 }
 
-fn origin_form(path: &str) -> Result<Uri, Error> {
-    if !path.starts_with('/') {
-        let source = format!("the path {path:?} does not begin with '/'").into();
-        return Err(Error::InvalidRequest { source });
+/// Marks what no log may show, and no table of HTTP/2 keep.
+fn marked(name: &HeaderName, mut value: HeaderValue) -> HeaderValue {
+    if matches!(
+        *name,
+        header::AUTHORIZATION | header::PROXY_AUTHORIZATION | header::COOKIE
+    ) {
+        value.set_sensitive(true);
     }
-    path.parse().map_err(|error: http::uri::InvalidUri| {
-        let source = error.into();
-        Error::InvalidRequest { source }
-    })
+    value
+}
+
+/// Without headers and query, some of which are secrets.
+impl fmt::Debug for RequestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.split('?').next().unwrap_or_default();
+        f.debug_struct("RequestBuilder")
+            .field("service", self.client.name())
+            .field("method", self.request.method())
+            .field("path", &path)
+            .finish_non_exhaustive()
+    }
 }

@@ -1,6 +1,6 @@
 //! Reading an answer.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, response::Parts};
@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use msf_core::{deadline::Deadline, name::ServiceName, problem::Received};
 use serde::de::DeserializeOwned;
 
+use super::decode;
 use crate::{Error, ResponseBody};
 
 /// The answer to a [`RequestBuilder`](crate::RequestBuilder): its head, and a body to be read.
@@ -16,7 +17,6 @@ use crate::{Error, ResponseBody};
 /// The deadline of the call holds for the body as well, and at most
 /// [`body_limit`](crate::ClientBuilder::body_limit) bytes are read. Dropped unread, it closes the
 /// connection.
-#[derive(Debug)]
 pub struct Response {
     parts: Parts,
     body: ResponseBody,
@@ -109,7 +109,10 @@ impl Response {
         let response = self.ok().await?;
         let service = response.service.clone();
         let body = response.bytes().await?;
-        serde_json::from_slice(&body).map_err(|source| Error::Decode { service, source })
+        serde_json::from_slice(&body).map_err(|error| {
+            let source = decode::discreet(error);
+            Error::Decode { service, source }
+        })
     }
 
     /// Reads the whole body as text in UTF-8. An error status is an error, as in [`ok`](Self::ok).
@@ -184,6 +187,17 @@ impl Response {
     #[must_use]
     pub fn into_body(self) -> ResponseBody {
         self.body
+    }
+}
+
+/// Without the headers, some of which are secrets.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("service", &self.service)
+            .field("status", &self.parts.status)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
     }
 }
 

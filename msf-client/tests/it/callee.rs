@@ -26,6 +26,7 @@ use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpSocket, TcpStream},
     sync::mpsc,
+    task::yield_now,
     time,
 };
 
@@ -118,6 +119,26 @@ pub(crate) async fn full_queue() -> (SocketAddr, impl Sized) {
         queue.push(stream.unwrap());
     }
     (addr, (listener, queue))
+}
+
+/// Polls a future so often, and drops it; `None` if it was not ready until then. After each poll others run, or in
+/// every third case a pause passes, if there is one.
+pub(crate) async fn polled<F: Future>(
+    future: F,
+    polls: usize,
+    pause: Option<Duration>,
+) -> Option<F::Output> {
+    let mut future = tokio_test::task::spawn(future);
+    for _ in 0..polls {
+        if let Poll::Ready(output) = future.poll() {
+            return Some(output);
+        }
+        match pause.filter(|_| polls.is_multiple_of(3)) {
+            Some(pause) => time::sleep(pause).await,
+            None => yield_now().await,
+        }
+    }
+    None
 }
 
 /// Waits for something that happens in another task.

@@ -6,10 +6,10 @@ use http::{Method, Request};
 use msf_client::{Error, ServiceSettings};
 use msf_core::{body::Body, deadline::Deadline};
 use msf_resilience::circuit_breaker::State;
-use tokio::{task::yield_now, time};
+use tokio::time;
 
 use crate::{
-    callee::{eventually, get},
+    callee::{eventually, get, polled},
     flaky::{Flaky, answering, silence},
     world::World,
 };
@@ -166,22 +166,12 @@ async fn dropping_a_hedged_call_at_any_poll_releases_everything() {
     let connections = world.client.connections();
     let (mut calls, mut completed) = (0, 0);
     for polls in 1..50 {
-        let mut call = tokio_test::task::spawn(world.payment.call(get("/")));
-        for _ in 0..polls {
-            match call.poll() {
-                std::task::Poll::Ready(answer) => {
-                    assert_eq!(answer.unwrap().status(), 200);
-                    completed += 1;
-                    break;
-                }
-                std::task::Poll::Pending if polls % 3 == 0 => {
-                    time::sleep(Duration::from_millis(2)).await;
-                }
-                std::task::Poll::Pending => yield_now().await,
-            }
+        let pause = Some(Duration::from_millis(2));
+        if let Some(answer) = polled(world.payment.call(get("/")), polls, pause).await {
+            assert_eq!(answer.unwrap().status(), 200);
+            completed += 1;
         }
         calls += 1;
-        drop(call);
         assert!(world.active().abs() < 0.1, "after {polls} polls");
         eventually(|| connections.open() == connections.idle()).await;
     }

@@ -251,3 +251,18 @@ async fn a_body_where_none_belongs_is_nobodys_answer() {
         }
     }
 }
+
+#[tokio::test]
+async fn interim_answers_without_end_end_with_the_callers_patience() {
+    let callee = Scripted::start(|mut stream: TcpStream| async move {
+        read_head(&mut stream).await;
+        let hints = b"HTTP/1.1 103 Early Hints\r\nlink: <a>\r\n\r\n".repeat(100);
+        while stream.write_all(&hints).await.is_ok() {}
+    })
+    .await;
+    let connections = Connections::default();
+    let send = connections.send(callee.addr, get("/"));
+    let outcome = time::timeout(Duration::from_millis(200), send).await;
+    assert!(outcome.is_err(), "{outcome:?}");
+    assert_eq!(connections.open(), 0);
+}

@@ -20,12 +20,11 @@ use msf_resilience::{
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
-    task::yield_now,
     time,
 };
 
 use crate::{
-    callee::{Scripted, eventually, fed, get, post, read_head},
+    callee::{Scripted, eventually, fed, get, polled, post, read_head},
     flaky::{Flaky, answer, answering, silence},
     world::{World, listed, nobody},
 };
@@ -474,22 +473,12 @@ async fn dropping_a_retry_at_any_poll_releases_everything_and_pays_only_for_what
     let (mut calls, mut completed) = (0, 0);
     let before = world.payment.budget().available();
     for polls in 1..60 {
-        let mut call = tokio_test::task::spawn(world.payment.call(get("/")));
-        for _ in 0..polls {
-            match call.poll() {
-                std::task::Poll::Ready(answer) => {
-                    assert_eq!(answer.unwrap().status(), 500);
-                    completed += 1;
-                    break;
-                }
-                std::task::Poll::Pending if polls % 3 == 0 => {
-                    time::sleep(Duration::from_millis(1)).await;
-                }
-                std::task::Poll::Pending => yield_now().await,
-            }
+        let pause = Some(Duration::from_millis(1));
+        if let Some(answer) = polled(world.payment.call(get("/")), polls, pause).await {
+            assert_eq!(answer.unwrap().status(), 500);
+            completed += 1;
         }
         calls += 1;
-        drop(call);
         assert!(world.active().abs() < 0.1, "after {polls} polls");
         eventually(|| connections.open() == connections.idle()).await;
     }

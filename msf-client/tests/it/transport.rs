@@ -11,11 +11,11 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use msf_client::transport::{Connections, TransportError};
+use msf_client::transport::{Connections, TransportError, Upstream};
 use msf_core::{body::Body, metrics::Metrics};
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::yield_now, time};
 
-use crate::callee::{Scripted, echo, eventually, fed, full_queue, get, post, read_head};
+use crate::callee::{Scripted, echo, eventually, fed, full_queue, get, polled, post, read_head};
 
 async fn text(connections: &Connections, addr: SocketAddr, body: &'static str) -> String {
     let response = connections
@@ -150,14 +150,7 @@ async fn dropping_a_send_at_any_poll_leaks_no_connection() {
             if warm {
                 assert_eq!(text(&connections, callee.addr(), "warm").await, "warm");
             }
-            let mut send = tokio_test::task::spawn(connections.send(callee.addr(), get("/")));
-            for _ in 0..polls {
-                if send.poll().is_ready() {
-                    break;
-                }
-                yield_now().await;
-            }
-            drop(send);
+            drop(polled(connections.send(callee.addr(), get("/")), polls, None).await);
             eventually(|| connections.open() == connections.idle()).await;
         }
     }
@@ -258,6 +251,22 @@ async fn idle_connections_reach_their_timeout() {
 }
 
 #[tokio::test]
+async fn a_callee_may_have_idle_limits_of_its_own() {
+    let (patient, hasty, alone) = (echo().await, echo().await, echo().await);
+    let connections = Connections::default();
+    let send = async |addr, upstream: &Upstream| {
+        let response = connections.send_to(addr, upstream, get("/")).await.unwrap();
+        response.into_body().collect().await.unwrap();
+    };
+    send(patient.addr(), &Upstream::new()).await;
+    let short = Upstream::new().idle_timeout(Duration::from_millis(60));
+    send(hasty.addr(), &short).await;
+    eventually(|| connections.open() == 1).await;
+    send(alone.addr(), &Upstream::new().idle_max(0)).await;
+    eventually(|| connections.open() == 1 && connections.idle() == 1).await;
+}
+
+#[tokio::test]
 async fn nobody_there_is_an_error_that_may_be_repeated() {
     let addr = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -306,4 +315,44 @@ async fn a_request_body_that_fails_says_why() {
     let last = causes.last().unwrap();
     assert_eq!(last.to_string(), "the disk is gone");
     assert_eq!(connections.open(), 0);
+}
+
+/// Answers `/half` with half of a body, and all else with a whole one.
+async fn halves(mut stream: TcpStream) {
+    while let Some(head) = read_head(&mut stream).await {
+        let answer: &[u8] = if head.starts_with("GET /half") {
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"
+        } else {
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwhole"
+        };
+        stream.write_all(answer).await.unwrap();
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_takes_its_connections_along() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).enable_all().build().unwrap()
+    };
+    let (callees, first, second) = (runtime(), runtime(), runtime());
+    let callee = callees.block_on(Scripted::start(halves));
+    let connections = Connections::default();
+    let half = first.block_on(async {
+        let half = connections.send(callee.addr, get("/half")).await.unwrap();
+        let whole = connections.send(callee.addr, get("/")).await.unwrap();
+        whole.into_body().collect().await.unwrap();
+        eventually(|| connections.idle() == 1).await;
+        half
+    });
+    drop(first);
+    second.block_on(async {
+        let read = half.into_body().collect().await;
+        assert!(matches!(read, Err(TransportError::Body { .. })), "{read:?}");
+        let whole = connections.send(callee.addr, get("/")).await.unwrap();
+        let whole = whole.into_body().collect().await.unwrap();
+        assert_eq!(whole.to_bytes(), "whole");
+        eventually(|| connections.open() == connections.idle()).await;
+    });
+    assert_eq!(callee.accepted(), 3);
 }

@@ -8,7 +8,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::callee::{Scripted, eventually, get, read_head};
+use crate::{
+    callee::{Scripted, eventually, get, read_head},
+    world::World,
+};
 
 fn asking(protocol: &str) -> Request<Body> {
     let mut request = get("/chat");
@@ -126,4 +129,21 @@ async fn over_http2_nothing_is_switched() {
         matches!(error, TransportError::InvalidRequest { .. }),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_tunnel_is_a_call_in_flight_until_it_ends() {
+    let callee = switching(SWITCHED).await;
+    let world = World::new(&[callee.addr]).await;
+    let mut response = world.payment.call(allowed("websocket")).await.unwrap();
+    assert!((world.active() - 1.0).abs() < 0.1);
+    let upgraded = OnUpgrade::of(&mut response).unwrap().await.unwrap();
+    drop(response);
+    assert!((world.active() - 1.0).abs() < 0.1, "the tunnel is open");
+    drop(upgraded);
+    assert!(world.active().abs() < 0.1);
+
+    let response = world.payment.call(allowed("websocket")).await.unwrap();
+    drop(response);
+    assert!(world.active().abs() < 0.1, "nobody took it");
 }

@@ -66,7 +66,7 @@ impl World {
         ))
     }
 
-    fn sample(&self, series: &str) -> f64 {
+    pub(crate) fn sample(&self, series: &str) -> f64 {
         self.metrics
             .render()
             .lines()

@@ -1,7 +1,8 @@
 //! The two header forms of a deadline.
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Deadline;
@@ -22,10 +23,27 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
 }
 
 pub(super) fn write_ms(left: Duration, headers: &mut HeaderMap) {
-    // One allocation; `HeaderValue::from` of a number makes two.
-    let value = HeaderValue::try_from(whole(left.as_millis()).to_string())
-        .expect("digits are a valid header value");
-    headers.insert(TIMEOUT_MS, value);
+    let ms = whole(left.as_millis());
+    // The thread may be ending.
+    let last = LAST_MS.try_with(|last| {
+        let mut last = last.borrow_mut();
+        match &*last {
+            Some((known, value)) if *known == ms => value.clone(),
+            _ => last.insert((ms, digits_value(ms))).1.clone(),
+        }
+    });
+    headers.insert(TIMEOUT_MS, last.unwrap_or_else(|_ending| digits_value(ms)));
+}
+
+thread_local! {
+    /// What was written last: a request that is sent at once has the whole timeout left, as all have.
+    static LAST_MS: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
+}
+
+fn digits_value(number: u64) -> HeaderValue {
+    // Of an owner, so that the clones allocate nothing.
+    HeaderValue::from_maybe_shared(Bytes::from_owner(number.to_string()))
+        .expect("digits are a valid header value")
 }
 
 /// Writes the finest unit that fits into the eight digits that the protocol allows.

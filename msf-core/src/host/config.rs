@@ -51,6 +51,8 @@ pub struct ServerConfig {
     pub workers: u16,
     /// See [`Limits::connections_max`].
     pub connections_max: u32,
+    /// See [`Limits::connections_per_address_max`]; 0, the default, is no cap.
+    pub connections_per_address_max: u32,
     /// See [`Limits::header_timeout`].
     #[serde(with = "duration")]
     pub header_timeout: Duration,
@@ -60,6 +62,12 @@ pub struct ServerConfig {
     /// See [`Limits::body_timeout`].
     #[serde(with = "duration")]
     pub body_timeout: Duration,
+    /// See [`Limits::body_rate_min`]; bytes per second.
+    #[serde(with = "size")]
+    pub body_rate_min: usize,
+    /// See [`Limits::body_rate_window`].
+    #[serde(with = "duration")]
+    pub body_rate_window: Duration,
     /// See [`Limits::write_timeout`].
     #[serde(with = "duration")]
     pub write_timeout: Duration,
@@ -71,6 +79,8 @@ pub struct ServerConfig {
     pub body_limit: usize,
     /// See [`Limits::http2_streams_max`].
     pub http2_streams_max: u32,
+    /// See [`Limits::http2_resets_max`].
+    pub http2_resets_max: u32,
 }
 
 /// How a service ends; see [`DrainPlan`].
@@ -127,13 +137,17 @@ impl Default for ServerConfig {
             bind: "127.0.0.1:8080".to_owned(),
             workers: 0,
             connections_max: limits.connections_max,
+            connections_per_address_max: limits.connections_per_address_max.unwrap_or(0),
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
             body_timeout: limits.body_timeout,
+            body_rate_min: limits.body_rate_min as usize,
+            body_rate_window: limits.body_rate_window,
             write_timeout: limits.write_timeout,
             header_limit: limits.header_limit,
             body_limit: limits.body_limit,
             http2_streams_max: limits.http2_streams_max,
+            http2_resets_max: limits.http2_resets_max,
         }
     }
 }
@@ -184,6 +198,7 @@ impl ServerConfig {
             ("header_timeout", self.header_timeout),
             ("idle_timeout", self.idle_timeout),
             ("body_timeout", self.body_timeout),
+            ("body_rate_window", self.body_rate_window),
             ("write_timeout", self.write_timeout),
         ] {
             check_wait(problems, key, value);
@@ -194,20 +209,29 @@ impl ServerConfig {
         for (key, value) in [
             ("connections_max", self.connections_max),
             ("http2_streams_max", self.http2_streams_max),
+            ("http2_resets_max", self.http2_resets_max),
         ] {
             if value == 0 {
                 problems.report(key, "must be at least 1");
             }
         }
+        let rate = u32::try_from(self.body_rate_min).ok();
+        if rate.is_none() {
+            problems.report("body_rate_min", "must be below 4GiB");
+        }
         let limits = Limits::default()
             .connections_max(self.connections_max)
+            .connections_per_address_max(self.connections_per_address_max)
             .header_timeout(self.header_timeout)
             .idle_timeout(self.idle_timeout)
             .body_timeout(self.body_timeout)
+            .body_rate_min(rate.unwrap_or_default())
+            .body_rate_window(self.body_rate_window)
             .write_timeout(self.write_timeout)
             .header_limit(self.header_limit)
             .body_limit(self.body_limit)
-            .http2_streams_max(self.http2_streams_max);
+            .http2_streams_max(self.http2_streams_max)
+            .http2_resets_max(self.http2_resets_max);
         Some((bind?, self.workers, limits))
     }
 }

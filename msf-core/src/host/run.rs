@@ -145,7 +145,7 @@ pub(super) async fn start(
     for check in checks {
         health.add(check)?;
     }
-    let server = Server::new().limits(settings.limits);
+    let server = Server::new().limits(settings.limits).metrics(&metrics)?;
     metrics::watch_server(&metrics, &server)?;
     metrics.register_process()?;
     metrics.register_build_info(service.as_str(), &version)?;

@@ -138,7 +138,13 @@ pub(crate) static SERVER_CONNECTIONS: Spec<Gauge, 0> = Spec::gauge(
     [],
 );
 
-static CATALOGUE: [MetricInfo; 18] = [
+pub(crate) static SERVER_REFUSED: Spec<Counter, 1> = Spec::counter(
+    "msf_server_refused_total",
+    "Clients that the server refused by itself, by reason: no service saw the request or the end of its response.",
+    ["reason"],
+);
+
+static CATALOGUE: [MetricInfo; 19] = [
     HTTP_ACTIVE.info(),
     HTTP_DURATION.info(),
     BUILD_INFO.info(),
@@ -150,6 +156,7 @@ static CATALOGUE: [MetricInfo; 18] = [
     RUNTIME_BUSY.info(),
     RUNTIME_WORKERS.info(),
     SERVER_CONNECTIONS.info(),
+    SERVER_REFUSED.info(),
     process(
         "process_cpu_seconds_total",
         MetricKind::Counter,

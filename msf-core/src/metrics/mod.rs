@@ -89,6 +89,8 @@ mod series;
 mod shape;
 mod spec;
 
+#[cfg(feature = "server")]
+pub(crate) use self::catalogue::SERVER_REFUSED;
 #[cfg(feature = "host")]
 pub(crate) use self::catalogue::{LOG_LINES_DROPPED, OTLP_SPANS, SERVER_CONNECTIONS};
 pub use self::{

@@ -162,6 +162,8 @@ codes! {
     Timeout = "timeout", 504, "Timed out";
     /// The deadline of the request has passed.
     DeadlineExceeded = "deadline_exceeded", 504, "The deadline has passed";
+    /// The request has passed the same gateways too often: it goes round.
+    LoopDetected = "loop_detected", 508, "The request goes round in a loop";
 }
 
 impl Code {

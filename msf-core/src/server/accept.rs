@@ -1,6 +1,6 @@
 //! The accept loop.
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,7 +12,11 @@ use tokio::{
 use tower_service::Service;
 
 use super::{
-    Body, Connection, DrainSignal, Limits, Phase, connection,
+    Body, Connection, DrainSignal, Limits, Phase, Refusal,
+    addresses::Addresses,
+    front::Front,
+    refused::Refusals,
+    serving::{self, Serving},
     slots::{Reserved, Slot, Slots},
 };
 use crate::{
@@ -21,12 +25,21 @@ use crate::{
     task,
 };
 
+/// Who is let in, and who hears of those who are not.
+pub(super) struct Guard<'a> {
+    pub(super) slots: &'a Slots,
+    pub(super) addresses: &'a Addresses,
+    pub(super) refusals: Arc<Refusals>,
+}
+
 /// Accepts and serves until the drain reaches [`Phase::Stopping`], then closes the listener.
 pub(super) async fn run<S, B>(
     listener: TcpListener,
+    place: usize,
+    front: Option<Arc<Front>>,
     service: S,
     limits: Limits,
-    slots: &Slots,
+    guard: Guard<'_>,
     drain: &DrainSignal,
 ) where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
@@ -34,13 +47,38 @@ pub(super) async fn run<S, B>(
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    let Guard {
+        slots,
+        addresses,
+        refusals,
+    } = guard;
+    let heard = Arc::clone(&refusals);
+    // Behind a balancer that speaks for its clients, all connections have its address.
+    let is_relayed = front
+        .as_ref()
+        .is_some_and(|front| front.proxy_protocol.is_some());
     let start = move |tcp, connection, slot| {
-        let served = connection::serve(tcp, connection, service.clone(), limits, slot);
-        task::spawn("connection", served).detach();
+        let serving = Serving {
+            connection,
+            service: service.clone(),
+            limits,
+            refusals: heard.clone(),
+            slot,
+        };
+        match front.clone() {
+            None => task::spawn("connection", serving::serve(tcp, serving)).detach(),
+            Some(front) => {
+                let served = serving::serve_behind(front, tcp, serving);
+                task::spawn("connection", served).detach();
+            }
+        }
     };
     let mut acceptor = Acceptor {
         listener,
+        place,
         slots,
+        addresses: (!is_relayed).then_some(addresses),
+        refusals: &refusals,
         limits,
         drain,
         delays: error_backoff().delays(),
@@ -119,7 +157,11 @@ type Accepted = (TcpStream, Connection, Slot);
 
 struct Acceptor<'a> {
     listener: TcpListener,
+    place: usize,
     slots: &'a Slots,
+    /// `None` where the address says nothing.
+    addresses: Option<&'a Addresses>,
+    refusals: &'a Refusals,
     limits: Limits,
     drain: &'a DrainSignal,
     delays: Delays,
@@ -143,7 +185,20 @@ impl Acceptor<'_> {
             Ok((tcp, peer)) => {
                 self.delays.reset();
                 let connection = self.prepare(&tcp, peer)?;
-                Some((tcp, connection, self.slots.occupy(reserved)))
+                let max = self.limits.connections_per_address_max.unwrap_or(0);
+                let claim = match self.addresses {
+                    Some(addresses) => addresses.claim(peer.ip(), max),
+                    None => Ok(None),
+                };
+                let Ok(claim) = claim else {
+                    // Not a word: whoever has so many connections would be served by being answered.
+                    self.refusals.refused(Refusal::AddressFull, &connection);
+                    tracing::debug!(%peer, max, "the address has as many connections as it may");
+                    return None;
+                };
+                let mut slot = self.slots.occupy(reserved);
+                slot.hold(claim);
+                Some((tcp, connection, slot))
             }
             Err(error) if is_clients_doing(&error) => None,
             Err(error) => {
@@ -168,7 +223,7 @@ impl Acceptor<'_> {
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let _: SockRef<'_> = socket;
         let local = tcp.local_addr().ok()?;
-        Some(Connection::new(peer, local, self.drain.clone()))
+        Some(Connection::new(peer, local, self.place, self.drain.clone()))
     }
 }
 

@@ -29,6 +29,10 @@ pub(super) struct Activity {
     /// Whether the socket took no more of an answer. hyper lets go of an answer's body when it has it in
     /// its buffer, which for a slow client is long before the client has it.
     is_blocked: AtomicBool,
+    /// Requests of HTTP/2 that were given up, less those that ended.
+    given_up: AtomicU32,
+    /// hyper's part is taken down while the connection is idle, and must leave the socket open.
+    is_parking: AtomicBool,
 }
 
 /// How long a connection may take.
@@ -36,6 +40,19 @@ pub(super) struct Activity {
 pub(super) struct Patience {
     pub(super) header: Duration,
     pub(super) idle: Duration,
+    /// Whether a connection can be put away while nothing happens.
+    pub(super) may_park: bool,
+}
+
+impl Patience {
+    /// How long after its beginning a connection is looked at for the first time.
+    pub(super) fn first_look(&self) -> Duration {
+        if self.may_park {
+            self.header.min(PARK_AFTER)
+        } else {
+            self.header
+        }
+    }
 }
 
 /// What to do with a connection now.
@@ -45,6 +62,8 @@ pub(super) enum Next {
     CheckAt(Instant),
     /// A request's head takes too long; `partial` says that a part of it has arrived.
     HeaderTimeout { partial: bool },
+    /// Nothing happens for the moment: what is kept to serve requests can go.
+    Park,
     /// Nothing happened for too long.
     Idle,
 }
@@ -60,6 +79,8 @@ impl Activity {
             head_has_bytes: AtomicBool::new(false),
             http2: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
+            given_up: AtomicU32::new(0),
+            is_parking: AtomicBool::new(false),
         }
     }
 
@@ -71,6 +92,11 @@ impl Activity {
 
     pub(super) fn is_http2(&self) -> bool {
         self.http2.load(Ordering::Relaxed)
+    }
+
+    /// What comes before HTTP is over: the clock for the first head starts again.
+    pub(super) fn on_open(&self, now: Instant) {
+        self.head_since.store(self.ms(now) + 1, Ordering::Relaxed);
     }
 
     /// Bytes arrived. `now` is only asked for at the first bytes of a head.
@@ -92,14 +118,51 @@ impl Activity {
     }
 
     /// A response is complete, or was given up.
-    pub(super) fn on_end(&self, now: Instant) {
+    pub(super) fn on_end(&self, now: Instant, is_given_up: bool) {
+        if self.is_http2() {
+            let count = |count: u32| {
+                if is_given_up {
+                    count.checked_add(1)
+                } else {
+                    count.checked_sub(1)
+                }
+            };
+            // At either end of the range it stays.
+            let _stays = self
+                .given_up
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, count);
+        }
         self.idle_since.store(self.ms(now), Ordering::Relaxed);
         self.in_flight.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Requests of HTTP/2 that were given up, beyond those that ended.
+    pub(super) fn given_up(&self) -> u32 {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// From now on a shutdown is hyper's alone, until the connection is taken up again.
+    pub(super) fn set_parking(&self, is_parking: bool) {
+        self.is_parking.store(is_parking, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_parking(&self) -> bool {
+        self.is_parking.load(Ordering::Relaxed)
+    }
+
+    /// When the connection has been without a request for so long.
+    pub(super) fn idle_end(&self, idle: Duration) -> Instant {
+        self.at(self.idle_since.load(Ordering::Relaxed)) + idle
     }
 
     /// The socket takes no more for now.
     pub(super) fn on_blocked(&self) {
         self.is_blocked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the socket takes no more for now.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.is_blocked.load(Ordering::Relaxed)
     }
 
     /// All was written. `now` is only asked for when that took a while; then the clocks start over.
@@ -127,18 +190,28 @@ impl Activity {
 
     /// What to do with the connection.
     pub(super) fn next(&self, now: Instant, patience: Patience) -> Next {
+        let may_park = patience.may_park && !self.is_http2();
+        // Whatever begins before `look` has a limit of its own to be checked against.
+        let look = if may_park {
+            now + patience.header.min(LOOK_EVERY)
+        } else {
+            now + patience.header
+        };
         if self.is_busy() || self.is_blocked.load(Ordering::Relaxed) {
-            return Next::CheckAt(now + patience.header.min(patience.idle));
+            return Next::CheckAt(look.min(now + patience.idle));
         }
         match self.head_since.load(Ordering::Relaxed) {
             0 => {
-                let end = self.at(self.idle_since.load(Ordering::Relaxed)) + patience.idle;
-                // A head that begins before `end` has a limit of its own to be checked against.
-                let check = end.min(now + patience.header);
+                let end = self.idle_end(patience.idle);
+                let park = self.idle_end(PARK_AFTER);
                 if now >= end {
                     Next::Idle
+                } else if may_park && now >= park {
+                    Next::Park
+                } else if may_park {
+                    Next::CheckAt(end.min(look).min(park))
                 } else {
-                    Next::CheckAt(check)
+                    Next::CheckAt(end.min(look))
                 }
             }
             since => {
@@ -148,7 +221,7 @@ impl Activity {
                         partial: self.has_partial_head(),
                     }
                 } else {
-                    Next::CheckAt(end)
+                    Next::CheckAt(end.min(look))
                 }
             }
         }
@@ -163,6 +236,15 @@ impl Activity {
     }
 }
 
+/// A client that is at work says more sooner. Of a crowd that comes and stays, no more is held at once than
+/// what came in this time. To put a connection away and take it up again costs about a fifth of a proxied request, so
+/// it is not done between any two.
+const PARK_AFTER: Duration = Duration::from_millis(250);
+
+/// A look costs a poll of the connection: once a second is nothing for one that serves, and soon enough for one that
+/// has just become idle.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +252,11 @@ mod tests {
     const PATIENCE: Patience = Patience {
         header: Duration::from_secs(10),
         idle: Duration::from_secs(75),
+        may_park: false,
+    };
+    const PARKS: Patience = Patience {
+        may_park: true,
+        ..PATIENCE
     };
 
     fn at(start: Instant, seconds: u64) -> Instant {
@@ -195,7 +282,7 @@ mod tests {
         let start = Instant::now();
         let activity = Activity::new(start);
         activity.on_request();
-        activity.on_end(at(start, 1));
+        activity.on_end(at(start, 1), false);
         for second in 20..30 {
             activity.on_read(|| at(start, second));
         }
@@ -214,7 +301,7 @@ mod tests {
         let start = Instant::now();
         let activity = Activity::new(start);
         activity.on_request();
-        activity.on_end(at(start, 5));
+        activity.on_end(at(start, 5), false);
         assert_eq!(
             activity.next(at(start, 6), PATIENCE),
             Next::CheckAt(at(start, 16))
@@ -227,6 +314,92 @@ mod tests {
     }
 
     #[test]
+    fn an_idle_connection_is_parked_unless_something_of_it_is_on_its_way() {
+        let start = Instant::now();
+        let activity = Activity::new(start);
+        assert_eq!(
+            activity.next(at(start, 8), PARKS),
+            Next::CheckAt(at(start, 8) + LOOK_EVERY),
+            "its first head is expected"
+        );
+        activity.on_request();
+        assert_eq!(
+            activity.next(at(start, 9), PARKS),
+            Next::CheckAt(at(start, 9) + LOOK_EVERY),
+            "it is busy"
+        );
+        activity.on_end(at(start, 10), false);
+        assert_eq!(
+            activity.next(at(start, 10), PARKS),
+            Next::CheckAt(at(start, 10) + PARK_AFTER)
+        );
+        assert_eq!(activity.next(at(start, 10) + PARK_AFTER, PARKS), Next::Park);
+        activity.on_blocked();
+        assert!(matches!(
+            activity.next(at(start, 12), PARKS),
+            Next::CheckAt(_)
+        ));
+        activity.on_flushed(|| at(start, 13));
+        activity.on_read(|| at(start, 16));
+        assert_eq!(
+            activity.next(at(start, 17), PARKS),
+            Next::CheckAt(at(start, 17) + LOOK_EVERY),
+            "a head has begun"
+        );
+        assert_eq!(
+            activity.next(at(start, 26), PARKS),
+            Next::HeaderTimeout { partial: true }
+        );
+    }
+
+    #[test]
+    fn a_look_comes_no_later_than_the_limits_of_the_connection() {
+        let start = Instant::now();
+        let short = Patience {
+            header: Duration::from_millis(400),
+            idle: Duration::from_millis(100),
+            may_park: true,
+        };
+        assert_eq!(short.first_look(), PARK_AFTER);
+        assert_eq!(PATIENCE.first_look(), PATIENCE.header);
+        let activity = Activity::new(start);
+        assert_eq!(
+            activity.next(start, short),
+            Next::CheckAt(start + short.header)
+        );
+        activity.on_request();
+        activity.on_end(start, false);
+        assert_eq!(
+            activity.next(start, short),
+            Next::CheckAt(start + short.idle)
+        );
+        assert_eq!(activity.next(start + short.idle, short), Next::Idle);
+    }
+
+    #[test]
+    fn http2_is_not_parked() {
+        let start = Instant::now();
+        let activity = Activity::new(start);
+        activity.set_http2();
+        assert_eq!(
+            activity.next(at(start, 60), PARKS),
+            Next::CheckAt(at(start, 70))
+        );
+    }
+
+    #[test]
+    fn who_lets_requests_end_may_give_some_up() {
+        let start = Instant::now();
+        let activity = Activity::new(start);
+        activity.set_http2();
+        for given_up in [true, false, false, true, true, false, true] {
+            activity.on_request();
+            activity.on_end(start, given_up);
+        }
+        assert_eq!(activity.given_up(), 2);
+    }
+
+    #[test]
     fn a_request_may_take_as_long_as_it_likes() {
         let start = Instant::now();
         let activity = Activity::new(start);
@@ -236,7 +409,7 @@ mod tests {
             activity.next(at(start, 4_000), PATIENCE),
             Next::CheckAt(at(start, 4_010))
         );
-        activity.on_end(at(start, 4_001));
+        activity.on_end(at(start, 4_001), false);
         assert_eq!(
             activity.next(at(start, 4_001), PATIENCE),
             Next::CheckAt(at(start, 4_011))
@@ -261,7 +434,7 @@ mod tests {
         let start = Instant::now();
         let activity = Activity::new(start);
         activity.on_request();
-        activity.on_end(at(start, 1));
+        activity.on_end(at(start, 1), false);
         activity.on_blocked();
         activity.on_read(|| at(start, 2));
         assert_eq!(
@@ -285,9 +458,9 @@ mod tests {
         let activity = Activity::new(start);
         activity.on_request();
         activity.on_request();
-        activity.on_end(at(start, 1));
+        activity.on_end(at(start, 1), false);
         assert!(activity.is_busy());
-        activity.on_end(at(start, 2));
+        activity.on_end(at(start, 2), false);
         assert!(!activity.is_busy());
     }
 }

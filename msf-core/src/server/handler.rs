@@ -17,7 +17,14 @@ use pin_project_lite::pin_project;
 use tower::util::Oneshot;
 use tower_service::Service;
 
-use super::{Body, Connection, DrainSignal, Limits, Phase, activity::Activity, received::received};
+use super::{
+    Body, Connection, DrainSignal, Limits, Phase, Refusal,
+    activity::Activity,
+    pace::Pace,
+    received::received,
+    refused::Refusals,
+    stall::{Said, Streams, say},
+};
 use crate::{
     BoxError, clock,
     problem::{Caught, Code, Problem},
@@ -30,6 +37,7 @@ pub(super) struct Handler<S> {
     connection: Connection,
     activity: Arc<Activity>,
     limits: Limits,
+    refusals: Arc<Refusals>,
 }
 
 pin_project! {
@@ -61,20 +69,48 @@ pin_project! {
 
 pin_project! {
     /// A response body that keeps its request counted as in flight until it ends or is dropped.
-    pub(super) struct ResponseBody<B> {
+    ///
+    /// Over HTTP/2 it comes in small pieces: only between two of them can be seen that the client takes them.
+    pub(super) struct ResponseBody<B>
+    where
+        B: HttpBody<Data = Bytes>,
+    {
         #[pin]
         body: Either<Full<Bytes>, B>,
-        _in_flight: Option<InFlight>,
+        is_multiplexed: bool,
+        // Of the last frame.
+        rest: Bytes,
+        in_flight: Option<InFlight>,
+    }
+
+    impl<B> PinnedDrop for ResponseBody<B>
+    where
+        B: HttpBody<Data = Bytes>,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            let Some(in_flight) = this.in_flight else {
+                return;
+            };
+            in_flight.has_ended |= this.rest.is_empty() && match this.body.as_ref().get_ref() {
+                Either::Left(body) => is_over(body),
+                Either::Right(body) => is_over(body),
+            };
+        }
     }
 }
 
 /// Counts one request for as long as it lives.
 #[derive(Debug)]
-struct InFlight(Arc<Activity>);
+struct InFlight {
+    activity: Arc<Activity>,
+    /// Not given up by the client.
+    has_ended: bool,
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.on_end(clock::now());
+        self.activity.on_end(clock::now(), !self.has_ended);
     }
 }
 
@@ -84,13 +120,40 @@ impl<S> Handler<S> {
         connection: Connection,
         activity: Arc<Activity>,
         limits: Limits,
+        refusals: Arc<Refusals>,
     ) -> Self {
         Self {
             service,
             connection,
             activity,
             limits,
+            refusals,
         }
+    }
+
+    /// Who runs the requests of HTTP/2.
+    pub(super) fn streams(&self) -> Streams {
+        Streams::new(
+            self.connection.clone(),
+            self.activity.clone(),
+            self.refusals.clone(),
+            self.limits.write_timeout,
+        )
+    }
+
+    /// Whether the host of a request has another TLS policy than the one that its connection was let in by. A
+    /// client without a certificate must not come to a host that asks for one over a connection to another.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_self, reason = "without TLS there is nothing to ask")
+    )]
+    fn is_misdirected<B>(&self, request: &Request<B>) -> bool {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.connection.tls() {
+            return tls.is_misdirected(request.uri(), request.headers());
+        }
+        let _: &Request<B> = request;
+        false
     }
 
     fn is_too_large(&self, body: &Incoming) -> bool {
@@ -109,19 +172,31 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.activity.on_request();
-        let in_flight = Some(InFlight(self.activity.clone()));
+        let in_flight = Some(InFlight {
+            activity: self.activity.clone(),
+            has_ended: false,
+        });
         let drain = self.connection.drain().clone();
         let version = request.version();
         let is_head = *request.method() == Method::HEAD;
         // Refused before a byte of the body is read: a client that asked with `Expect: 100-continue`
         // then never sends it.
-        let state = if self.is_too_large(request.body()) {
+        let state = if self.is_misdirected(&request) {
+            self.refusals
+                .refused(Refusal::Misdirected, &self.connection);
+            State::Refused {
+                problem: Some(misdirected()),
+            }
+        } else if self.is_too_large(request.body()) {
+            self.refusals
+                .refused(Refusal::BodyTooLarge, &self.connection);
             State::Refused {
                 problem: Some(too_large(self.limits.body_limit)),
             }
         } else {
-            let mut request = request
-                .map(|body| received(body, self.limits.body_limit, self.limits.body_timeout));
+            let pace = Pace::new(&self.limits, !is_grpc(&request));
+            let mut request =
+                request.map(|body| received(body, version, self.limits.body_limit, pace));
             request.extensions_mut().insert(self.connection.clone());
             State::Run {
                 future: Caught::new(Oneshot::new(self.service.clone(), request)),
@@ -171,9 +246,12 @@ where
             response = without_body(response);
         }
         let in_flight = this.in_flight.take();
+        let is_multiplexed = *this.version == Version::HTTP_2;
         Poll::Ready(Ok(response.map(|body| ResponseBody {
             body,
-            _in_flight: in_flight,
+            is_multiplexed,
+            rest: Bytes::new(),
+            in_flight,
         })))
     }
 }
@@ -190,16 +268,79 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        if *this.is_multiplexed {
+            if !this.rest.is_empty() {
+                say(Said::Frame);
+                return Poll::Ready(Some(Ok(Frame::data(piece_of(this.rest)))));
+            }
+            say(Said::Pending);
+        }
+        let mut frame = ready!(this.body.poll_frame(cx));
+        if *this.is_multiplexed {
+            say(Said::Frame);
+            frame = frame.map(|frame| frame.map(|frame| first_piece(frame, this.rest)));
+        }
+        if let (None | Some(Err(_)), Some(in_flight)) = (&frame, this.in_flight) {
+            in_flight.has_ended = true;
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let mut hint = self.body.size_hint();
+        let rest = self.rest.len() as u64;
+        if rest > 0 {
+            let upper = hint.upper().and_then(|upper| upper.checked_add(rest));
+            let lower = hint.lower().saturating_add(rest);
+            hint = SizeHint::new();
+            hint.set_lower(lower);
+            if let Some(upper) = upper {
+                hint.set_upper(upper);
+            }
+        }
+        hint
     }
+}
+
+/// Leaves what is more than a piece in `rest`.
+fn first_piece(frame: Frame<Bytes>, rest: &mut Bytes) -> Frame<Bytes> {
+    if frame.data_ref().is_none_or(|data| data.len() <= PIECE) {
+        return frame;
+    }
+    match frame.into_data() {
+        Ok(data) => {
+            *rest = data;
+            Frame::data(piece_of(rest))
+        }
+        Err(frame) => frame,
+    }
+}
+
+fn piece_of(rest: &mut Bytes) -> Bytes {
+    rest.split_to(rest.len().min(PIECE))
+}
+
+/// What hyper sends as one frame to nearly every client. Within the default write timeout of 30 s it takes 546 bytes per
+/// second, about what is asked of a request's body.
+const PIECE: usize = 16 << 10;
+
+/// Streams of messages, which are open while nothing is to be said.
+fn is_grpc(request: &Request<Incoming>) -> bool {
+    request.version() == Version::HTTP_2
+        && request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Whether a body that is dropped now has nothing left to send.
+fn is_over(body: &impl HttpBody) -> bool {
+    body.is_end_stream() || body.size_hint().exact() == Some(0)
 }
 
 fn has_no_body(status: StatusCode) -> bool {
@@ -225,6 +366,12 @@ where
         parts.headers.insert(header::CONTENT_LENGTH, length);
     }
     Response::from_parts(parts, Either::Left(Full::default()))
+}
+
+/// RFC 9110 section 15.5.20: the client may ask again over a connection of its own to that host.
+fn misdirected() -> Problem {
+    Problem::new(Code::MisdirectedRequest)
+        .with_detail("this host is not served over this connection; open another one to it")
 }
 
 fn too_large(limit: usize) -> Problem {

@@ -1,9 +1,11 @@
 //! Where a server listens.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
+
+use super::{Limits, ProxyProtocol, front::Front};
 
 /// A bound TCP socket.
 ///
@@ -22,10 +24,24 @@ use tokio::net::TcpListener;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// What it does beside plain HTTP is said here: [`limits`](Self::limits) of its own,
+/// [`proxy_protocol`](Self::proxy_protocol), and with the feature `tls` the certificates.
 #[derive(Debug)]
 pub struct Listener {
     socket: std::net::TcpListener,
     addr: SocketAddr,
+    place: usize,
+    limits: Option<Limits>,
+    front: Front,
+}
+
+/// A listener that a runtime has taken.
+pub(super) struct Accepting {
+    pub(super) socket: TcpListener,
+    pub(super) place: usize,
+    pub(super) limits: Option<Limits>,
+    pub(super) front: Option<Arc<Front>>,
 }
 
 /// An address on which one cannot listen.
@@ -78,7 +94,43 @@ impl Listener {
     pub fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let addr = socket.local_addr()?;
-        Ok(Self { socket, addr })
+        Ok(Self {
+            socket,
+            addr,
+            place: 0,
+            limits: None,
+            front: Front::default(),
+        })
+    }
+
+    /// Which of several listeners this is; handlers read it from
+    /// [`Connection::listener`](super::Connection::listener).
+    #[must_use]
+    pub const fn place(mut self, place: usize) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Grants its clients something else than [`Server::limits`](super::Server::limits) does.
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// Expects every connection to begin with a header of the [PROXY protocol](ProxyProtocol).
+    #[must_use]
+    pub fn proxy_protocol(mut self, expected: ProxyProtocol) -> Self {
+        self.front.proxy_protocol = Some(expected);
+        self
+    }
+
+    /// Speaks TLS, and nothing else; see [`tls`](super::tls).
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: super::Tls) -> Self {
+        self.front.tls = Some(tls);
+        self
     }
 
     /// The address, with the port that the system chose.
@@ -88,8 +140,21 @@ impl Listener {
     }
 
     /// Hands the socket to the current runtime.
-    pub(super) fn into_tokio(self) -> io::Result<TcpListener> {
-        TcpListener::from_std(self.socket)
+    pub(super) fn into_tokio(self) -> io::Result<Accepting> {
+        Ok(Accepting {
+            socket: TcpListener::from_std(self.socket)?,
+            place: self.place,
+            limits: self.limits,
+            front: self.front.into_needed(),
+        })
+    }
+
+    /// With a share of its own connections, if it has limits of its own.
+    pub(super) fn shared_by(mut self, shards: u32) -> Self {
+        if let Some(limits) = &mut self.limits {
+            limits.connections_max = limits.connections_max.div_ceil(shards);
+        }
+        self
     }
 }
 

@@ -52,18 +52,37 @@
 //! listener with a runtime of its own, over one port shared by the kernel (`SO_REUSEPORT`): no
 //! connection ever moves to another core. Choose it when requests are many and short.
 //!
+//! # More than plain HTTP
+//!
+//! A [`Listener`] can expect the [PROXY protocol](proxy_protocol) of a balancer, and with the feature `tls` speak TLS:
+//! `Listener::tls`. One server can have several of them ([`Server::serve_all`], [`Server::serve_shards`]).
+//!
 //! # What a client gets for its errors
 //!
 //! | client sends | answer |
 //! |---|---|
 //! | no HTTP | 400, closed |
 //! | a head above `header_limit` | 431, closed |
-//! | a head slower than `header_timeout` | 408 problem, closed; nothing if it sent no byte |
+//! | a head slower than `header_timeout` | 408 problem, closed; nothing if it sent no byte, or over TLS |
+//! | a host that its TLS connection was not let in for | 421 problem |
 //! | an HTTP/2 head that never ends | closed after `idle_timeout` |
 //! | a `Content-Length` above `body_limit` | 413 problem, before the body is read |
 //! | more bytes than that without saying so | the body ends with an error that answers 413 |
 //! | a body that stalls for `body_timeout` | the body ends with an error that answers 408 |
+//! | a body below `body_rate_min` over `body_rate_window` | the same |
+//! | more connections than `connections_per_address_max` | closed at once |
+//! | an HTTP/2 window that takes nothing of a response for `write_timeout` | the stream is reset |
+//! | HTTP/2 requests that it gives up, `http2_resets_max` beyond those it lets end | closed |
 //! | a request that makes the handler panic | 500 problem; the connection lives |
+//!
+//! What the server refuses by itself is seen by no layer: [`Server::metrics`] counts it by [`Refusal`], and
+//! [`Server::on_refused`] hears of it. A head of HTTP/2 that is too large is answered with 431 by the protocol library,
+//! of which nobody hears.
+//!
+//! # Idle connections
+//!
+//! A connection of HTTP/1 that has been idle for a quarter of a second is parked: its buffers and the room for a
+//! request of the service are given back to the allocator until it says something.
 //!
 //! # Cancel safety
 //!
@@ -72,21 +91,34 @@
 
 mod accept;
 mod activity;
+mod addresses;
 mod connection;
 mod drain;
+mod front;
 mod handler;
 mod limits;
 mod listener;
+mod pace;
+pub mod proxy_protocol;
 mod received;
+mod refused;
 mod serve;
+mod serving;
 mod slots;
+mod stall;
 mod stream;
+#[cfg(feature = "tls")]
+pub mod tls;
 
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, TlsSettings};
 pub use self::{
     connection::{Connection, peer},
     drain::{Drain, DrainPlan, DrainSignal, Phase},
     limits::Limits,
     listener::{BindError, Listener},
+    proxy_protocol::ProxyProtocol,
+    refused::{Refusal, Refused},
     serve::Server,
     slots::Served,
 };

@@ -4,16 +4,16 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
+use http::Version;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Limited;
 use hyper::body::Incoming;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep_until};
 
-use super::Body;
+use super::{Body, pace::Pace};
 use crate::{
     BoxError, clock,
     problem::{Code, Problem},
@@ -21,22 +21,22 @@ use crate::{
 
 struct Received {
     body: Limited<Incoming>,
-    timeout: Duration,
+    is_multiplexed: bool,
+    pace: Pace,
     /// Made at the first wait and kept, so that a body that is already there costs no timer.
     timer: Option<Pin<Box<Sleep>>>,
-    is_waiting: bool,
 }
 
-/// What hyper received, limited in bytes and in the time between them.
-pub(super) fn received(body: Incoming, limit: usize, timeout: Duration) -> Body {
+/// What hyper received, limited in bytes and in the time that they take.
+pub(super) fn received(body: Incoming, version: Version, limit: usize, pace: Pace) -> Body {
     if body.is_end_stream() {
         return Body::empty();
     }
     Body::new(Received {
         body: Limited::new(body, limit),
-        timeout,
+        is_multiplexed: version == Version::HTTP_2,
+        pace,
         timer: None,
-        is_waiting: false,
     })
 }
 
@@ -50,15 +50,28 @@ impl HttpBody for Received {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
-            this.is_waiting = false;
+            // hyper takes a stream that its client reset with `NO_ERROR` for one that has ended, which only servers may
+            // say so (RFC 9113 section 8.1): what came is a part, and must not pass for the whole.
+            if frame.is_none() && this.is_multiplexed && !this.body.is_end_stream() {
+                return Poll::Ready(Some(Err("the client reset the stream".into())));
+            }
+            let data = match &frame {
+                Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+                Some(Err(_)) | None => 0,
+            };
+            this.pace.came(data, clock::now);
             return Poll::Ready(frame);
         }
-        let timeout = this.timeout;
-        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        if !this.is_waiting {
-            this.is_waiting = true;
-            timer.as_mut().reset(clock::now() + timeout);
+        if !this.pace.is_waiting() {
+            let until = this.pace.wait(clock::now());
+            match &mut this.timer {
+                Some(timer) => timer.as_mut().reset(until),
+                None => this.timer = Some(Box::pin(sleep_until(until))),
+            }
         }
+        let Some(timer) = &mut this.timer else {
+            return Poll::Pending;
+        };
         match timer.as_mut().poll(cx) {
             Poll::Ready(()) => {
                 let problem = Problem::new(Code::RequestTimeout)

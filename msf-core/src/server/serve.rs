@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     future::Future,
     io,
+    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
@@ -19,8 +20,16 @@ use http::{Request, Response};
 use tokio::{select, sync::mpsc, time};
 use tower_service::Service;
 
-use super::{Body, Drain, DrainPlan, Limits, Listener, Phase, Served, accept, slots::Slots};
-use crate::{BoxError, problem::Panicked};
+use super::{
+    Body, Drain, DrainPlan, Limits, Listener, Phase, Refused, Served, accept, addresses::Addresses,
+    listener::Accepting, refused::Refusals, slots::Slots,
+};
+use crate::{
+    BoxError,
+    metrics::{Metrics, MetricsError},
+    problem::Panicked,
+    task,
+};
 
 /// An HTTP/1.1 and HTTP/2 server around one service.
 ///
@@ -30,6 +39,8 @@ pub struct Server {
     limits: Limits,
     drain: Drain,
     open: Arc<AtomicUsize>,
+    addresses: Addresses,
+    refusals: Refusals,
 }
 
 impl Server {
@@ -50,6 +61,31 @@ impl Server {
     #[must_use]
     pub fn with_drain(mut self, drain: Drain) -> Self {
         self.drain = drain;
+        self
+    }
+
+    /// Counts refusals in `msf_server_refused_total{reason}`; see [`Refusal`](super::Refusal).
+    ///
+    /// # Errors
+    ///
+    /// When the metrics have another metric of that name.
+    pub fn metrics(mut self, metrics: &Metrics) -> Result<Self, MetricsError> {
+        self.refusals.count_in(metrics)?;
+        Ok(self)
+    }
+
+    /// Is told of each refusal, on the thread of the connection: it must not wait.
+    #[must_use]
+    pub fn on_refused(mut self, listener: impl Fn(&Refused) + Send + Sync + 'static) -> Self {
+        self.refusals.tell(listener);
+        self
+    }
+
+    /// Whose connections are not counted by address: proxies, behind which everybody is. It is asked for each new
+    /// connection.
+    #[must_use]
+    pub fn uncapped(mut self, is_proxy: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        self.addresses.exempt(is_proxy);
         self
     }
 
@@ -87,11 +123,81 @@ impl Server {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let listener = listener.into_tokio()?;
+        Ok(self.accept(listener.into_tokio()?, service).await)
+    }
+
+    async fn accept<S, B>(&self, accepting: Accepting, service: S) -> Served
+    where
+        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let Accepting {
+            socket,
+            place,
+            limits,
+            front,
+        } = accepting;
+        let limits = limits.unwrap_or(self.limits);
         let drain = self.drain.signal();
-        let slots = Slots::new(self.limits.connections_max, self.open.clone());
-        accept::run(listener, service, self.limits, &slots, &drain).await;
-        Ok(slots.until_empty(&drain).await)
+        let slots = Slots::new(limits.connections_max, self.open.clone());
+        let guard = accept::Guard {
+            addresses: &self.addresses,
+            refusals: Arc::new(self.refusals.clone()),
+            slots: &slots,
+        };
+        accept::run(socket, place, front, service, limits, guard, &drain).await;
+        slots.until_empty(&drain).await
+    }
+
+    /// As [`serve`](Self::serve), on several listeners at once.
+    ///
+    /// Each of them has `connections_max` connections, so that a crowd at one of them shuts nobody out of another.
+    ///
+    /// # Errors
+    ///
+    /// See [`Server::serve`]; none of the listeners is then served.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the listeners; open connections go on until the drain ends them.
+    pub async fn serve_all<S, B>(&self, listeners: Vec<Listener>, service: S) -> io::Result<Served>
+    where
+        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let accepting = listeners.into_iter().map(Listener::into_tokio);
+        let accepting: Vec<Accepting> = accepting.collect::<io::Result<_>>()?;
+        let mut accepting = accepting.into_iter();
+        let first = accepting.next();
+        let others: Vec<_> = accepting
+            .map(|accepting| {
+                let (server, service) = (self.clone(), service.clone());
+                task::spawn("listener", async move {
+                    server.accept(accepting, service).await
+                })
+            })
+            .collect();
+        let mut served = match first {
+            Some(first) => self.accept(first, service).await,
+            None => Served::default(),
+        };
+        for other in others {
+            let ended = other.join().await;
+            served.cut += ended
+                .ok_or_else(|| io::Error::other("a listener panicked"))?
+                .cut;
+        }
+        Ok(served)
     }
 
     /// Serves until `shutdown` is done, then drains by a plan.
@@ -156,21 +262,50 @@ impl Server {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let count = listeners.len().max(1);
+        let shards = listeners.into_iter().map(|listener| vec![listener]);
+        self.serve_shards(shards.collect(), service).await
+    }
+
+    /// As [`serve_sharded`](Self::serve_sharded), where each thread has several listeners: one for each address.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve_sharded`](Self::serve_sharded).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`serve_sharded`](Self::serve_sharded).
+    pub async fn serve_shards<F, S, B>(
+        &self,
+        shards: Vec<Vec<Listener>>,
+        service: F,
+    ) -> io::Result<Served>
+    where
+        F: Fn() -> S + Clone + Send + 'static,
+        S: Service<Request<Body>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let count = shards.len().max(1);
+        let sharers = u32::try_from(count).unwrap_or(u32::MAX);
         let mut server = self.clone();
-        server.limits.connections_max = self
-            .limits
-            .connections_max
-            .div_ceil(u32::try_from(count).unwrap_or(u32::MAX));
+        server.limits.connections_max = self.limits.connections_max.div_ceil(sharers);
         let (ended, ends) = mpsc::channel(count);
-        let started = listeners
+        let started = shards
             .into_iter()
             .enumerate()
-            .try_for_each(|(shard, listener)| {
+            .try_for_each(|(shard, listeners)| {
+                let listeners = listeners
+                    .into_iter()
+                    .map(|listener| listener.shared_by(sharers));
                 start_shard(
                     server.clone(),
                     shard,
-                    listener,
+                    listeners.collect(),
                     service.clone(),
                     ended.clone(),
                 )
@@ -217,7 +352,7 @@ impl Server {
 fn start_shard<F, S, B>(
     server: Server,
     shard: usize,
-    listener: Listener,
+    listeners: Vec<Listener>,
     service: F,
     ended: mpsc::Sender<io::Result<Served>>,
 ) -> io::Result<()>
@@ -235,7 +370,7 @@ where
         runtime.block_on(async {
             select! {
                 biased;
-                served = server.serve(listener, service()) => served,
+                served = server.serve_all(listeners, service()) => served,
                 // Nobody waits any more; the runtime ends with all that it serves.
                 () = ended.closed() => Ok(Served::default()),
             }

@@ -15,7 +15,7 @@ use tokio::{
     time,
 };
 
-use super::{DrainSignal, Phase};
+use super::{DrainSignal, Phase, addresses::Claim};
 
 /// As many places as connections may be open; they are also how the server knows that all have ended.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub(super) struct Reserved(OwnedSemaphorePermit);
 #[derive(Debug)]
 pub(super) struct Slot {
     _permit: OwnedSemaphorePermit,
+    /// Among those of the client's address.
+    claim: Option<Claim>,
     counters: [Arc<AtomicUsize>; 2],
     cut: Arc<AtomicUsize>,
 }
@@ -78,6 +80,7 @@ impl Slots {
         }
         Slot {
             _permit: permit,
+            claim: None,
             counters,
             cut: self.cut.clone(),
         }
@@ -104,6 +107,11 @@ impl Slots {
 }
 
 impl Slot {
+    /// Counts the connection among those of its client until it ends.
+    pub(super) fn hold(&mut self, claim: Option<Claim>) {
+        self.claim = claim;
+    }
+
     /// Reports that the connection did not end by itself.
     pub(super) fn report_cut(&self) {
         self.cut.fetch_add(1, Ordering::Relaxed);

@@ -26,42 +26,109 @@ use crate::clock;
 /// an error answer, at the hard deadline, and when it belongs to a WebSocket handler by then.
 #[derive(Debug)]
 pub(super) struct Stream {
-    tcp: Arc<TcpStream>,
-    activity: Arc<Activity>,
+    transport: Transport,
     /// How much of the preface of HTTP/2 has arrived; `None` once it is known what the client speaks.
     preface: Option<usize>,
     /// Dropped with the stream, which is how the task learns that the last user is gone.
     _alive: oneshot::Sender<()>,
 }
 
+/// What carries the bytes of HTTP.
+#[derive(Debug)]
+pub(super) enum Transport {
+    Plain(Socket),
+    #[cfg(feature = "tls")]
+    Tls(Box<tokio_rustls::server::TlsStream<Socket>>),
+}
+
+/// The socket itself.
+#[derive(Debug)]
+pub(super) struct Socket {
+    tcp: Arc<TcpStream>,
+    activity: Arc<Activity>,
+}
+
 /// The half that the connection's task keeps.
 #[derive(Debug)]
 pub(super) struct StreamControl {
     tcp: Arc<TcpStream>,
+    is_plain: bool,
     gone: oneshot::Receiver<()>,
 }
 
-pub(super) fn split(tcp: TcpStream, activity: Arc<Activity>) -> (Stream, StreamControl) {
-    let tcp = Arc::new(tcp);
+/// `may_be_http2`: of a connection that has served requests of HTTP/1 it is known what it speaks.
+pub(super) fn split(transport: Transport, may_be_http2: bool) -> (Stream, StreamControl) {
+    let tcp = transport.socket().tcp.clone();
+    let is_plain = transport.is_plain();
     let (alive, gone) = oneshot::channel();
     let stream = Stream {
-        tcp: tcp.clone(),
-        activity,
-        preface: Some(0),
+        transport,
+        preface: may_be_http2.then_some(0),
         _alive: alive,
     };
-    (stream, StreamControl { tcp, gone })
+    let control = StreamControl {
+        tcp,
+        is_plain,
+        gone,
+    };
+    (stream, control)
+}
+
+impl Transport {
+    pub(super) const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
+    fn socket(&self) -> &Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.get_ref().0,
+        }
+    }
+}
+
+impl Socket {
+    pub(super) fn new(tcp: TcpStream, activity: Arc<Activity>) -> Self {
+        Self {
+            tcp: Arc::new(tcp),
+            activity,
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn tcp(&self) -> &TcpStream {
+        &self.tcp
+    }
 }
 
 impl StreamControl {
+    /// Waits until something arrives, the end included.
+    pub(super) async fn readable(&self) {
+        // What is wrong with the socket is said to who reads it.
+        let _ready = self.tcp.readable().await;
+    }
+
+    /// The socket, for another stream.
+    pub(super) fn into_socket(self, activity: Arc<Activity>) -> Socket {
+        Socket {
+            tcp: self.tcp,
+            activity,
+        }
+    }
+
     /// Waits until nobody reads or writes the stream any more.
     pub(super) async fn until_released(&mut self) {
         // Nothing is ever sent: the channel ends when the stream is dropped.
         let _ended = (&mut self.gone).await;
     }
 
-    /// Writes what the socket takes at once; used for a last word to a client that is being left.
+    /// Writes what the socket takes at once; used for a last word to a client that is being left. Over TLS
+    /// nothing can be said any more: whoever could encrypt it is gone.
     pub(super) fn write_best_effort(&self, bytes: &[u8]) {
+        if !self.is_plain {
+            return;
+        }
         if let Err(error) = self.tcp.try_write(bytes) {
             tracing::trace!(%error, "could not say goodbye");
         }
@@ -83,7 +150,8 @@ impl StreamControl {
             return;
         }
         let drained = async {
-            let mut scratch = [0; 4_096];
+            // On the heap: every connection would else have room for it from its first byte on.
+            let mut scratch = vec![0; 4_096];
             while self.tcp.readable().await.is_ok() {
                 match self.tcp.try_read(&mut scratch) {
                     Ok(0) => break,
@@ -100,17 +168,28 @@ impl Stream {
     /// Tells the two protocols apart by their first bytes (RFC 9113 section 3.4), which may come one by
     /// one. hyper-util decides by the whole preface, and so must we.
     fn on_read(&mut self, bytes: &[u8]) {
+        let activity = &*self.transport.socket().activity;
         if let Some(seen) = self.preface {
             let rest = &HTTP2_PREFACE[seen..];
             let len = rest.len().min(bytes.len());
             self.preface = (bytes[..len] == rest[..len]).then_some(seen + len);
             if self.preface == Some(HTTP2_PREFACE.len()) {
                 self.preface = None;
-                self.activity.set_http2();
+                activity.set_http2();
             }
         }
-        self.activity.on_read(clock::now);
+        activity.on_read(clock::now);
     }
+}
+
+macro_rules! transport {
+    ($self:ident, $io:ident => $call:expr) => {
+        match &mut $self.get_mut().transport {
+            Transport::Plain($io) => $call,
+            #[cfg(feature = "tls")]
+            Transport::Tls($io) => $call,
+        }
+    };
 }
 
 impl AsyncRead for Stream {
@@ -120,15 +199,61 @@ impl AsyncRead for Stream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let start = buf.filled().len();
+        let read = match &mut this.transport {
+            Transport::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Transport::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        };
+        ready!(read)?;
+        if buf.filled().len() > start {
+            this.on_read(&buf.filled()[start..]);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        transport!(self, io => Pin::new(io).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        transport!(self, io => Pin::new(io).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        transport!(self, io => Pin::new(io).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        transport!(self, io => Pin::new(io).poll_shutdown(cx))
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
         loop {
             ready!(this.tcp.poll_read_ready(cx))?;
-            let start = buf.filled().len();
             match this.read_ready(buf) {
-                Ok(0) => return Poll::Ready(Ok(())),
-                Ok(_) => {
-                    this.on_read(&buf.filled()[start..]);
-                    return Poll::Ready(Ok(()));
-                }
+                Ok(_) => return Poll::Ready(Ok(())),
                 // Readiness was stale and is cleared now, so the next poll waits.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
@@ -137,7 +262,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for Socket {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -165,11 +290,14 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.activity.is_parking() {
+            return Poll::Ready(Ok(()));
+        }
         Poll::Ready(SockRef::from(&*self.tcp).shutdown(Shutdown::Write))
     }
 }
 
-impl Stream {
+impl Socket {
     /// Reads what has arrived. A short read has emptied the socket, so readiness is cleared with it:
     /// otherwise every request would cost a second system call that only says so.
     ///

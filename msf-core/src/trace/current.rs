@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, future::Future, mem};
 
-use super::{RequestContext, future::Scope};
+use super::{RequestContext, RequestId, future::Scope};
 
 thread_local! {
     /// Set only while a future or body in a scope is polled, so no other task ever sees it.
@@ -16,6 +16,20 @@ thread_local! {
 #[must_use]
 pub fn current() -> Option<RequestContext> {
     with(|context| context.cloned())?
+}
+
+/// The id of the request being served, without a copy of its whole context; `None` outside of any.
+///
+/// ```
+/// use msf_core::trace::{self, RequestContext};
+///
+/// let context = RequestContext::root();
+/// let seen = trace::sync_scope(context.clone(), trace::current_request_id);
+/// assert_eq!(seen.as_ref(), Some(context.request_id()));
+/// ```
+#[must_use]
+pub fn current_request_id() -> Option<RequestId> {
+    with(|context| context.map(|context| context.request_id().clone()))?
 }
 
 /// Makes `context` current while `future` is polled, as a spawned task needs.

@@ -111,7 +111,7 @@ mod state;
 pub use self::{
     baggage::{Baggage, BaggageMember, InvalidBaggage},
     context::{InvalidTraceParent, TraceContext, TraceFlags},
-    current::{current, scope, sync_scope},
+    current::{current, current_request_id, scope, sync_scope},
     id::{InvalidId, SpanId, TraceId},
     layer::{AccessLog, ResponseBody, Trace, TraceLayer, Trust, future},
     propagation::{

@@ -6,6 +6,7 @@ use std::{
     str::FromStr,
 };
 
+use bytes::Bytes;
 use http::HeaderValue;
 
 use super::hex;
@@ -15,7 +16,7 @@ use super::hex;
 /// It is 1 to 64 characters of RFC 3986's unreserved set, `A-Z a-z 0-9 - . _ ~`. Such an id needs
 /// no escape in a log line, a URL, a header or a shell, so a caller cannot forge a second log line
 /// with it; UUID, ULID and hex ids all fit. Anything else a caller sends is replaced, not repaired.
-/// It is stored inline.
+/// A clone is a reference count: one allocation names the request in every header and log line.
 ///
 /// ```
 /// use msf_core::trace::RequestId;
@@ -27,11 +28,8 @@ use super::hex;
 /// assert_eq!(RequestId::random().as_str().len(), 32);
 /// # Ok::<(), msf_core::trace::InvalidRequestId>(())
 /// ```
-#[derive(Clone, Copy)]
-pub struct RequestId {
-    bytes: [u8; Self::MAX_LEN],
-    len: u8,
-}
+#[derive(Clone)]
+pub struct RequestId(HeaderValue);
 
 impl RequestId {
     /// Characters of an id, at most.
@@ -40,25 +38,21 @@ impl RequestId {
     /// Makes an id of 128 random bits, as 32 lower-case hex digits. It is unique, but no secret.
     #[must_use]
     pub fn random() -> Self {
-        let mut bytes = [0; Self::MAX_LEN];
-        hex::encode(&fastrand::u128(..).to_be_bytes(), &mut bytes[..32]);
-        Self { bytes, len: 32 }
+        let mut text = [0; 32];
+        hex::encode(&fastrand::u128(..).to_be_bytes(), &mut text);
+        Self::of_unreserved(text)
     }
 
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        hex::ascii(&self.bytes[..usize::from(self.len)])
+        hex::ascii(self.0.as_bytes())
     }
 
-    /// The id as a header value, which costs one allocation.
+    /// The id as a header value, which allocates nothing.
     #[must_use]
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "unreserved characters always make a header value"
-    )]
     pub fn to_header_value(&self) -> HeaderValue {
-        HeaderValue::from_str(self.as_str()).expect("unreserved characters are visible ASCII")
+        self.0.clone()
     }
 
     pub(super) fn parse_bytes(text: &[u8]) -> Result<Self, InvalidRequestId> {
@@ -70,8 +64,26 @@ impl RequestId {
         }
         let mut bytes = [0; Self::MAX_LEN];
         bytes[..text.len()].copy_from_slice(text);
-        let len = u8::try_from(text.len()).expect("64 fits a byte");
-        Ok(Self { bytes, len })
+        let len = text.len();
+        Ok(Self::of_unreserved(Text { bytes, len }))
+    }
+
+    /// Of an owner: text and reference count are one allocation, and clones are none.
+    fn of_unreserved(text: impl AsRef<[u8]> + Send + 'static) -> Self {
+        let value = HeaderValue::from_maybe_shared(Bytes::from_owner(text));
+        Self(value.expect("unreserved characters are visible ASCII"))
+    }
+}
+
+/// An id as a caller sent it.
+struct Text {
+    bytes: [u8; RequestId::MAX_LEN],
+    len: usize,
+}
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 

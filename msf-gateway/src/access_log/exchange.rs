@@ -13,12 +13,16 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use http::{Extensions, Method, Request, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use msf_core::{BoxError, body::Body, clock, server};
 
-use super::{AccessRecord, Queue};
-use crate::{failure::ProxyError, pipeline::Target, respond};
+use super::AccessRecord;
+use crate::{
+    failure::ProxyError,
+    pipeline::{Target, Worker},
+    respond,
+};
 
 thread_local! {
     /// The record of the request that is being polled right here; set only where the log is on.
@@ -39,18 +43,32 @@ pub(crate) fn note(f: impl FnOnce(&mut AccessRecord)) {
     });
 }
 
-/// Owes the line of one request, and hands it in when it is dropped: there is exactly one, however the
-/// request ends.
+/// Follows one request to its end: counts it if its client left or its answer broke off, and owes its line in the
+/// log. Both happen once, when it is dropped, however the request ends.
 pub(crate) struct Exchange {
-    /// Taken only while the request is polled.
+    worker: Arc<Worker>,
+    /// `None` where the log is off; taken only while the request is polled.
     record: Option<Box<AccessRecord>>,
-    log: Arc<Queue>,
+    is_head: bool,
+    /// Whether the answer was a failure, which was counted when it was made.
+    is_counted: bool,
     is_complete: bool,
 }
 
 impl Exchange {
     /// Begins with a request whose path is canonical and whose route is known.
-    pub(crate) fn start(log: &Arc<Queue>, request: &mut Request<Body>) -> Self {
+    pub(crate) fn start(worker: &Arc<Worker>, request: &mut Request<Body>) -> Self {
+        let is_logged = worker.shared.access_log.is_some();
+        Self {
+            worker: Arc::clone(worker),
+            record: is_logged.then(|| Self::record(request)),
+            is_head: *request.method() == Method::HEAD,
+            is_counted: false,
+            is_complete: false,
+        }
+    }
+
+    fn record(request: &mut Request<Body>) -> Box<AccessRecord> {
         let bytes_in = (!request.is_end_stream()).then(|| {
             let read = Arc::new(AtomicU64::new(0));
             let body = mem::replace(request.body_mut(), Body::empty());
@@ -66,15 +84,15 @@ impl Exchange {
             _ => None,
         };
         let headers = request.headers();
-        let record = AccessRecord {
+        Box::new(AccessRecord {
             time: SystemTime::now(),
             started: clock::now(),
             request_id: None,
             client: server::peer(request.extensions()).map(|peer| peer.ip()),
-            method: request.method().clone(),
-            host: headers.get(header::HOST).cloned(),
+            method: Some(request.method().clone()),
+            host: host(request.uri(), headers),
             target: request.uri().path_and_query().cloned(),
-            version: request.version(),
+            version: Some(request.version()),
             user_agent: headers.get(header::USER_AGENT).cloned(),
             route,
             cluster: None,
@@ -87,40 +105,36 @@ impl Exchange {
             called: None,
             upstream: None,
             duration: std::time::Duration::ZERO,
-        };
-        Self {
-            record: Some(Box::new(record)),
-            log: Arc::clone(log),
-            is_complete: false,
-        }
+        })
     }
 
     /// Runs `f` with the record in reach of [`note`].
     pub(crate) fn within<T>(&mut self, f: impl FnOnce() -> T) -> T {
+        if self.record.is_none() {
+            return f();
+        }
         let _entered = Entered::new(&mut self.record);
         f()
     }
 
     /// The head of the answer is there.
     pub(crate) fn answered(&mut self, status: StatusCode, extensions: &Extensions) {
-        let Some(record) = &mut self.record else {
-            return;
-        };
-        record.status = Some(status);
-        if record.is_own {
-            record.failure = respond::failure(extensions);
-        }
+        // An answer of a service has none: `respond::cleaned` sees to that.
+        let failure = respond::failure(extensions);
+        self.is_counted = failure.is_some();
         // RFC 9110 section 6.4.1: these have no content, so a server drops the body without reading it.
-        self.is_complete =
-            record.method == Method::HEAD || matches!(status.as_u16(), 100..200 | 204 | 304);
+        self.is_complete = self.is_head || matches!(status.as_u16(), 100..200 | 204 | 304);
+        if let Some(record) = &mut self.record {
+            record.status = Some(status);
+            record.failure = failure;
+        }
     }
 
-    /// A piece of the body went out; with `all` nothing but trailers can follow.
-    pub(crate) fn sent(&mut self, bytes: usize, all: bool) {
+    /// A piece of the body went out.
+    pub(crate) fn sent(&mut self, bytes: usize) {
         if let Some(record) = &mut self.record {
             record.bytes_out += bytes as u64;
         }
-        self.is_complete |= all;
     }
 
     /// The body has ended.
@@ -133,27 +147,37 @@ impl Exchange {
         let failure = error
             .downcast_ref::<msf_client::Error>()
             .map_or(ProxyError::Internal, ProxyError::from);
+        self.failed(failure);
+        self.is_complete = true;
+    }
+
+    /// What was counted already stays what the request is said to have ended with.
+    fn failed(&mut self, failure: ProxyError) {
+        if self.is_counted {
+            return;
+        }
+        self.is_counted = true;
+        self.worker.shared.failures.count(failure);
         if let Some(record) = &mut self.record {
             record.failure = Some(failure);
         }
-        self.is_complete = true;
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let Some(mut record) = self.record.take() else {
-            return;
-        };
-        record.duration = clock::now().saturating_duration_since(record.started);
         if !self.is_complete {
-            record.failure = Some(if std::thread::panicking() {
+            self.failed(if std::thread::panicking() {
                 ProxyError::Internal
             } else {
                 ProxyError::ClientGone
             });
         }
-        self.log.push(record);
+        if let (Some(mut record), Some(log)) = (self.record.take(), &self.worker.shared.access_log)
+        {
+            record.duration = clock::now().saturating_duration_since(record.started);
+            log.push(record);
+        }
     }
 }
 
@@ -178,6 +202,18 @@ impl<'a> Entered<'a> {
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         swap(self.slot);
+    }
+}
+
+/// The host that was asked for: with HTTP/2 it is said by the target alone.
+fn host(target: &Uri, headers: &HeaderMap) -> Option<HeaderValue> {
+    match target.authority() {
+        // A user's password may stand before it.
+        Some(authority) => {
+            let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+            HeaderValue::from_str(host).ok()
+        }
+        None => headers.get(header::HOST).cloned(),
     }
 }
 

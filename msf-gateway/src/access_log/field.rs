@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::{HeaderValue, Version};
+use http::{HeaderValue, Method, Version};
 
 use super::AccessRecord;
 
@@ -71,10 +71,10 @@ impl Field {
             }
             Self::RequestId => write(known(record.request_id.as_ref())),
             Self::Client => write(known(record.client.as_ref())),
-            Self::Method => write(Value::Foreign(record.method.as_str().as_bytes(), TEXT_MAX)),
+            Self::Method => write(text(record.method().map(Method::as_str), TEXT_MAX)),
             Self::Host => write(foreign(record.host.as_ref())),
-            Self::Path => write(Value::Foreign(record.path().as_bytes(), PATH_MAX)),
-            Self::Protocol => write(Value::Known(&protocol(record.version))),
+            Self::Path => write(text(record.path(), PATH_MAX)),
+            Self::Protocol => write(known(record.version.map(protocol).as_ref())),
             Self::Route => write(known(record.route().as_ref())),
             Self::Cluster => write(known(record.cluster.as_ref())),
             Self::Instance => write(known(record.instance.as_ref())),
@@ -96,6 +96,10 @@ impl Field {
 
 fn known<T: fmt::Display>(value: Option<&T>) -> Value<'_> {
     value.map_or(Value::Absent, |value| Value::Known(value))
+}
+
+fn text(value: Option<&str>, max: usize) -> Value<'_> {
+    value.map_or(Value::Absent, |value| Value::Foreign(value.as_bytes(), max))
 }
 
 fn foreign(value: Option<&HeaderValue>) -> Value<'_> {

@@ -50,8 +50,9 @@
 //! escaped; in a template what is not printable ASCII, and `"` and `\`, is written as `\xHH`. Paths are cut at
 //! 1024 bytes, other texts at 256.
 //!
-//! Not in the log, as nobody traces or counts them either: the gateway's own paths, and what the server
-//! refuses before there is a request (a head that is too large, too slow, or no HTTP).
+//! What the server refuses before there is a request (a head that is too large, too slow, or no HTTP; a body that is
+//! announced too large; a host that the TLS connection was not let in for) has a line with the address of the connection, status, flag and nothing of what was sent. Not in the log: the
+//! gateway's own paths, and who is closed without an answer, which `msf_server_refused_total` counts.
 //!
 //! # Cost
 //!

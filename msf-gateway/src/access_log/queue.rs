@@ -74,7 +74,7 @@ impl Queue {
     }
 
     /// Hands in a record, never waiting.
-    pub(super) fn push(&self, record: Box<AccessRecord>) {
+    pub(crate) fn push(&self, record: Box<AccessRecord>) {
         let is_sample = self.every <= 1
             || record.failure.is_some()
             || self

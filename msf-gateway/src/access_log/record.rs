@@ -7,7 +7,13 @@ use std::{
 };
 
 use http::{HeaderValue, Method, StatusCode, Version, uri::PathAndQuery};
-use msf_core::{clock, name::ServiceName, route::MatchedRoute, trace::RequestId};
+use msf_core::{
+    clock,
+    name::ServiceName,
+    route::MatchedRoute,
+    server::{Refusal, Refused},
+    trace::RequestId,
+};
 use tokio::time::Instant;
 
 use crate::failure::{ProxyError, Side};
@@ -19,10 +25,11 @@ pub struct AccessRecord {
     pub(super) started: Instant,
     pub(crate) request_id: Option<RequestId>,
     pub(crate) client: Option<IpAddr>,
-    pub(super) method: Method,
+    /// `None` where no request came to be.
+    pub(super) method: Option<Method>,
     pub(super) host: Option<HeaderValue>,
     pub(super) target: Option<PathAndQuery>,
-    pub(super) version: Version,
+    pub(super) version: Option<Version>,
     pub(super) user_agent: Option<HeaderValue>,
     pub(super) route: Option<MatchedRoute>,
     pub(super) cluster: Option<ServiceName>,
@@ -40,6 +47,40 @@ pub struct AccessRecord {
 }
 
 impl AccessRecord {
+    /// Of a client that the server refused before there was a request, if it was answered.
+    pub(crate) fn of_refused(refused: &Refused) -> Option<Self> {
+        let failure = match refused.reason {
+            Refusal::Malformed | Refusal::HeadTooLarge => ProxyError::BadRequest,
+            Refusal::HeadTooSlow => ProxyError::TooSlow,
+            Refusal::BodyTooLarge => ProxyError::TooLarge,
+            Refusal::Misdirected => ProxyError::Misdirected,
+            // Who is only closed may be many: they are counted, and nothing more.
+            _ => return None,
+        };
+        Some(Self {
+            time: SystemTime::now(),
+            started: clock::now(),
+            request_id: None,
+            client: Some(refused.peer.ip().to_canonical()),
+            method: None,
+            host: None,
+            target: None,
+            version: None,
+            user_agent: None,
+            route: None,
+            cluster: None,
+            instance: None,
+            status: refused.reason.status(),
+            failure: Some(failure),
+            is_own: true,
+            bytes_in: None,
+            bytes_out: 0,
+            called: None,
+            upstream: None,
+            duration: Duration::ZERO,
+        })
+    }
+
     /// A service is called now.
     pub(crate) fn call(&mut self, service: &ServiceName) {
         self.cluster = Some(service.clone());
@@ -73,16 +114,18 @@ impl AccessRecord {
         self.client
     }
 
-    /// The method.
+    /// The method; `None` if the server refused what was no request.
     #[must_use]
-    pub const fn method(&self) -> &Method {
-        &self.method
+    pub const fn method(&self) -> Option<&Method> {
+        self.method.as_ref()
     }
 
-    /// The canonical path, without its query; as it came if it has no canonical form.
+    /// The canonical path, without its query; as it came if it has no canonical form. `None` if the server refused
+    /// what was no request.
     #[must_use]
-    pub fn path(&self) -> &str {
-        self.target.as_ref().map_or("/", PathAndQuery::path)
+    pub fn path(&self) -> Option<&str> {
+        self.method.as_ref()?;
+        Some(self.target.as_ref().map_or("/", PathAndQuery::path))
     }
 
     /// The template or id of the route.

@@ -78,7 +78,8 @@ enum To {
 }
 
 impl Redirect {
-    const fn new() -> Self {
+    /// To what the client asked for, until something is said.
+    pub(crate) const fn new() -> Self {
         Self {
             status: StatusCode::TEMPORARY_REDIRECT,
             target: None,

@@ -7,7 +7,7 @@ use http::{Uri, uri::Scheme};
 use super::error::InvalidCluster;
 
 /// The address of `http://10.0.0.1:9001`.
-pub(super) fn parse(text: &str) -> Result<SocketAddr, InvalidCluster> {
+pub(crate) fn parse(text: &str) -> Result<SocketAddr, InvalidCluster> {
     let invalid = |reason| InvalidCluster::Endpoint {
         endpoint: text.to_owned(),
         reason,
@@ -55,7 +55,25 @@ const NO_TLS: &str = "endpoints speak plain HTTP";
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn every_address_with_a_port_is_read_in_both_forms(ip: IpAddr, port in 1_u16..) {
+            let addr = SocketAddr::new(ip, port);
+            prop_assert_eq!(parse(&addr.to_string()).unwrap(), addr);
+            prop_assert_eq!(parse(&format!("http://{addr}")).unwrap(), addr);
+        }
+
+        #[test]
+        fn whatever_is_written_is_read_or_refused(text in "(http://)?[\\PC]{0,30}") {
+            if let Ok(addr) = parse(&text) {
+                prop_assert_ne!(addr.port(), 0);
+            }
+        }
+    }
 
     #[test]
     fn addresses_are_read_and_the_rest_says_why_not() {

@@ -19,15 +19,24 @@
 //! Endpoints are addresses, or `localhost`. For names use [`Cluster::discovered`] with a registry that resolves them
 //! again, such as the DNS backend: a name that is resolved once is wrong after the next deployment.
 
-mod endpoint;
+pub(crate) mod endpoint;
 mod error;
+mod hash_by;
 #[cfg(feature = "health")]
 mod health;
 mod running;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::running::{Clusters, Running};
+#[cfg(feature = "testing")]
+pub(crate) use self::settings::{Listed, Source};
 
 #[cfg(feature = "health")]
 pub use self::health::ClusterHealth;
-pub use self::{error::InvalidCluster, settings::Cluster};
+pub use self::{
+    error::InvalidCluster,
+    hash_by::{HashBy, InvalidHashBy},
+    settings::Cluster,
+};

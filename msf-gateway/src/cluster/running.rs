@@ -12,7 +12,8 @@ use msf_registry::{Instance, Registry, backend::fixed::StaticRegistry};
 use super::{
     endpoint,
     error::InvalidCluster,
-    settings::{Cluster, Source},
+    hash_by::HashBy,
+    settings::{Cluster, Listed, Source},
 };
 
 /// The clusters of a gateway by name, those that were declared and the services that routes name besides.
@@ -81,6 +82,13 @@ impl Running {
         self.definition.as_ref() == Some(definition)
     }
 
+    /// What its requests are kept together by, if they are: where the balance is by hash, something always is.
+    pub(crate) fn hash_by(&self) -> Option<HashBy> {
+        let by = self.definition.as_ref().and_then(|it| it.hash_by.clone());
+        let is_hashing = self.service.instances().balance().is_hashing();
+        is_hashing.then(|| by.unwrap_or(HashBy::Client))
+    }
+
     /// Calls it.
     pub(crate) const fn client(&self) -> &ServiceClient {
         &self.service
@@ -101,6 +109,13 @@ impl Cluster {
                 "load_balancing",
                 "set in the registry of a discovered cluster",
             );
+        }
+        let is_hashing = self
+            .load_balancing
+            .as_ref()
+            .is_some_and(|it| it.balance().is_hashing());
+        if self.source != Source::Discovered && self.hash_by.is_some() && !is_hashing {
+            return refuse("hash_by", "beside a load balancing by hash");
         }
         #[cfg(feature = "health")]
         if self.source == Source::Discovered && self.health.is_some() {
@@ -125,12 +140,14 @@ impl Cluster {
     }
 }
 
-fn listed(
-    name: &ServiceName,
-    endpoints: &[(String, std::num::NonZeroU16)],
-) -> Result<StaticRegistry, InvalidCluster> {
+fn listed(name: &ServiceName, endpoints: &[Listed]) -> Result<StaticRegistry, InvalidCluster> {
     let mut instances = Vec::with_capacity(endpoints.len());
-    for (text, weight) in endpoints {
+    for Listed {
+        url: text,
+        weight,
+        zone,
+    } in endpoints
+    {
         let addr = endpoint::parse(text)?;
         if instances.iter().any(|it: &Instance| it.addr() == addr) {
             return Err(InvalidCluster::Duplicate(text.clone()));
@@ -142,7 +159,17 @@ fn listed(
         // What an address looks like is what an id may look like, but for the brackets of IPv6.
         let id = addr.to_string().replace(['[', ']'], "");
         let id = InstanceId::new(id).map_err(|_| invalid("its address makes no id"))?;
-        let instance = Instance::new(name.clone(), id, addr).weight(*weight);
+        let mut instance = Instance::new(name.clone(), id, addr).weight(*weight);
+        if let Some(zone) = zone {
+            instance = instance.zone(zone);
+        }
+        if instance
+            .zone
+            .as_ref()
+            .is_some_and(|it| it.is_empty() || it.len() > ZONE_MAX)
+        {
+            return Err(invalid("its zone is 1 to 64 bytes"));
+        }
         let valid = instance.validate();
         valid.map_err(|_| invalid("nobody can be called at this address"))?;
         instances.push(instance);
@@ -153,6 +180,9 @@ fn listed(
         .map_err(|error| InvalidCluster::Settings(chain(&error)))?;
     Ok(registry)
 }
+
+/// As the registry has it.
+const ZONE_MAX: usize = 64;
 
 /// An error and its causes in one line.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {

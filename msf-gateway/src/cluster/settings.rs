@@ -6,15 +6,18 @@ use msf_client::transport::{Protocol, Upstream};
 use msf_registry::LoadBalancing;
 use msf_resilience::circuit_breaker::{CircuitBreaker, CircuitBreakerBuilder};
 
+use super::hash_by::HashBy;
+
 /// A named service, and how it is called; see the [module documentation](super).
 ///
 /// | setting | default | why |
 /// |---|---|---|
 /// | [`endpoint`](Self::endpoint) | none, one is required unless discovered | |
 /// | [`load_balancing`](Self::load_balancing) | that of the registry: peak EWMA, with ejection of outliers | |
+/// | [`hash_by`](Self::hash_by) | the client's address, where the balance is by hash | every request has one |
 /// | [`breaker`](Self::breaker) | that of the client | |
 /// | [`timeout`](Self::timeout) | that of the client, 5 s | until the head of the answer |
-/// | [`max_connections`](Self::max_connections), [`queue`](Self::queue), [`connect_timeout`](Self::connect_timeout) | those of the connections | |
+/// | [`max_connections`](Self::max_connections), [`queue`](Self::queue), [`connect_timeout`](Self::connect_timeout), [`idle_max`](Self::idle_max), [`idle_timeout`](Self::idle_timeout) | those of the connections | |
 /// | [`protocol`](Self::protocol) | HTTP/1.1 | |
 #[derive(Clone, Debug)]
 #[must_use = "a cluster does nothing until a gateway has it"]
@@ -22,6 +25,7 @@ pub struct Cluster {
     pub(crate) name: String,
     pub(crate) source: Source,
     pub(crate) load_balancing: Option<LoadBalancing>,
+    pub(crate) hash_by: Option<HashBy>,
     pub(crate) breaker: Option<Breaker>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) upstream: Upstream,
@@ -32,8 +36,16 @@ pub struct Cluster {
 /// Where the endpoints of a cluster come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    Listed(Vec<(String, NonZeroU16)>),
+    Listed(Vec<Listed>),
     Discovered,
+}
+
+/// An endpoint of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) url: String,
+    pub(crate) weight: NonZeroU16,
+    pub(crate) zone: Option<String>,
 }
 
 /// What is changed of the settings of a breaker.
@@ -58,6 +70,7 @@ impl Cluster {
             name,
             source,
             load_balancing: None,
+            hash_by: None,
             breaker: None,
             timeout: None,
             upstream: Upstream::new(),
@@ -73,8 +86,35 @@ impl Cluster {
     }
 
     /// Adds an endpoint that gets so many times the calls of one with weight 1.
-    pub fn weighted_endpoint(mut self, url: impl Into<String>, weight: NonZeroU16) -> Self {
-        let endpoint = (url.into(), weight);
+    pub fn weighted_endpoint(self, url: impl Into<String>, weight: NonZeroU16) -> Self {
+        self.listed(url.into(), weight, None)
+    }
+
+    /// Adds an endpoint that runs in a zone, with a weight. A gateway that is told its own
+    /// [zone](LoadBalancing::zone) prefers the endpoints there.
+    ///
+    /// ```
+    /// use std::num::NonZeroU16;
+    /// use msf_gateway::Cluster;
+    /// use msf_registry::LoadBalancing;
+    ///
+    /// let users = Cluster::new("users")
+    ///     .endpoint_in("a", "http://10.0.0.1:9001", NonZeroU16::MIN)
+    ///     .endpoint_in("b", "http://10.1.0.1:9001", NonZeroU16::MIN)
+    ///     .load_balancing(LoadBalancing::default().zone("a"));
+    /// # drop(users);
+    /// ```
+    pub fn endpoint_in(
+        self,
+        zone: impl Into<String>,
+        url: impl Into<String>,
+        weight: NonZeroU16,
+    ) -> Self {
+        self.listed(url.into(), weight, Some(zone.into()))
+    }
+
+    fn listed(mut self, url: String, weight: NonZeroU16, zone: Option<String>) -> Self {
+        let endpoint = Listed { url, weight, zone };
         match &mut self.source {
             Source::Listed(endpoints) => endpoints.push(endpoint),
             Source::Discovered => self.source = Source::Listed(vec![endpoint]),
@@ -91,6 +131,12 @@ impl Cluster {
     /// registry that knows: [`RegistryBuilder::load_balancing_of`](msf_registry::RegistryBuilder::load_balancing_of).
     pub fn load_balancing(mut self, load_balancing: LoadBalancing) -> Self {
         self.load_balancing = Some(load_balancing);
+        self
+    }
+
+    /// What requests are kept together by, where they are balanced by hash.
+    pub fn hash_by(mut self, by: HashBy) -> Self {
+        self.hash_by = Some(by);
         self
     }
 
@@ -118,6 +164,18 @@ impl Cluster {
     /// How many calls may wait for a connection to one endpoint, and how long.
     pub const fn queue(mut self, calls: usize, timeout: Duration) -> Self {
         self.upstream = self.upstream.queue_max(calls).queue_timeout(timeout);
+        self
+    }
+
+    /// How many idle connections of HTTP/1.1 a worker keeps to one endpoint; 0 keeps none.
+    pub const fn idle_max(mut self, connections: usize) -> Self {
+        self.upstream = self.upstream.idle_max(connections);
+        self
+    }
+
+    /// How long an idle connection is kept; shorter than its endpoints keep it, so that the gateway closes first.
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.upstream = self.upstream.idle_timeout(timeout);
         self
     }
 
@@ -153,6 +211,7 @@ impl PartialEq for Cluster {
         self.name == other.name
             && self.source == other.source
             && self.load_balancing == other.load_balancing
+            && self.hash_by == other.hash_by
             && self.timeout == other.timeout
             && self.upstream == other.upstream
             && breaker(self) == breaker(other)

@@ -37,6 +37,23 @@ pub struct IssuerConfig {
     pub token_type: Option<String>,
 }
 
+/// Who mints the tokens by which services know callers; see `msf_auth::internal`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct InternalIdentityConfig {
+    /// The `iss` of the tokens, such as `https://gateway.shop`; required.
+    pub issuer: Option<String>,
+    /// The private key, Ed25519 or P-256 in PKCS#8 PEM, best as `file:/path`; required. Services trust its public half.
+    pub key: Option<SecretText>,
+    /// How long a token lives, 5 s to 5 min; 30 s unless set.
+    pub ttl: Option<Time>,
+    /// For how long the same caller has the same token for a service, at most half of its life; 10 s unless set.
+    pub keep: Option<Time>,
+    /// Further claims of the caller that services need, such as `roles`.
+    pub carry: Texts,
+}
+
 /// Where services are found: one of `file` and `http`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -1,9 +1,14 @@
 //! Upstreams.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{short::short_form, values::Time};
+use super::{
+    short::short_form,
+    values::{Size, Time},
+};
 
 /// An upstream: where its instances are, and how they are called.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +21,20 @@ pub struct ClusterConfig {
     pub discover: bool,
     /// How calls are spread; by latency and load unless set.
     pub lb: Option<LoadBalancingConfig>,
+    /// What requests are kept together by, with an `lb` by hash: `client`, `path`, `header:NAME` or `cookie:NAME`; the
+    /// client's address unless set, and where a request has no such header or cookie.
+    pub hash_by: Option<String>,
+    /// How many times the average in flight an instance may have, with an `lb` by hash, before the next one is taken; above
+    /// 1, without a bound unless set.
+    pub bounded_load: Option<f32>,
+    /// How much of the calls stays in the `zone` of the gateway.
+    pub zone_aware: Option<ZoneAwareConfig>,
+    /// How an instance that is new gets its share of the calls by and by; within 30 s unless set.
+    pub slow_start: Option<SlowStartConfig>,
+    /// Below this part of healthy instances all of them are called again; see the registry for its default.
+    pub panic_threshold: Option<f32>,
+    /// How many of the instances this gateway uses, chosen at random; all unless set.
+    pub subset: Option<usize>,
     /// Asks the instances whether they work; nobody is asked unless set.
     pub health: Option<HealthConfig>,
     /// When an instance whose calls fail is left alone; with defaults unless set.
@@ -41,6 +60,20 @@ pub struct EndpointConfig {
     /// Its share beside others; 1 unless set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
+    /// The zone that it runs in; those in the gateway's own are preferred.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+}
+
+/// How much of the calls stays in the zone of the gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ZoneAwareConfig {
+    /// How many instances there must be for zones to matter; 6 unless set.
+    pub instances_min: Option<usize>,
+    /// How many gateways run in each zone, of which only the proportions count; evenly many unless set.
+    pub gateways: BTreeMap<String, u32>,
 }
 
 /// How calls are spread over the instances.
@@ -57,6 +90,12 @@ pub enum LoadBalancingConfig {
     RoundRobin,
     /// One at random.
     Random,
+    /// By `hash_by`, from a table: for caches and sessions.
+    Maglev,
+    /// By `hash_by`, from a ring: fewer requests move when an instance comes or goes, and the shares are less even.
+    RingHash,
+    /// By `hash_by`, the highest score of all: exact, for few instances.
+    Rendezvous,
 }
 
 /// What is spoken to an upstream.
@@ -136,6 +175,34 @@ pub struct BreakerConfig {
     pub half_open_permits: Option<u32>,
 }
 
+/// How a new instance gets its share of the calls.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SlowStartConfig {
+    /// Gives it all of its share at once.
+    pub off: bool,
+    /// How long it takes, at most 1 h; 30 s unless set.
+    pub window: Option<Time>,
+    /// The part of its share that it has at first, above 0 and at most 1; 0.1 unless set.
+    pub min: Option<f32>,
+    /// How quickly its part grows at first, 0.1 to 10; 1 unless set, which is a straight line.
+    pub aggression: Option<f32>,
+}
+
+/// The connections to all upstreams, whatever their own limits are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ConnectionsConfig {
+    /// Time between two pieces of the body of an answer; 30 s unless set.
+    pub body_timeout: Option<Time>,
+    /// Bytes of the head of an answer; 64 KiB unless set.
+    pub header_limit: Option<Size>,
+    /// Requests at once on one connection of HTTP/2; 100 unless set.
+    pub streams_max: Option<usize>,
+}
+
 /// How much of an upstream may be used at once, per instance and worker.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -147,7 +214,7 @@ pub struct ClusterLimits {
     pub queue_max: Option<usize>,
     /// How long they wait.
     pub queue_timeout: Option<Time>,
-    /// Idle connections that are kept; 64 unless set.
+    /// Idle connections of HTTP/1.1 that are kept; 64 unless set.
     pub idle_max: Option<usize>,
     /// How long they are kept; 30 s unless set.
     pub idle_timeout: Option<Time>,
@@ -158,12 +225,13 @@ impl From<&str> for EndpointConfig {
         Self {
             url: url.to_owned(),
             weight: None,
+            zone: None,
         }
     }
 }
 
 short_form! {
-    EndpointConfig, "a URL, or a table with `url` and `weight`",
+    EndpointConfig, "a URL, or a table with `url`, `weight` and `zone`",
     url => EndpointConfig::from(url),
-    struct Full { url: String, weight: Option<u32> }
+    struct Full { url: String, weight: Option<u32>, zone: Option<String> }
 }

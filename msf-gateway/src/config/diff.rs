@@ -79,6 +79,11 @@ impl GatewayConfig {
         secret(self.admin != other.admin, "admin");
         secret(self.auth != other.auth, "auth");
         secret(self.registry != other.registry, "registry");
+        secret(self.redis != other.redis, "redis");
+        secret(
+            self.internal_identity != other.internal_identity,
+            "internal_identity",
+        );
         changes.sort_by(|one, other| one.key.cmp(&other.key));
         changes
     }

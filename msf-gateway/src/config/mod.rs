@@ -35,33 +35,41 @@
 //! Everything is told at once ([`ConfigErrors`]), with key, line and way out: unknown keys, unknown clusters, routes that
 //! no request reaches. Where an element of a list cannot be read at all, the checks of the others wait for that.
 //!
-//! # What cannot be said yet
+//! # What cannot be said
 //!
-//! More than one listener, `internal_identity`, and how many idle connections a cluster keeps are errors that say so.
+//! Code: layers and plugins.
 
 mod auth;
 mod build;
 mod cluster;
 mod diff;
 mod error;
+mod listener;
 mod load;
 mod places;
 mod root;
 mod route;
 mod schema;
+mod shared_limit;
 mod short;
 mod target;
 mod text_match;
 mod values;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::build::dry;
 pub use self::{
-    auth::{AuthConfig, IssuerConfig, RegistryConfig},
+    auth::{AuthConfig, InternalIdentityConfig, IssuerConfig, RegistryConfig},
     cluster::{
-        BreakerConfig, ClusterConfig, ClusterLimits, EndpointConfig, HealthConfig,
-        LoadBalancingConfig, OutlierConfig, ProtocolConfig,
+        BreakerConfig, ClusterConfig, ClusterLimits, ConnectionsConfig, EndpointConfig,
+        HealthConfig, LoadBalancingConfig, OutlierConfig, ProtocolConfig, SlowStartConfig,
+        ZoneAwareConfig,
     },
     diff::Change,
     error::{ConfigErrors, ConfigProblem},
+    listener::{
+        CertificateConfig, ClientCertificatesConfig, ProxyProtocolConfig, TlsConfig, TlsVersion,
+    },
     root::{
         AccessLogConfig, AdminConfig, DefaultsConfig, DrainConfig, GatewayConfig, ListenerConfig,
         ListenerLimits,
@@ -71,6 +79,7 @@ pub use self::{
         MirrorConfig, RateLimitConfig, RateLimitKey, RedirectConfig, RespondConfig, RetryConfig,
         RouteConfig,
     },
+    shared_limit::{OnRedisFailure, RedisConfig, SharedRateLimitConfig},
     target::{TargetConfig, WeightedConfig},
     text_match::{PathMatch, ValueMatch},
     values::{SecretText, Size, Texts, Time},

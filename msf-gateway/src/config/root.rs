@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuthConfig, ClusterConfig, RegistryConfig, RouteConfig,
+    AuthConfig, ClusterConfig, ConnectionsConfig, InternalIdentityConfig, ProxyProtocolConfig,
+    RedisConfig, RegistryConfig, RouteConfig, TlsConfig,
     values::{SecretText, Size, Texts, Time},
 };
 
@@ -20,6 +21,9 @@ use super::{
 pub struct GatewayConfig {
     /// How many threads serve; one per core unless set. A change needs a restart.
     pub workers: Option<usize>,
+    /// In which zone the gateway runs, 1 to 64 bytes: instances there are preferred; none unless set. For the services of
+    /// `registry` a change needs a restart.
+    pub zone: Option<String>,
     /// Where the world finds the gateway. A change needs a restart.
     pub listeners: Vec<ListenerConfig>,
     /// Where its operators find it; nowhere unless set. A change needs a restart.
@@ -38,7 +42,21 @@ pub struct GatewayConfig {
     pub auth: Option<AuthConfig>,
     /// Where clusters with `discover` and services without a cluster are found. A change needs a restart.
     pub registry: Option<RegistryConfig>,
-    /// Whether `/metrics` is answered on the public listener too; no unless set. A change needs a restart.
+    /// Who mints the tokens of routes with `internal_identity`.
+    pub internal_identity: Option<InternalIdentityConfig>,
+    /// Where the counts of `shared_rate_limit` are.
+    pub redis: Option<RedisConfig>,
+    /// The connections to all upstreams. A change needs a restart.
+    pub connections: ConnectionsConfig,
+    /// Headers that no client may send beside the built-in list, such as `x-tenant`; each stands for all that begin with
+    /// it.
+    pub identity_headers: Texts,
+    /// Whether services get `X-Gateway-Request-ID` and `X-Gateway-Timestamp`; yes unless set.
+    pub gateway_headers: Option<bool>,
+    /// Whether the trace and request id of callers are taken over, which is for gateways that only services call. A change
+    /// needs a restart.
+    pub trust_trace: bool,
+    /// Whether `/metrics` is answered on the public listener too; no unless set.
     pub expose_metrics: bool,
 }
 
@@ -53,12 +71,20 @@ pub struct ListenerConfig {
     /// The proxies in front, as addresses or blocks such as `10.0.0.0/8`, whose word about the client is
     /// believed; nobody unless set.
     pub trusted_proxies: Texts,
-    /// Whether something in front ends TLS for all clients, so that services are told `https`.
+    /// Whether something in front ends TLS for all clients, so that services are told `https`. A listener with `tls` says
+    /// so anyway.
     pub https: bool,
     /// Whether services are told `Forwarded` (RFC 7239) beside `X-Forwarded-*`.
     pub forwarded: bool,
     /// What clients are granted.
     pub limits: ListenerLimits,
+    /// The certificates, for a listener that speaks TLS. Whether it does needs a restart to change.
+    pub tls: Option<TlsConfig>,
+    /// The balancers that say by the PROXY protocol whose each connection is; not expected unless set. A change
+    /// needs a restart.
+    pub proxy_protocol: Option<ProxyProtocolConfig>,
+    /// The port, usually 443, at which clients are sent to `https`, whatever they ask for; they are not unless set.
+    pub redirect_to_https: Option<u16>,
 }
 
 /// What a listener grants its clients; a key that is left out has the default of `msf_core::server::Limits`.
@@ -68,18 +94,28 @@ pub struct ListenerConfig {
 pub struct ListenerLimits {
     /// Connections open at once; 10 000 unless set.
     pub connections_max: Option<u32>,
+    /// Connections open at once from one address, or from one /64 of IPv6; half of `connections_max` unless set, 0 for no
+    /// cap. Those of `trusted_proxies` are not counted.
+    pub connections_per_address_max: Option<u32>,
     /// Time for the head of a request; 10 s unless set.
     pub header_timeout: Option<Time>,
     /// Time that a connection may be open without a request; 75 s unless set.
     pub idle_timeout: Option<Time>,
     /// Time between two pieces of a request's body; 30 s unless set.
     pub body_timeout: Option<Time>,
+    /// Bytes of a request's body per second, over each `body_rate_window` in which it is waited for; 512 unless set, 0 for
+    /// none. gRPC is exempt.
+    pub body_rate_min: Option<u32>,
+    /// Over which time the rate of a body is looked at; 30 s unless set.
+    pub body_rate_window: Option<Time>,
     /// Time that a client may leave sent bytes unacknowledged; 30 s unless set.
     pub write_timeout: Option<Time>,
     /// Bytes of a request's head; 32 KiB unless set, 8 KiB at least.
     pub header_limit: Option<Size>,
     /// Requests at once on one HTTP/2 connection; 200 unless set.
     pub http2_streams_max: Option<u32>,
+    /// Requests that one HTTP/2 connection may begin and give up, beyond those it lets end; 500 unless set.
+    pub http2_resets_max: Option<u32>,
 }
 
 /// The listener of the operators.
@@ -114,6 +150,10 @@ pub struct AccessLogConfig {
     pub template: Option<String>,
     /// The file that lines are appended to; the standard output unless set.
     pub file: Option<String>,
+    /// How many lines may wait for a slow output; further ones are dropped and counted. 8192 unless set.
+    pub capacity: Option<usize>,
+    /// Of so many requests that did not fail one is written, and failures always; 1 unless set.
+    pub sample: Option<u32>,
 }
 
 /// What routes have that do not say otherwise.

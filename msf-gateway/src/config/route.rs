@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    shared_limit::SharedRateLimitConfig,
     short::short_form,
     target::TargetConfig,
     text_match::{PathMatch, ValueMatch},
@@ -34,10 +35,12 @@ pub struct RouteConfig {
     pub public: bool,
     /// Who may pass, such as `scope(orders:read)`; see `msf_auth::policy`.
     pub policy: Option<String>,
-    /// Sends a short-lived token for the service in place of the caller's.
+    /// Sends a short-lived token for the service in place of the caller's; needs `[internal_identity]`.
     pub internal_identity: bool,
     /// How often a caller may come.
     pub rate_limit: Option<RateLimitConfig>,
+    /// How often a caller may come to all gateways together; needs `[redis]`.
+    pub shared_rate_limit: Option<SharedRateLimitConfig>,
     /// Which pages of other origins may read the answers.
     pub cors: Option<CorsConfig>,
     /// Which addresses may come.
@@ -67,6 +70,8 @@ pub struct RouteConfig {
     pub mirror: Option<MirrorConfig>,
     /// Protocols that clients may switch to, such as `websocket`; none unless set.
     pub upgrade: Texts,
+    /// How long a connection that was switched may be silent in both directions; 1 h unless set.
+    pub upgrade_idle_timeout: Option<Time>,
     /// Takes a request before routes that are as specific but have a higher number; 0 unless set.
     pub order: Option<i32>,
 }
@@ -120,7 +125,7 @@ pub enum RateLimitKey {
 }
 
 /// When a call is tried again: only what is idempotent or was not sent, and only while the budget lasts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RetryConfig {
@@ -134,6 +139,13 @@ pub struct RetryConfig {
     pub wait_max: Option<Time>,
     /// How many bytes of a body are kept for another attempt; 64 KiB unless set.
     pub body_limit: Option<Size>,
+    /// The methods that are tried again; the idempotent ones unless set.
+    pub methods: Texts,
+    /// The longest `Retry-After` of a service that is waited for; 20 s unless set.
+    pub retry_after_max: Option<Time>,
+    /// How many additional attempts there may be per call, 0 to 10; that of the service, 0.2 and shared with its other
+    /// routes, unless set.
+    pub budget: Option<f64>,
 }
 
 /// When a slow call gets a second attempt beside it.
@@ -147,6 +159,12 @@ pub struct HedgeConfig {
     pub quantile: Option<f64>,
     /// How many additional attempts a call may have; 1 unless set.
     pub attempts: Option<u32>,
+    /// How many calls must have been seen before a quantile is believed; 100 unless set.
+    pub min_samples: Option<u32>,
+    /// The shortest wait that a quantile gives; 1 ms unless set.
+    pub min_delay: Option<Time>,
+    /// How far back calls count for the quantile; 30 s unless set.
+    pub window: Option<Time>,
 }
 
 /// Which pages of other origins may read the answers.
@@ -193,13 +211,23 @@ pub struct HeadersConfig {
     pub remove: Texts,
 }
 
-/// A redirect.
+/// A redirect: to a whole target with `to`, or to what the client asked for with other parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RedirectConfig {
     /// The target: a URL, or a path, which may use captures.
-    pub to: String,
-    /// The status; 302 unless set.
+    pub to: Option<String>,
+    /// Another path, which may use captures.
+    pub path: Option<String>,
+    /// Another prefix in the place of that of the route.
+    pub prefix: Option<String>,
+    /// `http` or `https`.
+    pub scheme: Option<String>,
+    /// Another host.
+    pub host: Option<String>,
+    /// Another port.
+    pub port: Option<u16>,
+    /// The status; 307 unless set.
     pub status: Option<u16>,
 }
 
@@ -214,6 +242,10 @@ pub struct RespondConfig {
     pub body: Option<String>,
     /// The type of the body; `text/plain; charset=utf-8` unless set.
     pub content_type: Option<String>,
+    /// Answers with a problem of this code, such as `gone`, instead of a status and a body.
+    pub problem: Option<String>,
+    /// What the problem says besides.
+    pub detail: Option<String>,
 }
 
 /// A route that is out of service.
@@ -225,6 +257,8 @@ pub struct MaintenanceConfig {
     pub retry_after: Option<Time>,
     /// What they are told.
     pub message: Option<String>,
+    /// Addresses and blocks of clients that are served all the same.
+    pub except: Texts,
 }
 
 /// A copy of some requests.
@@ -234,17 +268,37 @@ pub struct MirrorConfig {
     /// The cluster or service that gets the copies.
     pub to: String,
     /// How many of a hundred requests are copied; all unless set.
-    pub percent: Option<f32>,
+    pub percent: Option<f64>,
+    /// How many bytes the body of a request may have to be copied, at most 1 MiB; 64 KiB unless set.
+    pub body_max: Option<Size>,
+    /// How many copies may be under way at once, 1 to 10 000; 64 unless set.
+    pub in_flight_max: Option<usize>,
+    /// How long a copy may take, its answer included; 5 s unless set.
+    pub timeout: Option<Time>,
 }
 
 short_form! {
-    RedirectConfig, "a URL or a path, or a table with `to` and `status`",
-    to => RedirectConfig { to: to.to_owned(), status: None },
-    struct Full { to: String, status: Option<u16> }
+    RedirectConfig, "a URL or a path, or a table with `to`, or with `path`, `prefix`, `scheme`, `host` and `port`",
+    to => RedirectConfig { to: Some(to.to_owned()), ..RedirectConfig::default() },
+    struct Full {
+        to: Option<String>,
+        path: Option<String>,
+        prefix: Option<String>,
+        scheme: Option<String>,
+        host: Option<String>,
+        port: Option<u16>,
+        status: Option<u16>,
+    }
 }
 
 short_form! {
-    MirrorConfig, "a cluster, or a table with `to` and `percent`",
-    to => MirrorConfig { to: to.to_owned(), percent: None },
-    struct Full { to: String, percent: Option<f32> }
+    MirrorConfig, "a cluster, or a table with `to`, `percent`, `body_max`, `in_flight_max` and `timeout`",
+    to => MirrorConfig { to: to.to_owned(), ..MirrorConfig::default() },
+    struct Full {
+        to: String,
+        percent: Option<f64>,
+        body_max: Option<Size>,
+        in_flight_max: Option<usize>,
+        timeout: Option<Time>,
+    }
 }

@@ -49,6 +49,7 @@ flags! {
     Internal = "IE", "internal_error";
     Maintenance = "MT", "maintenance";
     MethodNotAllowed = "NM", "method_not_allowed";
+    Misdirected = "MD", "misdirected_request";
     NoHealthyUpstream = "UH", "no_healthy_upstream";
     NoRoute = "NR", "no_route";
     NotImplemented = "NI", "not_implemented";

@@ -8,7 +8,7 @@ use super::ProxyError;
 
 pub(crate) static FAILURES: Spec<Counter, 2> = Spec::counter(
     "msf_gateway_failures_total",
-    "Requests that the gateway answered itself because they failed, by flag and by who ended them.",
+    "Requests that failed: the gateway answered them itself, the client left, or the answer broke off; by flag and by who ended them.",
     ["flag", "ended_by"],
 );
 

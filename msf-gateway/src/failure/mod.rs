@@ -3,6 +3,8 @@
 //! | failure | flag | HTTP | code | gRPC | ended by | may be sent again |
 //! |---|---|---|---|---|---|---|
 //! | [`BadRequest`](ProxyError::BadRequest) | `DP` | 400 | `bad_request` | 13 | client | no |
+//! | [`Misdirected`](ProxyError::Misdirected) | `MD` | 421 | `misdirected_request` | 14 | client | no |
+//! | [`Loop`](ProxyError::Loop) | `DP` | 508 | `loop_detected` | 13 | client | no |
 //! | [`BodyBrokeOff`](ProxyError::BodyBrokeOff) | `DR` | 400 | `bad_request` | 13 | client | no |
 //! | [`TooSlow`](ProxyError::TooSlow) | `DT` | 408 | `request_timeout` | 4 | client | no |
 //! | [`TooLarge`](ProxyError::TooLarge) | `DL` | 413 | `payload_too_large` | 8 | client | no |

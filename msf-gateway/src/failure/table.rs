@@ -93,6 +93,10 @@ macro_rules! failures {
 failures! {
     /// The request is malformed: its path, its host, its framing.
     BadRequest = BadRequest, Protocol, Client, No, 13;
+    /// The host is none of those that the TLS connection was let in for; over a connection of its own it may be served.
+    Misdirected = MisdirectedRequest, Misdirected, Client, No, 14;
+    /// The request has passed gateways like this one too often.
+    Loop = LoopDetected, Protocol, Client, No, 13;
     /// The client's body broke off.
     BodyBrokeOff = BadRequest, ClientReset, Client, No, 13;
     /// The client's body did not arrive in time.

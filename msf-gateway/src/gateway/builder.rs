@@ -2,15 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use msf_auth::{InternalTokens, Verifier};
-use msf_client::Client;
-use msf_core::{
-    metrics::{HttpMetricsLayer, Metrics},
-    name::ServiceName,
-    trace::{self, TraceLayer, Trust},
-};
-use msf_registry::ServiceHandle;
-
 use super::{
     check,
     error::{GatewayError, GatewayErrors},
@@ -22,12 +13,20 @@ use crate::{
     cluster::Cluster,
     failure::Failures,
     headers::{IdentityHeaders, forwarded::Forwarding},
+    listener::Rules,
     live::Live,
     own::{self, OwnAnswers, Services},
     pipeline::{CallSlot, Shared, template},
     plugin::{Installed, Plugin},
     route::{Route, Table},
     tunnel::TunnelMetrics,
+};
+use msf_auth::{InternalTokens, Verifier};
+use msf_client::{Client, ServiceClient};
+use msf_core::{
+    metrics::{HttpMetricsLayer, Metrics},
+    name::ServiceName,
+    trace::{self, TraceLayer, Trust},
 };
 
 /// Puts a [`Gateway`] together; made by [`Gateway::builder`].
@@ -47,7 +46,7 @@ pub struct GatewayBuilder {
     client: Client,
     routes: Vec<Route>,
     verifier: Option<Verifier>,
-    forwarding: Forwarding,
+    rules: Rules,
     identity: IdentityHeaders,
     trace: Option<TraceLayer>,
     metrics: Metrics,
@@ -65,7 +64,7 @@ impl GatewayBuilder {
             client,
             routes: Vec::new(),
             verifier: None,
-            forwarding: Forwarding::default(),
+            rules: Rules::default(),
             identity: IdentityHeaders::default(),
             trace: None,
             metrics: Metrics::new(),
@@ -123,7 +122,23 @@ impl GatewayBuilder {
 
     /// Which proxies are believed about the client, and what the services are told.
     pub fn forwarding(mut self, forwarding: Forwarding) -> Self {
-        self.forwarding = forwarding;
+        self.rules.forwarding = forwarding;
+        self
+    }
+
+    /// As [`forwarding`](Self::forwarding), for the listener at this [place](crate::listener) alone.
+    pub fn forwarding_at(mut self, listener: usize, forwarding: Forwarding) -> Self {
+        self.rules.set_forwarding(listener, forwarding);
+        self
+    }
+
+    /// Answers every request that comes to the listener at this [place](crate::listener) without TLS by 308 to the same
+    /// address over `https` at that port, usually 443.
+    ///
+    /// The gateway's own probes are still answered there. A client that sent a token in the clear has sent it already:
+    /// for machines no plain listener at all is better.
+    pub fn redirect_to_https(mut self, listener: usize, port: u16) -> Self {
+        self.rules.set_redirect(listener, port);
         self
     }
 
@@ -165,6 +180,12 @@ impl GatewayBuilder {
         self
     }
 
+    /// What a test puts something else in the place of.
+    #[cfg(feature = "testing")]
+    pub(crate) fn parts(&mut self) -> (&mut Client, &mut [Cluster], &[Route]) {
+        (&mut self.client, &mut self.clusters, &self.routes)
+    }
+
     /// Checks everything, and starts to watch the services in the registry.
     ///
     /// Watches live on the current runtime, unless the registry was given another: call it on the runtime
@@ -204,9 +225,7 @@ impl GatewayBuilder {
         let mut wiring = Wiring::new(&self.client, &self.metrics);
         wiring.declare(self.clusters, before.as_deref(), &mut errors);
         let mut rules = Vec::with_capacity(drafts.len());
-        let mut body_limit_max = None;
         for draft in drafts {
-            body_limit_max = body_limit_max.max(Some(draft.route.body_limit));
             let rule = draft.rule.clone();
             if let Some(route) = wiring.connect(draft, &mut errors) {
                 rules.push((rule, Arc::new(route)));
@@ -248,13 +267,13 @@ impl GatewayBuilder {
         let registry = self.client.registry().clone();
         let own = OwnAnswers {
             health: health.clone(),
-            services: Services::new(registry, handles(&calls)),
+            services: Services::new(registry, services(&calls)),
             metrics: self.metrics.clone(),
             exposes_metrics: self.exposes_metrics,
         };
         let shared = Shared {
             table,
-            forwarding: self.forwarding,
+            rules: self.rules,
             identity: self.identity,
             verifier: self.verifier,
             own: Arc::new(own),
@@ -272,19 +291,13 @@ impl GatewayBuilder {
             metrics_layer: metrics_layer.route_from(template),
             metrics: self.metrics,
             health,
-            body_limit_max: body_limit_max.unwrap_or(Route::BODY_LIMIT_DEFAULT),
         })
     }
 }
 
-/// The instances of the services that routes lead to.
-fn handles(calls: &[CallSlot]) -> impl Iterator<Item = (ServiceName, ServiceHandle)> {
-    let service = |call: &CallSlot| {
-        (
-            call.service.name().clone(),
-            call.service.instances().clone(),
-        )
-    };
+/// The services that routes lead to.
+fn services(calls: &[CallSlot]) -> impl Iterator<Item = (ServiceName, ServiceClient)> {
+    let service = |call: &CallSlot| (call.service.name().clone(), call.service.clone());
     calls.iter().map(service)
 }
 

@@ -90,6 +90,19 @@ pub(super) struct Common<'a> {
     pub(super) plugins: &'a [Installed],
 }
 
+/// What is wrong with routes, where nothing is known of clusters, tokens and plugins.
+#[cfg(feature = "config")]
+pub(crate) fn check_routes(list: Vec<Route>, has_verifier: bool) -> Vec<GatewayError> {
+    let mut errors = Vec::new();
+    let common = Common {
+        has_verifier,
+        tokens: None,
+        plugins: &[],
+    };
+    routes(list, &common, &mut errors);
+    errors
+}
+
 /// Checks all routes; what is wrong goes to `errors`.
 pub(super) fn routes(
     routes: Vec<Route>,
@@ -97,7 +110,7 @@ pub(super) fn routes(
     errors: &mut Vec<GatewayError>,
 ) -> Vec<Draft> {
     let mut ids = HashSet::new();
-    let mut seen: HashMap<Match, Vec<Methods>> = HashMap::new();
+    let mut seen: HashMap<Match, Vec<(Methods, String)>> = HashMap::new();
     let mut checked: Vec<Draft> = Vec::with_capacity(routes.len());
     // Places among the checked ones of which is said already that another one takes their requests.
     let mut known = HashSet::new();
@@ -109,13 +122,16 @@ pub(super) fn routes(
         }
         let earlier = seen.entry(route.matches.without_methods()).or_default();
         let own = &route.matches.methods;
-        let clash = earlier.iter().find_map(|methods| methods.clash(own));
+        let clash = earlier
+            .iter()
+            .find_map(|(methods, by)| Some((methods.clash(own)?, by)));
         let is_duplicate = clash.is_some();
-        errors.extend(clash.map(|method| GatewayError::Duplicate {
+        errors.extend(clash.map(|(method, by)| GatewayError::Duplicate {
             route: route.to_string(),
+            by: by.clone(),
             method: method.to_owned(),
         }));
-        earlier.push(own.clone());
+        earlier.push((own.clone(), route.to_string()));
         if let Some(route) = check(route, common, errors) {
             if is_duplicate {
                 known.insert(checked.len());

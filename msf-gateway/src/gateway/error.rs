@@ -68,10 +68,12 @@ pub enum GatewayError {
         source: InvalidCors,
     },
     /// Two routes take the same requests.
-    #[error("{route}: an earlier route takes {method} there already")]
+    #[error("{route}: an earlier route, {by}, takes {method} there already")]
     Duplicate {
         /// The later route.
         route: String,
+        /// The earlier route.
+        by: String,
         /// A method that both take.
         method: String,
     },
@@ -282,6 +284,23 @@ impl From<StartQueueError> for GatewayError {
     }
 }
 
+impl GatewayError {
+    /// The error with what it was caused by, unless it says so itself.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        text
+    }
+}
+
 impl GatewayErrors {
     pub(super) const fn new(errors: Vec<GatewayError>) -> Self {
         Self(errors)
@@ -298,7 +317,7 @@ impl fmt::Display for GatewayErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the gateway cannot be built:")?;
         for error in &self.0 {
-            write!(f, "\n  {error}")?;
+            write!(f, "\n  {}", error.with_causes())?;
         }
         Ok(())
     }

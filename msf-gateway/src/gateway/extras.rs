@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, header, request::Parts};
-use msf_auth::{Identity, InternalTokens, Principal, internal::InternalCall};
+use msf_auth::{
+    Identity, InternalTokens, Principal,
+    internal::{InternalCall, InternalTokenError},
+};
 use msf_client::ServiceClient;
 
 use super::{check::Common, error::GatewayError, settings::Settings};
@@ -194,16 +197,8 @@ impl Extras {
         {
             parts.extensions.insert(Identity(Arc::clone(caller)));
         }
-        if let Some(tokens) = &self.internal_tokens {
-            // The caller's own token ends here, also where its policy lets somebody pass without one.
-            parts.headers.remove(header::AUTHORIZATION);
-            if let Some(caller) = caller {
-                let call = InternalCall::to(service.name().as_str());
-                match tokens.bearer(caller, &call) {
-                    Ok(bearer) => drop(parts.headers.insert(header::AUTHORIZATION, bearer)),
-                    Err(error) => return Some(respond::no_identity(error)),
-                }
-            }
+        if let Err(error) = self.identify(caller, service, &mut parts.headers) {
+            return Some(respond::no_identity(error));
         }
         if let Some(transform) = &self.request_headers {
             transform.apply(values, &mut parts.headers);
@@ -218,6 +213,25 @@ impl Extras {
             }
         }
         None
+    }
+
+    /// Says to a service who the caller is, where the route mints tokens for that. One for another service does not reach
+    /// it, and neither does the caller's own, also where the policy lets somebody pass without one.
+    pub(crate) fn identify(
+        &self,
+        caller: Option<&Arc<Principal>>,
+        service: &ServiceClient,
+        headers: &mut HeaderMap,
+    ) -> Result<(), InternalTokenError> {
+        let Some(tokens) = &self.internal_tokens else {
+            return Ok(());
+        };
+        headers.remove(header::AUTHORIZATION);
+        if let Some(caller) = caller {
+            let call = InternalCall::to(service.name().as_str());
+            headers.insert(header::AUTHORIZATION, tokens.bearer(caller, &call)?);
+        }
+        Ok(())
     }
 
     /// The answer to a preflight, for a request that is one.

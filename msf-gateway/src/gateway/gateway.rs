@@ -11,6 +11,7 @@ use msf_core::{
 
 use super::{builder::GatewayBuilder, error::GatewayErrors};
 use crate::{
+    listener::GatewayListener,
     live::{Live, Revision, Slot},
     pipeline::Shared,
     server::GatewayServer,
@@ -27,7 +28,6 @@ pub struct Gateway {
     pub(crate) metrics_layer: HttpMetricsLayer,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
-    pub(crate) body_limit_max: usize,
 }
 
 impl Gateway {
@@ -38,7 +38,12 @@ impl Gateway {
 
     /// Serves at an address, sharded over the cores; nothing is bound yet.
     pub fn server(self, addr: SocketAddr) -> GatewayServer {
-        GatewayServer::new(self, addr)
+        GatewayServer::at(self, GatewayListener::new(addr))
+    }
+
+    /// Serves at a listener that is said in full.
+    pub fn serve_at(self, listener: GatewayListener) -> GatewayServer {
+        GatewayServer::at(self, listener)
     }
 
     /// The gateway as a tower service on the current runtime, over the client's own connections. It traces,

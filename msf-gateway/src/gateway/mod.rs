@@ -12,6 +12,8 @@ mod gateway;
 mod settings;
 mod wiring;
 
+#[cfg(feature = "config")]
+pub(crate) use self::check::check_routes;
 pub use self::{
     builder::GatewayBuilder,
     error::{GatewayError, GatewayErrors},

@@ -96,11 +96,16 @@ impl<'a> Wiring<'a> {
         let mut places = Vec::with_capacity(clusters.len());
         for cluster in &clusters {
             let service = self.service(cluster, errors)?;
+            let hash_by = self.clusters.get(cluster).and_then(|it| it.hash_by());
             match configured(service, &calls, &template) {
                 Ok(service) => {
                     places.push(self.calls.len());
                     let layers = Arc::clone(&layers);
-                    self.calls.push(CallSlot { service, layers });
+                    self.calls.push(CallSlot {
+                        service,
+                        hash_by,
+                        layers,
+                    });
                 }
                 Err(error) => errors.push(error),
             }
@@ -110,6 +115,8 @@ impl<'a> Wiring<'a> {
                 let service = self.service(cluster, errors)?;
                 self.calls.push(CallSlot {
                     service,
+                    // What a copy meets is nobody's session.
+                    hash_by: None,
                     layers: Arc::default(),
                 });
                 Some(self.calls.len() - 1)

@@ -25,14 +25,14 @@ use std::{fmt::Write as _, net::IpAddr};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use msf_core::forwarded::{HOPS_MAX, Hops, TrustedProxies};
 
-use super::{IpRange, remove_where};
+use super::{IpRange, Peer, remove_where};
 
 /// Which proxies are believed, and what is said to the services.
 ///
 /// | setting | default | why |
 /// |---|---|---|
 /// | [`trust`](Self::trust) | nobody | a header is no proof |
-/// | [`https`](Self::https) | off | the gateway itself speaks plain HTTP |
+/// | [`https`](Self::https) | off | a listener without TLS speaks plain HTTP; one with it says `https` anyway |
 /// | [`rfc7239`](Self::rfc7239) | off | few services read it, and each header costs an allocation |
 #[derive(Clone, Debug, Default)]
 pub struct Forwarding {
@@ -47,6 +47,11 @@ impl Forwarding {
     pub fn trust(mut self, proxies: IpRange) -> Self {
         self.proxies = self.proxies.trust(proxies);
         self
+    }
+
+    /// Whether a peer is a proxy that is believed.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.proxies.trusts(peer)
     }
 
     /// Says `https` to the services, for a gateway behind something that ends TLS for all clients.
@@ -73,8 +78,64 @@ impl Forwarding {
         host: Option<&HeaderValue>,
         headers: &mut HeaderMap,
     ) -> Option<IpAddr> {
-        let is_trusted = peer.is_some_and(|peer| self.proxies.trusts(peer));
-        let hops = self.proxies.hops(peer, headers);
+        let peer = Peer {
+            ip: peer,
+            ..Peer::default()
+        };
+        self.rewrite_seen(peer, || None, host, true, headers)
+    }
+
+    /// Whether the client spoke TLS, as far as that is known.
+    pub(crate) fn is_https(&self, peer: Peer, headers: &HeaderMap) -> bool {
+        match said_proto(headers) {
+            Some(said) if self.trusts_peer(peer) => said == HTTPS,
+            _ => self.is_https || peer.is_encrypted,
+        }
+    }
+
+    /// What a trusted proxy says that the client called it.
+    pub(crate) fn said_host<'a>(
+        &self,
+        peer: Peer,
+        headers: &'a HeaderMap,
+    ) -> Option<&'a HeaderValue> {
+        only(headers, &X_FORWARDED_HOST).filter(|_| self.trusts_peer(peer))
+    }
+
+    fn trusts_peer(&self, peer: Peer) -> bool {
+        peer.ip.is_some_and(|ip| self.trusts(ip))
+    }
+
+    /// As [`rewrite`](Self::rewrite), for a peer whose address has been written before, and for headers that
+    /// may be known to say nothing.
+    pub(super) fn rewrite_seen(
+        &self,
+        peer: Peer,
+        written: impl FnOnce() -> Option<HeaderValue>,
+        host: Option<&HeaderValue>,
+        is_said: bool,
+        headers: &mut HeaderMap,
+    ) -> Option<IpAddr> {
+        let own_proto = if self.is_https || peer.is_encrypted {
+            HTTPS
+        } else {
+            "http"
+        };
+        if !is_said && !self.is_rfc7239 {
+            let client = peer.ip.map(|peer| peer.to_canonical());
+            if let Some(client) = client
+                && let Some(value) = written().or_else(|| to_header_value([client]))
+            {
+                headers.insert(X_FORWARDED_FOR, value);
+            }
+            headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(own_proto));
+            if let Some(host) = host {
+                headers.insert(X_FORWARDED_HOST, host.clone());
+            }
+            return client;
+        }
+        let is_trusted = self.trusts_peer(peer);
+        let hops = self.proxies.hops(peer.ip, headers);
         let (proto, said_host) = if is_trusted {
             (
                 said_proto(headers),
@@ -85,9 +146,9 @@ impl Forwarding {
         };
         remove_where(headers, is_forwarding);
 
-        let proto = proto.unwrap_or(if self.is_https { "https" } else { "http" });
+        let proto = proto.unwrap_or(own_proto);
         let host = said_host.or_else(|| host.cloned());
-        if let Some(value) = to_header_value(&hops) {
+        if let Some(value) = to_header_value(hops.iter()) {
             headers.insert(X_FORWARDED_FOR, value);
         }
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
@@ -103,9 +164,9 @@ impl Forwarding {
     }
 }
 
-fn to_header_value(hops: &Hops) -> Option<HeaderValue> {
+fn to_header_value(hops: impl IntoIterator<Item = IpAddr>) -> Option<HeaderValue> {
     let mut text = Text::default();
-    for (at, ip) in hops.iter().enumerate() {
+    for (at, ip) in hops.into_iter().enumerate() {
         let separator = if at > 0 { ", " } else { "" };
         write!(text, "{separator}{ip}").ok()?;
     }
@@ -166,7 +227,7 @@ impl std::fmt::Write for Text {
 
 fn said_proto(headers: &HeaderMap) -> Option<&'static str> {
     match only(headers, &X_FORWARDED_PROTO)?.as_bytes() {
-        b"https" => Some("https"),
+        b"https" => Some(HTTPS),
         b"http" => Some("http"),
         _ => None,
     }
@@ -180,10 +241,11 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue
     values.next().is_none().then_some(first)
 }
 
-fn is_forwarding(name: &HeaderName) -> bool {
+pub(super) fn is_forwarding(name: &HeaderName) -> bool {
     *name == header::FORWARDED || name.as_str().starts_with("x-forwarded")
 }
 
+const HTTPS: &str = "https";
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

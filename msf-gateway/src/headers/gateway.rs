@@ -32,7 +32,7 @@ thread_local! {
 /// assert_eq!(headers["x-gateway-timestamp"].len(), "2026-11-23T10:15:04Z".len());
 /// ```
 pub fn write(headers: &mut HeaderMap) {
-    let id = trace::current().map_or_else(RequestId::random, |context| *context.request_id());
+    let id = trace::current_request_id().unwrap_or_else(RequestId::random);
     headers.insert(X_GATEWAY_REQUEST_ID, id.to_header_value());
     if let Some(now) = now() {
         headers.insert(X_GATEWAY_TIMESTAMP, now);

@@ -35,9 +35,7 @@ use super::remove_where;
 pub fn strip_request(headers: &mut HeaderMap) {
     let wants_trailers = headers.contains_key(TE) && are_trailers_wanted(headers);
     strip_listed(headers);
-    remove_where(headers, |name| {
-        is_of_connection(name) || *name == PROXY_AUTHORIZATION
-    });
+    remove_where(headers, is_of_request);
     if wants_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -48,13 +46,15 @@ pub fn strip_request(headers: &mut HeaderMap) {
 /// A `Content-Length` beside `Transfer-Encoding` is not the length of the body that is passed on
 /// (RFC 9112 §6.3), so it is removed too.
 pub fn strip_response(headers: &mut HeaderMap) {
+    // Most answers have three headers, and none of these.
+    if !headers.keys().any(is_of_response) {
+        return;
+    }
     if headers.contains_key(TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);
     }
     strip_listed(headers);
-    remove_where(headers, |name| {
-        is_of_connection(name) || *name == PROXY_AUTHENTICATE || *name == ALT_SVC
-    });
+    remove_where(headers, is_of_response);
 }
 
 /// Removes the headers that `Connection` lists, but for those that are never a matter of one connection:
@@ -83,12 +83,26 @@ fn are_trailers_wanted(headers: &HeaderMap) -> bool {
     tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
+/// Whether it is one of the names for which [`strip_request`] has something to do.
+pub(super) fn is_of_request(name: &HeaderName) -> bool {
+    is_of_connection(name) || *name == PROXY_AUTHORIZATION
+}
+
+fn is_of_response(name: &HeaderName) -> bool {
+    is_of_connection(name) || *name == PROXY_AUTHENTICATE || *name == ALT_SVC
+}
+
 fn is_of_connection(name: &HeaderName) -> bool {
     match *name {
         CONNECTION | TE | TRANSFER_ENCODING | UPGRADE => true,
         _ => matches!(
             name.as_str(),
-            "keep-alive" | "proxy-connection" | "http2-settings" | "close" | "proxy-features"
+            "keep-alive"
+                | "proxy-connection"
+                | "http2-settings"
+                | "close"
+                | "proxy-features"
+                | "proxy-authentication-info"
         ),
     }
 }

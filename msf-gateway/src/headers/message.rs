@@ -10,7 +10,11 @@
 //! | `Transfer-Encoding` other than `chunked` once | 501 | the next server may know the coding and see another end |
 //! | no `Host` in HTTP/1.1, two of them, or a malformed one | 400 | RFC 9112 §3.2; two servers may pick two |
 //! | `:authority` or an absolute target that `Host` contradicts | 400 | the same |
+//! | an absolute target of another scheme than `http` and `https` | 400 | it is no request to this server (RFC 9110 §7.4) |
 //! | `CONNECT`, `TRACE` | 405 | no tunnel, no echo of credentials |
+//! | an `OPTIONS` with a malformed `Max-Forwards` | 400 | RFC 9110 §7.6.2; what cannot be counted down goes on for ever |
+//! | a method of more than 32 bytes | 501 | no method is (RFC 9112 §3), and logs and services read it |
+//! | more than 10 of these gateways in `Via` | 508 | it goes round, and each round costs a connection (RFC 9110 §7.6.3) |
 //! | an expectation other than `100-continue` | 417 | it would be broken silently (RFC 9110 §10.1.1) |
 
 use std::net::Ipv6Addr;
@@ -20,6 +24,8 @@ use http::{
     header::{EXPECT, HOST, TRANSFER_ENCODING},
 };
 use msf_core::problem::{Code, Problem};
+
+use super::via;
 
 /// A message that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,9 +37,21 @@ pub enum InvalidMessage {
     /// No host, two hosts, or a malformed one.
     #[error("exactly one valid host is required")]
     Host,
+    /// It has passed gateways like this one too often.
+    #[error("the request goes round in a loop")]
+    Loop,
+    /// A `Max-Forwards` that is no number.
+    #[error("Max-Forwards is not a number")]
+    MaxForwards,
     /// A method that is never forwarded.
     #[error("the method is not allowed")]
     Method,
+    /// A method that is longer than any is.
+    #[error("the method is not known")]
+    MethodTooLong,
+    /// A target of another scheme than `http` and `https`.
+    #[error("the scheme of the target is not served")]
+    Scheme,
     /// A transfer coding other than `chunked`.
     #[error("the transfer coding is not supported")]
     TransferCoding,
@@ -43,9 +61,12 @@ impl From<InvalidMessage> for Problem {
     fn from(error: InvalidMessage) -> Self {
         let code = match error {
             InvalidMessage::Expectation => Code::ExpectationFailed,
-            InvalidMessage::Host => Code::BadRequest,
+            InvalidMessage::Host | InvalidMessage::MaxForwards | InvalidMessage::Scheme => {
+                Code::BadRequest
+            }
+            InvalidMessage::Loop => Code::LoopDetected,
             InvalidMessage::Method => Code::MethodNotAllowed,
-            InvalidMessage::TransferCoding => Code::NotImplemented,
+            InvalidMessage::MethodTooLong | InvalidMessage::TransferCoding => Code::NotImplemented,
         };
         Self::new(code).with_detail(error.to_string())
     }
@@ -71,6 +92,12 @@ impl From<InvalidMessage> for Problem {
 pub fn check<B>(request: &Request<B>) -> Result<Option<HeaderValue>, InvalidMessage> {
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return Err(InvalidMessage::Method);
+    }
+    if request.method().as_str().len() > METHOD_MAX {
+        return Err(InvalidMessage::MethodTooLong);
+    }
+    if via::is_loop(request.headers()) {
+        return Err(InvalidMessage::Loop);
     }
     check_transfer_coding(request.headers())?;
     check_expectation(request.headers())?;
@@ -111,6 +138,9 @@ fn host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, InvalidMessage> 
         (None, None) => Ok(None),
         (None, Some((value, _))) => Ok(Some(value.clone())),
         (Some(target), named) => {
+            if !matches!(request.uri().scheme_str(), None | Some("http" | "https")) {
+                return Err(InvalidMessage::Scheme);
+            }
             // RFC 9112 §3.2.2 lets the target win. That is how one server in a chain sees another host than
             // the next; honest clients send the same twice (RFC 9110 §7.2, RFC 9113 §8.3.1).
             if named.is_some_and(|(_, host)| !host.eq_ignore_ascii_case(target.as_str())) {
@@ -152,6 +182,9 @@ fn authority(text: &[u8]) -> Result<&str, InvalidMessage> {
 const fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
+
+/// The longest registered one has 17 (`UPDATEREDIRECTREF`).
+const METHOD_MAX: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -222,6 +255,8 @@ mod tests {
         assert_eq!(with("http://a/", "b"), Err(InvalidMessage::Host));
         assert_eq!(with("http://user@a/", "a"), Err(InvalidMessage::Host));
         assert_eq!(checked(Request::get("http://a/")).unwrap().unwrap(), "a");
+        assert_eq!(with("ftp://a/", "a"), Err(InvalidMessage::Scheme));
+        assert_eq!(with("HTTPS://a/", "a").unwrap().unwrap(), "a");
     }
 
     #[test]
@@ -233,6 +268,13 @@ mod tests {
                 .header("host", "a");
             assert_eq!(checked(request), Err(InvalidMessage::Method));
         }
+    }
+
+    #[test]
+    fn a_method_of_any_length_is_none() {
+        let with = |method: &str| checked(Request::builder().method(method).uri("http://a/"));
+        assert!(with("UPDATEREDIRECTREF").is_ok());
+        assert_eq!(with(&"A".repeat(33)), Err(InvalidMessage::MethodTooLong));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | [`forwarded`] | saying who the caller was, and believing only trusted proxies about it |
 //! | [`cookie`] | joining what HTTP/2 clients split |
 //! | [`gateway`] | saying which request it is, and when it came |
+//! | [`max_forwards`] | counting the gateways that an `OPTIONS` may pass |
 //! | [`trailers`] | leaving what may be said after the body |
 //! | [`via`] | saying that a gateway was there |
 //!
@@ -35,36 +36,74 @@ pub mod cookie;
 pub mod forwarded;
 pub mod gateway;
 pub mod hop_by_hop;
+pub mod max_forwards;
 pub mod message;
+mod seen;
 pub mod trailers;
 pub mod via;
 
 use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header, request::Parts};
+use msf_core::server::Connection;
 
 pub use msf_auth::headers::IdentityHeaders;
 pub use msf_core::forwarded::{InvalidIpRange, IpRange};
 
+use self::seen::Seen;
+
+/// What is known of the other end of a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Peer {
+    pub(crate) ip: Option<IpAddr>,
+    /// Whether it speaks TLS with us.
+    pub(crate) is_encrypted: bool,
+    /// The place of the listener that it came to.
+    pub(crate) listener: usize,
+}
+
+impl Peer {
+    pub(crate) fn of(connection: Option<&Connection>) -> Self {
+        connection.map_or_else(Self::default, |connection| Self {
+            ip: Some(connection.peer().ip()),
+            is_encrypted: connection.is_encrypted(),
+            listener: connection.listener(),
+        })
+    }
+}
+
 /// What is done to every request that arrives, in the one order; returns the client's address.
 pub(crate) fn receive(
     parts: &mut Parts,
-    peer: Option<IpAddr>,
+    connection: Option<&Connection>,
     host: Option<&HeaderValue>,
     identity: &IdentityHeaders,
     forwarding: &forwarded::Forwarding,
 ) -> Option<IpAddr> {
-    hop_by_hop::strip_request(&mut parts.headers);
+    let seen = Seen::of(&parts.headers);
+    if seen.has_connection_headers {
+        hop_by_hop::strip_request(&mut parts.headers);
+    }
     identity.strip(&mut parts.headers);
     // What a client asks for beyond an answer passes only as far as the standard allows: trailers, and a word before
     // the body.
-    trailers::restrict(&mut parts.headers, identity);
+    if seen.has_trailer {
+        trailers::restrict(&mut parts.headers, identity);
+    }
     if parts.version < Version::HTTP_11 {
         parts.headers.remove(header::EXPECT);
     }
-    let client = forwarding.rewrite(peer, host, &mut parts.headers);
+    let client = forwarding.rewrite_seen(
+        Peer::of(connection),
+        || connection.map(Connection::peer_value),
+        host,
+        seen.has_forwarding,
+        &mut parts.headers,
+    );
     via::append(parts.version, &mut parts.headers);
-    cookie::join(&mut parts.headers);
+    if seen.has_cookie {
+        cookie::join(&mut parts.headers);
+    }
     client
 }
 

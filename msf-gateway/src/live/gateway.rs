@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+#[cfg(feature = "tls")]
+use msf_core::server::Tls;
 use msf_core::{
     metrics::Metrics,
     task::{self, Task},
@@ -39,9 +41,14 @@ struct Inner {
     metrics: ConfigMetrics,
     /// What the process started with, by which listeners and workers go.
     first: GatewayConfig,
+    /// Where its keys are.
+    places: Places,
     /// Held over a whole reload, so that two do not overtake one another.
     state: AsyncMutex<State>,
     seen: Mutex<Seen>,
+    /// The certificates that are served, by the places of their listeners.
+    #[cfg(feature = "tls")]
+    served: Mutex<Vec<Option<Tls>>>,
 }
 
 struct State {
@@ -120,7 +127,8 @@ impl LiveGateway {
     ) -> Result<Self, ConfigErrors> {
         let text = provider.read().await.map_err(ConfigErrors::one)?;
         let config = GatewayConfig::load(&text.name, &text.text)?;
-        let located = |errors: ConfigErrors| errors.located(&Places::of(&text.name, &text.text));
+        let places = Places::of(&text.name, &text.text);
+        let located = |errors: ConfigErrors| errors.located(&places);
         let mut assembly = Assembly::new(&config, metrics).map_err(located)?;
         let gateway = assembly.build(&config).map_err(located)?;
         let counted = ConfigMetrics::register(metrics).map_err(ConfigErrors::one)?;
@@ -137,6 +145,7 @@ impl LiveGateway {
                 provider: Box::new(provider),
                 metrics: counted,
                 first: config.clone(),
+                places,
                 state: AsyncMutex::new(State {
                     assembly,
                     tried: Tried::Text(text),
@@ -145,6 +154,8 @@ impl LiveGateway {
                     status,
                     config: Arc::new(config),
                 }),
+                #[cfg(feature = "tls")]
+                served: Mutex::default(),
             }),
         })
     }
@@ -171,9 +182,15 @@ impl LiveGateway {
     ///
     /// # Errors
     ///
-    /// [`ConfigErrors`] when there is no listener.
+    /// [`ConfigErrors`] when there is no listener, or with what is wrong with the files of certificates.
     pub fn server(&self) -> Result<GatewayServer, ConfigErrors> {
-        let server = self.inner.first.server(self.inner.gateway.clone())?;
+        let server = self.inner.first.server(self.inner.gateway.clone());
+        let server = server.map_err(|errors| errors.located(&self.inner.places))?;
+        #[cfg(feature = "tls")]
+        {
+            let served = self.inner.served.lock();
+            *served.unwrap_or_else(PoisonError::into_inner) = server.certificates();
+        }
         Ok(match self.admin() {
             Some(admin) => server.admin(admin),
             None => server,
@@ -321,8 +338,14 @@ impl LiveGateway {
             };
             return Err(located(ConfigErrors::new(vec![problem])));
         }
+        #[cfg(feature = "tls")]
+        let certificates = self.certificates(&config).map_err(located)?;
         let applied = assembly.apply(&config, &self.inner.gateway);
         let revision = applied.map_err(located)?;
+        #[cfg(feature = "tls")]
+        for (served, next) in &certificates {
+            served.replace(next);
+        }
         let needs_restart = restart::needed(&self.inner.first, &config);
         let mut seen = self.seen();
         seen.status = LiveStatus {
@@ -333,6 +356,21 @@ impl LiveGateway {
         };
         seen.config = Arc::new(config);
         Ok(revision)
+    }
+
+    /// The certificates of the listeners that speak TLS, with those of a configuration to take their places.
+    #[cfg(feature = "tls")]
+    fn certificates(&self, config: &GatewayConfig) -> Result<Vec<(Tls, Tls)>, ConfigErrors> {
+        let served = self.inner.served.lock();
+        let served = served.unwrap_or_else(PoisonError::into_inner).clone();
+        let mut next = Vec::new();
+        for (place, served) in served.into_iter().enumerate() {
+            // Whether a listener speaks TLS at all changes with a restart only.
+            if let (Some(served), Some(loaded)) = (served, config.certificates(place)?) {
+                next.push((served, loaded));
+            }
+        }
+        Ok(next)
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {

@@ -18,7 +18,7 @@
 //!
 //! # What needs a restart
 //!
-//! `workers`, `listeners` (but not whom they trust), `admin`, `drain`, `access_log`, and how calls of discovered
+//! `workers`, `listeners` (but not whom they trust, their redirect and their certificates), `admin`, `drain`, `access_log`, and how calls of discovered
 //! clusters are spread: the rest of the file is applied, and
 //! the status says which keys wait. Another `registry` is refused, since routes would lead nowhere.
 //!

@@ -14,11 +14,18 @@ pub(super) fn needed(first: &GatewayConfig, next: &GatewayConfig) -> Vec<String>
     note(first.admin != next.admin, "admin");
     note(first.drain != next.drain, "drain");
     note(first.access_log != next.access_log, "access_log");
+    note(first.connections != next.connections, "connections");
+    note(first.trust_trace != next.trust_trace, "trust_trace");
+    note(first.zone != next.zone && first.registry.is_some(), "zone");
     note(first.listeners.len() != next.listeners.len(), "listeners");
     for (place, (first, next)) in first.listeners.iter().zip(&next.listeners).enumerate() {
         note(first.bind != next.bind, &format!("listeners[{place}].bind"));
         let at = format!("listeners[{place}].limits");
         note(first.limits != next.limits, &at);
+        let at = format!("listeners[{place}].proxy_protocol");
+        note(first.proxy_protocol != next.proxy_protocol, &at);
+        let at = format!("listeners[{place}].tls");
+        note(first.tls.is_some() != next.tls.is_some(), &at);
     }
     for (name, next) in &next.clusters {
         // Whoever finds the instances also spreads the calls, and was told how when the process started.
@@ -27,6 +34,12 @@ pub(super) fn needed(first: &GatewayConfig, next: &GatewayConfig) -> Vec<String>
         };
         if first.discover && next.discover {
             note(first.lb != next.lb, &format!("clusters.{name}.lb"));
+            let is_new = first.slow_start != next.slow_start
+                || first.panic_threshold != next.panic_threshold
+                || first.subset != next.subset
+                || first.bounded_load != next.bounded_load
+                || first.zone_aware != next.zone_aware;
+            note(is_new, &format!("clusters.{name}"));
             note(
                 first.outlier != next.outlier,
                 &format!("clusters.{name}.outlier"),

@@ -6,7 +6,8 @@
 //!
 //! A copy says so in `x-msf-mirrored: 1`. It is made after authentication, limits and transforms, so that strangers
 //! cannot double the load; it has the same headers, the caller's token included, so mirror to services of the same
-//! trust only.
+//! trust only. Where the route has [`internal_identity`](crate::Route::internal_identity), the copy has a token for its
+//! own service and none that is good elsewhere.
 //!
 //! | setting | default | why |
 //! |---|---|---|
@@ -26,6 +27,8 @@ mod metrics;
 mod running;
 mod settings;
 mod tee;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::running::Mirroring;
 pub use self::settings::Mirror;

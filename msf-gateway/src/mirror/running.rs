@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header, request::Parts};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Limited};
 use msf_client::ServiceClient;
@@ -65,7 +65,14 @@ impl Mirroring {
     }
 
     /// Copies a request, if it is one of those that are copied, and gives back its body, which the copy may follow.
-    pub(crate) fn copy(&self, parts: &Parts, body: Body, service: Option<&ServiceClient>) -> Body {
+    /// `identify` makes the headers those for the other service, or says that there is no copy.
+    pub(crate) fn copy(
+        &self,
+        parts: &Parts,
+        body: Body,
+        service: Option<&ServiceClient>,
+        identify: impl FnOnce(&ServiceClient, &mut HeaderMap) -> bool,
+    ) -> Body {
         let is_drawn =
             self.settings.percent >= 100.0 || fastrand::f64() * 100.0 < self.settings.percent;
         let Some(service) = service.filter(|_| is_drawn) else {
@@ -80,8 +87,13 @@ impl Mirroring {
             self.metrics.too_many.inc();
             return body;
         };
+        let mut copied = copied(parts);
+        if !identify(service, &mut copied.headers) {
+            self.metrics.failed.inc();
+            return body;
+        }
         let copy = Copy {
-            parts: copied(parts),
+            parts: copied,
             service: service.clone().with_timeout(self.settings.timeout),
             mirror: self.clone(),
             slot,
@@ -91,6 +103,12 @@ impl Mirroring {
             return body;
         }
         Body::new(Tee::new(body, copy, body_max))
+    }
+
+    /// Copies under way now.
+    #[cfg(test)]
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
     }
 
     fn slot(&self) -> Option<Slot> {

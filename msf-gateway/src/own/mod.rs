@@ -18,11 +18,22 @@
 //!
 //! | `status` | HTTP | when |
 //! |---|---|---|
-//! | `healthy` | 200 | every service has an instance, and none is unhealthy |
-//! | `degraded` | 200 | a service has no usable instance, or an instance is unhealthy |
-//! | `unhealthy` | 503 | the gateway starts or drains, or no service has a usable instance |
+//! | `healthy` | 200 | every service has an instance, and nothing is held against any |
+//! | `degraded` | 200 | anything else |
+//! | `unhealthy` | 503 | the gateway starts or drains, or no service has an instance that its checks let be called |
 //!
-//! An instance is usable while it holds its lease and no health check has found it unhealthy.
+//! Each service has a word of its own, and a `reason` if it is not well:
+//!
+//! | `reason` | `status` | when |
+//! |---|---|---|
+//! | `no_instance` | `unhealthy` | nobody is registered |
+//! | `circuit_open` | `unhealthy` | its breaker refuses calls, or probes |
+//! | `checks` | `unhealthy` if none is left, else `degraded` | checks found an instance unhealthy, or its lease ran out |
+//! | `calls` | the same | the last 3 calls to an instance failed, or it is ejected for failing |
+//!
+//! Where nobody is asked, calls are all there is to know: an endpoint that refuses connections counts as unhealthy after
+//! three calls, and as healthy again after one that succeeds. What calls say never makes the gateway `unhealthy`: a
+//! load balancer that took it out for that would end the calls that alone can find the service well again.
 
 mod answers;
 mod services;

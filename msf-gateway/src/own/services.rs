@@ -8,8 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
+use msf_client::ServiceClient;
 use msf_core::{health::Status, name::ServiceName};
-use msf_registry::{Health, Registry, ServiceHandle};
+use msf_registry::{Health, Observed, Registry, ServiceHandle};
+use msf_resilience::circuit_breaker::{CircuitBreaker, State};
 use serde::Serialize;
 use tokio::time;
 
@@ -18,7 +20,7 @@ use tokio::time;
 pub(crate) struct Services {
     registry: Registry,
     /// Those that routes lead to; watched anyway, so that asking costs nothing.
-    routed: BTreeMap<ServiceName, ServiceHandle>,
+    routed: BTreeMap<ServiceName, ServiceClient>,
     /// Others that the operations listener was asked for; kept, since a watch knows nothing at first.
     others: Mutex<BTreeMap<ServiceName, ServiceHandle>>,
 }
@@ -33,9 +35,36 @@ struct Document {
 #[derive(Serialize)]
 struct Count {
     status: Word,
-    /// Instances that can be called.
+    /// Instances that can be called, as far as checks and calls tell.
     healthy: usize,
     unhealthy: usize,
+    /// Why it is not healthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+}
+
+/// What is told of one instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Well,
+    /// By its checks, or its lease ran out.
+    Ill,
+    /// By the calls that were made.
+    Failing,
+}
+
+/// Why a service is not healthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Reason {
+    /// Nobody is registered.
+    NoInstance,
+    /// Its breaker lets no call pass.
+    CircuitOpen,
+    /// Checks, or leases that ran out.
+    Checks,
+    /// The last calls failed.
+    Calls,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,7 +78,7 @@ enum Word {
 impl Services {
     pub(crate) fn new(
         registry: Registry,
-        routed: impl IntoIterator<Item = (ServiceName, ServiceHandle)>,
+        routed: impl IntoIterator<Item = (ServiceName, ServiceClient)>,
     ) -> Self {
         Self {
             registry,
@@ -80,7 +109,10 @@ impl Services {
             }
         }
         let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        let more = counts(&others);
+        let more = others
+            .iter()
+            .map(|(name, endpoints)| (name.clone(), Count::of(told(endpoints), false)))
+            .collect();
         drop(others);
         answer(status, &self.routed, more)
     }
@@ -88,12 +120,16 @@ impl Services {
 
 fn answer(
     status: Status,
-    routed: &BTreeMap<ServiceName, ServiceHandle>,
+    routed: &BTreeMap<ServiceName, ServiceClient>,
     more: BTreeMap<ServiceName, Count>,
 ) -> Response<Bytes> {
-    let mut services = counts(routed);
+    let count = |(name, service): (&ServiceName, &ServiceClient)| {
+        let is_open = is_open(service.breaker());
+        (name.clone(), Count::of(told(service.instances()), is_open))
+    };
+    let mut services: BTreeMap<ServiceName, Count> = routed.iter().map(count).collect();
     // What no route leads to says nothing about the gateway's use.
-    let word = overall(status, services.values().map(|count| count.status));
+    let word = overall(status, services.values());
     services.extend(more);
     let document = Document {
         status: word,
@@ -114,38 +150,78 @@ fn answer(
     response
 }
 
-fn counts(services: &BTreeMap<ServiceName, ServiceHandle>) -> BTreeMap<ServiceName, Count> {
-    let count = |(service, endpoints): (&ServiceName, &ServiceHandle)| {
-        let snapshot = endpoints.snapshot();
-        let states = snapshot.instances().iter().map(|member| member.health);
-        (service.clone(), Count::of(states))
-    };
-    services.iter().map(count).collect()
+/// Whether every call is refused now. One that probes is as good as open: nobody knows yet.
+fn is_open(breaker: &CircuitBreaker) -> bool {
+    matches!(
+        breaker.state(),
+        State::Open | State::HalfOpen | State::ForcedOpen
+    )
 }
 
-impl Count {
-    fn of(instances: impl Iterator<Item = Health>) -> Self {
-        let (unhealthy, healthy): (Vec<_>, Vec<_>) =
-            instances.partition(|health| *health == Health::Unhealthy);
-        let status = match (healthy.len(), unhealthy.len()) {
-            (0, _) => Word::Unhealthy,
-            (_, 0) => Word::Healthy,
-            _ => Word::Degraded,
-        };
-        Self {
-            status,
-            healthy: healthy.len(),
-            unhealthy: unhealthy.len(),
+/// What is told of the instances of a service.
+fn told(endpoints: &ServiceHandle) -> impl Iterator<Item = Told> {
+    endpoints.observed().into_iter().map(|it| Told::of(&it))
+}
+
+impl Told {
+    fn of(observed: &Observed) -> Self {
+        let is_failing = observed.is_ejected || observed.failures_in_a_row >= FAILURES_MIN;
+        match observed.health {
+            Health::Unhealthy => Self::Ill,
+            _ if is_failing => Self::Failing,
+            _ => Self::Well,
         }
     }
 }
 
-fn overall(status: Status, services: impl Iterator<Item = Word>) -> Word {
+impl Count {
+    fn of(instances: impl Iterator<Item = Told>, is_circuit_open: bool) -> Self {
+        let (mut all, mut ill, mut healthy) = (0, 0, 0);
+        for told in instances {
+            all += 1;
+            ill += usize::from(told == Told::Ill);
+            healthy += usize::from(told == Told::Well);
+        }
+        let reason = if all == 0 {
+            Some(Reason::NoInstance)
+        } else if is_circuit_open {
+            Some(Reason::CircuitOpen)
+        } else if ill == all || (ill > 0 && healthy > 0) {
+            Some(Reason::Checks)
+        } else {
+            (healthy < all).then_some(Reason::Calls)
+        };
+        let status = match reason {
+            None => Word::Healthy,
+            Some(Reason::NoInstance | Reason::CircuitOpen) => Word::Unhealthy,
+            Some(Reason::Checks | Reason::Calls) if healthy == 0 => Word::Unhealthy,
+            Some(Reason::Checks | Reason::Calls) => Word::Degraded,
+        };
+        Self {
+            status,
+            healthy,
+            unhealthy: all - healthy,
+            reason,
+        }
+    }
+
+    /// Whether it is known to be of no use without a call: what calls say is right until the next call, and whoever
+    /// takes the gateway out for it sees to it that there is none.
+    const fn is_unusable(&self) -> bool {
+        match self.reason {
+            Some(Reason::NoInstance) => true,
+            Some(Reason::Checks) => self.healthy == 0,
+            Some(Reason::CircuitOpen | Reason::Calls) | None => false,
+        }
+    }
+}
+
+fn overall<'a>(status: Status, services: impl Iterator<Item = &'a Count>) -> Word {
     let (mut all, mut unusable, mut whole) = (0, 0, 0);
-    for word in services {
+    for count in services {
         all += 1;
-        unusable += usize::from(word == Word::Unhealthy);
-        whole += usize::from(word == Word::Healthy);
+        unusable += usize::from(count.is_unusable());
+        whole += usize::from(count.status == Word::Healthy);
     }
     if status != Status::Ready || unusable == all {
         Word::Unhealthy
@@ -156,6 +232,8 @@ fn overall(status: Status, services: impl Iterator<Item = Word>) -> Word {
     }
 }
 
+/// As many failures in a row as a check takes: one is chance, and two may be.
+const FAILURES_MIN: u32 = 3;
 /// The registry is asked by people and monitors, who wait a second and not more.
 const REGISTRY_MAX: Duration = Duration::from_secs(1);
 /// More services than a page of this kind is read for.
@@ -163,13 +241,22 @@ const OTHERS_MAX: usize = 200;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Told::{Failing, Ill, Well},
+        *,
+    };
 
-    fn word(instances: &[Health]) -> &'static str {
-        spelled(Count::of(instances.iter().copied()).status)
+    fn count(instances: &[Told], is_circuit_open: bool) -> Count {
+        Count::of(instances.iter().copied(), is_circuit_open)
     }
 
-    fn spelled(word: Word) -> &'static str {
+    fn said(count: &Count) -> String {
+        let said = serde_json::json!({ "status": count.status, "reason": count.reason });
+        let word = |name| said[name].as_str().unwrap_or("-");
+        format!("{} {}", word("status"), word("reason"))
+    }
+
+    fn word(word: Word) -> &'static str {
         match word {
             Word::Healthy => "healthy",
             Word::Degraded => "degraded",
@@ -179,23 +266,46 @@ mod tests {
 
     #[test]
     fn a_service_is_as_healthy_as_its_instances() {
-        use Health::{Healthy, Unhealthy, Unknown};
-        assert_eq!(word(&[]), "unhealthy");
-        assert_eq!(word(&[Unhealthy]), "unhealthy");
-        assert_eq!(word(&[Unknown]), "healthy");
-        assert_eq!(word(&[Healthy, Unhealthy]), "degraded");
-        assert_eq!(word(&[Healthy, Healthy]), "healthy");
+        for (instances, expected) in [
+            (&[][..], "unhealthy no_instance"),
+            (&[Ill], "unhealthy checks"),
+            (&[Well], "healthy -"),
+            (&[Well, Ill], "degraded checks"),
+            (&[Well, Well], "healthy -"),
+            (&[Failing], "unhealthy calls"),
+            (&[Failing, Well], "degraded calls"),
+            (&[Failing, Ill], "unhealthy calls"),
+            (&[Failing, Ill, Well], "degraded checks"),
+        ] {
+            assert_eq!(said(&count(instances, false)), expected, "{instances:?}");
+        }
+        assert_eq!(said(&count(&[Well], true)), "unhealthy circuit_open");
+        assert_eq!(said(&count(&[], true)), "unhealthy no_instance");
     }
 
     #[test]
     fn a_gateway_is_unhealthy_only_when_it_is_of_no_use() {
-        use Word::{Degraded, Healthy, Unhealthy};
-        let of = |status, words: &[Word]| spelled(overall(status, words.iter().copied()));
-        assert_eq!(of(Status::Ready, &[Healthy, Healthy]), "healthy");
-        assert_eq!(of(Status::Ready, &[Healthy, Unhealthy]), "degraded");
-        assert_eq!(of(Status::Ready, &[Degraded]), "degraded");
-        assert_eq!(of(Status::Ready, &[Unhealthy, Unhealthy]), "unhealthy");
-        assert_eq!(of(Status::Starting, &[Healthy]), "unhealthy");
-        assert_eq!(of(Status::Draining, &[Healthy]), "unhealthy");
+        let of = |status, services: &[&[Told]]| {
+            let counts: Vec<Count> = services.iter().map(|it| count(it, false)).collect();
+            word(overall(status, counts.iter()))
+        };
+        assert_eq!(of(Status::Ready, &[&[Well], &[Well]]), "healthy");
+        assert_eq!(of(Status::Ready, &[&[Well], &[Ill]]), "degraded");
+        assert_eq!(of(Status::Ready, &[&[Well, Ill]]), "degraded");
+        assert_eq!(of(Status::Ready, &[&[Ill], &[]]), "unhealthy");
+        assert_eq!(of(Status::Starting, &[&[Well]]), "unhealthy");
+        assert_eq!(of(Status::Draining, &[&[Well]]), "unhealthy");
+    }
+
+    #[test]
+    fn what_calls_say_takes_no_gateway_out_since_then_no_call_would_say_otherwise() {
+        let failing = count(&[Failing], false);
+        let open = count(&[Well], true);
+        let ill = count(&[Ill], false);
+        let of = |counts: &[&Count]| word(overall(Status::Ready, counts.iter().copied()));
+        assert_eq!(of(&[&failing]), "degraded");
+        assert_eq!(of(&[&open]), "degraded");
+        assert_eq!(of(&[&failing, &ill]), "degraded");
+        assert_eq!(of(&[&ill]), "unhealthy");
     }
 }

@@ -52,6 +52,8 @@
 
 mod contexts;
 mod erased;
+#[cfg(test)]
+mod tests;
 
 use std::{future::Future, net::IpAddr, time::Duration};
 

@@ -19,7 +19,10 @@ pub struct RunningGateway {
     pub(super) gateway: Gateway,
     pub(super) server: Server,
     pub(super) plan: DrainPlan,
-    pub(super) addr: SocketAddr,
+    pub(super) addrs: Vec<SocketAddr>,
+    /// Of the files of certificates.
+    #[cfg(feature = "tls")]
+    pub(super) _watches: Vec<Task<()>>,
     pub(super) operations_addr: Option<SocketAddr>,
     pub(super) admin_addr: Option<SocketAddr>,
     pub(super) serving: Option<Task<io::Result<Served>>>,
@@ -30,8 +33,15 @@ pub struct RunningGateway {
 impl RunningGateway {
     /// Where the world finds it, with the port that the system chose.
     #[must_use]
-    pub const fn addr(&self) -> SocketAddr {
-        self.addr
+    pub fn addr(&self) -> SocketAddr {
+        // The first address cannot be left out.
+        self.addrs[0]
+    }
+
+    /// All addresses, by the [places](crate::listener) of their listeners.
+    #[must_use]
+    pub fn addrs(&self) -> &[SocketAddr] {
+        &self.addrs
     }
 
     /// Where its operators find it.
@@ -128,7 +138,7 @@ impl Drop for RunningGateway {
 impl fmt::Debug for RunningGateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunningGateway")
-            .field("addr", &self.addr)
+            .field("addrs", &self.addrs)
             .field("operations_addr", &self.operations_addr)
             .field("phase", &self.server.drain().phase())
             .finish_non_exhaustive()

@@ -16,7 +16,7 @@ use msf_core::{
 use tokio::time;
 
 use super::{TunnelMetrics, Upgrades, join::join};
-use crate::{body::Proxied, headers::hop_by_hop};
+use crate::{body::Proxied, headers::hop_by_hop, respond};
 
 /// A client that asks for a protocol which its route allows.
 #[derive(Debug)]
@@ -72,7 +72,11 @@ pub(crate) fn switched<B>(mut response: Response<B>) -> Response<Proxied> {
     };
     let (mut parts, _none) = response.into_parts();
     hop_by_hop::strip_response(&mut parts.headers);
-    for name in [header::SERVER, header::CONTENT_LENGTH, header::TRAILER] {
+    let inside = [header::SERVER, respond::X_POWERED_BY];
+    for name in inside
+        .into_iter()
+        .chain([header::CONTENT_LENGTH, header::TRAILER])
+    {
         parts.headers.remove(name);
     }
     let switch = HeaderValue::from_static("upgrade");

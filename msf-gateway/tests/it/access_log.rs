@@ -10,8 +10,11 @@ use std::{
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use msf_auth::policy::{authenticated, scope};
-use msf_client::Client;
-use msf_core::{body::Body, testing::LogCapture};
+use msf_client::{
+    Client,
+    transport::{Connections, Protocol},
+};
+use msf_core::{body::Body, server::Limits, testing::LogCapture};
 use msf_gateway::{
     AccessLog, Gateway, GatewayBuilder, Key, Maintenance, RateKey, Redirect, Route, RunningGateway,
 };
@@ -339,6 +342,51 @@ async fn a_body_that_the_client_breaks_off_is_the_clients() {
     assert_eq!(line["bytes_in"], 5, "{line}");
 }
 
+/// What never becomes a request: nothing of what was sent is in the line.
+#[tokio::test]
+async fn what_the_server_refuses_has_its_line_too() {
+    let lines = Lines::default();
+    let system = System::new().with("order", hello).await;
+    let route = Route::prefix("/").to("order").public();
+    let gateway = system.build(logged(&system, &lines).route(route)).await;
+    let limits = Limits::default().header_timeout(Duration::from_millis(200));
+    let server = gateway.server(([127, 0, 0, 1], 0).into()).workers(1);
+    let gateway = server.limits(limits).start().unwrap();
+    let large = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "secret".repeat(10_000));
+    let cases = [
+        ("secret \x01\r\n\r\n", 400, "DP"),
+        (&large, 431, "DP"),
+        ("GET /secret HT", 408, "DT"),
+    ];
+    for (index, (sent, status, flag)) in cases.into_iter().enumerate() {
+        let mut stream = TcpStream::connect(gateway.addr()).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let _end = stream.read_to_end(&mut Vec::new()).await;
+        let mut line = lines.last(index + 1).await;
+        assert!(!line.to_string().contains("secret"), "{line}");
+        line["time"].take();
+        line["duration_ms"].take();
+        let failure = line["failure"].take();
+        assert!(failure.is_string());
+        assert_eq!(
+            line,
+            json!({
+                "time": null, "client": "127.0.0.1", "status": status, "flag": flag, "failure": null,
+                "ended_by": "client", "bytes_in": 0, "bytes_out": 0, "duration_ms": null,
+            })
+        );
+    }
+    // Who says nothing has no line; all are counted.
+    let mut silent = TcpStream::connect(gateway.addr()).await.unwrap();
+    silent.read_to_end(&mut Vec::new()).await.unwrap();
+    let metrics = gateway.gateway().metrics().render();
+    for reason in ["malformed", "head_too_large", "head_too_slow", "silent"] {
+        let series = format!("msf_server_refused_total{{reason=\"{reason}\"}} 1");
+        assert!(metrics.contains(&series), "{series} in {metrics}");
+    }
+    assert_eq!(lines.text().lines().count(), 3);
+}
+
 #[tokio::test]
 async fn answers_without_content_are_complete() {
     let lines = Lines::default();
@@ -391,6 +439,29 @@ async fn a_template_cannot_be_forged() {
         r#"127.0.0.1 "GET /api/\x22x" 400 DP "a\x22 200 -\x09\xC3\xA9\x5C""#
     );
     assert_eq!(lines[1], r#"127.0.0.1 "GET /nothing" 404 NR "-""#);
+}
+
+#[tokio::test]
+async fn the_host_of_http2_is_its_authority() {
+    let lines = Lines::default();
+    let system = System::new().with("order", hello).await;
+    let gateway = serve(&system, &lines, [Route::prefix("/").to("order").public()]).await;
+    let connections = Connections::builder().protocol(Protocol::H2c).build();
+    let asked = [
+        ("http://shop.example/orders?token=secret", "shop.example"),
+        ("http://shop.example:8080/orders", "shop.example:8080"),
+        ("http://[2001:db8::1]:8080/orders", "[2001:db8::1]:8080"),
+    ];
+    for (place, (asked, host)) in asked.into_iter().enumerate() {
+        let request = Request::get(asked).body(Body::empty()).unwrap();
+        let answer = connections.send(gateway.addr(), request).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        drop(answer.into_body().collect().await.unwrap());
+        let line = lines.last(place + 1).await;
+        assert_eq!(line["protocol"], "HTTP/2", "{line}");
+        assert_eq!(line["host"], host, "{line}");
+        assert_eq!(line["path"], "/orders", "{line}");
+    }
 }
 
 /// Blocks until it is let go.

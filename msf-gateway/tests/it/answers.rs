@@ -546,7 +546,7 @@ async fn a_build_tells_everything_that_is_wrong() {
     );
     let text = errors.to_string();
     assert!(
-        text.contains("/e/**: an earlier route takes GET there already"),
+        text.contains("/e/**: an earlier route, ") && text.contains("takes GET there already"),
         "{text}"
     );
     let client = Client::builder(system.registry).build().unwrap();

@@ -1,6 +1,6 @@
 //! A gateway with services behind it, and a client that says what it likes.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -22,6 +22,7 @@ use msf_registry::{Instance, Registration, Registry, backend::memory::MemoryRegi
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::{Notify, Semaphore},
     time,
 };
 
@@ -58,6 +59,24 @@ impl System {
         let addr = server.addr();
         self.servers.push(server);
         self.with_addr(name, addr).await
+    }
+
+    /// A service that says "late" to a request once it is let go.
+    pub(crate) async fn with_held(self, name: &str) -> (Self, Held) {
+        let held = Held {
+            begun: Arc::default(),
+            go: Arc::new(Semaphore::new(0)),
+        };
+        let waiting = held.clone();
+        let answer = move |_request| {
+            let Held { begun, go } = waiting.clone();
+            async move {
+                begun.notify_one();
+                let _permit = go.acquire().await.unwrap();
+                Response::new(Body::from("late"))
+            }
+        };
+        (self.with(name, answer).await, held)
     }
 
     /// A service that somebody else serves, or nobody.
@@ -98,6 +117,26 @@ impl System {
     /// A gateway that serves on one thread.
     pub(crate) async fn serve(&self, routes: impl IntoIterator<Item = Route>) -> RunningGateway {
         start(self.gateway(routes).await)
+    }
+}
+
+/// Requests that wait at a service.
+#[derive(Clone)]
+pub(crate) struct Held {
+    begun: Arc<Notify>,
+    go: Arc<Semaphore>,
+}
+
+impl Held {
+    /// Waits until one is there.
+    pub(crate) async fn begun(&self) {
+        let begun = time::timeout(PATIENCE, self.begun.notified());
+        begun.await.expect("a request comes to the service");
+    }
+
+    /// Lets them go, one after the other.
+    pub(crate) fn let_go(&self) {
+        self.go.add_permits(1);
     }
 }
 

@@ -28,6 +28,10 @@ to = "users"
 const EVERYTHING: &str = r#"
 workers = 2
 expose_metrics = true
+zone = "a"
+gateway_headers = false
+trust_trace = true
+identity_headers = ["x-tenant", "x-plan"]
 
 [[listeners]]
 bind = "0.0.0.0:8080"
@@ -36,12 +40,16 @@ https = true
 forwarded = true
 [listeners.limits]
 connections_max = 5000
+connections_per_address_max = 100
 header_timeout = "5s"
 idle_timeout = "30s"
 body_timeout = "20s"
+body_rate_min = 1000
+body_rate_window = "10s"
 write_timeout = "20s"
 header_limit = "16KiB"
 http2_streams_max = 100
+http2_resets_max = 300
 
 [admin]
 bind = "0.0.0.0:9901"
@@ -53,6 +61,31 @@ timeout = "20s"
 
 [access_log]
 template = "{method} {path} {status}"
+capacity = 1000
+sample = 10
+
+[connections]
+body_timeout = "20s"
+header_limit = "32KiB"
+streams_max = 50
+
+[redis]
+url = "redis://user:hunter2@10.0.0.9:6379/0"
+prefix = "shop:limit"
+timeout = "10ms"
+connect_timeout = "500ms"
+instances = 3
+
+[internal_identity]
+issuer = "https://gateway.example"
+key = """
+-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+-----END PRIVATE KEY-----
+"""
+ttl = "20s"
+keep = "5s"
+carry = "roles"
 
 [defaults]
 timeout = "3s"
@@ -60,11 +93,15 @@ body_limit = "1MiB"
 policy = "authenticated"
 
 [clusters.users]
-endpoints = ["http://10.0.0.1:9001", { url = "http://10.0.0.2:9001", weight = 3 }]
+endpoints = ["http://10.0.0.1:9001", { url = "http://10.0.0.2:9001", weight = 3, zone = "a" }]
 lb = "least_request"
+zone_aware = { instances_min = 2, gateways = { a = 2, b = 1 } }
 protocol = "h2c"
 connect_timeout = "300ms"
 timeout = "2s"
+panic_threshold = 0.4
+subset = 10
+slow_start = { window = "10s", min = 0.2, aggression = 2.0 }
 [clusters.users.outlier]
 consecutive = 3
 base = "5s"
@@ -77,10 +114,18 @@ slow_after = "1s"
 connections_max = 100
 queue_max = 50
 queue_timeout = "500ms"
+idle_max = 8
+idle_timeout = "5s"
 
 [clusters.users-v2]
 endpoints = ["http://10.0.0.3:9001"]
 lb = "p2c"
+
+[clusters.carts]
+endpoints = ["http://10.0.0.4:9001", "http://10.0.0.5:9001"]
+lb = "maglev"
+hash_by = "cookie:session"
+bounded_load = 1.25
 
 [auth]
 leeway = "10s"
@@ -101,13 +146,18 @@ match = { host = "*.shop.example", path = "/api/users/**", methods = ["GET", "PO
 to = "users"
 policy = "scope(users:read)"
 rate_limit = { requests = 50, per = "1s", burst = 100, by = "subject", max_keys = 1000 }
+shared_rate_limit = { requests = 5000, per = "1h", burst = 500, by = "subject", name = "users-all", on_failure = "refuse" }
+internal_identity = true
+retry = { attempts = 2, attempt_timeout = "300ms", wait = "10ms", wait_max = "1s", body_limit = "4KiB", methods = ["GET", "PUT"], retry_after_max = "5s", budget = 0.1 }
+hedge = { quantile = 0.9, attempts = 2, min_samples = 50, min_delay = "5ms", window = "1m" }
 timeout = "1s"
 body_limit = "64KiB"
 strip_prefix = true
 request_headers = { set = { x-tenant = "a" }, add = { x-via = "gateway" }, remove = ["x-debug"] }
 response_headers = { remove = "x-internal" }
-mirror = { to = "users-v2", percent = 5 }
+mirror = { to = "users-v2", percent = 5, body_max = "4KiB", in_flight_max = 8, timeout = "1s" }
 upgrade = "websocket"
+upgrade_idle_timeout = "10m"
 order = 1
 [routes.cors]
 origins = ["https://shop.example"]
@@ -130,6 +180,18 @@ redirect = { to = "https://shop.example/", status = 308 }
 public = true
 
 [[routes]]
+id = "moved"
+match = { path = "/shop/**" }
+redirect = { scheme = "https", host = "shop.example", port = 8443, prefix = "/market", status = 301 }
+public = true
+
+[[routes]]
+id = "gone"
+match = { path = "/v0/**" }
+respond = { problem = "gone", detail = "use /v2" }
+public = true
+
+[[routes]]
 id = "robots"
 match = { path = "/robots.txt", methods = "GET" }
 respond = { body = "User-agent: *\nDisallow: /" }
@@ -139,7 +201,7 @@ public = true
 id = "reports"
 match = { path = "/reports/**" }
 to = "users-v2"
-maintenance = { retry_after = "10m", message = "back at noon" }
+maintenance = { retry_after = "10m", message = "back at noon", except = "10.0.0.0/8" }
 "#;
 
 fn errors(text: &str) -> ConfigErrors {
@@ -199,13 +261,23 @@ async fn everything_that_a_file_can_say_is_taken_and_survives_json() {
     let json = serde_json::to_string_pretty(&config).unwrap();
     assert!(!json.contains("sufficient length"), "{json}");
     assert!(!json.contains("thirty-two"), "{json}");
+    assert!(
+        !json.contains("hunter2") && !json.contains("PRIVATE"),
+        "{json}"
+    );
+    let mut json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    // Not every secret may be any text.
+    json["redis"]["url"] = "redis://10.0.0.9".into();
+    let key = config.internal_identity.as_ref().unwrap().key.as_ref();
+    json["internal_identity"]["key"] = key.unwrap().secret().expose().as_str().into();
+    let json = json.to_string();
     // The secrets are gone from it, and are the only thing that is.
     let json = json.replace("[redacted]", "[redacted], at length, for each of them");
     let again = GatewayConfig::load("gateway.json", &json).unwrap_or_else(|errors| {
         panic!("{errors}\n{json}");
     });
     let keys: Vec<_> = config.diff(&again).into_iter().map(|it| it.key).collect();
-    assert_eq!(keys, ["admin", "auth"]);
+    assert_eq!(keys, ["admin", "auth", "redis"]);
     assert!(config.diff(&config).is_empty());
 
     let gateway = config.build(&Metrics::new());
@@ -501,8 +573,9 @@ fn each_mistake_has_its_words() {
 
 #[tokio::test]
 async fn what_only_the_gateway_finds_is_told_at_its_key() {
+    // A configuration that did not come from a text is looked at when it is built.
     let build = |text: &str| {
-        let config = GatewayConfig::load("g.toml", text).unwrap_or_else(|e| panic!("{e}"));
+        let config = toml::from_str::<GatewayConfig>(text).unwrap();
         let errors = config.build(&Metrics::new()).unwrap_err();
         let problems = errors.problems().iter();
         problems.map(ToString::to_string).collect::<Vec<_>>()
@@ -516,6 +589,72 @@ async fn what_only_the_gateway_finds_is_told_at_its_key() {
     assert!(told[0].starts_with("routes[0].match.path: "), "{told:?}");
     let told = build(&route("a", "{ regex = \"(\" }"));
     assert!(told[0].starts_with("routes[0].match"), "{told:?}");
+}
+
+#[test]
+fn what_a_builder_finds_is_told_with_everything_else() {
+    let told = told(
+        r#"
+wrkers = 1
+[admin]
+bind = "127.0.0.1:9901"
+[[listeners]]
+bind = "127.0.0.1:9901"
+[clusters.users]
+endpoints = ["http://10.0.0.1:9001", "users", "10.0.0.1:9001"]
+timeout = "0s"
+[[routes]]
+id = "all"
+match = { path = "/api/**" }
+to = "users"
+[[routes]]
+match = { path = "/api/**" }
+to = "users"
+[[routes]]
+match = { path = "/b" }
+to = "usr"
+[[routes]]
+match = { path = "/{id" }
+to = "users"
+"#,
+    );
+    for expected in [
+        "g.toml:2: wrkers: unknown key; did you mean workers?",
+        "g.toml:4: admin.bind: a listener is at 127.0.0.1:9901",
+        "g.toml:8: clusters.users.endpoints[1]: \"users\" is no endpoint",
+        "g.toml:8: clusters.users.endpoints[2]: 10.0.0.1:9001 is there twice",
+        "g.toml:9: clusters.users.timeout: must be above zero",
+        "g.toml:15: routes[1].match: an earlier route, all, takes every method there already; that one is routes[0]",
+        "routes[2].to: there is no cluster \"usr\"",
+        "g.toml:21: routes[3].match.path: `{id` is no capture",
+    ] {
+        let is_told = told.iter().any(|it| it.contains(expected));
+        assert!(is_told, "{expected:?} is not in {told:#?}");
+    }
+}
+
+#[test]
+fn a_mistake_of_a_route_puts_no_blame_on_the_routes_beside_it() {
+    let told = told(
+        r#"
+[clusters.users]
+endpoints = ["http://10.0.0.1:9001"]
+[[routes]]
+match = { path = "/a", method = "GET" }
+to = "users"
+[[routes]]
+match = { path = "/a", methods = "POST" }
+to = "users"
+[[routes]]
+match = { path = "/a", method = "PUT" }
+to = "users"
+"#,
+    );
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(
+        told.iter().all(|it| it.contains("unknown key")),
+        "{told:#?}"
+    );
 }
 
 #[test]
@@ -629,4 +768,269 @@ async fn a_limit_of_a_file_counts() {
     assert_eq!(ask().await.text(), "hello");
     assert_eq!(ask().await.status(), 200);
     assert_eq!(ask().await.status(), 429);
+}
+
+#[tokio::test]
+async fn a_limit_of_a_route_without_an_id_counts_too() {
+    let text = "
+        [[routes]]
+        match = { path = \"/hello/**\" }
+        respond = { body = \"hello\" }
+        rate_limit = { requests = 1, per = \"1h\" }
+    ";
+    let config = GatewayConfig::load("g.toml", text).unwrap_or_else(|e| panic!("{e}"));
+    config.build(&Metrics::new()).unwrap();
+}
+
+#[test]
+fn shared_limits_and_identities_say_what_they_miss() {
+    let shared = |redis: &str, routes: &str| {
+        let route = |(id, limit): (usize, &str)| {
+            format!(
+                "[[routes]]\nid = \"r{id}\"\nmatch = {{ path = \"/{id}\" }}\nrespond = {{}}\n\
+                 shared_rate_limit = {{ {limit} }}\n"
+            )
+        };
+        let routes: String = routes.split(';').enumerate().map(route).collect();
+        told(&(redis.to_owned() + "\n" + &routes))
+    };
+    let has = |told: Vec<String>, expected: &str| {
+        let is_told = told.iter().any(|it| it.contains(expected));
+        assert!(is_told, "{expected:?} is not in {told:#?}");
+        assert!(!told.iter().any(|it| it.contains("hunter2")), "{told:?}");
+    };
+    has(
+        shared("", "requests = 1"),
+        "routes[0].shared_rate_limit: needs a store; add [redis]",
+    );
+    has(shared("[redis]", "requests = 1"), "redis.url: must be set");
+    let redis = "[redis]\nurl = \"redis://:hunter2@h:1\"";
+    has(
+        shared(redis, "per = \"1s\""),
+        "routes[0].shared_rate_limit.requests: must be set",
+    );
+    has(
+        shared(redis, "requests = 0"),
+        "routes[0].shared_rate_limit: ",
+    );
+    if cfg!(feature = "redis") {
+        has(
+            shared("[redis]\nurl = \"http://:hunter2@h\"", "requests = 1"),
+            "redis.url: the address must be a URL",
+        );
+        has(
+            shared(&format!("{redis}\nprefix = \"a b\""), "requests = 1"),
+            "redis.prefix: the prefix must be",
+        );
+        has(
+            shared(&format!("{redis}\ntimeout = \"0s\""), "requests = 1"),
+            "redis.timeout: the timeout must be",
+        );
+        has(
+            shared(
+                redis,
+                "requests = 1, name = \"all\";requests = 2, name = \"all\"",
+            ),
+            "routes[1].shared_rate_limit: routes[0].shared_rate_limit counts by the name \"all\" too",
+        );
+    }
+
+    let route = "[[routes]]\nmatch = { path = \"/a\" }\nto = \"a\"\ninternal_identity = true\n\
+                 [clusters.a]\nendpoints = [\"http://10.0.0.1:1\"]\n";
+    has(
+        told(route),
+        "routes[0].internal_identity: needs somebody who mints",
+    );
+    let identity = |keys: &str| told(&format!("{route}[internal_identity]\n{keys}"));
+    has(identity(""), "internal_identity.issuer: must be set");
+    has(
+        identity("issuer = \"x\""),
+        "internal_identity.key: must be set",
+    );
+    has(
+        identity("issuer = \"x\"\nkey = \"hunter2\""),
+        "internal_identity.key: must be one private key",
+    );
+    let respond = |keys: &str| told(&format!("[[routes]]\nmatch = {{}}\nrespond = {{ {keys} }}"));
+    has(
+        respond("problem = \"goone\""),
+        "routes[0].respond.problem: there is no code \"goone\"",
+    );
+    has(
+        respond("problem = \"gone\", status = 200"),
+        "routes[0].respond.status: cannot stand",
+    );
+    has(
+        respond("detail = \"x\""),
+        "routes[0].respond.detail: needs a `problem`",
+    );
+    has(
+        told("identity_headers = [\"x-a\", \"x b\"]\n[[routes]]\nmatch = {}\nrespond = {}"),
+        "identity_headers[1]: \"x b\" is no name of a header",
+    );
+    has(
+        told("identity_headers = \"*\"\n[[routes]]\nmatch = {}\nrespond = {}"),
+        "identity_headers: \"*\" is no name of a header",
+    );
+}
+
+#[test]
+fn an_identity_on_a_public_route_is_told_at_its_key() {
+    let text = r#"
+        [[routes]]
+        id = "a"
+        match = { path = "/a" }
+        to = "a"
+        internal_identity = true
+        [clusters.a]
+        endpoints = ["http://10.0.0.1:1"]
+        [internal_identity]
+        issuer = "https://gateway.example"
+        key = """
+-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+-----END PRIVATE KEY-----"""
+    "#;
+    assert_eq!(
+        errors(text).problems()[0].path,
+        "routes[0].internal_identity"
+    );
+}
+
+/// The part of a file with this cluster and a route to it.
+fn balanced(top: &str, cluster: &str) -> String {
+    let route = "[[routes]]\nmatch = { path = \"/**\" }\nto = \"carts\"\n";
+    format!("{top}\n[clusters.carts]\n{cluster}\n{route}")
+}
+
+#[test]
+fn what_is_wrong_with_zones_and_hashes_is_told_with_a_way_out() {
+    let two = "endpoints = [\"http://10.0.0.1:1\", \"http://10.0.0.2:1\"]";
+    for (top, cluster, expected) in [
+        ("", "lb = \"magliv\"", "clusters.carts.lb: "),
+        (
+            "",
+            "hash_by = \"client\"",
+            "clusters.carts.hash_by: is for an `lb` by hash; set `lb` to maglev, ring_hash or rendezvous",
+        ),
+        (
+            "",
+            "lb = \"maglev\"\nhash_by = \"ip\"",
+            "clusters.carts.hash_by: is one of client, path, header:NAME and cookie:NAME",
+        ),
+        (
+            "",
+            "bounded_load = 1.25",
+            "clusters.carts.bounded_load: is for an `lb` by hash; set `lb` to",
+        ),
+        (
+            "",
+            "lb = \"rendezvous\"\nbounded_load = 0.5",
+            "clusters.carts: `bounded_load` must be above 1 and at most 100, not 0.5",
+        ),
+        ("zone = \"\"", "", "zone: must be 1 to 64 bytes"),
+        (
+            "",
+            "zone_aware = { instances_min = 2 }",
+            "clusters.carts.zone_aware: needs to know where the gateway runs; set `zone`",
+        ),
+        (
+            "zone = \"a\"",
+            "zone_aware = { gateways = { a = 0 } }",
+            "clusters.carts.zone_aware.gateways: must have one that is above 0",
+        ),
+    ] {
+        let told = told(&balanced(top, &format!("{two}\n{cluster}")));
+        let is_told = told.len() == 1 && told[0].contains(expected);
+        assert!(is_told, "{expected:?} is not in {told:#?}");
+    }
+    let zoned = "endpoints = [{ url = \"http://10.0.0.1:1\", zone = \"\" }]";
+    let told = told(&balanced("", zoned));
+    assert!(
+        told.len() == 1 && told[0].contains("clusters.carts.endpoints[0].zone: must be 1 to 64"),
+        "{told:#?}"
+    );
+}
+
+#[tokio::test]
+async fn how_calls_of_a_discovered_cluster_are_spread_is_what_the_file_says() {
+    let name = format!("msf-gateway-spread-{}.json", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    std::fs::write(&file, "{}").unwrap();
+    let top = format!(
+        "zone = \"a\"\n[registry]\nfile = {:?}",
+        file.to_str().unwrap()
+    );
+    let cluster = "discover = true\nlb = \"maglev\"\nhash_by = \"path\"\nsubset = 3";
+    let config = GatewayConfig::load("g.toml", &balanced(&top, cluster));
+    let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+    let gateway = config.build(&Metrics::new());
+    gateway.unwrap_or_else(|errors| panic!("{errors}"));
+}
+
+/// Servers that answer with the numbers of their places.
+async fn numbered(count: usize) -> Vec<TestServer> {
+    let mut servers = Vec::new();
+    for number in 0..count {
+        let answer = move |_request: http::Request<msf_core::body::Body>| async move {
+            let body = msf_core::body::Body::from(number.to_string());
+            Ok::<_, std::convert::Infallible>(http::Response::new(body))
+        };
+        servers.push(TestServer::start(tower::service_fn(answer)).await);
+    }
+    servers
+}
+
+#[tokio::test]
+async fn requests_of_one_session_go_to_one_endpoint() {
+    let servers = numbered(3).await;
+    let urls: Vec<String> = servers.iter().map(|it| it.url("")).collect();
+    for lb in ["maglev", "ring_hash", "rendezvous"] {
+        let cluster = format!("endpoints = {urls:?}\nlb = {lb:?}\nhash_by = \"cookie:session\"");
+        let config = GatewayConfig::load("g.toml", &balanced("", &cluster)).unwrap();
+        let gateway = crate::common::start(config.build(&Metrics::new()).unwrap());
+        let ask = |session: Option<u8>| {
+            let request = http::Request::get("/");
+            let request = match session {
+                Some(session) => request.header("cookie", format!("a=1; session={session}")),
+                None => request,
+            };
+            send(
+                gateway.addr(),
+                request.body(msf_core::body::Body::empty()).unwrap(),
+            )
+        };
+        let mut met = std::collections::BTreeSet::new();
+        for session in 0..12_u8 {
+            let first = ask(Some(session)).await.text().to_owned();
+            for _ in 0..4 {
+                assert_eq!(ask(Some(session)).await.text(), first, "{lb}: {session}");
+            }
+            met.insert(first);
+        }
+        assert!(met.len() > 1, "{lb}: all sessions go to one");
+        // Without a session they are kept together by the client.
+        let first = ask(None).await.text().to_owned();
+        for _ in 0..4 {
+            assert_eq!(ask(None).await.text(), first, "{lb}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn endpoints_in_the_zone_of_the_gateway_are_preferred() {
+    let servers = numbered(2).await;
+    let (here, there) = (servers[0].url(""), servers[1].url(""));
+    let cluster = format!(
+        "endpoints = [{{ url = {here:?}, zone = \"a\" }}, {{ url = {there:?}, zone = \"b\" }}]\n\
+         lb = \"round_robin\"\nzone_aware = {{ instances_min = 2 }}"
+    );
+    for (zone, expected) in [("a", "0"), ("b", "1")] {
+        let top = format!("zone = {zone:?}");
+        let config = GatewayConfig::load("g.toml", &balanced(&top, &cluster)).unwrap();
+        let gateway = crate::common::start(config.build(&Metrics::new()).unwrap());
+        for _ in 0..8 {
+            assert_eq!(get(gateway.addr(), "/").await.text(), expected, "{zone}");
+        }
+    }
 }

@@ -1,9 +1,6 @@
-//! Both protocols on both sides, and clients of HTTP/2 that say what HTTP/1.1 must not be told.
+//! Both protocols on both sides.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Version};
@@ -12,7 +9,7 @@ use msf_client::transport::{Connections, Protocol, ResponseBody};
 use msf_core::{body::Body, task};
 use msf_gateway::{Route, RunningGateway};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::TcpStream,
     sync::{Notify, mpsc},
     time,
@@ -171,26 +168,6 @@ async fn answers_without_a_body_have_none_in_any_combination() {
             assert_eq!(body.to_bytes(), "content");
         }
     }
-}
-
-/// What a service may say about a body that it does not have.
-#[tokio::test]
-async fn a_length_where_no_body_can_be_is_not_passed_on() {
-    let addr = scripted(|mut stream: TcpStream| async move {
-        read_until(&mut stream, "\r\n\r\n").await;
-        let answer = b"HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n";
-        stream.write_all(answer).await.unwrap();
-    })
-    .await;
-    let system = System::new().with_addr("service", addr).await;
-    let gateway = system.serve([all()]).await;
-    let seen = raw(
-        gateway.addr(),
-        b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
-    )
-    .await;
-    assert!(seen.starts_with("HTTP/1.1 204 "), "{seen}");
-    assert!(!seen.contains("content-length"), "{seen}");
 }
 
 #[tokio::test]
@@ -371,178 +348,6 @@ async fn each_piece_passes_before_the_next_in_every_combination() {
     }
 }
 
-/// Fields of a request as HPACK has them, none of them checked.
-fn block(fields: &[(&str, &str)]) -> Vec<u8> {
-    let mut block = Vec::new();
-    for (name, value) in fields {
-        // A literal that is not indexed, with a name of its own (RFC 7541 section 6.2.2).
-        block.push(0);
-        for text in [name, value] {
-            block.push(u8::try_from(text.len()).unwrap());
-            block.extend_from_slice(text.as_bytes());
-        }
-    }
-    block
-}
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = len[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend_from_slice(payload);
-    frame
-}
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-
-/// Sends a request of frames and reads how it ends: answered, reset, or with the connection.
-async fn sends(addr: SocketAddr, fields: &[(&str, &str)], data: &[u8]) -> &'static str {
-    let mut stream = TcpStream::connect(addr).await.unwrap();
-    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    bytes.extend(frame(4, 0, 0, &[]));
-    let flags = if data.is_empty() {
-        END_HEADERS | END_STREAM
-    } else {
-        END_HEADERS
-    };
-    bytes.extend(frame(HEADERS, flags, 1, &block(fields)));
-    if !data.is_empty() {
-        bytes.extend(frame(DATA, END_STREAM, 1, data));
-    }
-    stream.write_all(&bytes).await.unwrap();
-    let end = async {
-        let mut head = [0; 9];
-        while stream.read_exact(&mut head).await.is_ok() {
-            let len = usize::from(head[1]) << 8 | usize::from(head[2]);
-            let mut payload = vec![0; len];
-            if stream.read_exact(&mut payload).await.is_err() {
-                break;
-            }
-            match head[3] {
-                HEADERS => return "answered",
-                RST_STREAM => return "reset",
-                GOAWAY => return "closed",
-                _ => {}
-            }
-        }
-        "closed"
-    };
-    time::timeout(PATIENCE, end).await.unwrap()
-}
-
-#[tokio::test]
-async fn what_http1_would_read_as_another_request_does_not_get_through() {
-    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
-    let told = seen.clone();
-    let addr = scripted(move |mut stream: TcpStream| {
-        let told = told.clone();
-        async move {
-            let mut bytes = [0; 4_096];
-            while let Ok(len @ 1..) = stream.read(&mut bytes).await {
-                let text = String::from_utf8_lossy(&bytes[..len]).into_owned();
-                told.lock().unwrap().push(text);
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-                stream.write_all(answer).await.unwrap();
-            }
-        }
-    })
-    .await;
-    let system = System::new().with_addr("service", addr).await;
-    let gateway = system.serve([all()]).await;
-    let get = [
-        (":method", "GET"),
-        (":scheme", "http"),
-        (":authority", "shop.example"),
-        (":path", "/"),
-    ];
-    // The harness itself is heard.
-    assert_eq!(sends(gateway.addr(), &get, b"").await, "answered");
-    assert_eq!(seen.lock().unwrap().len(), 1);
-    seen.lock().unwrap().clear();
-
-    let with = |at: usize, value: &'static str| {
-        let mut fields = get.to_vec();
-        fields[at].1 = value;
-        fields
-    };
-    let and = |more: &[(&'static str, &'static str)]| {
-        let mut fields = get.to_vec();
-        fields.extend_from_slice(more);
-        fields
-    };
-    let evil = "GET /evil HTTP/1.1\r\nhost: a\r\n\r\n";
-    let cases: Vec<(&str, Vec<(&str, &str)>, &[u8])> = vec![
-        ("a line in :path", with(3, "/ HTTP/1.1\r\nx: evil"), b""),
-        ("a space in :path", with(3, "/ evil"), b""),
-        ("a NUL in :path", with(3, "/\0evil"), b""),
-        ("no slash in :path", with(3, "evil"), b""),
-        ("an empty :path", with(3, ""), b""),
-        (
-            "a line in :method",
-            with(0, "GET /evil HTTP/1.1\r\nx: "),
-            b"",
-        ),
-        ("a space in :method", with(0, "GET /evil"), b""),
-        ("a line in :authority", with(2, "a\r\nx: evil"), b""),
-        ("a path in :authority", with(2, "a/evil"), b""),
-        ("a user in :authority", with(2, "evil@a"), b""),
-        ("another host", and(&[("host", "evil")]), b""),
-        ("a line in a value", and(&[("x", "1\r\nevil: 1")]), b""),
-        ("a line feed in a value", and(&[("x", "1\nevil: 1")]), b""),
-        ("a NUL in a value", and(&[("x", "1\0evil")]), b""),
-        ("a colon in a name", and(&[("x: evil", "1")]), b""),
-        ("a line in a name", and(&[("x\r\nevil", "1")]), b""),
-        ("a space in a name", and(&[("x evil", "1")]), b""),
-        ("large letters in a name", and(&[("Evil", "1")]), b""),
-        (
-            "chunks",
-            and(&[("transfer-encoding", "chunked")]),
-            evil.as_bytes(),
-        ),
-        ("a connection", and(&[("connection", "evil")]), b""),
-        ("an upgrade", and(&[("upgrade", "evil")]), b""),
-        (
-            "a length that is too short",
-            and(&[("content-length", "3")]),
-            evil.as_bytes(),
-        ),
-        (
-            "a length that is too long",
-            and(&[("content-length", "99")]),
-            evil.as_bytes(),
-        ),
-        (
-            "two lengths",
-            and(&[("content-length", "3"), ("content-length", "33")]),
-            evil.as_bytes(),
-        ),
-        (
-            "a length that is none",
-            and(&[("content-length", "+33")]),
-            evil.as_bytes(),
-        ),
-        ("a second :path", and(&[(":path", "/evil")]), b""),
-        ("an unknown pseudo header", and(&[(":evil", "1")]), b""),
-        ("a protocol", and(&[(":protocol", "websocket")]), b""),
-        ("no method", get[1..].to_vec(), b""),
-    ];
-    for (name, fields, data) in cases {
-        let ended = sends(gateway.addr(), &fields, data).await;
-        // A 400 of the gateway is as good as a reset; what counts is what the service has seen.
-        let heard: String = seen.lock().unwrap().drain(..).collect();
-        assert!(!heard.contains("evil"), "{name}: {ended} {heard}");
-        let requests = heard.matches("HTTP/1.1\r\n").count();
-        assert!(requests <= 1, "{name}: {heard}");
-        println!("{name}: {ended}, {requests} forwarded");
-    }
-}
-
 #[tokio::test]
 async fn many_requests_of_one_client_share_few_connections_of_the_service() {
     let (gateway, _system) = between(Protocol::H2c, |request: Request<Body>| async move {
@@ -568,4 +373,45 @@ async fn many_requests_of_one_client_share_few_connections_of_the_service() {
         send.join().await.expect("no caller panics");
     }
     assert!(connections.open() <= 4, "{}", connections.open());
+}
+
+/// RFC 9113 section 8.1: half of a request must not pass for the whole of it, whatever its client says in going.
+#[tokio::test]
+async fn an_upload_that_is_cut_off_does_not_look_complete() {
+    for up in BOTH {
+        for reason in [h2::Reason::NO_ERROR, h2::Reason::CANCEL] {
+            let (tell, mut told) = mpsc::unbounded_channel();
+            let (gateway, _system) = between(up, move |request: Request<Body>| {
+                let tell = tell.clone();
+                async move {
+                    // By itself: the call may be gone before its body is read.
+                    let reading = task::spawn("reading", async move {
+                        let mut body = request.into_body();
+                        loop {
+                            let frame = body.frame().await;
+                            let is_over = !matches!(frame, Some(Ok(_)));
+                            tell.send(frame.map(|frame| frame.is_ok())).unwrap();
+                            if is_over {
+                                return;
+                            }
+                        }
+                    });
+                    reading.detach();
+                    std::future::pending().await
+                }
+            })
+            .await;
+            let stream = TcpStream::connect(gateway.addr()).await.unwrap();
+            let (client, connection) = h2::client::handshake(stream).await.unwrap();
+            let _connection = task::spawn("h2 client", connection);
+            let mut client = client.ready().await.unwrap();
+            let request = Request::post("http://shop.example/").body(()).unwrap();
+            let (_answer, mut upload) = client.send_request(request, false).unwrap();
+            upload.send_data(Bytes::from("half"), false).unwrap();
+            let mut next = async || time::timeout(PATIENCE, told.recv()).await.unwrap();
+            assert_eq!(next().await, Some(Some(true)));
+            upload.send_reset(reason);
+            assert_eq!(next().await, Some(Some(false)), "{up:?} {reason:?}");
+        }
+    }
 }

@@ -3,8 +3,9 @@
 use http::{Request, Response};
 use msf_client::Client;
 use msf_core::{assert_problem, body::Body, problem::Code};
-use msf_gateway::{Gateway, Route};
+use msf_gateway::{Cluster, Gateway, Route};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::common::{System, get, hello, send, start};
 
@@ -40,7 +41,12 @@ async fn health_tells_what_can_be_called() {
             "timestamp": null,
             "services": {
                 "order": { "status": "healthy", "healthy": 2, "unhealthy": 0 },
-                "payment": { "status": "unhealthy", "healthy": 0, "unhealthy": 0 },
+                "payment": {
+                    "status": "unhealthy",
+                    "healthy": 0,
+                    "unhealthy": 0,
+                    "reason": "no_instance",
+                },
             },
         })
     );
@@ -57,6 +63,55 @@ async fn a_gateway_without_any_service_is_unhealthy_and_ready() {
     assert_eq!(answer.json::<Value>()["status"], "unhealthy");
     assert_eq!(get(gateway.addr(), "/readyz").await.status(), 200);
     assert_eq!(get(gateway.addr(), "/livez").await.status(), 200);
+}
+
+/// Where nobody listens.
+async fn closed() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[tokio::test]
+async fn an_endpoint_that_refuses_connections_is_unhealthy_although_nobody_checks_it() {
+    let system = System::new().with("order", hello).await;
+    let client = Client::builder(system.registry.clone()).build().unwrap();
+    let builder = Gateway::builder(client)
+        .cluster(Cluster::new("down").endpoint(closed().await))
+        .route(Route::prefix("/down").to("down").public())
+        .route(Route::prefix("/").to("order").public());
+    let gateway = start(system.build(builder).await);
+    for sent in 0..4 {
+        let health: Value = get(gateway.addr(), "/health").await.json();
+        let (down, is_down) = (&health["services"]["down"], sent == 3);
+        let expected = if is_down {
+            json!({ "status": "unhealthy", "healthy": 0, "unhealthy": 1, "reason": "calls" })
+        } else {
+            json!({ "status": "healthy", "healthy": 1, "unhealthy": 0 })
+        };
+        assert_eq!(*down, expected, "after {sent} calls");
+        let word = if is_down { "degraded" } else { "healthy" };
+        assert_eq!(health["status"], word);
+        assert_eq!(get(gateway.addr(), "/down").await.status(), 502);
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_stays_in_for_what_only_calls_can_find_well_again() {
+    let system = System::new();
+    let client = Client::builder(system.registry.clone()).build().unwrap();
+    let down = Cluster::new("down").endpoint(closed().await);
+    let builder = Gateway::builder(client)
+        .cluster(down.breaker(|breaker| breaker.min_calls(2)))
+        .route(Route::prefix("/").to("down").public());
+    let gateway = start(system.build(builder).await);
+    for _ in 0..2 {
+        assert_eq!(get(gateway.addr(), "/").await.status(), 502);
+    }
+    let answer = get(gateway.addr(), "/health").await;
+    assert_eq!(answer.status(), 200);
+    let health: Value = answer.json();
+    assert_eq!(health["status"], "degraded");
+    assert_eq!(health["services"]["down"]["reason"], "circuit_open");
 }
 
 #[tokio::test]

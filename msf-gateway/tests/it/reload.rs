@@ -6,22 +6,30 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::PathBuf,
+    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{Request, Response};
-use msf_client::Client;
+use http_body::Frame;
+use http_body_util::BodyExt;
+use msf_client::{
+    Client,
+    transport::{Connections, Protocol},
+};
 use msf_core::{
     body::Body,
     metrics::Metrics,
     name::{InstanceId, ServiceName},
     task,
-    testing::{TestClient, TestServer},
+    testing::{TestClient, TestResponse, TestServer},
 };
 use msf_gateway::{
     Gateway, GatewayBuilder, Route,
@@ -34,7 +42,7 @@ use tokio::{
     time,
 };
 
-use crate::common::{PATIENCE, System, get, start};
+use crate::common::{PATIENCE, System, get, send, start};
 
 async fn users(_request: Request<Body>) -> Response<Body> {
     Response::new(Body::from("users"))
@@ -90,6 +98,72 @@ async fn what_is_wrong_is_not_applied() {
     assert_eq!(errors.all().len(), 1, "{errors}");
     assert_eq!(running.gateway().revision().get(), 1);
     assert_eq!(get(running.addr(), "/").await.text(), "users");
+}
+
+/// A body of HTTP/2 need not say how long it is.
+#[tokio::test]
+async fn a_body_limit_of_code_holds_from_the_next_request_of_a_connection_of_http2() {
+    let system = System::new().with("count", counted).await;
+    let limited = |bytes: usize| {
+        let client = Client::builder(system.registry.clone()).build().unwrap();
+        let route = Route::prefix("/").to("count").public().body_limit(bytes);
+        Gateway::builder(client).route(route)
+    };
+    let running = start(system.build(limited(1 << 10)).await);
+    let connections = Connections::builder().protocol(Protocol::H2c).build();
+    let send = |body: Body| {
+        let request = Request::post("http://shop.example/").body(body).unwrap();
+        let (connections, addr) = (connections.clone(), running.addr());
+        async move {
+            let answer = connections.send(addr, request).await.unwrap();
+            TestResponse::read(answer).await
+        }
+    };
+    let len = 3 << 19;
+    let known = || Body::from(vec![b'x'; len]);
+    let unknown = || Body::new(Halves(3));
+    for (limit, is_taken) in [(1 << 10, false), (10 << 20, true), (1 << 20, false)] {
+        running
+            .gateway()
+            .apply(limited(limit).verifier(system.verifier()))
+            .unwrap();
+        for (body, what) in [(known(), "known"), (unknown(), "unknown")] {
+            let answer = send(body).await;
+            if is_taken {
+                assert_eq!(answer.text(), len.to_string(), "{what}");
+            } else {
+                assert_eq!(answer.status(), 413, "{what} with {limit}");
+            }
+        }
+    }
+    assert_eq!(connections.open(), 1, "all over one connection");
+}
+
+/// A body of so many half mebibytes, which does not say how many.
+struct Halves(usize);
+
+impl http_body::Body for Halves {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.0.checked_sub(1).map(|left| {
+            self.0 = left;
+            Ok(Frame::data(Bytes::from(vec![b'x'; 1 << 19])))
+        });
+        Poll::Ready(piece)
+    }
+}
+
+/// Says how much it got.
+async fn counted(request: Request<Body>) -> Response<Body> {
+    match request.into_body().collect().await {
+        Ok(body) => Response::new(Body::from(body.to_bytes().len().to_string())),
+        Err(_broke_off) => Response::new(Body::from("broke off")),
+    }
 }
 
 /// A file that tests change.
@@ -314,6 +388,60 @@ async fn what_needs_a_restart_is_told_and_the_rest_applied() {
         panic!("another registry was applied");
     };
     assert_eq!(errors.problems()[0].path, "registry");
+}
+
+/// The server does not know of routes: a limit that another configuration raises holds at once.
+#[tokio::test]
+async fn a_body_limit_that_is_raised_is_raised() {
+    let one = upstream("one").await;
+    let small = text(&[("one", one.addr())], "one");
+    let file = File::new(&(small.clone() + "body_limit = \"1KiB\"\n"));
+    let live = LiveGateway::start(FileProvider::new(&file.path))
+        .await
+        .unwrap();
+    let running = live.server().unwrap().start().unwrap();
+    let post = || {
+        let body = Body::from(vec![b'x'; 100 << 10]);
+        Request::post("/").body(body).unwrap()
+    };
+    assert_eq!(send(running.addr(), post()).await.status(), 413);
+    file.write(&(small + "body_limit = \"10MiB\"\n"));
+    assert!(matches!(live.reload().await, Reload::Applied(_)));
+    assert_eq!(send(running.addr(), post()).await.text(), "one");
+}
+
+/// Behind a trusted proxy everybody has one address, whoever is trusted by then.
+#[tokio::test]
+async fn a_proxy_that_is_trusted_from_now_on_has_no_cap() {
+    let one = upstream("one").await;
+    let capped = text(&[("one", one.addr())], "one").replace(
+        "[clusters",
+        "[listeners.limits]\nconnections_per_address_max = 1\n[clusters",
+    );
+    let file = File::new(&capped);
+    let live = LiveGateway::start(FileProvider::new(&file.path))
+        .await
+        .unwrap();
+    let running = live.server().unwrap().start().unwrap();
+    let held = async || {
+        let mut stream = TcpStream::connect(running.addr()).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+        let _refused = stream.write_all(request).await;
+        let mut head = [0; 12];
+        let is_served = stream.read_exact(&mut head).await.is_ok();
+        (stream, is_served)
+    };
+    let (_first, is_served) = held().await;
+    assert!(is_served);
+    assert!(!held().await.1);
+    file.write(&capped.replace(
+        "[listeners.limits]",
+        "trusted_proxies = \"127.0.0.0/8\"\n[listeners.limits]",
+    ));
+    assert!(matches!(live.reload().await, Reload::Applied(_)));
+    let (_second, is_served) = held().await;
+    assert!(is_served);
+    assert!(held().await.1);
 }
 
 #[tokio::test]

@@ -290,7 +290,7 @@ async fn routes_that_cannot_be_meant_are_refused_all_at_once() {
         "/c/{id: `{id` is no capture",
         "/c/{id: the regular expression `(`",
         "/v[0-9]+: no request reaches it, /** takes them all",
-        "/d/{y}: an earlier route takes every method there already",
+        "/d/{y}: an earlier route, /d/{x}, takes every method there already",
         "needs the path parameter `user`",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");

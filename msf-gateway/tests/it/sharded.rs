@@ -6,15 +6,9 @@ use std::{
     time::Duration,
 };
 
-use http::Response;
 use msf_core::{body::Body, server::DrainPlan};
 use msf_gateway::{Route, StartError};
-use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
-    sync::{Notify, Semaphore},
-    time,
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time};
 
 use crate::common::{PATIENCE, System, get, hello, read_until};
 
@@ -49,18 +43,7 @@ async fn workers_share_a_port_and_each_has_connections_of_its_own() {
 
 #[tokio::test]
 async fn a_drain_finishes_what_is_in_flight() {
-    let (begun, go) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
-    let (told, wait) = (begun.clone(), go.clone());
-    let system = System::new()
-        .with("order", move |_request| {
-            let (told, wait) = (told.clone(), wait.clone());
-            async move {
-                told.notify_one();
-                let _permit = wait.acquire().await.unwrap();
-                Response::new(Body::from("late"))
-            }
-        })
-        .await;
+    let (system, held) = System::new().with_held("order").await;
     let gateway = system
         .gateway([Route::prefix("/").to("order").public()])
         .await;
@@ -81,13 +64,13 @@ async fn a_drain_finishes_what_is_in_flight() {
         .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
         .await
         .unwrap();
-    time::timeout(PATIENCE, begun.notified()).await.unwrap();
+    held.begun().await;
     let stop = msf_core::task::spawn("stop", running.stop());
     while health.status() != msf_core::health::Status::Draining {
         time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(get(operations, "/readyz").await.status(), 503);
-    go.add_permits(1);
+    held.let_go();
     let answer = read_until(&mut stream, "late").await;
     assert!(
         answer.to_ascii_lowercase().contains("connection: close"),

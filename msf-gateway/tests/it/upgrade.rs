@@ -11,7 +11,7 @@ use tokio::{
     time,
 };
 
-use crate::common::{PATIENCE, System, eventually, hello, raw, read_until, scripted};
+use crate::common::{PATIENCE, System, eventually, hello, mirror, raw, read_until, scripted};
 
 const ASK: &str = "GET /chat HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\n\
     upgrade: websocket\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -19,7 +19,7 @@ const ASK: &str = "GET /chat HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgr
 
 const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n\
     upgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
-    keep-alive: timeout=5\r\n\r\n";
+    keep-alive: timeout=5\r\nserver: chat/1\r\nx-powered-by: chat\r\n\r\n";
 
 fn chat() -> Route {
     Route::exact("/chat")
@@ -80,7 +80,13 @@ async fn after_the_switch_bytes_pass_both_ways() {
     assert!(head.contains("\r\nupgrade: websocket"), "{head}");
     assert!(head.contains("\r\nconnection: upgrade"), "{head}");
     assert!(head.contains("\r\nsec-websocket-accept: "), "{head}");
-    for other in ["keep-alive", "content-length", "transfer-encoding"] {
+    for other in [
+        "keep-alive",
+        "content-length",
+        "transfer-encoding",
+        "server",
+        "x-powered-by",
+    ] {
         assert!(!head.contains(other), "{head}");
     }
     let seen = heads.recv().await.unwrap();
@@ -352,4 +358,41 @@ async fn a_refusal_of_the_gateway_asks_for_no_body_either() {
     let gateway = system.serve([route]).await;
     let seen = raw(gateway.addr(), CAREFUL.as_bytes()).await;
     assert!(seen.starts_with("HTTP/1.1 413 "), "{seen}");
+}
+
+#[tokio::test]
+async fn who_waits_for_permission_to_send_sends_nothing_in_vain() {
+    let system = System::new().with("any", mirror).await;
+    let gateway = system
+        .serve([
+            Route::prefix("/open").to("any").public().body_limit(10),
+            Route::prefix("/closed")
+                .to("any")
+                .policy(msf_auth::policy::authenticated()),
+        ])
+        .await;
+    let head = |path: &str, len: usize| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: {len}\r\n\r\n"
+        )
+    };
+    let mut stream = TcpStream::connect(gateway.addr()).await.unwrap();
+    stream.write_all(head("/open", 5).as_bytes()).await.unwrap();
+    read_until(&mut stream, "HTTP/1.1 100 Continue\r\n\r\n").await;
+    stream.write_all(b"hello").await.unwrap();
+    let answer = read_until(&mut stream, "hello").await;
+    // It is the service that gives the permission.
+    assert!(answer.contains("[\"expect\",\"100-continue\"]"), "{answer}");
+
+    for (path, len, status) in [
+        ("/closed", 5, "401"),
+        ("/open", 11, "413"),
+        ("/none", 5, "404"),
+    ] {
+        let answer = raw(gateway.addr(), head(path, len).as_bytes()).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{path}: {answer}"
+        );
+    }
 }

@@ -99,6 +99,12 @@ impl LoadBalancing {
         }
     }
 
+    /// The algorithm.
+    #[must_use]
+    pub const fn balance(&self) -> Balance {
+        self.balance
+    }
+
     /// Sets how instances that have just joined get their share; 30 s from a tenth unless set.
     pub const fn slow_start(mut self, slow_start: SlowStart) -> Self {
         self.slow_start = Some(slow_start);

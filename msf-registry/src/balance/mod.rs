@@ -116,9 +116,10 @@ pub enum Balance {
 }
 
 impl Balance {
-    /// Whether it goes by the hash of the call.
+    /// Whether it goes by the [hash](crate::PickContext::hash) of the call.
     #[inline]
-    pub(crate) const fn is_hashing(self) -> bool {
+    #[must_use]
+    pub const fn is_hashing(self) -> bool {
         matches!(self, Self::RingHash | Self::Maglev | Self::Rendezvous)
     }
 

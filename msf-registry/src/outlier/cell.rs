@@ -118,6 +118,11 @@ impl Cell {
         }
     }
 
+    /// Failures since the last success, or since the phase last changed.
+    pub(crate) fn failures_in_a_row(&self) -> u32 {
+        self.in_a_row.load(Ordering::Relaxed)
+    }
+
     pub(super) fn phase(&self) -> Phase {
         let word = self.phase.load(Ordering::Relaxed);
         PHASES
@@ -130,10 +135,6 @@ impl Cell {
         self.in_a_row.store(0, Ordering::Relaxed);
         self.is_vouched.store(false, Ordering::Relaxed);
         self.phase.store(phase as u8, Ordering::Relaxed);
-    }
-
-    pub(super) fn in_a_row(&self) -> u32 {
-        self.in_a_row.load(Ordering::Relaxed)
     }
 
     pub(super) fn failures(&self) -> u32 {

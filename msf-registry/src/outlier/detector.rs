@@ -62,7 +62,7 @@ impl Detector {
                 phase: watched.cell.phase(),
                 successes: watched.successes,
                 failures: watched.cell.failures(),
-                in_a_row: watched.cell.in_a_row(),
+                in_a_row: watched.cell.failures_in_a_row(),
                 is_callable: watched.is_callable,
                 is_vouched: watched.cell.is_vouched(),
                 change: None,

@@ -40,16 +40,20 @@ mod book;
 mod cell;
 mod detector;
 mod metrics;
+mod passive;
 mod settings;
 mod sweep;
 #[cfg(test)]
 mod tests;
 mod window;
 
-pub use self::settings::{InvalidOutliers, Outliers};
 pub(crate) use self::{
     cell::{Cell, Signal, Successes},
     detector::{Detector, Watched},
     metrics::{EJECTED, EJECTIONS, Ejections},
     sweep::Change,
+};
+pub use self::{
+    passive::Observed,
+    settings::{InvalidOutliers, Outliers},
 };

@@ -10,7 +10,7 @@ use super::{
 };
 #[cfg(feature = "tower")]
 use crate::model::Instance;
-use crate::{explain::Explanation, model::Snapshot};
+use crate::{balance::Balance, explain::Explanation, model::Snapshot, outlier::Observed};
 
 /// The instances of one service, kept up to date in the background. Made by
 /// [`Registry::service`](crate::Registry::service).
@@ -96,6 +96,20 @@ impl ServiceHandle {
     #[must_use]
     pub fn explain(&self, context: &PickContext<'_>) -> Explanation {
         self.state.explain(context)
+    }
+
+    /// How its calls are spread.
+    #[must_use]
+    #[inline]
+    pub fn balance(&self) -> Balance {
+        self.state.rules().balance
+    }
+
+    /// What is known of each listed instance, in the order of their ids: from checks, and from the calls from here. Not for
+    /// the hot path.
+    #[must_use]
+    pub fn observed(&self) -> Vec<Observed> {
+        self.state.table().observed()
     }
 
     /// Waits until there is an instance to pick, at most for `wait`.

@@ -17,7 +17,8 @@ use super::{
 use crate::{
     balance::LoadBalancing,
     model::{Instance, Snapshot},
-    routing::Routable,
+    outlier::Observed,
+    routing::{Ejection, Routable},
 };
 
 /// The instances of one snapshot, prepared for picking.
@@ -80,6 +81,26 @@ impl Table {
             is_plain: true,
             is_known: false,
         }
+    }
+
+    /// What is known of each listed instance; of those that this process does not call, calls say nothing.
+    pub(super) fn observed(&self) -> Vec<Observed> {
+        // Both are in the order of the ids.
+        let mut seats = self.instances.iter().zip(&self.seats).peekable();
+        let members = self.snapshot.instances().iter();
+        let observed = members.map(|member| {
+            let id = &member.instance.id;
+            while seats.next_if(|(instance, _)| instance.id < *id).is_some() {}
+            let seat = seats.next_if(|(instance, _)| instance.id == *id);
+            let outlier = seat.map(|(_, seat)| &seat.host.outlier);
+            Observed {
+                id: id.clone(),
+                health: member.health,
+                failures_in_a_row: outlier.map_or(0, |cell| cell.failures_in_a_row()),
+                is_ejected: outlier.is_some_and(|cell| cell.ejection() != Ejection::None),
+            }
+        });
+        observed.collect()
     }
 
     /// Whether every instance of every pool may be picked as it is.

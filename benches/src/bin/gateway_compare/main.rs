@@ -10,16 +10,14 @@
 //! (`/proc/PID/task/*/schedstat`, over all of its processes), so that neither the load nor the services count.
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 
-mod load;
 mod measure;
 mod plan;
-mod process;
 mod proxy;
 mod report;
-mod serve;
 
 use std::env;
 
+use msf_benches::gateway::{load, serve};
 use msf_core::BoxError;
 
 use self::plan::Plan;

@@ -1,13 +1,12 @@
 //! Rounds in turns.
 
-use msf_benches::rounds::median;
+use msf_benches::{
+    gateway::load::{Run, Seen},
+    rounds::median,
+};
 use msf_core::BoxError;
 
-use super::{
-    load::{Run, Seen},
-    plan::Plan,
-    proxy::Proxy,
-};
+use super::{plan::Plan, proxy::Proxy};
 
 /// What was measured of one proxy under one kind of load: medians over the rounds.
 #[derive(Clone, Copy, Debug)]

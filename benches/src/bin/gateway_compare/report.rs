@@ -1,6 +1,8 @@
 //! The tables.
 
-use super::{load::Run, measure::Measured, proxy::Proxy};
+use msf_benches::gateway::load::Run;
+
+use super::{measure::Measured, proxy::Proxy};
 
 pub(crate) fn print(run: &Run, measured: &[Measured]) {
     println!(

@@ -213,33 +213,6 @@ pub(super) async fn oauth(printed: &mut Printed, metrics: &Metrics, audit: &Audi
     in_a_file(printed, metrics, audit, secret).await;
 }
 
-/// A secret where its hash belongs, and in the place of everything else.
-fn misplaced(secret: &str) -> Vec<String> {
-    let client = |name: &str, value: Value| {
-        let mut client = json!({ "id": "order", "token_ttl_s": 60 });
-        client[name] = value;
-        client.to_string()
-    };
-    vec![
-        client("secrets", json!(secret)),
-        client("secrets", json!([secret])),
-        client("secrets", json!([[secret]])),
-        client("secrets", json!({ secret: 1 })),
-        client("secrets", json!([{ "secret": secret }])),
-        client("secret", json!(secret)),
-        client("id", json!([secret])),
-        client("grants", json!(secret)),
-        client("grants", json!([secret])),
-        client("scopes", json!(secret)),
-        client("audiences", json!(secret)),
-        client("serves", json!({ "a": secret })),
-        client("token_ttl_s", json!(secret)),
-        json!(secret).to_string(),
-        json!({ secret: secret }).to_string(),
-        secret.to_owned(),
-    ]
-}
-
 fn settings(printed: &mut Printed, secret: &str) {
     for text in [secret[1..].to_owned(), PASSWORD.to_owned()] {
         printed.failed("secret", ClientSecret::parse(&text.clone().into()));
@@ -294,4 +267,32 @@ async fn in_a_file(printed: &mut Printed, metrics: &Metrics, audit: &Audit, secr
         assert_eq!(answer.status(), 503, "{row}");
         printed.text.push_str(answer.text());
     }
+}
+
+/// A secret where its hash belongs, and in the place of everything else.
+#[cfg(feature = "sqlite")]
+fn misplaced(secret: &str) -> Vec<String> {
+    let client = |name: &str, value: Value| {
+        let mut client = json!({ "id": "order", "token_ttl_s": 60 });
+        client[name] = value;
+        client.to_string()
+    };
+    vec![
+        client("secrets", json!(secret)),
+        client("secrets", json!([secret])),
+        client("secrets", json!([[secret]])),
+        client("secrets", json!({ secret: 1 })),
+        client("secrets", json!([{ "secret": secret }])),
+        client("secret", json!(secret)),
+        client("id", json!([secret])),
+        client("grants", json!(secret)),
+        client("grants", json!([secret])),
+        client("scopes", json!(secret)),
+        client("audiences", json!(secret)),
+        client("serves", json!({ "a": secret })),
+        client("token_ttl_s", json!(secret)),
+        json!(secret).to_string(),
+        json!({ secret: secret }).to_string(),
+        secret.to_owned(),
+    ]
 }

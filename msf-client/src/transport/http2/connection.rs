@@ -21,7 +21,9 @@ use msf_core::{
     task::{self, Task},
 };
 
-use super::super::{TransportError, connect, connections::Shared, upstream::Hop};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::super::{TransportError, connect, connections::Shared, dial::dialed, upstream::Hop};
 
 /// A connection that many requests share. When its last user drops it, it is closed.
 #[derive(Debug)]
@@ -38,7 +40,20 @@ impl Connection {
         addr: SocketAddr,
         hop: &Hop,
     ) -> Result<Self, TransportError> {
-        let stream = connect(addr, hop.connect_timeout).await?;
+        match &shared.dial {
+            None => Self::over(connect(addr, hop.connect_timeout).await?, shared, addr).await,
+            Some(dial) => {
+                let stream = dialed(&**dial, addr, hop.connect_timeout).await?;
+                Self::over(stream, shared, addr).await
+            }
+        }
+    }
+
+    async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        shared: &Arc<Shared>,
+        addr: SocketAddr,
+    ) -> Result<Self, TransportError> {
         let header_limit = u32::try_from(shared.settings.header_limit).unwrap_or(u32::MAX);
         let (sender, connection) = Builder::new(Spawn)
             .timer(TokioTimer::new())

@@ -10,7 +10,7 @@ use super::{
     super::{
         TransportError,
         connections::{Progress, Shared},
-        exchange::{Failed, STALE_MAX},
+        exchange::{STALE_MAX, TAKEN},
         held::Hold,
         response::{self, TransportResponse},
         trailers,
@@ -30,21 +30,24 @@ pub(in super::super) async fn exchange(
     shared: &Arc<Shared>,
     addr: SocketAddr,
     hop: &Hop,
-    request: Request<Body>,
+    request: &mut Option<Request<Body>>,
     progress: &mut Progress,
-) -> Result<TransportResponse, Failed> {
-    let (parts, mut body) = request.into_parts();
+) -> Result<TransportResponse, TransportError> {
+    let (parts, mut body) = request.take().ok_or(TAKEN)?.into_parts();
     let host = shared.http2_host(addr);
     let until = clock::now() + hop.queue_timeout;
     let mut failures = 0;
     loop {
         let wire = match prepared(&parts, &body) {
             Ok(wire) => wire,
-            Err(error) => return Err(Failed::for_good(error)),
+            Err(error) => return Err(error),
         };
-        let lease = match lease(shared, &host, addr, hop, until).await {
+        let lease = match lease(shared, &host, addr, hop, until, progress).await {
             Ok(lease) => lease,
-            Err(error) => return Err(Failed::unsent(error, Request::from_parts(parts, body))),
+            Err(error) => {
+                *request = Some(Request::from_parts(parts, body));
+                return Err(error);
+            }
         };
         let (outgoing, hold) = if http_body::Body::is_end_stream(&body) {
             (std::mem::take(&mut body), None)
@@ -70,6 +73,11 @@ pub(in super::super) async fn exchange(
         let was_handed_back = error.take_message().is_some();
         let error = error.into_error();
         let is_refused = was_handed_back || is_refused(&error);
+        // Who refuses a stream has too much to do; a connection on its way out says nothing of the kind.
+        let max = match cause(&error) {
+            Some(cause) if is_refused && cause.is_reset() => REFUSED_MAX,
+            _ => STALE_MAX,
+        };
         let failed = match guard.failure() {
             Some(source) => TransportError::RequestBody { source },
             None if was_handed_back => TransportError::Unsent {
@@ -83,18 +91,19 @@ pub(in super::super) async fn exchange(
             None => of_exchange(addr, error),
         };
         if !failed.is_unsent() {
-            return Err(Failed::for_good(failed));
+            return Err(failed);
         }
         *progress = Progress::Unsent;
         shared.metrics.stale.inc();
         let Some(back) = guard.reclaim() else {
             // Nothing was done about it, but a part of its body is gone: only who has a copy can repeat it.
-            return Err(Failed::for_good(failed));
+            return Err(failed);
         };
         body = back;
         failures += 1;
-        if failures > STALE_MAX {
-            return Err(Failed::unsent(failed, Request::from_parts(parts, body)));
+        if failures > max {
+            *request = Some(Request::from_parts(parts, body));
+            return Err(failed);
         }
     }
 }
@@ -106,6 +115,7 @@ async fn lease(
     addr: SocketAddr,
     hop: &Hop,
     until: time::Instant,
+    progress: &mut Progress,
 ) -> Result<Lease, TransportError> {
     loop {
         let lease = match host.admit(hop) {
@@ -113,7 +123,10 @@ async fn lease(
             Admission::Open(opening) => return open(shared, host, addr, hop, opening).await,
             Admission::Wait(granted) => {
                 let _waits = shared.metrics.queue.track();
-                match time::timeout_at(until, granted).await {
+                *progress = Progress::InLine;
+                let granted = time::timeout_at(until, granted).await;
+                *progress = Progress::Unsent;
+                match granted {
                     Ok(Ok(Grant::Stream(lease))) => lease,
                     Ok(Ok(Grant::Open(opening))) => {
                         return open(shared, host, addr, hop, opening).await;
@@ -149,7 +162,7 @@ async fn open(
     hop: &Hop,
     opening: Opening,
 ) -> Result<Lease, TransportError> {
-    shared.look_after();
+    shared.look_after(hop);
     match Connection::open(shared, addr, hop).await {
         Ok(connection) => opening.done(connection).ok_or(TransportError::QueueFull {
             addr,
@@ -214,3 +227,6 @@ fn of_exchange(addr: SocketAddr, error: hyper::Error) -> TransportError {
 fn cause(error: &hyper::Error) -> Option<&h2::Error> {
     error.source()?.downcast_ref()
 }
+
+/// How often a request goes to a callee again that refuses it at once. The next to try is another instance.
+const REFUSED_MAX: usize = 1;

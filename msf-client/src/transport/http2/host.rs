@@ -25,6 +25,8 @@ pub(in super::super) struct Host {
 #[derive(Debug, Default)]
 struct State {
     connections: Vec<Entry>,
+    /// What the last request said.
+    idle_timeout: Duration,
     opening: usize,
     line: VecDeque<oneshot::Sender<Grant>>,
     /// Kept for the next look, which would have to allocate it again.
@@ -77,6 +79,7 @@ impl Host {
 
     pub(super) fn admit(self: &Arc<Self>, hop: &Hop) -> Admission {
         let mut state = self.lock();
+        state.idle_timeout = hop.pool.idle_timeout;
         let closed = state.remove_closed();
         let mut choice = self.choose(&mut state, hop);
         if choice == Choice::Full {
@@ -120,8 +123,9 @@ impl Host {
     }
 
     /// Forgets connections that are closed or were idle for too long; says whether any is left.
-    pub(in super::super) fn sweep(&self, now: Instant, idle_timeout: Duration) -> bool {
+    pub(in super::super) fn sweep(&self, now: Instant) -> bool {
         let mut state = self.lock();
+        let idle_timeout = state.idle_timeout;
         let mut removed = state.remove_closed();
         let is_old = |entry: &mut Entry| {
             entry.streams == 0 && now.saturating_duration_since(entry.idle_since) >= idle_timeout

@@ -78,8 +78,13 @@ pub fn extract(headers: &HeaderMap) -> RequestContext {
 pub fn inject(context: &RequestContext, headers: &mut HeaderMap) {
     headers.insert(TRACEPARENT, context.trace().to_header_value());
     headers.insert(X_REQUEST_ID, context.request_id().to_header_value());
-    set_or_remove(headers, TRACESTATE, context.trace_state().as_str());
-    set_or_remove(headers, BAGGAGE, context.baggage().as_str());
+    let (trace_state, baggage) = (context.trace_state().as_str(), context.baggage().as_str());
+    // Usually there is neither in the context nor in the headers, and one look costs less than two removals.
+    let is_of_these = |name: &HeaderName| *name == TRACESTATE || *name == BAGGAGE;
+    if !trace_state.is_empty() || !baggage.is_empty() || headers.keys().any(is_of_these) {
+        set_or_remove(headers, TRACESTATE, trace_state);
+        set_or_remove(headers, BAGGAGE, baggage);
+    }
 }
 
 /// Writes the [`current`](super::super::current()) context into the headers of an outgoing request; says

@@ -1,8 +1,10 @@
 //! The server against raw sockets: what a client sees, byte for byte.
 
 mod drain;
+mod idle;
 mod limits;
 mod protocol;
+mod refused;
 
 use std::{convert::Infallible, future::Future, net::SocketAddr, time::Duration};
 

@@ -126,7 +126,7 @@ async fn every_stream_of_an_http2_connection_is_finished_at_the_end() {
 
 #[tokio::test]
 async fn a_preface_in_pieces_is_http2_still() {
-    let limits = Limits::default().header_timeout(Duration::from_millis(200));
+    let limits = Limits::default().header_timeout(Duration::from_secs(1));
     let running = Running::start(limits);
     let mut client = running.connect().await;
     client.0.set_nodelay(true).unwrap();
@@ -137,7 +137,7 @@ async fn a_preface_in_pieces_is_http2_still() {
     // SETTINGS, and its acknowledgement.
     client.send([0, 0, 0, 4, 0, 0, 0, 0, 0]).await;
     client.send([0, 0, 0, 4, 1, 0, 0, 0, 0]).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_millis(1_300)).await;
     let mut bytes = Vec::new();
     client.0.try_read_buf(&mut bytes).unwrap();
     assert!(!bytes.is_empty());
@@ -281,4 +281,58 @@ async fn closes(addr: std::net::SocketAddr) {
         }
     })
     .await;
+}
+
+/// RFC 9113 section 8.1: `NO_ERROR` is for servers that have answered. Of a client it is an upload that ended early.
+#[tokio::test]
+async fn an_upload_that_is_reset_does_not_look_complete() {
+    let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let addr = listener.local_addr();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let tell = tell.clone();
+        async move {
+            // By itself, as a proxy's connection to its callee: the handler is gone with the stream.
+            let reading = task::spawn("reading", async move {
+                let mut body = request.into_body();
+                loop {
+                    let frame = body.frame().await;
+                    let goes_on = matches!(frame, Some(Ok(_)));
+                    if let Some(Ok(frame)) = &frame
+                        && frame.data_ref().is_some_and(bytes::Bytes::is_empty)
+                    {
+                        continue;
+                    }
+                    tell.send(frame.map(|frame| frame.is_ok())).unwrap();
+                    if !goes_on {
+                        return;
+                    }
+                }
+            });
+            reading.detach();
+            std::future::pending::<Result<Response<Body>, Infallible>>().await
+        }
+    });
+    let _server = task::spawn("server", async move {
+        Server::new().serve(listener, service).await
+    });
+    for (end, expected) in [
+        (&[0, 0, 0, 0, 1, 0, 0, 0, 1][..], None),
+        (&[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 0], Some(false)),
+        (&[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 8], Some(false)),
+    ] {
+        let mut tcp = TcpStream::connect(addr).await.unwrap();
+        let mut send = async |bytes: &[u8]| {
+            tokio::io::AsyncWriteExt::write_all(&mut tcp, bytes)
+                .await
+                .unwrap();
+        };
+        send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+        // POST http://x/ on stream 1, and four bytes that do not end it.
+        send(b"\0\0\x06\x01\x04\0\0\0\x01\x83\x86\x84\x41\x01x").await;
+        send(b"\0\0\x04\0\0\0\0\0\x01half").await;
+        assert_eq!(soon(told.recv()).await, Some(Some(true)));
+        send(end).await;
+        assert_eq!(soon(told.recv()).await, Some(expected), "{end:?}");
+    }
 }

@@ -7,14 +7,30 @@ use crate::{
     route::InvalidMatch,
 };
 
-/// The errors, each at the key that is to blame.
-pub(super) fn problems(config: &GatewayConfig, errors: &[GatewayError]) -> Vec<ConfigProblem> {
-    let names: Vec<[String; 2]> = config
-        .routes
-        .iter()
-        .map(|route| {
+/// What messages call a route by, and its place in the file.
+struct Named {
+    place: usize,
+    names: [String; 2],
+}
+
+/// The errors, each at the key that is to blame; only routes at these places were looked at.
+pub(super) fn problems(
+    config: &GatewayConfig,
+    errors: &[GatewayError],
+    is_looked_at: impl Fn(usize) -> bool,
+) -> Vec<ConfigProblem> {
+    if errors.is_empty() {
+        return Vec::new();
+    }
+    let routes = config.routes.iter().enumerate();
+    let routes = routes.filter(|(place, _)| is_looked_at(*place));
+    let names: Vec<Named> = routes
+        .map(|(place, route)| {
             let route = named(route);
-            [route.to_string(), route.matches.to_string()]
+            Named {
+                place,
+                names: [route.to_string(), route.matches.to_string()],
+            }
         })
         .collect();
     let problem = |error| {
@@ -23,20 +39,29 @@ pub(super) fn problems(config: &GatewayConfig, errors: &[GatewayError]) -> Vec<C
             path,
             place: None,
             message,
-            hint: None,
+            hint: other(&names, error),
         }
     };
     errors.iter().map(problem).collect()
 }
 
-fn blamed(names: &[[String; 2]], error: &GatewayError) -> (String, String) {
+/// Where the other one is, of two routes that want the same requests.
+fn other(names: &[Named], error: &GatewayError) -> Option<String> {
+    let (GatewayError::Duplicate { by, .. } | GatewayError::Unreachable { by, .. }) = error else {
+        return None;
+    };
+    let other = names.iter().find(|route| route.names.contains(by))?;
+    Some(format!("that one is routes[{}]", other.place))
+}
+
+fn blamed(names: &[Named], error: &GatewayError) -> (String, String) {
     if let GatewayError::Cluster { cluster, source } = error {
         return (format!("clusters.{cluster}"), source.to_string());
     }
-    let text = chain(error);
+    let text = error.with_causes();
     // Errors about a route begin with what it is called. Of two that are called alike the later is one too many.
-    let mut routes = names.iter().enumerate().rev();
-    let route = routes.find_map(|(place, names)| {
+    let mut routes = names.iter().rev();
+    let route = routes.find_map(|Named { place, names }| {
         let rest = names
             .iter()
             .find_map(|name| text.strip_prefix(name.as_str())?.strip_prefix(": "))?;
@@ -66,27 +91,26 @@ fn key(error: &GatewayError) -> &'static str {
         GatewayError::StripExact { .. } => ".strip_prefix",
         GatewayError::ZeroTimeout { .. } => ".timeout",
         GatewayError::Cors { .. } => ".cors",
+        GatewayError::IdentityOfNobody { .. } | GatewayError::NoInternalTokens { .. } => {
+            ".internal_identity"
+        }
         GatewayError::InvalidHedge { .. } => ".hedge",
         GatewayError::InvalidMirror { .. } => ".mirror",
         GatewayError::InvalidRedirect { .. } => ".redirect",
         GatewayError::InvalidResponse { .. } => ".respond",
         GatewayError::InvalidRetry { .. } => ".retry",
-        GatewayError::InvalidSplit { .. } => ".to",
+        GatewayError::InvalidSplit { .. } | GatewayError::TwoTargets { .. } => ".to",
+        GatewayError::Upgrade { .. } => ".upgrade",
+        GatewayError::WithoutService { setting, .. } => match *setting {
+            "strip_prefix" => ".strip_prefix",
+            "timeout" => ".timeout",
+            "attempt_timeout" | "retry" => ".retry",
+            "hedge" => ".hedge",
+            "internal_identity" => ".internal_identity",
+            "mirror" => ".mirror",
+            "request_headers" => ".request_headers",
+            _ => "",
+        },
         _ => "",
     }
-}
-
-/// The error with what it was caused by, unless it says so itself.
-fn chain(error: &GatewayError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -1,34 +1,55 @@
 //! Clusters.
 
-use std::num::NonZeroU16;
+use std::{collections::BTreeSet, num::NonZeroU16};
 
 use msf_client::transport::Protocol;
 use msf_core::name::ServiceName;
-use msf_registry::{Balance, HealthCheck, LoadBalancing, Outliers};
+use msf_registry::{
+    Balance, HealthCheck, LoadBalancing, Outliers, SlowStart, ZoneAware, balance::Subset,
+};
 use msf_resilience::circuit_breaker;
 
 use super::report::Report;
 use crate::{
-    cluster::{Cluster, ClusterHealth},
+    cluster::{Cluster, ClusterHealth, HashBy, InvalidCluster, endpoint},
     config::{
         BreakerConfig, ClusterConfig, GatewayConfig, HealthConfig, LoadBalancingConfig,
-        OutlierConfig, ProtocolConfig,
+        OutlierConfig, ProtocolConfig, SlowStartConfig, TargetConfig, ZoneAwareConfig,
     },
 };
 
 pub(super) fn clusters(config: &GatewayConfig, report: &mut Report) -> Vec<Cluster> {
     let clusters = config.clusters.iter();
-    clusters
+    let mut clusters: Vec<Cluster> = clusters
         .map(|(name, cluster)| {
             let at = format!("clusters.{name}");
             report.check(&at, ServiceName::new(name));
-            let has_registry = config.registry.is_some();
-            let built = one(name, cluster, &at, has_registry, report);
+            let built = one(name, cluster, &at, config, report);
             match (cluster.timeout, config.defaults.timeout) {
                 (Some(timeout), _) | (None, Some(timeout)) => built.timeout(timeout.get()),
                 (None, None) => built,
             }
         })
+        .collect();
+    // A service that nothing is said about has the defaults all the same.
+    if let (Some(timeout), true) = (config.defaults.timeout, config.registry.is_some()) {
+        let services = services(config).into_iter();
+        clusters.extend(services.map(|name| Cluster::discovered(name).timeout(timeout.get())));
+    }
+    clusters
+}
+
+/// The services of the registry that routes lead to without a cluster.
+fn services(config: &GatewayConfig) -> BTreeSet<&str> {
+    let targets = config.routes.iter().flat_map(|route| match &route.to {
+        None => Vec::new(),
+        Some(TargetConfig::One(name)) => vec![name.as_str()],
+        Some(TargetConfig::Split(parts)) => {
+            parts.iter().map(|part| part.cluster.as_str()).collect()
+        }
+    });
+    targets
+        .filter(|name| !config.clusters.contains_key(*name) && ServiceName::new(*name).is_ok())
         .collect()
 }
 
@@ -36,12 +57,12 @@ fn one(
     name: &str,
     config: &ClusterConfig,
     at: &str,
-    has_registry: bool,
+    root: &GatewayConfig,
     report: &mut Report,
 ) -> Cluster {
     let mut cluster = match (config.discover, &config.endpoints[..]) {
         (true, []) => {
-            if !has_registry {
+            if root.registry.is_none() {
                 report.hint(
                     format!("{at}.discover"),
                     "needs a registry",
@@ -67,12 +88,23 @@ fn one(
         }
         (false, endpoints) => {
             let endpoints = endpoints.iter().enumerate();
+            let mut seen = BTreeSet::new();
             endpoints.fold(Cluster::new(name), |cluster, (place, endpoint)| {
+                let at_endpoint = format!("{at}.endpoints[{place}]");
+                if let Some(addr) = report.check(&at_endpoint, endpoint::parse(&endpoint.url))
+                    && !seen.insert(addr)
+                {
+                    report.at(&at_endpoint, InvalidCluster::Duplicate(addr.to_string()));
+                }
                 let at = || format!("{at}.endpoints[{place}].weight");
                 let weight = u16::try_from(endpoint.weight.unwrap_or(1));
-                match weight.ok().and_then(NonZeroU16::new) {
-                    Some(weight) => cluster.weighted_endpoint(&endpoint.url, weight),
-                    None => {
+                if let Some(zone) = &endpoint.zone {
+                    checked_zone(zone, || format!("{at_endpoint}.zone"), report);
+                }
+                match (weight.ok().and_then(NonZeroU16::new), &endpoint.zone) {
+                    (Some(weight), None) => cluster.weighted_endpoint(&endpoint.url, weight),
+                    (Some(weight), Some(zone)) => cluster.endpoint_in(zone, &endpoint.url, weight),
+                    (None, _) => {
                         report.at(at(), "must be 1 to 65535");
                         cluster
                     }
@@ -80,8 +112,16 @@ fn one(
             })
         }
     };
-    if config.lb.is_some() || config.outlier.is_some() {
-        cluster = cluster.load_balancing(load_balancing(config, at, report));
+    // What is wrong is told also of those whose calls the registry spreads.
+    if spreads(config, root) {
+        let zone = root.zone.as_deref();
+        let load_balancing = load_balancing(config, at, zone, report);
+        if !config.discover {
+            cluster = cluster.load_balancing(load_balancing);
+        }
+    }
+    if let Some(by) = hash_by(config, at, report) {
+        cluster = cluster.hash_by(by);
     }
     if let Some(breaker) = &config.breaker {
         let settings = breaker_settings(breaker, &format!("{at}.breaker"), report);
@@ -100,11 +140,11 @@ fn one(
             );
         }
     }
-    if limits.idle_max.is_some() {
-        report.unsupported(format!("{at}.limits.idle_max"));
+    if let Some(max) = limits.idle_max {
+        cluster = cluster.idle_max(max);
     }
-    if limits.idle_timeout.is_some() {
-        report.unsupported(format!("{at}.limits.idle_timeout"));
+    if let Some(timeout) = limits.idle_timeout {
+        cluster = cluster.idle_timeout(timeout.get());
     }
     if let Some(health) = &config.health {
         cluster = checked(
@@ -114,6 +154,15 @@ fn one(
             &format!("{at}.health"),
             report,
         );
+    }
+    if config.timeout.is_some_and(|it| it.get().is_zero()) {
+        report.at(format!("{at}.timeout"), "must be above zero");
+    }
+    if config.connect_timeout.is_some_and(|it| it.get().is_zero()) {
+        report.at(format!("{at}.connect_timeout"), "must be above zero");
+    }
+    if limits.connections_max == Some(0) {
+        report.at(format!("{at}.limits.connections_max"), "must be 1 or more");
     }
     if let Some(timeout) = config.connect_timeout {
         cluster = cluster.connect_timeout(timeout.get());
@@ -165,10 +214,23 @@ fn checked(
     cluster.health(health)
 }
 
+/// Whether it says something about how its calls are spread.
+pub(super) fn spreads(config: &ClusterConfig, root: &GatewayConfig) -> bool {
+    config.lb.is_some()
+        || root.zone.is_some()
+        || config.bounded_load.is_some()
+        || config.zone_aware.is_some()
+        || config.outlier.is_some()
+        || config.slow_start.is_some()
+        || config.panic_threshold.is_some()
+        || config.subset.is_some()
+}
+
 /// How calls of a cluster are spread; also of those that the registry finds.
 pub(super) fn load_balancing(
     config: &ClusterConfig,
     at: &str,
+    zone: Option<&str>,
     report: &mut Report,
 ) -> LoadBalancing {
     let balance = match config.lb {
@@ -176,8 +238,131 @@ pub(super) fn load_balancing(
         Some(LoadBalancingConfig::LeastRequest) => Balance::LeastRequest,
         Some(LoadBalancingConfig::RoundRobin) => Balance::RoundRobin,
         Some(LoadBalancingConfig::Random) => Balance::Random,
+        Some(LoadBalancingConfig::Maglev) => Balance::Maglev,
+        Some(LoadBalancingConfig::RingHash) => Balance::RingHash,
+        Some(LoadBalancingConfig::Rendezvous) => Balance::Rendezvous,
     };
-    let settings = LoadBalancing::new(balance);
+    let before = report.len();
+    let mut settings = LoadBalancing::new(balance);
+    // What is wrong with it is told once, at its own key.
+    if let Some(zone) = zone.filter(|zone| is_zone(zone)) {
+        settings = settings.zone(zone);
+    }
+    if let Some(aware) = &config.zone_aware {
+        settings = settings.zone_aware(zone_aware(aware, at, zone, report));
+    }
+    if let Some(factor) = config.bounded_load {
+        if balance.is_hashing() {
+            settings = settings.bounded_load(factor);
+        } else {
+            report.hint(format!("{at}.bounded_load"), NOT_HASHING, HASHING);
+        }
+    }
+    if let Some(slow_start) = &config.slow_start {
+        settings = slowly(settings, slow_start);
+    }
+    if let Some(part) = config.panic_threshold {
+        settings = settings.panic_threshold(part);
+    }
+    if let Some(size) = config.subset {
+        settings = settings.subset(Subset::of(size));
+    }
+    let settings = ejecting(settings, config, at, report);
+    // What is wrong with these has places of its own.
+    if report.len() == before
+        && let Err(error) = settings.validate()
+    {
+        report.at(at, error);
+    }
+    settings
+}
+
+fn zone_aware(
+    config: &ZoneAwareConfig,
+    at: &str,
+    zone: Option<&str>,
+    report: &mut Report,
+) -> ZoneAware {
+    if zone.is_none() {
+        report.hint(
+            format!("{at}.zone_aware"),
+            "needs to know where the gateway runs",
+            "set `zone` at the top of the file",
+        );
+    }
+    for name in config.gateways.keys() {
+        checked_zone(name, || format!("{at}.zone_aware.gateways"), report);
+    }
+    if !config.gateways.is_empty() && config.gateways.values().all(|count| *count == 0) {
+        report.at(
+            format!("{at}.zone_aware.gateways"),
+            "must have one that is above 0",
+        );
+    }
+    let mut aware = ZoneAware::default();
+    if let Some(instances) = config.instances_min {
+        aware = aware.instances_min(instances);
+    }
+    aware.callers(
+        config
+            .gateways
+            .iter()
+            .map(|(zone, count)| (zone.as_str(), *count)),
+    )
+}
+
+/// What its requests are kept together by.
+fn hash_by(config: &ClusterConfig, at: &str, report: &mut Report) -> Option<HashBy> {
+    let text = config.hash_by.as_ref()?;
+    let is_hashing = matches!(
+        config.lb,
+        Some(
+            LoadBalancingConfig::Maglev
+                | LoadBalancingConfig::RingHash
+                | LoadBalancingConfig::Rendezvous
+        )
+    );
+    if !is_hashing {
+        report.hint(format!("{at}.hash_by"), NOT_HASHING, HASHING);
+        return None;
+    }
+    report.check(format!("{at}.hash_by"), text.parse())
+}
+
+/// Reports what is no name of a zone.
+pub(super) fn checked_zone(zone: &str, at: impl FnOnce() -> String, report: &mut Report) {
+    if !is_zone(zone) {
+        report.at(at(), "must be 1 to 64 bytes");
+    }
+}
+
+const fn is_zone(zone: &str) -> bool {
+    !zone.is_empty() && zone.len() <= 64
+}
+
+fn slowly(settings: LoadBalancing, config: &SlowStartConfig) -> LoadBalancing {
+    if config.off {
+        return settings.without_slow_start();
+    }
+    let mut slow_start = SlowStart::default();
+    if let Some(window) = config.window {
+        slow_start = slow_start.window(window.get());
+    }
+    if let Some(min) = config.min {
+        slow_start = slow_start.min(min);
+    }
+    if let Some(aggression) = config.aggression {
+        slow_start = slow_start.aggression(aggression);
+    }
+    settings.slow_start(slow_start)
+}
+
+fn ejecting(
+    settings: LoadBalancing,
+    config: &ClusterConfig,
+    at: &str,
+    report: &mut Report,
+) -> LoadBalancing {
     let Some(outlier) = &config.outlier else {
         return settings;
     };
@@ -257,6 +442,8 @@ fn breaker_settings(
     settings
 }
 
+const NOT_HASHING: &str = "is for an `lb` by hash";
+const HASHING: &str = "set `lb` to maglev, ring_hash or rendezvous";
 /// The defaults of the transport, for whoever sets one of the two.
 const QUEUE_MAX: usize = 256;
 const QUEUE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);

@@ -108,9 +108,18 @@ pub(super) fn ip(config: &IpConfig, at: &str, report: &mut Report) -> (Vec<IpRan
 }
 
 pub(super) fn mirror(config: &MirrorConfig) -> Mirror {
-    let mirror = Mirror::to(&config.to);
-    match config.percent {
-        Some(percent) => mirror.percent(f64::from(percent)),
+    let mut mirror = Mirror::to(&config.to);
+    if let Some(percent) = config.percent {
+        mirror = mirror.percent(percent);
+    }
+    if let Some(bytes) = config.body_max {
+        mirror = mirror.body_max(bytes.get());
+    }
+    if let Some(copies) = config.in_flight_max {
+        mirror = mirror.in_flight_max(copies);
+    }
+    match config.timeout {
+        Some(timeout) => mirror.timeout(timeout.get()),
         None => mirror,
     }
 }

@@ -4,22 +4,25 @@ mod auth;
 mod blame;
 mod clusters;
 mod headers;
+mod identity;
+mod listeners;
 mod parts;
 mod registry;
 mod report;
 mod routes;
 mod server;
+mod shared_limit;
 
 use msf_client::Client;
-use msf_core::metrics::Metrics;
+use msf_core::{
+    metrics::Metrics,
+    trace::{self, TraceLayer, Trust},
+};
 
 use self::parts::{Kept, Parts};
 pub(super) use self::report::Report;
-use super::{ConfigErrors, GatewayConfig};
-use crate::{
-    gateway::{Gateway, GatewayBuilder, GatewayErrors},
-    headers::{IpRange, forwarded::Forwarding},
-};
+use super::{ConfigErrors, ConfigProblem, GatewayConfig};
+use crate::gateway::{self, Gateway, GatewayBuilder, GatewayError, GatewayErrors};
 
 /// Looks for everything that is wrong with the settings themselves, without opening, starting or calling
 /// anything.
@@ -30,6 +33,12 @@ pub(super) fn check(config: &GatewayConfig) -> Report {
     if let Some(text) = &config.defaults.policy {
         report.check("defaults.policy", text.parse::<msf_auth::Policy>());
     }
+    if config.defaults.timeout.is_some_and(|it| it.get().is_zero()) {
+        report.at("defaults.timeout", "must be above zero");
+    }
+    if let Some(zone) = &config.zone {
+        clusters::checked_zone(zone, || "zone".to_owned(), &mut report);
+    }
     server::check(config, &mut report);
     if let Some(registry) = &config.registry {
         registry::check(registry, &mut report);
@@ -37,10 +46,32 @@ pub(super) fn check(config: &GatewayConfig) -> Report {
     if let Some(auth) = &config.auth {
         auth::verifier(auth, None, &mut report);
     }
-    forwarding(config, &mut report);
+    if let Some(identity) = &config.internal_identity {
+        identity::tokens(identity, None, &mut report);
+    }
+    if let Some(redis) = &config.redis {
+        shared_limit::check(redis, &mut report);
+    }
+    identity::headers(&config.identity_headers, &mut report);
+    listeners::rules(config, &mut report);
     clusters::clusters(config, &mut report);
     routes::routes(config, &mut parts, &mut report);
     report
+}
+
+/// What the builder would find wrong with the routes, such as one that nothing reaches. A route that is reported already
+/// is left out: it is not what its writer meant, and others would be compared with it.
+pub(super) fn found(config: &GatewayConfig, reported: &Report) -> Vec<ConfigProblem> {
+    let reported = reported.routes();
+    let is_looked_at =
+        |place: usize| !reported.contains(&place) && config.routes[place].r#match.is_some();
+    let kept = Kept::default();
+    let mut parts = Parts::new(None, &kept);
+    let routes = routes::some(config, is_looked_at, &mut parts, &mut Report::default());
+    let mut errors = gateway::check_routes(routes, config.auth.is_some());
+    // Whoever mints them is not asked to here, and a section that is missing was reported.
+    errors.retain(|error| !matches!(error, GatewayError::NoInternalTokens { .. }));
+    blame::problems(config, &errors, is_looked_at)
 }
 
 /// Makes one gateway after the other, and keeps what did not change.
@@ -73,9 +104,7 @@ impl Assembly {
     pub(crate) fn build(&mut self, config: &GatewayConfig) -> Result<Gateway, ConfigErrors> {
         let (builder, kept) = self.builder(config)?;
         let gateway = builder.build();
-        let mut gateway = gateway.map_err(|errors| blamed(config, &errors))?;
-        // Each route enforces its own, and the next configuration may have a larger one.
-        gateway.body_limit_max = usize::MAX;
+        let gateway = gateway.map_err(|errors| ConfigErrors::blamed(config, &errors))?;
         self.kept = kept;
         Ok(gateway)
     }
@@ -88,7 +117,7 @@ impl Assembly {
     ) -> Result<crate::live::Revision, ConfigErrors> {
         let (builder, kept) = self.builder(config)?;
         let applied = gateway.apply(builder);
-        let revision = applied.map_err(|errors| blamed(config, &errors))?;
+        let revision = applied.map_err(|errors| ConfigErrors::blamed(config, &errors))?;
         self.kept = kept;
         Ok(revision)
     }
@@ -98,9 +127,28 @@ impl Assembly {
         let mut parts = Parts::new(Some(&self.metrics), &self.kept);
         let mut builder = Gateway::builder(self.client.clone())
             .metrics(&self.metrics)
-            .forwarding(forwarding(config, &mut report))
             .clusters(clusters::clusters(config, &mut report))
             .routes(routes::routes(config, &mut parts, &mut report));
+        for (place, (forwarding, redirect)) in listeners::rules(config, &mut report)
+            .into_iter()
+            .enumerate()
+        {
+            builder = builder.forwarding_at(place, forwarding);
+            if let Some(port) = redirect {
+                builder = builder.redirect_to_https(place, port);
+            }
+        }
+        builder = builder
+            .identity_headers(identity::headers(&config.identity_headers, &mut report))
+            .gateway_headers(config.gateway_headers.unwrap_or(true));
+        if config.trust_trace {
+            let mut trace = TraceLayer::new().trust(Trust::Caller);
+            if config.access_log.is_some() {
+                // One line per request is enough.
+                trace = trace.access_log(trace::AccessLog::Off);
+            }
+            builder = builder.trace(trace);
+        }
         if config.expose_metrics {
             builder = builder.expose_metrics();
         }
@@ -119,11 +167,49 @@ impl Assembly {
                 kept.verifier = Some((auth.clone(), verifier));
             }
         }
+        if let Some(identity) = &config.internal_identity {
+            let tokens = match &self.kept.tokens {
+                // With those that it has minted.
+                Some((before, tokens)) if before == identity => Some(tokens.clone()),
+                _ => identity::tokens(identity, Some(&self.metrics), &mut report),
+            };
+            if let Some(tokens) = tokens {
+                builder = builder.internal_tokens(tokens.clone());
+                kept.tokens = Some((identity.clone(), tokens));
+            }
+        }
         if report.len() > 0 {
             return Err(ConfigErrors::new(report.into_problems()));
         }
         Ok((builder, kept))
     }
+}
+
+/// A gateway for a place without registry, Redis and issuers: whoever calls says who verifies, and limits are counted in
+/// memory.
+#[cfg(feature = "testing")]
+pub(crate) fn dry(
+    config: &GatewayConfig,
+    metrics: &Metrics,
+    client: Client,
+    verifier: Option<msf_auth::Verifier>,
+) -> Result<GatewayBuilder, ConfigErrors> {
+    let kept = Kept {
+        verifier: config.auth.clone().zip(verifier),
+        #[cfg(feature = "redis")]
+        stores: config
+            .redis
+            .as_ref()
+            .map(shared_limit::Stores::in_memory)
+            .unwrap_or_default(),
+        ..Kept::default()
+    };
+    let assembly = Assembly {
+        metrics: metrics.clone(),
+        client,
+        kept,
+    };
+    assembly.builder(config).map(|(builder, _)| builder)
 }
 
 impl GatewayConfig {
@@ -161,28 +247,9 @@ impl GatewayConfig {
     }
 }
 
-fn forwarding(config: &GatewayConfig, report: &mut Report) -> Forwarding {
-    let mut forwarding = Forwarding::default();
-    let Some(listener) = config.listeners.first() else {
-        return forwarding;
-    };
-    let proxies: Vec<IpRange> = headers::ranges(
-        &listener.trusted_proxies,
-        "listeners[0].trusted_proxies",
-        report,
-    );
-    for range in proxies {
-        forwarding = forwarding.trust(range);
+impl ConfigErrors {
+    /// What the builder found, at the keys of the configuration.
+    pub(crate) fn blamed(config: &GatewayConfig, errors: &GatewayErrors) -> Self {
+        Self::new(blame::problems(config, errors.all(), |_| true))
     }
-    if listener.https {
-        forwarding = forwarding.https();
-    }
-    if listener.forwarded {
-        forwarding = forwarding.rfc7239();
-    }
-    forwarding
-}
-
-fn blamed(config: &GatewayConfig, errors: &GatewayErrors) -> ConfigErrors {
-    ConfigErrors::new(blame::problems(config, errors.all()))
 }

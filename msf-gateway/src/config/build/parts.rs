@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use msf_auth::Verifier;
+use msf_auth::{InternalTokens, Verifier};
 use msf_core::metrics::Metrics;
 use msf_resilience::rate_limit::{InvalidRateLimiter, Quota, RateLimiter};
 
 use crate::{
-    config::{AuthConfig, RateLimitConfig},
+    config::{AuthConfig, InternalIdentityConfig, RateLimitConfig},
     limit::RateKey,
 };
 
@@ -16,6 +16,10 @@ use crate::{
 pub(in crate::config) struct Kept {
     pub(super) limiters: HashMap<String, (RateLimitConfig, RateLimiter<RateKey>)>,
     pub(super) verifier: Option<(AuthConfig, Verifier)>,
+    pub(super) tokens: Option<(InternalIdentityConfig, InternalTokens)>,
+    /// With their connections, and what they count while Redis is away.
+    #[cfg(feature = "redis")]
+    pub(super) stores: super::shared_limit::Stores,
 }
 
 /// The parts of the next gateway; what did not change is that of the one before.
@@ -45,7 +49,7 @@ impl<'a> Parts<'a> {
         let limiter = match self.before.limiters.get(route) {
             Some((before, limiter)) if before == config => limiter.clone(),
             _ => {
-                let mut builder = RateLimiter::builder(quota).name(route.to_owned());
+                let mut builder = RateLimiter::builder(quota).name(limiter_name(route));
                 if let Some(keys) = config.max_keys {
                     builder = builder.max_keys(keys);
                 }
@@ -60,3 +64,21 @@ impl<'a> Parts<'a> {
         Ok(limiter)
     }
 }
+
+/// A route that has no id is called by its path, and limiters are called by words.
+fn limiter_name(route: &str) -> String {
+    let mut name: String = route
+        .chars()
+        .map(|c| match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '.' => c,
+            _ => '_',
+        })
+        .take(NAME_LEN_MAX)
+        .collect();
+    if name.is_empty() {
+        name.push('_');
+    }
+    name
+}
+
+const NAME_LEN_MAX: usize = 64;

@@ -3,7 +3,7 @@
 use msf_client::{Client, InvalidClient};
 use msf_core::metrics::Metrics;
 use msf_registry::{
-    Registry, RegistryBuilder,
+    LoadBalancing, Registry, RegistryBuilder,
     backend::{file::FileRegistry, fixed::StaticRegistry, http::HttpRegistry},
 };
 
@@ -29,13 +29,17 @@ pub(super) fn client(
     report: &mut Report,
 ) -> Option<Client> {
     let mut builder = backend(config.registry.as_ref(), report)?.metrics(metrics);
+    let zone = config.zone.as_deref();
+    if let Some(zone) = zone {
+        builder = builder.load_balancing(LoadBalancing::default().zone(zone));
+    }
     for (name, cluster) in &config.clusters {
         if cluster.discover
-            && (cluster.lb.is_some() || cluster.outlier.is_some())
+            && clusters::spreads(cluster, config)
             && let Ok(service) = msf_core::name::ServiceName::new(name)
         {
             let at = format!("clusters.{name}");
-            let balancing = clusters::load_balancing(cluster, &at, report);
+            let balancing = clusters::load_balancing(cluster, &at, zone, report);
             builder = builder.load_balancing_of(service, balancing);
         }
     }

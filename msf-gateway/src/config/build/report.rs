@@ -1,6 +1,6 @@
 //! Collecting what is wrong.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use crate::config::ConfigProblem;
 
@@ -24,11 +24,6 @@ impl Report {
         self.push(path.into(), message, Some(hint.into()));
     }
 
-    /// Honest about what the file can say and the gateway cannot do.
-    pub(in crate::config) fn unsupported(&mut self, path: impl Into<String>) {
-        self.at(path, "is not supported yet");
-    }
-
     /// Takes the value out of a result, and reports the error if there is one.
     pub(in crate::config) fn check<T, E: fmt::Display>(
         &mut self,
@@ -36,6 +31,19 @@ impl Report {
         result: Result<T, E>,
     ) -> Option<T> {
         result.map_err(|error| self.at(path, error)).ok()
+    }
+
+    /// Of keys that exclude each other one may be set; whether one is.
+    pub(super) fn alternatives(&mut self, at: &str, keys: &[(&str, bool)]) -> bool {
+        let mut set = keys.iter().filter(|(_, is_set)| *is_set);
+        let (first, second) = (set.next(), set.next());
+        if let (Some((first, _)), Some((second, _))) = (first, second) {
+            self.at(
+                format!("{at}.{second}"),
+                format_args!("cannot stand beside `{first}`"),
+            );
+        }
+        first.is_some()
     }
 
     fn push(&mut self, path: String, message: impl fmt::Display, hint: Option<String>) {
@@ -48,6 +56,15 @@ impl Report {
                 hint,
             });
         }
+    }
+
+    /// The places of the routes with which something is wrong.
+    pub(super) fn routes(&self) -> HashSet<usize> {
+        let places = self.problems.iter().filter_map(|problem| {
+            let (place, _) = problem.path.strip_prefix("routes[")?.split_once(']')?;
+            place.parse().ok()
+        });
+        places.collect()
     }
 
     pub(in crate::config) const fn len(&self) -> usize {

@@ -233,6 +233,228 @@ fn of_equals_the_first_wins_unless_an_order_was_given() {
     );
 }
 
+/// The requests of the conformance suite's `HTTPRouteMatchingAcrossRoutes`.
+#[test]
+fn the_suite_agrees_on_matching_across_routes() {
+    let header = |version| HeaderMatch::exact("version", version);
+    let rules = [
+        Match::prefix("/").host("example.com"),
+        Match::prefix("/").host("example.net"),
+        Match::prefix("/").host("example.com").header(header("one")),
+        Match::prefix("/").host("example.net").header(header("one")),
+        Match::prefix("/v2").host("example.com"),
+        Match::prefix("/").host("example.com").header(header("two")),
+    ];
+    check(
+        rules,
+        &[
+            ("GET", "http://example.com/", &[], Some(0)),
+            ("GET", "http://example.com/example", &[], Some(0)),
+            ("GET", "http://example.net/example", &[], Some(1)),
+            (
+                "GET",
+                "http://example.com/example",
+                &[("Version", "one")],
+                Some(2),
+            ),
+            ("GET", "http://example.com/v2", &[], Some(4)),
+            ("GET", "http://example.net/v2", &[], Some(1)),
+            ("GET", "http://example.com/v2/", &[], Some(4)),
+            ("GET", "http://example.com/v2/example", &[], Some(4)),
+            ("GET", "http://example.com/v2example", &[], Some(0)),
+            ("GET", "http://example.com/foo/v2/example", &[], Some(0)),
+            ("GET", "http://example.com/", &[("Version", "two")], Some(5)),
+        ],
+    );
+}
+
+/// The requests of the conformance suite's `HTTPRoutePathMatchOrder`.
+#[test]
+fn the_suite_agrees_on_the_order_of_paths() {
+    let rules = [
+        Match::exact("/match"),
+        Match::exact("/match/exact"),
+        Match::exact("/match/exact/one"),
+        Match::prefix("/match/"),
+        Match::prefix("/match/prefix/"),
+        Match::prefix("/match/prefix/one"),
+    ];
+    check(
+        rules,
+        &[
+            ("GET", "http://a/match/exact/one", &[], Some(2)),
+            ("GET", "http://a/match/exact", &[], Some(1)),
+            ("GET", "http://a/match", &[], Some(0)),
+            ("GET", "http://a/match/prefix/one/any", &[], Some(5)),
+            ("GET", "http://a/match/prefix/any", &[], Some(4)),
+            ("GET", "http://a/match/any", &[], Some(3)),
+        ],
+    );
+}
+
+/// The requests of the conformance suite's `HTTPRouteHeaderMatching`.
+#[test]
+fn the_suite_agrees_on_headers() {
+    let version = |value| Match::prefix("/").header(HeaderMatch::exact("version", value));
+    let color = |value| HeaderMatch::exact("color", value);
+    let rules = [
+        version("one"),
+        version("two"),
+        version("two").header(color("orange")),
+        Match::prefix("/").header(color("blue")),
+        Match::prefix("/").header(color("green")),
+        Match::prefix("/").header(color("red")),
+        Match::prefix("/").header(color("yellow")),
+    ];
+    check(
+        rules,
+        &[
+            ("GET", "http://a/", &[("Version", "one")], Some(0)),
+            ("GET", "http://a/", &[("Version", "two")], Some(1)),
+            (
+                "GET",
+                "http://a/",
+                &[("Version", "two"), ("Color", "orange")],
+                Some(2),
+            ),
+            // As many headers: who was declared first.
+            (
+                "GET",
+                "http://a/",
+                &[("Version", "two"), ("Color", "blue")],
+                Some(1),
+            ),
+            ("GET", "http://a/", &[("Color", "orange")], None),
+            ("GET", "http://a/", &[("Some-Other-Header", "one")], None),
+            ("GET", "http://a/", &[("Color", "blue")], Some(3)),
+            ("GET", "http://a/", &[("Color", "green")], Some(4)),
+            ("GET", "http://a/", &[("Color", "red")], Some(5)),
+            ("GET", "http://a/", &[("Color", "yellow")], Some(6)),
+            ("GET", "http://a/", &[("Color", "purple")], None),
+        ],
+    );
+}
+
+/// The requests of the conformance suite's `HTTPRouteMethodMatching`, with one difference: `GET` includes `HEAD`
+/// here, as servers have it.
+#[test]
+fn the_suite_agrees_on_methods() {
+    let version = |value| HeaderMatch::exact("version", value);
+    let rules = [
+        Match::prefix("/").methods([Method::POST]),
+        Match::prefix("/").methods([Method::GET]),
+        Match::prefix("/path1").methods([Method::GET]),
+        Match::prefix("/")
+            .methods([Method::PUT])
+            .header(version("one")),
+        Match::prefix("/path2")
+            .methods([Method::POST])
+            .header(version("two")),
+        Match::prefix("/path3").methods([Method::PATCH]),
+        Match::prefix("/path4")
+            .methods([Method::DELETE])
+            .header(version("three")),
+        Match::prefix("/path5"),
+        Match::prefix("/").methods([Method::PATCH]),
+        Match::prefix("/").header(version("four")),
+    ];
+    check(
+        rules,
+        &[
+            ("POST", "http://a/", &[], Some(0)),
+            ("GET", "http://a/", &[], Some(1)),
+            ("HEAD", "http://a/", &[], Some(1)),
+            ("GET", "http://a/path1", &[], Some(2)),
+            ("PUT", "http://a/", &[("version", "one")], Some(3)),
+            ("POST", "http://a/path2", &[("version", "two")], Some(4)),
+            ("PATCH", "http://a/path3", &[], Some(5)),
+            ("DELETE", "http://a/path4", &[("version", "three")], Some(6)),
+            ("PUT", "http://a/", &[], None),
+            ("DELETE", "http://a/path4", &[], None),
+            ("PATCH", "http://a/path5", &[], Some(7)),
+            ("PATCH", "http://a/", &[("version", "four")], Some(8)),
+        ],
+    );
+}
+
+/// The requests of the conformance suite's `HTTPRouteQueryParamMatching`.
+#[test]
+fn the_suite_agrees_on_the_query() {
+    let version = |value| HeaderMatch::exact("version", value);
+    let animal = |value| QueryMatch::exact("animal", value);
+    let rules = [
+        Match::prefix("/").query(animal("whale")),
+        Match::prefix("/").query(animal("dolphin")),
+        Match::prefix("/")
+            .query(animal("dolphin"))
+            .query(QueryMatch::exact("color", "blue")),
+        Match::prefix("/").query(QueryMatch::exact("ANIMAL", "Whale")),
+        Match::prefix("/path1").query(animal("whale")),
+        Match::prefix("/")
+            .query(animal("whale"))
+            .header(version("one")),
+        Match::prefix("/path2")
+            .query(animal("whale"))
+            .header(version("two")),
+        Match::prefix("/path3").query(animal("shark")),
+        Match::prefix("/path4")
+            .query(animal("kraken"))
+            .header(version("three")),
+        Match::prefix("/path5"),
+        Match::prefix("/").query(animal("hydra")),
+        Match::prefix("/").header(version("four")),
+    ];
+    check(
+        rules,
+        &[
+            ("GET", "http://a/?animal=whale", &[], Some(0)),
+            ("GET", "http://a/?animal=dolphin", &[], Some(1)),
+            ("GET", "http://a/?animal=dolphin&color=blue", &[], Some(2)),
+            ("GET", "http://a/?ANIMAL=Whale", &[], Some(3)),
+            (
+                "GET",
+                "http://a/?animal=whale&otherparam=irrelevant",
+                &[],
+                Some(0),
+            ),
+            ("GET", "http://a/?animal=dolphin&color=yellow", &[], Some(1)),
+            ("GET", "http://a/?color=blue", &[], None),
+            ("GET", "http://a/?animal=dog", &[], None),
+            ("GET", "http://a/?animal=whaledolphin", &[], None),
+            ("GET", "http://a/", &[], None),
+            ("GET", "http://a/path1?animal=whale", &[], Some(4)),
+            (
+                "GET",
+                "http://a/?animal=whale",
+                &[("version", "one")],
+                Some(5),
+            ),
+            (
+                "GET",
+                "http://a/path2?animal=whale",
+                &[("version", "two")],
+                Some(6),
+            ),
+            ("GET", "http://a/path3?animal=shark", &[], Some(7)),
+            (
+                "GET",
+                "http://a/path4?animal=kraken",
+                &[("version", "three")],
+                Some(8),
+            ),
+            ("GET", "http://a/?animal=shark", &[], None),
+            ("GET", "http://a/path4?animal=kraken", &[], None),
+            ("GET", "http://a/path5?animal=hydra", &[], Some(9)),
+            (
+                "GET",
+                "http://a/?animal=hydra",
+                &[("version", "four")],
+                Some(11),
+            ),
+        ],
+    );
+}
+
 /// Where the API leaves the answer open, or has none, we say 405.
 #[test]
 fn a_known_path_with_another_method_is_405_and_not_404() {

@@ -1,3 +1,5 @@
+//! Addresses that may come, and whose address it is behind a proxy.
+
 use http::Method;
 use msf_core::{assert_problem, problem::Code};
 use msf_gateway::{Route, headers::forwarded::Forwarding};

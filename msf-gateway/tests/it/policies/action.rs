@@ -1,3 +1,5 @@
+//! Routes that answer by themselves, and routes that are closed.
+
 use http::{Method, StatusCode};
 use msf_auth::policy::authenticated;
 use msf_core::{assert_problem, problem::Code};

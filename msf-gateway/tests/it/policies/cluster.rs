@@ -1,3 +1,5 @@
+//! Clusters: their endpoints, their shares, their checks, and what is wrong with them.
+
 use std::{num::NonZeroU16, time::Duration};
 
 use msf_core::{assert_problem, problem::Code};

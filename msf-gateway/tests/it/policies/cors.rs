@@ -1,3 +1,5 @@
+//! CORS as a browser meets it.
+
 use http::Method;
 use msf_auth::policy::authenticated;
 use msf_core::{assert_problem, problem::Code};

@@ -1,3 +1,5 @@
+//! The token that a route mints for its service.
+
 use http::Method;
 use msf_auth::{
     InternalTokens, SigningKey, TokenIssuer, TrustedIssuer, Verifier, policy::authenticated,

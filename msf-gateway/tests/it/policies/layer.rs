@@ -1,3 +1,5 @@
+//! Layers of the user around the call.
+
 use std::{
     sync::{
         Arc,

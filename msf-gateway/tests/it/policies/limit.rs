@@ -1,3 +1,5 @@
+//! Shared limits over any store.
+
 use async_trait::async_trait;
 use http::Method;
 use msf_auth::policy::authenticated;

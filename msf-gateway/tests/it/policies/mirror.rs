@@ -1,3 +1,5 @@
+//! Copies of requests at a shadow, which nobody waits for.
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -6,12 +8,16 @@ use std::{
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
+use msf_auth::{InternalTokens, SigningKey, TokenIssuer, TrustedIssuer, Verifier, policy};
 use msf_core::{body::Body, metrics::Metrics};
 use msf_gateway::{Mirror, Route};
-use tokio::{sync::Semaphore, time};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time,
+};
 
 use super::{builder, errors, request};
-use crate::common::{PATIENCE, System, mirror, send, start};
+use crate::common::{PATIENCE, System, mirror, seen, send, start};
 
 /// What a shadow saw: method, target, body, and whether it is said to be a copy.
 type Seen = Arc<Mutex<Vec<(Method, String, String, bool)>>>;
@@ -155,12 +161,53 @@ async fn a_shadow_that_hangs_or_is_away_costs_nobody_anything() {
 }
 
 #[tokio::test]
+async fn a_copy_has_a_token_for_its_own_service() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let shadow = move |request: Request<Body>| {
+        let token = request.headers().get("authorization").cloned();
+        tell.send(token).unwrap();
+        async { Response::new(Body::empty()) }
+    };
+    let system = System::new().with("order", mirror).await;
+    let system = system.with("shadow", shadow).await;
+    let key = SigningKey::generate_ed25519().unwrap();
+    let edge = TokenIssuer::new("https://gateway.shop", key);
+    let route = Route::prefix("/orders").to("order").internal_identity();
+    let gateway = builder(&system)
+        .internal_tokens(InternalTokens::new(edge.clone()))
+        .route(
+            route
+                .policy(policy::authenticated())
+                .mirror(Mirror::to("shadow")),
+        );
+    let gateway = start(system.build(gateway).await);
+    let own = format!("Bearer {}", system.token("7", &[]));
+    let asked = request(Method::GET, "/orders", &[("authorization", &own)]);
+    let answer = send(gateway.addr(), asked).await;
+    let primary = seen(&answer, "authorization").remove(0);
+    let copy = time::timeout(PATIENCE, told.recv()).await.unwrap().unwrap();
+    let copy = copy.unwrap().to_str().unwrap().to_owned();
+
+    let of = |service: &str| {
+        let trusted = TrustedIssuer::internal("https://gateway.shop", edge.jwks());
+        let trusted = trusted.audience(service.to_owned());
+        Verifier::builder().issuer(trusted).build().unwrap()
+    };
+    let verify = async |service: &str, token: &str| {
+        let token = token.trim_start_matches("Bearer ").to_owned();
+        of(service).verify(&token).await.is_ok()
+    };
+    assert!(verify("order", &primary).await && !verify("shadow", &primary).await);
+    assert!(verify("shadow", &copy).await && !verify("order", &copy).await);
+}
+
+#[tokio::test]
 async fn a_refused_request_is_not_copied() {
     let gate = Arc::new(Semaphore::new(0));
     let (system, seen) = shadow(System::new().with("order", mirror).await, gate).await;
     let route = Route::prefix("/")
         .to("order")
-        .policy(msf_auth::policy::authenticated());
+        .policy(policy::authenticated());
     let gateway = system.serve([route.mirror(Mirror::to("shadow"))]).await;
     assert_eq!(
         send(gateway.addr(), request(Method::GET, "/", &[]))

@@ -4,6 +4,7 @@ mod access;
 mod action;
 mod cluster;
 mod cors;
+mod hedge;
 mod identity;
 mod layer;
 mod limit;
@@ -11,6 +12,8 @@ mod mirror;
 mod order;
 mod plugin;
 mod retry;
+#[cfg(feature = "redis")]
+mod shared_limit;
 mod split;
 mod transform;
 

@@ -1,3 +1,5 @@
+//! Plugins at a real client and a real service.
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

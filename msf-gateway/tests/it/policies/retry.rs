@@ -1,3 +1,5 @@
+//! Retries of a route.
+
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},

@@ -1,3 +1,5 @@
+//! Requests that are split between clusters by weight.
+
 use msf_gateway::{Cluster, Route};
 
 use super::{builder, errors, named, url};

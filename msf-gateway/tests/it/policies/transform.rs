@@ -1,3 +1,5 @@
+//! Headers and paths that a route changes.
+
 use http::Method;
 use msf_core::{assert_problem, problem::Code};
 use msf_gateway::{GatewayError, HeaderTransform, Redirect, Route};

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
+use msf_benches::gateway::process::{PROXY_CORE, Process, free_addr, on_path};
 use msf_core::BoxError;
 use serde_json::json;
 
 use super::{Proxy, write_config};
-use crate::process::{PROXY_CORE, Process, free_addr, on_path};
 
 pub(super) fn start(
     name: &'static str,

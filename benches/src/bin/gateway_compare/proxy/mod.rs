@@ -9,9 +9,10 @@ mod peers;
 
 use std::net::SocketAddr;
 
+use msf_benches::gateway::{load::Run, process::Process};
 use msf_core::BoxError;
 
-use super::{load::Run, plan::Plan, process::Process};
+use super::plan::Plan;
 
 /// One proxy that runs.
 #[derive(Debug)]

@@ -2,13 +2,13 @@
 
 use std::{env, net::SocketAddr};
 
-use msf_core::BoxError;
-
-use super::{Proxy, Services};
-use crate::{
+use msf_benches::gateway::{
     process::{LOAD_CORE, PROXY_CORE, Process, free_addr},
     serve,
 };
+use msf_core::BoxError;
+
+use super::{Proxy, Services};
 
 /// Three services in one process.
 pub(super) fn services() -> Result<Services, BoxError> {

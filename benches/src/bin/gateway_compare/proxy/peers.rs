@@ -2,10 +2,10 @@
 
 use std::{env, net::SocketAddr, path::PathBuf};
 
+use msf_benches::gateway::process::{PROXY_CORE, Process, free_addr};
 use msf_core::BoxError;
 
 use super::Proxy;
-use crate::process::{PROXY_CORE, Process, free_addr};
 
 pub(super) fn pingora(
     name: &'static str,
