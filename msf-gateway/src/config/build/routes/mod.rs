@@ -10,6 +10,7 @@ mod retry;
 
 use std::collections::HashMap;
 
+#[cfg(feature = "redis")]
 pub(super) use self::limit::quota;
 use self::{action::action, call::call, limit::rate_limit, matching::matching, policy::guard};
 use super::{
