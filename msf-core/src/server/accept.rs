@@ -53,10 +53,12 @@ pub(super) async fn run<S, B>(
         refusals,
     } = guard;
     let heard = Arc::clone(&refusals);
-    // Behind a balancer that speaks for its clients, all connections have its address.
+    // Behind a balancer that speaks for its clients, all connections have its address; they are counted once it has
+    // said whose they are.
     let is_relayed = front
         .as_ref()
         .is_some_and(|front| front.proxy_protocol.is_some());
+    let clients = addresses.clone();
     let start = move |tcp, connection, slot| {
         let serving = Serving {
             connection,
@@ -68,7 +70,7 @@ pub(super) async fn run<S, B>(
         match front.clone() {
             None => task::spawn("connection", serving::serve(tcp, serving)).detach(),
             Some(front) => {
-                let served = serving::serve_behind(front, tcp, serving);
+                let served = serving::serve_behind(front, clients.clone(), tcp, serving);
                 task::spawn("connection", served).detach();
             }
         }

@@ -57,7 +57,8 @@ impl Addresses {
 }
 
 /// The address has as many connections as it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the address has as many connections as it may")]
 pub(super) struct Full;
 
 impl Drop for Claim {

@@ -7,8 +7,9 @@ use tokio::net::TcpStream;
 #[cfg(feature = "tls")]
 use super::tls::{HandshakeFailed, Tls};
 use super::{
-    Connection, ProxyProtocol,
+    Connection, ProxyProtocol, Refusal,
     activity::Activity,
+    addresses::Full,
     proxy_protocol::{Refused, Said},
     stream::{Socket, Transport},
 };
@@ -23,11 +24,28 @@ pub(super) struct Front {
 /// Why a connection never came to its first request.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotOpened {
+    #[error("its client has as many connections as it may")]
+    AddressFull(#[from] Full),
     #[error("the balancer did not say whose it is")]
     ProxyProtocol(#[from] Refused),
     #[cfg(feature = "tls")]
     #[error("the handshake failed")]
     Handshake(#[from] HandshakeFailed),
+}
+
+impl NotOpened {
+    /// `None` for who leaves without a word, as the health checks of balancers do.
+    pub(super) const fn reason(&self) -> Option<Refusal> {
+        match self {
+            Self::AddressFull(_) => Some(Refusal::AddressFull),
+            Self::ProxyProtocol(Refused::Closed) => None,
+            Self::ProxyProtocol(_) => Some(Refusal::ProxyProtocol),
+            #[cfg(feature = "tls")]
+            Self::Handshake(HandshakeFailed::Closed) => None,
+            #[cfg(feature = "tls")]
+            Self::Handshake(_) => Some(Refusal::Handshake),
+        }
+    }
 }
 
 impl Front {
@@ -39,20 +57,28 @@ impl Front {
         (!is_plain).then(|| Arc::new(self))
     }
 
-    /// Each step has a limit of its own.
-    pub(super) async fn open(
+    /// Whose the connection is, if there is a balancer to say so. It has a limit of its own.
+    pub(super) async fn relayed(
+        &self,
+        tcp: &TcpStream,
+        connection: Connection,
+    ) -> Result<Connection, NotOpened> {
+        let Some(expected) = &self.proxy_protocol else {
+            return Ok(connection);
+        };
+        Ok(match expected.read(tcp, connection.peer().ip()).await? {
+            Said::Client(client) => connection.relayed(client),
+            Said::Nothing => connection,
+        })
+    }
+
+    /// What HTTP is spoken over, after a handshake if there is TLS, which has a limit of its own.
+    pub(super) async fn transport(
         &self,
         tcp: TcpStream,
         connection: Connection,
         activity: &Arc<Activity>,
     ) -> Result<(Transport, Connection), NotOpened> {
-        let connection = match &self.proxy_protocol {
-            None => connection,
-            Some(expected) => match expected.read(&tcp, connection.peer().ip()).await? {
-                Said::Client(client) => connection.relayed(client),
-                Said::Nothing => connection,
-            },
-        };
         let socket = Socket::new(tcp, activity.clone());
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {

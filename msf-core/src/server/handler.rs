@@ -183,13 +183,13 @@ where
         // then never sends it.
         let state = if self.is_misdirected(&request) {
             self.refusals
-                .refused(Refusal::Misdirected, &self.connection);
+                .refused_request(Refusal::Misdirected, &self.connection, &request);
             State::Refused {
                 problem: Some(misdirected()),
             }
         } else if self.is_too_large(request.body()) {
             self.refusals
-                .refused(Refusal::BodyTooLarge, &self.connection);
+                .refused_request(Refusal::BodyTooLarge, &self.connection, &request);
             State::Refused {
                 problem: Some(too_large(self.limits.body_limit)),
             }

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
-use http::StatusCode;
+use http::{Request, StatusCode};
 
 use super::Connection;
 use crate::metrics::{Counter, Metrics, MetricsError, SERVER_REFUSED};
@@ -52,6 +52,8 @@ refusals! {
     AddressFull = "address_full", None;
     /// A body that is announced to be above the limit of the server.
     BodyTooLarge = "body_too_large", Some(StatusCode::PAYLOAD_TOO_LARGE);
+    /// A TLS handshake that failed or took too long; closed, after the alert of TLS or the answer to plain HTTP.
+    Handshake = "handshake", None;
     /// A head of HTTP/1 that is too large.
     HeadTooLarge = "head_too_large", Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     /// A head of which a part came in time.
@@ -62,6 +64,8 @@ refusals! {
     Malformed = "malformed", Some(StatusCode::BAD_REQUEST);
     /// A host with another TLS policy than that of the connection, or with none.
     Misdirected = "misdirected", Some(StatusCode::MISDIRECTED_REQUEST);
+    /// A balancer that is not trusted, or that did not say whose the connection is; closed.
+    ProxyProtocol = "proxy_protocol", None;
     /// A response over HTTP/2 of which the client took nothing in the time for a write, its window being shut; the
     /// stream is reset.
     ResponseStalled = "response_stalled", None;
@@ -70,13 +74,16 @@ refusals! {
 }
 
 /// One refusal; see [`Server::on_refused`](super::Server::on_refused).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Refused {
     /// Why.
     pub reason: Refusal,
     /// The other end of the connection: the client, or a proxy before it.
     pub peer: SocketAddr,
+    /// The head of the request, where it was read before it was refused: with
+    /// [`BodyTooLarge`](Refusal::BodyTooLarge) and [`Misdirected`](Refusal::Misdirected).
+    pub request: Option<Request<()>>,
 }
 
 /// Who hears of refusals.
@@ -98,7 +105,27 @@ impl Refusals {
         self.listener = Some(Arc::new(listener));
     }
 
+    /// A client of whom no request was read.
     pub(super) fn refused(&self, reason: Refusal, connection: &Connection) {
+        self.tell_of(reason, connection, || None);
+    }
+
+    /// A request, whose head was read.
+    pub(super) fn refused_request<B>(
+        &self,
+        reason: Refusal,
+        connection: &Connection,
+        request: &Request<B>,
+    ) {
+        self.tell_of(reason, connection, || Some(head_of(request)));
+    }
+
+    fn tell_of(
+        &self,
+        reason: Refusal,
+        connection: &Connection,
+        request: impl FnOnce() -> Option<Request<()>>,
+    ) {
         let counters = self.counters.as_deref().unwrap_or_default();
         if let Some(counter) = counters.get(reason as usize) {
             counter.inc();
@@ -107,8 +134,28 @@ impl Refusals {
             listener(&Refused {
                 reason,
                 peer: connection.peer(),
+                request: request(),
             });
         }
+    }
+}
+
+fn head_of<B>(request: &Request<B>) -> Request<()> {
+    let mut head = Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.uri_mut() = request.uri().clone();
+    *head.version_mut() = request.version();
+    *head.headers_mut() = request.headers().clone();
+    head
+}
+
+impl fmt::Debug for Refused {
+    // Without the request, in which there are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused")
+            .field("reason", &self.reason)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
     }
 }
 

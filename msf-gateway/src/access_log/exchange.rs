@@ -206,7 +206,7 @@ impl Drop for Entered<'_> {
 }
 
 /// The host that was asked for: with HTTP/2 it is said by the target alone.
-fn host(target: &Uri, headers: &HeaderMap) -> Option<HeaderValue> {
+pub(super) fn host(target: &Uri, headers: &HeaderMap) -> Option<HeaderValue> {
     match target.authority() {
         // A user's password may stand before it.
         Some(authority) => {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{HeaderValue, Method, StatusCode, Version, uri::PathAndQuery};
+use http::{HeaderValue, Method, Request, StatusCode, Version, header, uri::PathAndQuery};
 use msf_core::{
     clock,
     name::ServiceName,
@@ -16,6 +16,7 @@ use msf_core::{
 };
 use tokio::time::Instant;
 
+use super::exchange::host;
 use crate::failure::{ProxyError, Side};
 
 /// What is known of one request when it is over.
@@ -47,7 +48,7 @@ pub struct AccessRecord {
 }
 
 impl AccessRecord {
-    /// Of a client that the server refused before there was a request, if it was answered.
+    /// Of a client that the server refused, before a request reached the gateway, if it was answered.
     pub(crate) fn of_refused(refused: &Refused) -> Option<Self> {
         let failure = match refused.reason {
             Refusal::Malformed | Refusal::HeadTooLarge => ProxyError::BadRequest,
@@ -57,16 +58,18 @@ impl AccessRecord {
             // Who is only closed may be many: they are counted, and nothing more.
             _ => return None,
         };
+        let request = refused.request.as_ref();
         Some(Self {
             time: SystemTime::now(),
             started: clock::now(),
             request_id: None,
             client: Some(refused.peer.ip().to_canonical()),
-            method: None,
-            host: None,
-            target: None,
-            version: None,
-            user_agent: None,
+            method: request.map(|request| request.method().clone()),
+            host: request.and_then(|request| host(request.uri(), request.headers())),
+            target: request.and_then(|request| request.uri().path_and_query().cloned()),
+            version: request.map(Request::version),
+            user_agent: request
+                .and_then(|request| request.headers().get(header::USER_AGENT).cloned()),
             route: None,
             cluster: None,
             instance: None,

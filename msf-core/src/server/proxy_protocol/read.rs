@@ -9,12 +9,14 @@ use super::header::{InvalidHeader, Parsed, Said, parse};
 /// Why a connection is closed before its first request.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::server) enum Refused {
-    #[error("closed before its header was complete")]
+    #[error("closed before it began")]
     Closed,
     #[error("the header cannot be read: {0}")]
     Invalid(#[from] InvalidHeader),
     #[error("the connection failed")]
     Io(#[from] io::Error),
+    #[error("closed before its header was complete")]
+    Partial,
     #[error("the header took too long")]
     Slow,
     #[error("it comes from an address that is not trusted")]
@@ -37,7 +39,11 @@ async fn taken(tcp: &TcpStream) -> Result<Said, Refused> {
         // Looked at first and taken afterwards: what follows the header is read by others.
         let len = tcp.peek(&mut piece).await?;
         if len == 0 {
-            return Err(Refused::Closed);
+            return Err(if seen.is_empty() {
+                Refused::Closed
+            } else {
+                Refused::Partial
+            });
         }
         let before = seen.len();
         seen.extend_from_slice(&piece[..len]);
@@ -55,7 +61,7 @@ async fn taken(tcp: &TcpStream) -> Result<Said, Refused> {
 async fn take(tcp: &TcpStream, mut bytes: &mut [u8]) -> Result<(), Refused> {
     while !bytes.is_empty() {
         match tcp.try_read(bytes) {
-            Ok(0) => return Err(Refused::Closed),
+            Ok(0) => return Err(Refused::Partial),
             Ok(len) => bytes = &mut bytes[len..],
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => tcp.readable().await?,
             Err(error) => return Err(error.into()),

@@ -22,7 +22,8 @@ use self::{
 use super::{
     Body, Connection, DrainSignal, Limits, Phase, Refusal,
     activity::Activity,
-    front::Front,
+    addresses::Addresses,
+    front::{Front, NotOpened},
     handler::Handler,
     refused::Refusals,
     slots::Slot,
@@ -56,37 +57,66 @@ where
 }
 
 /// Serves one connection that begins with something else than HTTP.
-pub(super) async fn serve_behind<S, B>(front: Arc<Front>, tcp: TcpStream, mut serving: Serving<S>)
-where
+///
+/// `addresses` count the clients that a balancer names.
+pub(super) async fn serve_behind<S, B>(
+    front: Arc<Front>,
+    addresses: Addresses,
+    tcp: TcpStream,
+    mut serving: Serving<S>,
+) where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let connection = serving.connection.clone();
-    let drain = connection.drain().clone();
-    let peer = connection.peer();
+    let drain = serving.connection.drain().clone();
     let activity = Arc::new(Activity::new(clock::now()));
     // On the heap, for a handshake needs more room than the connection does ever after.
     let opened = select! {
         biased;
-        opened = Box::pin(front.open(tcp, connection, &activity)) => opened,
+        opened = Box::pin(open(&front, addresses, tcp, &mut serving, &activity)) => opened,
         () = drain.reached(Phase::Cut) => {
             serving.slot.report_cut();
             return;
         }
     };
     match opened {
-        Ok((transport, connection)) => {
+        Ok(transport) => {
             activity.on_open(clock::now());
-            serving.connection = connection;
             serve_over(transport, activity, serving).await;
         }
         // Whoever scans a port must not fill a disk.
         Err(error) => {
+            let peer = serving.connection.peer();
+            if let Some(reason) = error.reason() {
+                serving.refusals.refused(reason, &serving.connection);
+            }
             tracing::debug!(%peer, error = &error as &dyn Error, "connection refused before its first request");
         }
     }
+}
+
+/// Learns what there is to know of a connection before HTTP.
+async fn open<S>(
+    front: &Front,
+    addresses: Addresses,
+    tcp: TcpStream,
+    serving: &mut Serving<S>,
+    activity: &Arc<Activity>,
+) -> Result<Transport, NotOpened> {
+    serving.connection = front.relayed(&tcp, serving.connection.clone()).await?;
+    if serving.connection.proxy().is_some() {
+        // Nobody has counted this client yet; and whoever has too much must not cost a handshake.
+        let max = serving.limits.connections_per_address_max.unwrap_or(0);
+        let client = serving.connection.peer().ip();
+        serving.slot.hold(addresses.claim(client, max)?);
+    }
+    let (transport, connection) = front
+        .transport(tcp, serving.connection.clone(), activity)
+        .await?;
+    serving.connection = connection;
+    Ok(transport)
 }
 
 async fn serve_over<S, B>(mut transport: Transport, activity: Arc<Activity>, serving: Serving<S>)
@@ -194,17 +224,17 @@ mod tests {
 
     type App = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
-    fn size_of_future<A, B, F>(_start: impl FnOnce(A, B) -> F) -> usize {
+    fn size_of_future<I, F>(_start: impl FnOnce(I) -> F) -> usize {
         size_of::<F>()
     }
 
     /// What a parked connection keeps is its task, with room for the largest thing that the task ever waits for.
     #[test]
     fn the_task_of_a_connection_is_small() {
-        let plain = size_of_future(serve::<App, Body>);
+        let plain = size_of_future(|(tcp, serving)| serve::<App, Body>(tcp, serving));
         assert!(plain <= 1_280, "{plain} bytes");
-        let behind = size_of_future(|tcp, serving| {
-            serve_behind::<App, Body>(Arc::new(Front::default()), tcp, serving)
+        let behind = size_of_future(|(front, addresses, tcp, serving)| {
+            serve_behind::<App, Body>(front, addresses, tcp, serving)
         });
         assert!(behind <= 2_304, "{behind} bytes");
     }

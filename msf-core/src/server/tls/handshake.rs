@@ -27,6 +27,8 @@ pub(in crate::server) enum HandshakeFailed {
     PlainHttp,
     #[error("it took too long")]
     Slow,
+    #[error("there is no certificate for the name that it asked for")]
+    UnknownName,
 }
 
 impl Tls {
@@ -64,7 +66,7 @@ impl Tls {
         let Some(entry) = snapshot.entry(name.as_deref()) else {
             // It fails, and tells the client why.
             let _refused = accepted(start, &snapshot.refusing).await?;
-            return Err(HandshakeFailed::Closed);
+            return Err(HandshakeFailed::UnknownName);
         };
         let stream = accepted(start, &entry.config).await?;
         let (_, session) = stream.get_ref();

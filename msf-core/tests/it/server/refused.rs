@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use http::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use msf_core::{
     metrics::Metrics,
-    server::{Body, Limits, Listener, Refusal, Server},
+    server::{Body, Limits, Listener, ProxyProtocol, Refusal, Refused, Server},
     task::{self, Task},
 };
 use tokio::{
@@ -24,7 +24,7 @@ use super::{Client, PATIENCE, answer, soon};
 struct Watched {
     addr: SocketAddr,
     metrics: Metrics,
-    heard: Arc<Mutex<Vec<Refusal>>>,
+    heard: Arc<Mutex<Vec<Refused>>>,
     _task: Task<std::io::Result<msf_core::server::Served>>,
 }
 
@@ -34,18 +34,25 @@ impl Watched {
     }
 
     fn start_as(limits: Limits, with: impl FnOnce(Server) -> Server) -> Self {
-        let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        Self::start_on(limits, |listener| listener, with)
+    }
+
+    fn start_on(
+        limits: Limits,
+        front: impl FnOnce(Listener) -> Listener,
+        with: impl FnOnce(Server) -> Server,
+    ) -> Self {
+        let listener = front(Listener::bind(([127, 0, 0, 1], 0).into()).unwrap());
         let addr = listener.local_addr();
         let metrics = Metrics::new();
-        let heard = Arc::<Mutex<Vec<Refusal>>>::default();
+        let heard = Arc::<Mutex<Vec<Refused>>>::default();
         let hears = heard.clone();
         let server = Server::new()
             .limits(limits)
             .metrics(&metrics)
             .unwrap()
             .on_refused(move |refused| {
-                assert!(refused.peer.ip().is_loopback());
-                hears.lock().unwrap().push(refused.reason);
+                hears.lock().unwrap().push(refused.clone());
             });
         let server = with(server);
         let served = async move { server.serve(listener, tower::service_fn(answer)).await };
@@ -68,7 +75,10 @@ impl Watched {
             assert!(Instant::now() < end, "{:?}", self.heard.lock().unwrap());
             sleep(Duration::from_millis(2)).await;
         }
-        assert_eq!(*self.heard.lock().unwrap(), expected);
+        let heard = self.heard.lock().unwrap();
+        let reasons: Vec<Refusal> = heard.iter().map(|refused| refused.reason).collect();
+        assert_eq!(reasons, expected);
+        drop(heard);
         let text = self.metrics.render();
         for reason in Refusal::ALL {
             let count = expected.iter().filter(|it| *it == reason).count();
@@ -116,11 +126,24 @@ async fn each_refusal_is_counted_and_told_once() {
 
     let mut client = server.connect().await;
     client
-        .send("POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n")
+        .send("POST /length?secret HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\n\r\n")
         .await;
     assert_eq!(client.answer().await.status, 413);
     expected.push(Refusal::BodyTooLarge);
     server.refused(&expected).await;
+
+    // Of a request that was read its head is told, and not in what is printed.
+    let mut heard = server.heard.lock().unwrap().clone();
+    assert!(heard.iter().all(|refused| refused.peer.ip().is_loopback()));
+    let last = heard.pop().unwrap();
+    assert!(!format!("{last:?}").contains("secret"), "{last:?}");
+    let request = last.request.unwrap();
+    assert_eq!(
+        (request.method(), request.uri().path()),
+        (&Method::POST, "/length")
+    );
+    assert_eq!(request.headers()["host"], "x");
+    assert!(heard.iter().all(|refused| refused.request.is_none()));
 
     // What is in order, or merely over, is nothing.
     let mut client = server.connect().await;
@@ -165,6 +188,76 @@ async fn an_address_has_a_cap_and_gets_its_places_back() {
         }
         assert!(Instant::now() < end, "the place is not free");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_a_balancer_names_has_the_cap_of_its_own_address() {
+    let balancers = ProxyProtocol::new().trust("127.0.0.0/8".parse().unwrap());
+    let server = Watched::start_on(
+        Limits::default().connections_per_address_max(2),
+        |listener| listener.proxy_protocol(balancers),
+        |server| server,
+    );
+    let connect = async |client: &str| {
+        let mut stream = server.connect().await;
+        stream
+            .send(format!("PROXY TCP4 {client} 10.0.0.1 4711 443\r\n{HELLO}"))
+            .await;
+        stream
+    };
+    let mut open = Vec::new();
+    // The balancer itself has as many as it likes.
+    for client in [
+        "192.0.2.1",
+        "192.0.2.1",
+        "192.0.2.2",
+        "192.0.2.2",
+        "192.0.2.3",
+    ] {
+        let mut stream = connect(client).await;
+        assert_eq!(stream.answer().await.status, 200);
+        open.push(stream);
+    }
+    let mut third = connect("192.0.2.1").await;
+    assert!(third.try_answer().await.is_none());
+    server.refused(&[Refusal::AddressFull]).await;
+    let heard = server.heard.lock().unwrap().clone();
+    assert_eq!(heard[0].peer.ip().to_string(), "192.0.2.1");
+
+    drop(open);
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let mut again = connect("192.0.2.1").await;
+        if again.try_answer().await.is_some() {
+            break;
+        }
+        assert!(Instant::now() < end, "the place is not free");
+    }
+}
+
+#[tokio::test]
+async fn who_says_nonsense_in_the_place_of_a_balancer_is_counted() {
+    let balancers = ProxyProtocol::new().trust("127.0.0.0/8".parse().unwrap());
+    let server = Watched::start_on(
+        Limits::default(),
+        |listener| listener.proxy_protocol(balancers),
+        |server| server,
+    );
+    // A health check that only connects is nothing.
+    drop(server.connect().await);
+    let mut expected = Vec::new();
+    for nonsense in [HELLO, "PROXY TCP4 192.0.2.1 nowhere 1 2\r\n"] {
+        let mut client = server.connect().await;
+        client.send(nonsense).await;
+        assert!(client.try_answer().await.is_none());
+        expected.push(Refusal::ProxyProtocol);
+        server.refused(&expected).await;
+    }
+    let mut client = server.connect().await;
+    client.send("PROXY TCP4 192.").await;
+    drop(client);
+    expected.push(Refusal::ProxyProtocol);
+    server.refused(&expected).await;
 }
 
 #[tokio::test]
