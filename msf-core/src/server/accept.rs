@@ -189,7 +189,7 @@ impl Acceptor<'_> {
                 let connection = self.prepare(&tcp, peer)?;
                 let max = self.limits.connections_per_address_max.unwrap_or(0);
                 let claim = match self.addresses {
-                    Some(addresses) => addresses.claim(peer.ip(), max),
+                    Some(addresses) => addresses.claim(self.place, peer.ip(), max),
                     None => Ok(None),
                 };
                 let Ok(claim) = claim else {

@@ -33,6 +33,10 @@ pub(super) struct Activity {
     given_up: AtomicU32,
     /// hyper's part is taken down while the connection is idle, and must leave the socket open.
     is_parking: AtomicBool,
+    /// Nobody wanted the rest of a request's body. hyper reads once to see whether it is there already.
+    has_unread_body: AtomicBool,
+    /// Whoever has asked for an upgrade is given the socket when hyper lets go of it, granted or not.
+    may_upgrade: AtomicBool,
 }
 
 /// How long a connection may take.
@@ -81,6 +85,8 @@ impl Activity {
             is_blocked: AtomicBool::new(false),
             given_up: AtomicU32::new(0),
             is_parking: AtomicBool::new(false),
+            has_unread_body: AtomicBool::new(false),
+            may_upgrade: AtomicBool::new(false),
         }
     }
 
@@ -94,13 +100,24 @@ impl Activity {
         self.http2.load(Ordering::Relaxed)
     }
 
+    /// What comes before HTTP has begun.
+    pub(super) fn on_front(&self) {
+        self.head_has_bytes.store(true, Ordering::Relaxed);
+    }
+
     /// What comes before HTTP is over: the clock for the first head starts again.
     pub(super) fn on_open(&self, now: Instant) {
+        self.head_has_bytes.store(false, Ordering::Relaxed);
         self.head_since.store(self.ms(now) + 1, Ordering::Relaxed);
     }
 
     /// Bytes arrived. `now` is only asked for at the first bytes of a head.
     pub(super) fn on_read(&self, now: impl FnOnce() -> Instant) {
+        if self.has_unread_body.load(Ordering::Relaxed) {
+            // The rest of a body is no head.
+            self.has_unread_body.store(false, Ordering::Relaxed);
+            return;
+        }
         if self.is_busy() || self.is_http2() || self.head_has_bytes.load(Ordering::Relaxed) {
             return;
         }
@@ -115,6 +132,26 @@ impl Activity {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
         self.head_has_bytes.store(false, Ordering::Relaxed);
+        self.has_unread_body.store(false, Ordering::Relaxed);
+    }
+
+    /// A request asks for another protocol.
+    pub(super) fn on_upgrade_wanted(&self) {
+        self.may_upgrade.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody may read the body of a request of HTTP/1, also beyond the end of its response.
+    pub(super) fn on_body(&self) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Nobody reads it any more.
+    pub(super) fn on_body_end(&self, now: Instant, is_unread: bool) {
+        if is_unread {
+            self.has_unread_body.store(true, Ordering::Relaxed);
+        }
+        self.idle_since.store(self.ms(now), Ordering::Relaxed);
+        self.in_flight.fetch_sub(1, Ordering::Release);
     }
 
     /// A response is complete, or was given up.
@@ -183,14 +220,15 @@ impl Activity {
         self.in_flight.load(Ordering::Acquire) > 0
     }
 
-    /// Whether a part of a request's head has arrived.
+    /// Whether a part of a request's head has arrived, or of what comes before HTTP.
     pub(super) fn has_partial_head(&self) -> bool {
         self.head_has_bytes.load(Ordering::Relaxed)
     }
 
     /// What to do with the connection.
     pub(super) fn next(&self, now: Instant, patience: Patience) -> Next {
-        let may_park = patience.may_park && !self.is_http2();
+        let may_park =
+            patience.may_park && !self.is_http2() && !self.may_upgrade.load(Ordering::Relaxed);
         // Whatever begins before `look` has a limit of its own to be checked against.
         let look = if may_park {
             now + patience.header.min(LOOK_EVERY)

@@ -4,25 +4,28 @@ use std::{
     collections::{HashMap, hash_map::Entry},
     fmt,
     net::{IpAddr, Ipv6Addr},
+    panic::{self, AssertUnwindSafe},
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Connections by the address of their client, over all threads of a server.
+/// Connections by the place of their listener and the address of their client, over all threads of a server.
 ///
 /// The lock is taken when a connection comes and when it ends, never for a request. There are at most as many entries
 /// as connections.
 #[derive(Clone, Default)]
 pub(super) struct Addresses {
-    open: Arc<Mutex<HashMap<IpAddr, u32>>>,
+    open: Arc<Mutex<HashMap<Key, u32>>>,
     is_exempt: Option<Exempt>,
 }
 
+/// The place of a listener, and an address.
+type Key = (usize, IpAddr);
 type Exempt = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
 /// The place of one connection among those of its address.
 pub(super) struct Claim {
-    open: Arc<Mutex<HashMap<IpAddr, u32>>>,
-    key: IpAddr,
+    open: Arc<Mutex<HashMap<Key, u32>>>,
+    key: Key,
 }
 
 impl Addresses {
@@ -30,18 +33,22 @@ impl Addresses {
         self.is_exempt = Some(Arc::new(is_exempt));
     }
 
+    /// Who cannot be asked about is counted: a panic here would end the server.
+    fn is_exempt(&self, ip: IpAddr) -> bool {
+        let Some(is_exempt) = &self.is_exempt else {
+            return false;
+        };
+        let asked = panic::catch_unwind(AssertUnwindSafe(|| is_exempt(ip)));
+        asked.unwrap_or(false)
+    }
+
     /// Counts one more connection of an address; `Err` if that has as many as it may.
-    pub(super) fn claim(&self, ip: IpAddr, max: u32) -> Result<Option<Claim>, Full> {
+    pub(super) fn claim(&self, place: usize, ip: IpAddr, max: u32) -> Result<Option<Claim>, Full> {
         let ip = ip.to_canonical();
-        if max == 0
-            || self
-                .is_exempt
-                .as_ref()
-                .is_some_and(|is_exempt| is_exempt(ip))
-        {
+        if max == 0 || self.is_exempt(ip) {
             return Ok(None);
         }
-        let key = network(ip);
+        let key = (place, network(ip));
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(key).or_insert(0);
         if *count >= max {
@@ -104,27 +111,31 @@ mod tests {
     #[test]
     fn each_address_has_its_own_count() {
         let addresses = Addresses::default();
-        let first = addresses.claim(ip("192.0.2.1"), 2).unwrap();
-        let _second = addresses.claim(ip("::ffff:192.0.2.1"), 2).unwrap();
-        assert_eq!(addresses.claim(ip("192.0.2.1"), 2).unwrap_err(), Full);
-        let _other = addresses.claim(ip("192.0.2.2"), 2).unwrap();
+        let first = addresses.claim(0, ip("192.0.2.1"), 2).unwrap();
+        let _second = addresses.claim(0, ip("::ffff:192.0.2.1"), 2).unwrap();
+        assert_eq!(addresses.claim(0, ip("192.0.2.1"), 2).unwrap_err(), Full);
+        let _other = addresses.claim(0, ip("192.0.2.2"), 2).unwrap();
+        let _elsewhere = addresses.claim(1, ip("192.0.2.1"), 1).unwrap();
         drop(first);
-        assert!(addresses.claim(ip("192.0.2.1"), 2).is_ok());
+        assert!(addresses.claim(0, ip("192.0.2.1"), 2).is_ok());
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_client() {
         let addresses = Addresses::default();
-        let _one = addresses.claim(ip("2001:db8::1"), 1).unwrap();
-        assert_eq!(addresses.claim(ip("2001:db8::2:7"), 1).unwrap_err(), Full);
-        assert!(addresses.claim(ip("2001:db8:0:1::1"), 1).is_ok());
+        let _one = addresses.claim(0, ip("2001:db8::1"), 1).unwrap();
+        assert_eq!(
+            addresses.claim(0, ip("2001:db8::2:7"), 1).unwrap_err(),
+            Full
+        );
+        assert!(addresses.claim(0, ip("2001:db8:0:1::1"), 1).is_ok());
     }
 
     #[test]
     fn nothing_is_kept_of_who_has_left() {
         let addresses = Addresses::default();
         let claims: Vec<_> = (0..100_u8)
-            .map(|last| addresses.claim([192, 0, 2, last].into(), 1).unwrap())
+            .map(|last| addresses.claim(0, [192, 0, 2, last].into(), 1).unwrap())
             .collect();
         assert_eq!(addresses.open.lock().unwrap().len(), 100);
         drop(claims);
@@ -134,11 +145,16 @@ mod tests {
     #[test]
     fn proxies_may_be_exempt_and_no_cap_counts_nobody() {
         let mut addresses = Addresses::default();
-        assert!(addresses.claim(ip("192.0.2.1"), 0).unwrap().is_none());
+        assert!(addresses.claim(0, ip("192.0.2.1"), 0).unwrap().is_none());
         addresses.exempt(|ip| ip == IpAddr::from([10, 0, 0, 1]));
         for _ in 0..10 {
-            assert!(addresses.claim(ip("::ffff:10.0.0.1"), 1).unwrap().is_none());
+            assert!(
+                addresses
+                    .claim(0, ip("::ffff:10.0.0.1"), 1)
+                    .unwrap()
+                    .is_none()
+            );
         }
-        assert!(addresses.claim(ip("10.0.0.2"), 1).unwrap().is_some());
+        assert!(addresses.claim(0, ip("10.0.0.2"), 1).unwrap().is_some());
     }
 }

@@ -62,11 +62,15 @@ impl Front {
         &self,
         tcp: &TcpStream,
         connection: Connection,
+        activity: &Activity,
     ) -> Result<Connection, NotOpened> {
         let Some(expected) = &self.proxy_protocol else {
             return Ok(connection);
         };
-        Ok(match expected.read(tcp, connection.peer().ip()).await? {
+        let said = expected
+            .read(tcp, connection.peer().ip(), || activity.on_front())
+            .await?;
+        Ok(match said {
             Said::Client(client) => connection.relayed(client),
             Said::Nothing => connection,
         })

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 use pin_project_lite::pin_project;
 use tower::util::Oneshot;
 use tower_service::Service;
@@ -21,7 +21,7 @@ use super::{
     Body, Connection, DrainSignal, Limits, Phase, Refusal,
     activity::Activity,
     pace::Pace,
-    received::received,
+    received::{OpenBody, received},
     refused::Refusals,
     stall::{Said, Streams, say},
 };
@@ -172,6 +172,9 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.activity.on_request();
+        if request.extensions().get::<OnUpgrade>().is_some() {
+            self.activity.on_upgrade_wanted();
+        }
         let in_flight = Some(InFlight {
             activity: self.activity.clone(),
             has_ended: false,
@@ -179,6 +182,7 @@ where
         let drain = self.connection.drain().clone();
         let version = request.version();
         let is_head = *request.method() == Method::HEAD;
+        let open = OpenBody::of(request.body(), version, &self.activity);
         // Refused before a byte of the body is read: a client that asked with `Expect: 100-continue`
         // then never sends it.
         let state = if self.is_misdirected(&request) {
@@ -196,7 +200,7 @@ where
         } else {
             let pace = Pace::new(&self.limits, !is_grpc(&request));
             let mut request =
-                request.map(|body| received(body, version, self.limits.body_limit, pace));
+                request.map(|body| received(body, open, version, self.limits.body_limit, pace));
             request.extensions_mut().insert(self.connection.clone());
             State::Run {
                 future: Caught::new(Oneshot::new(self.service.clone(), request)),

@@ -80,8 +80,11 @@ impl Limits {
     /// Connections open at once from one address, or from one /64 of IPv6; 0 is no cap. One more is closed at once:
     /// it must not take the place of others while it waits.
     ///
+    /// Each [place](super::Listener::place) of a listener has a count of its own.
+    ///
     /// Behind a proxy all clients have its address: let [`Server::uncapped`](super::Server::uncapped) know it. Whom a
-    /// balancer names by the [PROXY protocol](super::ProxyProtocol) is counted by its own address.
+    /// balancer names by the [PROXY protocol](super::ProxyProtocol) is counted by its own address; connections for which it
+    /// names nobody are not counted.
     #[must_use]
     pub const fn connections_per_address_max(mut self, connections: u32) -> Self {
         self.connections_per_address_max = Some(connections);

@@ -62,17 +62,21 @@
 //! | client sends | answer |
 //! |---|---|
 //! | no HTTP | 400, closed |
-//! | a head above `header_limit` | 431, closed |
+//! | a head above `header_limit`, or of more than 100 fields | 431, closed |
 //! | a head slower than `header_timeout` | 408 problem, closed; nothing if it sent no byte, or over TLS |
+//! | no handshake of TLS in time, or one that fails | closed, after the alert of TLS if there is one |
+//! | plain HTTP to a listener with TLS | 400 problem, closed |
+//! | no header of the PROXY protocol where one is expected | closed |
 //! | a host that its TLS connection was not let in for | 421 problem |
 //! | an HTTP/2 head that never ends | closed after `idle_timeout` |
 //! | a `Content-Length` above `body_limit` | 413 problem, before the body is read |
 //! | more bytes than that without saying so | the body ends with an error that answers 413 |
 //! | a body that stalls for `body_timeout` | the body ends with an error that answers 408 |
 //! | a body below `body_rate_min` over `body_rate_window` | the same |
-//! | more connections than `connections_per_address_max` | closed at once |
+//! | more connections to one place than `connections_per_address_max` | closed at once |
 //! | an HTTP/2 window that takes nothing of a response for `write_timeout` | the stream is reset |
 //! | HTTP/2 requests that it gives up, `http2_resets_max` beyond those it lets end | closed |
+//! | a flood of HTTP/2 frames, as the protocol library sees it | closed |
 //! | a request that makes the handler panic | 500 problem; the connection lives |
 //!
 //! What the server refuses by itself is seen by no layer: [`Server::metrics`] counts it by [`Refusal`], and
@@ -81,8 +85,9 @@
 //!
 //! # Idle connections
 //!
-//! A connection of HTTP/1 that has been idle for a quarter of a second is parked: its buffers and the room for a
-//! request of the service are given back to the allocator until it says something.
+//! A connection of HTTP/1 without TLS that has been idle for a quarter of a second, or up to a second after it was
+//! busy, is parked: its buffers and the room for a request of the service are given back to the allocator until it
+//! says something. A request of which a part has arrived is gone on with.
 //!
 //! # Cancel safety
 //!

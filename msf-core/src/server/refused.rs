@@ -1,6 +1,11 @@
 //! What the server refuses by itself, where nobody else could see it.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{
+    fmt,
+    net::SocketAddr,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+};
 
 use http::{Request, StatusCode};
 
@@ -36,7 +41,8 @@ macro_rules! refusals {
                 }
             }
 
-            /// What the client was answered, if it was.
+            /// What the client was answered, if it was. [`HeadTooSlow`](Self::HeadTooSlow) is answered over connections
+            /// without TLS only.
             #[must_use]
             pub const fn status(self) -> Option<StatusCode> {
                 match self {
@@ -58,7 +64,8 @@ refusals! {
     HeadTooLarge = "head_too_large", Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     /// A head of which a part came in time.
     HeadTooSlow = "head_too_slow", Some(StatusCode::REQUEST_TIMEOUT);
-    /// Too many requests of HTTP/2 that were begun and given up, or whose frames were wrong; closed.
+    /// Too many requests of HTTP/2 that were begun and given up, or whose frames were wrong; or what the protocol library
+    /// takes for a flood, such as a head of endless CONTINUATION frames. Closed.
     Http2Resets = "http2_resets", None;
     /// What is no HTTP/1.
     Malformed = "malformed", Some(StatusCode::BAD_REQUEST);
@@ -131,11 +138,13 @@ impl Refusals {
             counter.inc();
         }
         if let Some(listener) = &self.listener {
-            listener(&Refused {
+            let refused = Refused {
                 reason,
                 peer: connection.peer(),
                 request: request(),
-            });
+            };
+            // Its panic, which the hook has reported, must not end the accept loop.
+            let _panicked = panic::catch_unwind(AssertUnwindSafe(|| listener(&refused)));
         }
     }
 }

@@ -74,7 +74,8 @@ impl Server {
         Ok(self)
     }
 
-    /// Is told of each refusal, on the thread of the connection: it must not wait.
+    /// Is told of each refusal, on the thread of the connection or of the accept loop: it must not wait. Its panics are
+    /// caught.
     #[must_use]
     pub fn on_refused(mut self, listener: impl Fn(&Refused) + Send + Sync + 'static) -> Self {
         self.refusals.tell(listener);

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
@@ -27,8 +28,8 @@ use crate::clock;
 #[derive(Debug)]
 pub(super) struct Stream {
     transport: Transport,
-    /// How much of the preface of HTTP/2 has arrived; `None` once it is known what the client speaks.
-    preface: Option<usize>,
+    /// What was read before, and is read again before anything else.
+    ahead: Bytes,
     /// Dropped with the stream, which is how the task learns that the last user is gone.
     _alive: oneshot::Sender<()>,
 }
@@ -56,14 +57,14 @@ pub(super) struct StreamControl {
     gone: oneshot::Receiver<()>,
 }
 
-/// `may_be_http2`: of a connection that has served requests of HTTP/1 it is known what it speaks.
-pub(super) fn split(transport: Transport, may_be_http2: bool) -> (Stream, StreamControl) {
+/// `ahead` was read by another stream over the same transport.
+pub(super) fn split(transport: Transport, ahead: Bytes) -> (Stream, StreamControl) {
     let tcp = transport.socket().tcp.clone();
     let is_plain = transport.is_plain();
     let (alive, gone) = oneshot::channel();
     let stream = Stream {
         transport,
-        preface: may_be_http2.then_some(0),
+        ahead,
         _alive: alive,
     };
     let control = StreamControl {
@@ -99,6 +100,11 @@ impl Socket {
     #[cfg(feature = "tls")]
     pub(super) fn tcp(&self) -> &TcpStream {
         &self.tcp
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn activity(&self) -> &Activity {
+        &self.activity
     }
 }
 
@@ -165,20 +171,14 @@ impl StreamControl {
 }
 
 impl Stream {
-    /// Tells the two protocols apart by their first bytes (RFC 9113 section 3.4), which may come one by
-    /// one. hyper-util decides by the whole preface, and so must we.
-    fn on_read(&mut self, bytes: &[u8]) {
-        let activity = &*self.transport.socket().activity;
-        if let Some(seen) = self.preface {
-            let rest = &HTTP2_PREFACE[seen..];
-            let len = rest.len().min(bytes.len());
-            self.preface = (bytes[..len] == rest[..len]).then_some(seen + len);
-            if self.preface == Some(HTTP2_PREFACE.len()) {
-                self.preface = None;
-                activity.set_http2();
-            }
-        }
-        activity.on_read(clock::now);
+    /// Gives back what was read last.
+    pub(super) fn put_back(&mut self, bytes: Bytes) {
+        debug_assert!(self.ahead.is_empty(), "it is read first");
+        self.ahead = bytes;
+    }
+
+    fn on_read(&self) {
+        self.transport.socket().activity.on_read(clock::now);
     }
 }
 
@@ -199,6 +199,12 @@ impl AsyncRead for Stream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.ahead.is_empty() {
+            let len = this.ahead.len().min(buf.remaining());
+            buf.put_slice(&this.ahead.split_to(len));
+            this.on_read();
+            return Poll::Ready(Ok(()));
+        }
         let start = buf.filled().len();
         let read = match &mut this.transport {
             Transport::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
@@ -207,7 +213,7 @@ impl AsyncRead for Stream {
         };
         ready!(read)?;
         if buf.filled().len() > start {
-            this.on_read(&buf.filled()[start..]);
+            this.on_read();
         }
         Poll::Ready(Ok(()))
     }
@@ -340,5 +346,3 @@ impl Socket {
         }
     }
 }
-
-const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -24,27 +24,34 @@ pub(in crate::server) enum Refused {
 }
 
 /// Takes the header from the socket, and not one byte of what follows.
-pub(super) async fn header(tcp: &TcpStream, limit: Duration) -> Result<Said, Refused> {
-    match time::timeout(limit, taken(tcp)).await {
+pub(super) async fn header(
+    tcp: &TcpStream,
+    limit: Duration,
+    on_begin: impl FnMut(),
+) -> Result<Said, Refused> {
+    match time::timeout(limit, taken(tcp, on_begin)).await {
         Ok(said) => said,
         Err(_elapsed) => Err(Refused::Slow),
     }
 }
 
-async fn taken(tcp: &TcpStream) -> Result<Said, Refused> {
+async fn taken(tcp: &TcpStream, mut on_begin: impl FnMut()) -> Result<Said, Refused> {
     // `parse` ends it before it is much longer than the longest header.
     let mut seen = Vec::with_capacity(PIECE);
     let mut piece = [0; PIECE];
     loop {
         // Looked at first and taken afterwards: what follows the header is read by others.
-        let len = tcp.peek(&mut piece).await?;
-        if len == 0 {
-            return Err(if seen.is_empty() {
-                Refused::Closed
-            } else {
-                Refused::Partial
-            });
-        }
+        let len = match tcp.peek(&mut piece).await {
+            Ok(0) if seen.is_empty() => return Err(Refused::Closed),
+            Ok(0) => return Err(Refused::Partial),
+            Ok(len) => len,
+            // Some health checks reset instead of closing.
+            Err(error) if seen.is_empty() && error.kind() == io::ErrorKind::ConnectionReset => {
+                return Err(Refused::Closed);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        on_begin();
         let before = seen.len();
         seen.extend_from_slice(&piece[..len]);
         match parse(&seen)? {

@@ -52,16 +52,17 @@ impl ProxyProtocol {
         self.trusted.iter().any(|range| range.contains(ip))
     }
 
-    /// What the other end of a fresh connection says about it.
+    /// What the other end of a fresh connection says about it. `on_begin` is called when it has begun to.
     pub(in crate::server) async fn read(
         &self,
         tcp: &TcpStream,
         peer: IpAddr,
+        on_begin: impl FnMut(),
     ) -> Result<Said, Refused> {
         if !self.trusts(peer) {
             return Err(Refused::Stranger);
         }
-        read::header(tcp, self.timeout).await
+        read::header(tcp, self.timeout, on_begin).await
     }
 }
 

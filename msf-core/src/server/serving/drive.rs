@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::{select, time};
 
 use super::{
@@ -25,8 +26,11 @@ pub(super) enum Ended {
     Closed,
     /// By us, for what the client did. It has its answer if hyper gives one.
     Refused(Refusal),
-    /// Nothing happens for the moment, and nothing of a request has been read.
-    Parked,
+    /// Nothing happens for the moment.
+    Parked {
+        /// What was read of a request that has not been served.
+        unread: Bytes,
+    },
     /// The hard deadline of the drain has passed.
     Cut,
 }
@@ -146,7 +150,9 @@ where
                         shutdown(http.as_mut());
                         let parked = poll_fn(|cx| Poll::Ready(http.as_mut().poll(cx))).await;
                         if matches!(parked, Poll::Ready(Ok(()))) {
-                            return Ended::Parked;
+                            return Ended::Parked {
+                                unread: Bytes::new(),
+                            };
                         }
                         activity.set_parking(false);
                         is_closing = true;

@@ -6,18 +6,19 @@
 mod drive;
 mod park;
 mod protocol;
+mod version;
 
-use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
+use std::{convert::Infallible, error::Error, future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use tokio::{net::TcpStream, select};
+use tokio::{net::TcpStream, select, time};
 use tower_service::Service;
 
 use self::{
-    drive::{Ended, Terms},
+    drive::{Ended, IDLE_GRACE, Terms},
     park::park,
-    protocol::{begin, resume},
+    protocol::{begin, http1},
 };
 use super::{
     Body, Connection, DrainSignal, Limits, Phase, Refusal,
@@ -80,6 +81,7 @@ pub(super) async fn serve_behind<S, B>(
             serving.slot.report_cut();
             return;
         }
+        () = given_up(&drain, &activity) => return,
     };
     match opened {
         Ok(transport) => {
@@ -97,6 +99,15 @@ pub(super) async fn serve_behind<S, B>(
     }
 }
 
+/// When the server closes who has said nothing at all: as soon as an idle connection, and it counts as little.
+async fn given_up(drain: &DrainSignal, activity: &Activity) {
+    drain.reached(Phase::Stopping).await;
+    time::sleep(IDLE_GRACE).await;
+    if activity.has_partial_head() {
+        future::pending::<()>().await;
+    }
+}
+
 /// Learns what there is to know of a connection before HTTP.
 async fn open<S>(
     front: &Front,
@@ -105,12 +116,14 @@ async fn open<S>(
     serving: &mut Serving<S>,
     activity: &Arc<Activity>,
 ) -> Result<Transport, NotOpened> {
-    serving.connection = front.relayed(&tcp, serving.connection.clone()).await?;
+    serving.connection = front
+        .relayed(&tcp, serving.connection.clone(), activity)
+        .await?;
     if serving.connection.proxy().is_some() {
         // Nobody has counted this client yet; and whoever has too much must not cost a handshake.
         let max = serving.limits.connections_per_address_max.unwrap_or(0);
-        let client = serving.connection.peer().ip();
-        serving.slot.hold(addresses.claim(client, max)?);
+        let (place, client) = (serving.connection.listener(), serving.connection.peer());
+        serving.slot.hold(addresses.claim(place, client.ip(), max)?);
     }
     let (transport, connection) = front
         .transport(tcp, serving.connection.clone(), activity)
@@ -137,8 +150,9 @@ where
     // What TLS keeps between two requests cannot be put away.
     let may_park = transport.is_plain();
     let mut is_resumed = false;
+    let mut ahead = Bytes::new();
     let (ended, mut control) = loop {
-        let (io, control) = stream::split(transport, !is_resumed);
+        let (stream, control) = stream::split(transport, ahead);
         let handler = Handler::new(
             service.clone(),
             connection.clone(),
@@ -155,17 +169,21 @@ where
         // On the heap, so that all of it is gone while the connection is parked: hyper's buffers, and the room
         // for a request of the service.
         let ended = if is_resumed {
-            Box::pin(resume(io, handler, terms)).await
+            Box::pin(http1(stream, handler, terms)).await
         } else {
-            Box::pin(begin(io, handler, terms)).await
+            Box::pin(begin(stream, handler, terms)).await
         };
-        if !matches!(ended, Ended::Parked) {
+        let Ended::Parked { unread } = ended else {
             break (ended, control);
-        }
-        if let Some(ended) = park(&control, &activity, limits, &drain).await {
+        };
+        // A request that has begun is gone on with at once.
+        if unread.is_empty()
+            && let Some(ended) = park(&control, &activity, limits, &drain).await
+        {
             break (ended, control);
         }
         is_resumed = true;
+        ahead = unread;
         transport = Transport::Plain(control.into_socket(activity.clone()));
     };
     tracing::trace!(?ended, "connection ended");
@@ -178,7 +196,7 @@ where
             }
             close(&mut control, &drain).await.is_err()
         }
-        Ended::Closed | Ended::Parked => close(&mut control, &drain).await.is_err(),
+        Ended::Closed | Ended::Parked { .. } => close(&mut control, &drain).await.is_err(),
     };
     if is_cut {
         control.cut();
@@ -232,7 +250,7 @@ mod tests {
     #[test]
     fn the_task_of_a_connection_is_small() {
         let plain = size_of_future(|(tcp, serving)| serve::<App, Body>(tcp, serving));
-        assert!(plain <= 1_280, "{plain} bytes");
+        assert!(plain <= 1_344, "{plain} bytes");
         let behind = size_of_future(|(front, addresses, tcp, serving)| {
             serve_behind::<App, Body>(front, addresses, tcp, serving)
         });

@@ -14,7 +14,7 @@ pub(super) async fn park(
     limits: Limits,
     drain: &DrainSignal,
 ) -> Option<Ended> {
-    let ended = select! {
+    select! {
         biased;
         () = control.readable() => None,
         () = time::sleep_until(activity.idle_end(limits.idle_timeout)) => Some(Ended::Closed),
@@ -25,7 +25,5 @@ pub(super) async fn park(
             () = drain.reached(Phase::Cut) => Some(Ended::Cut),
             () = time::sleep(IDLE_GRACE) => Some(Ended::Closed),
         },
-    };
-    activity.set_parking(false);
-    ended
+    }
 }

@@ -9,36 +9,47 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::conn::auto,
-};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tower_service::Service;
 
 use super::{
     super::{Body, Limits, Refusal, handler::Handler, stall::Streams, stream::Stream},
     drive::{Ended, Terms, drive},
+    version::{FirstBytes, Version},
 };
 use crate::BoxError;
 
 /// A connection of which it is not known yet what it speaks.
-pub(super) async fn begin<S, B>(io: Stream, handler: Handler<S>, terms: Terms<'_>) -> Ended
+pub(super) async fn begin<S, B>(stream: Stream, handler: Handler<S>, terms: Terms<'_>) -> Ended
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let builder = builder(terms.limits, handler.streams());
-    let http = pin!(builder.serve_connection_with_upgrades(TokioIo::new(io), handler));
-    let shutdown = |http: Pin<&mut _>| auto::UpgradeableConnection::graceful_shutdown(http);
-    drive(http, shutdown, terms).await
+    let mut first = FirstBytes::of(stream);
+    let give_up = |first: Pin<&mut FirstBytes>| first.get_mut().give_up();
+    let ended = drive(Pin::new(&mut first), give_up, terms).await;
+    if !matches!(ended, Ended::Closed) {
+        return ended;
+    }
+    match first.told() {
+        Some((Version::Http1, stream)) => http1(stream, handler, terms).await,
+        Some((Version::Http2, stream)) => {
+            terms.activity.set_http2();
+            let io = TokioIo::new(stream);
+            let builder = http2_builder(terms.limits, handler.streams());
+            let http = pin!(builder.serve_connection(io, handler));
+            drive(http, http2::Connection::graceful_shutdown, terms).await
+        }
+        None => Ended::Closed,
+    }
 }
 
-/// A connection that was parked. Only HTTP/1 is, and what a connection speaks does not change: whoever is in front of us
-/// has read its requests as HTTP/1 too.
-pub(super) async fn resume<S, B>(io: Stream, handler: Handler<S>, terms: Terms<'_>) -> Ended
+/// A connection of HTTP/1, at the beginning or after it was parked. What a connection speaks does not change: whoever
+/// is in front of us has read its requests as HTTP/1 too.
+pub(super) async fn http1<S, B>(stream: Stream, handler: Handler<S>, terms: Terms<'_>) -> Ended
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -48,23 +59,38 @@ where
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .max_buf_size(terms.limits.header_limit);
-    let http = builder.serve_connection(TokioIo::new(io), handler);
-    let shutdown = |http: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(http);
-    drive(pin!(http.with_upgrades()), shutdown, terms).await
-}
-
-fn builder(limits: Limits, streams: Streams) -> auto::Builder<Streams> {
-    let mut builder = auto::Builder::new(streams);
-    builder
-        .http1()
-        .timer(TokioTimer::new())
         // `Activity` does this job for both protocols and for the bytes before they are told apart.
         .header_read_timeout(None)
-        .max_buf_size(limits.header_limit);
+        .max_buf_size(terms.limits.header_limit);
+    let connection = builder.serve_connection(TokioIo::new(stream), handler);
+    let mut http = connection.with_upgrades();
+    let shutdown = http1::UpgradeableConnection::graceful_shutdown;
+    let ended = drive(Pin::new(&mut http), shutdown, terms).await;
+    if !matches!(ended, Ended::Parked { .. }) {
+        return ended;
+    }
+    // hyper has closed what it took for its socket.
+    terms.activity.set_parking(false);
+    match http.into_parts() {
+        // Clients may send the next request before they have the answer to the last one, and any part of it.
+        Some(parts) => Ended::Parked {
+            unread: without_empty_lines(parts.read_buf),
+        },
+        // Somebody had asked for an upgrade that was not granted, and has the socket now.
+        None => Ended::Closed,
+    }
+}
+
+/// Some clients send an empty line after a body, which is no part of a head (RFC 9112 section 2.2).
+fn without_empty_lines(mut bytes: Bytes) -> Bytes {
+    let is_of_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let len = bytes.iter().take_while(|byte| is_of_line_end(byte)).count();
+    bytes.split_off(len)
+}
+
+fn http2_builder(limits: Limits, streams: Streams) -> http2::Builder<Streams> {
+    let mut builder = http2::Builder::new(streams);
     builder
-        .http2()
         .timer(TokioTimer::new())
         // A peer that vanished without a FIN is found by these pings.
         .keep_alive_interval(Some(HTTP2_PING_INTERVAL))

@@ -52,8 +52,14 @@ impl Tls {
         snapshot: Arc<Snapshot>,
     ) -> Result<(TlsStream<Socket>, TlsConnection), HandshakeFailed> {
         let mut first = [0];
-        if socket.tcp().peek(&mut first).await? == 0 {
-            return Err(HandshakeFailed::Closed);
+        match socket.tcp().peek(&mut first).await {
+            Ok(0) => return Err(HandshakeFailed::Closed),
+            Ok(_) => socket.activity().on_front(),
+            // Some health checks reset instead of closing.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                return Err(HandshakeFailed::Closed);
+            }
+            Err(error) => return Err(error.into()),
         }
         // Every method of HTTP begins so, and no record of TLS does (RFC 8446 section 5.1).
         if first[0].is_ascii_uppercase() {

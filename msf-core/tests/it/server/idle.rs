@@ -1,13 +1,24 @@
 //! Connections on which nothing happens, and what is given back meanwhile.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http::{Request, Response};
+use http_body_util::BodyExt;
 use msf_core::{
     server::{Body, Drain, Limits, Listener, Phase, Server},
     task,
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 
 use super::{Client, PATIENCE, Served, soon};
 
@@ -16,6 +27,10 @@ struct Counted {
     addr: std::net::SocketAddr,
     drain: Drain,
     alive: Arc<()>,
+    /// Lets one request of `/wait` go on.
+    gate: Arc<Notify>,
+    /// What became of the upgrade that a request of `/decline` asked for.
+    upgraded: Arc<AtomicBool>,
     task: task::Task<std::io::Result<Served>>,
 }
 
@@ -27,10 +42,29 @@ impl Counted {
         let drain = server.drain().clone();
         let alive = Arc::new(());
         let held = alive.clone();
-        let service = tower::service_fn(move |request: Request<Body>| {
+        let (gate, upgraded) = (Arc::<Notify>::default(), Arc::<AtomicBool>::default());
+        let (opened, tells) = (gate.clone(), upgraded.clone());
+        let service = tower::service_fn(move |mut request: Request<Body>| {
             let _held = &held;
             let path = request.uri().path().to_owned();
-            async move { Ok::<_, Infallible>(Response::new(Body::from(path))) }
+            let (opened, tells) = (opened.clone(), tells.clone());
+            async move {
+                match &*path {
+                    "/wait" => opened.notified().await,
+                    // Goes on reading after the answer.
+                    "/later" => drop(tokio::spawn(async move {
+                        let body = request.into_body().collect().await.unwrap().to_bytes();
+                        assert_eq!(body, "abcd");
+                        opened.notify_one();
+                    })),
+                    "/decline" => drop(tokio::spawn(async move {
+                        let got = hyper::upgrade::on(&mut request).await;
+                        tells.store(got.is_ok(), Ordering::Relaxed);
+                    })),
+                    _ => {}
+                }
+                Ok::<_, Infallible>(Response::new(Body::from(path)))
+            }
         });
         let task = task::spawn(
             "server",
@@ -40,6 +74,8 @@ impl Counted {
             addr,
             drain,
             alive,
+            gate,
+            upgraded,
             task,
         }
     }
@@ -58,6 +94,9 @@ impl Counted {
         }
     }
 }
+
+/// A connection that can be parked is, in this time.
+const PARKED: Duration = Duration::from_millis(700);
 
 /// The timer of a connection fires once in a header timeout.
 fn quick() -> Limits {
@@ -79,7 +118,7 @@ async fn a_parked_connection_serves_on_as_if_nothing_had_been() {
     ask(&mut client, "/first").await;
     server.holds(2).await;
     server.holds(1).await;
-    // A head in two pieces, and two requests at once.
+    // A head in two pieces.
     client.send("GET /sec").await;
     server.holds(2).await;
     client.send("ond HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -91,6 +130,107 @@ async fn a_parked_connection_serves_on_as_if_nothing_had_been() {
     assert_eq!(client.answer().await.status, 408);
     client.closed().await;
     server.holds(0).await;
+}
+
+/// What is behind a request in the same packet is read with it, and is not lost with what read it.
+#[tokio::test]
+async fn a_head_that_began_behind_another_is_gone_on_with() {
+    let server = Counted::start(Limits::default());
+    let mut client = server.connect().await;
+    client
+        .send("GET /first HTTP/1.1\r\nhost: x\r\n\r\nGET /sec")
+        .await;
+    assert_eq!(client.answer().await.body, b"/first");
+    sleep(PARKED).await;
+    client.send("ond HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert_eq!(client.answer().await.body, b"/second");
+
+    // And behind one that is being worked on.
+    client.send("GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    client.send("GET /thi").await;
+    server.holds(2).await;
+    sleep(Duration::from_millis(50)).await;
+    server.gate.notify_one();
+    assert_eq!(client.answer().await.body, b"/wait");
+    sleep(PARKED).await;
+    client.send("rd HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert_eq!(client.answer().await.body, b"/third");
+    server.holds(1).await;
+}
+
+#[tokio::test]
+async fn a_head_that_began_behind_another_has_its_time_too() {
+    let server = Counted::start(quick());
+    let mut client = server.connect().await;
+    client
+        .send("GET /first HTTP/1.1\r\nhost: x\r\n\r\nGET /sec")
+        .await;
+    assert_eq!(client.answer().await.body, b"/first");
+    assert_eq!(client.answer().await.status, 408);
+    server.holds(0).await;
+}
+
+#[tokio::test]
+async fn an_empty_line_behind_a_body_is_nothing() {
+    let server = Counted::start(quick());
+    let mut client = server.connect().await;
+    client
+        .send("GET /first HTTP/1.1\r\nhost: x\r\n\r\n\r\n")
+        .await;
+    assert_eq!(client.answer().await.body, b"/first");
+    server.holds(1).await;
+    sleep(PARKED).await;
+    ask(&mut client, "/second").await;
+}
+
+#[tokio::test]
+async fn the_rest_of_a_body_that_nobody_reads_is_no_head() {
+    let server = Counted::start(quick());
+    let mut client = server.connect().await;
+    client
+        .send("POST /wait HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nab")
+        .await;
+    server.holds(2).await;
+    sleep(Duration::from_millis(50)).await;
+    client.send("cd").await;
+    sleep(Duration::from_millis(50)).await;
+    server.gate.notify_one();
+    assert_eq!(client.answer().await.body, b"/wait");
+    // The time for a head is over.
+    sleep(PARKED).await;
+    server.holds(1).await;
+    ask(&mut client, "/second").await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_read_after_the_answer_has_its_time() {
+    let server = Counted::start(quick());
+    let mut client = server.connect().await;
+    client
+        .send("POST /later HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\na")
+        .await;
+    assert_eq!(client.answer().await.body, b"/later");
+    for piece in ["b", "c", "d"] {
+        sleep(PARKED).await;
+        client.send(piece).await;
+    }
+    soon(server.gate.notified()).await;
+    ask(&mut client, "/second").await;
+    server.holds(1).await;
+}
+
+/// hyper gives the socket to whoever waits for it when it is done with a connection, which parking makes it.
+#[tokio::test]
+async fn a_connection_whose_upgrade_was_declined_is_not_parked() {
+    let server = Counted::start(quick());
+    let mut client = server.connect().await;
+    client
+        .send("GET /decline HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: nothing\r\n\r\n")
+        .await;
+    assert_eq!(client.answer().await.body, b"/decline");
+    sleep(PARKED).await;
+    assert!(!server.upgraded.load(Ordering::Relaxed));
+    ask(&mut client, "/second").await;
 }
 
 #[tokio::test]
@@ -134,15 +274,22 @@ async fn a_parked_connection_does_not_change_to_http2() {
 #[tokio::test]
 async fn a_drain_takes_parked_connections_along_and_serves_what_they_still_say() {
     let server = Counted::start(quick());
-    let (mut silent, mut late) = (server.connect().await, server.connect().await);
-    ask(&mut silent, "/").await;
-    ask(&mut late, "/").await;
-    server.holds(2).await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = server.connect().await;
+        ask(&mut client, "/").await;
+        clients.push(client);
+    }
+    let [mut silent, mut draining, mut late] = <[Client; 3]>::try_from(clients).ok().unwrap();
+    server.holds(3).await;
     server.drain.advance(Phase::Draining);
-    ask(&mut late, "/while-draining").await;
+    ask(&mut draining, "/while-draining").await;
     server.drain.advance(Phase::Stopping);
-    silent.closed().await;
-    late.closed().await;
+    // It was on its way when the listener closed.
+    ask(&mut late, "/while-stopping").await;
+    for client in [&mut silent, &mut draining, &mut late] {
+        client.closed().await;
+    }
     let served = soon(server.task.join()).await.unwrap().unwrap();
     assert_eq!(served.cut, 0);
 }

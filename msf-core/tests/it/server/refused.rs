@@ -243,8 +243,11 @@ async fn who_says_nonsense_in_the_place_of_a_balancer_is_counted() {
         |listener| listener.proxy_protocol(balancers),
         |server| server,
     );
-    // A health check that only connects is nothing.
+    // A health check that only connects is nothing, whether it closes or resets.
     drop(server.connect().await);
+    let check = server.connect().await;
+    check.0.set_zero_linger().unwrap();
+    drop(check);
     let mut expected = Vec::new();
     for nonsense in [HELLO, "PROXY TCP4 192.0.2.1 nowhere 1 2\r\n"] {
         let mut client = server.connect().await;
@@ -258,6 +261,35 @@ async fn who_says_nonsense_in_the_place_of_a_balancer_is_counted() {
     drop(client);
     expected.push(Refusal::ProxyProtocol);
     server.refused(&expected).await;
+}
+
+/// `AddressFull` is told in the accept loop, where proxies are asked about too.
+#[tokio::test]
+async fn a_listener_that_panics_does_not_end_the_server() {
+    let server = Watched::start_on(
+        Limits::default().connections_per_address_max(1),
+        |listener| listener,
+        |server| {
+            server
+                .on_refused(|_| panic!("a listener that panics"))
+                .uncapped(|_| panic!("a question that panics"))
+        },
+    );
+    let mut first = server.connect().await;
+    first.send(HELLO).await;
+    assert_eq!(first.answer().await.status, 200);
+    let mut second = server.connect().await;
+    assert!(second.try_answer().await.is_none());
+    drop(first);
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let mut again = server.connect().await;
+        let _refused = again.0.write_all(HELLO.as_bytes()).await;
+        if again.try_answer().await.is_some() {
+            break;
+        }
+        assert!(Instant::now() < end, "nobody is served");
+    }
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use super::{Pki, ask, builder, get, serve, start, system};
-use crate::common::{PATIENCE, System, scripted};
+use crate::common::{PATIENCE, System, eventually, scripted};
 
 fn shown(stream: &TlsStream<TcpStream>) -> CertificateDer<'static> {
     stream.get_ref().1.peer_certificates().unwrap()[0].clone()
@@ -113,6 +113,54 @@ async fn without_a_default_unknown_names_are_refused() {
 }
 
 #[tokio::test]
+async fn handshakes_that_fail_are_counted_and_health_checks_are_not() {
+    let (pki, system) = (Pki::new("counted"), system().await);
+    let settings = TlsSettings::new().certificate(pki.write("a", &["shop.example"]));
+    let tls = Tls::load(settings).unwrap();
+    let gateway = system.build(builder(&system)).await;
+    let running = start(gateway, |it| it.tls(tls));
+    let counted = |handshakes: u32| {
+        let metrics = running.gateway().metrics().render();
+        metrics.contains(&format!(
+            "msf_server_refused_total{{reason=\"handshake\"}} {handshakes}\n"
+        ))
+    };
+    // One check closes, another one resets.
+    drop(TcpStream::connect(running.addr()).await.unwrap());
+    let check = TcpStream::connect(running.addr()).await.unwrap();
+    check.set_zero_linger().unwrap();
+    drop(check);
+    eventually(|| running.connections() == 0).await;
+    let unknown = pki.connect().to(running.addr(), "other.example");
+    assert!(unknown.await.is_err());
+    eventually(|| counted(1)).await;
+    let mut plain = TcpStream::connect(running.addr()).await.unwrap();
+    let answer = ask(&mut plain, &get("shop.example")).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    eventually(|| counted(2)).await;
+    let mut garbage = TcpStream::connect(running.addr()).await.unwrap();
+    garbage.write_all(b"\x16\x03\x01\0\x04nono").await.unwrap();
+    let _closed = garbage.read_to_end(&mut Vec::new()).await;
+    eventually(|| counted(3)).await;
+}
+
+/// A scanner that says nothing must not hold up the end of a server, nor look like a client that was cut.
+#[tokio::test]
+async fn who_has_not_begun_a_handshake_is_closed_soon_at_the_end() {
+    let (pki, system) = (Pki::new("silent"), system().await);
+    let settings = TlsSettings::new().certificate(pki.write("a", &["shop.example"]));
+    let tls = Tls::load(settings).unwrap();
+    let gateway = system.build(builder(&system)).await;
+    let running = start(gateway, |it| it.tls(tls));
+    let _silent = TcpStream::connect(running.addr()).await.unwrap();
+    eventually(|| running.connections() == 1).await;
+    let begun = time::Instant::now();
+    let served = running.stop().await.unwrap();
+    assert_eq!(served.cut, 0);
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
 async fn who_is_sent_away_with_421_has_a_line_in_the_log() {
     let (pki, system) = (Pki::new("misdirected"), system().await);
     let settings = TlsSettings::new().certificate(pki.write("a", &["shop.example"]));
@@ -142,6 +190,9 @@ async fn who_is_sent_away_with_421_has_a_line_in_the_log() {
     assert_eq!(lines[0]["failure"], "misdirected_request", "{text}");
     assert_eq!(lines[0]["ended_by"], "client", "{text}");
     assert_eq!(lines[0]["client"], "127.0.0.1", "{text}");
+    assert_eq!(lines[0]["host"], "other.example", "{text}");
+    assert_eq!(lines[0]["method"], "GET", "{text}");
+    assert_eq!(lines[0]["path"], lines[1]["path"], "{text}");
     assert_eq!(lines[1]["status"], 200, "{text}");
 }
 
