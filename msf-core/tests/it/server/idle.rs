@@ -52,15 +52,17 @@ impl Counted {
                 match &*path {
                     "/wait" => opened.notified().await,
                     // Goes on reading after the answer.
-                    "/later" => drop(tokio::spawn(async move {
+                    "/later" => task::spawn("reader", async move {
                         let body = request.into_body().collect().await.unwrap().to_bytes();
                         assert_eq!(body, "abcd");
                         opened.notify_one();
-                    })),
-                    "/decline" => drop(tokio::spawn(async move {
+                    })
+                    .detach(),
+                    "/decline" => task::spawn("waiter", async move {
                         let got = hyper::upgrade::on(&mut request).await;
                         tells.store(got.is_ok(), Ordering::Relaxed);
-                    })),
+                    })
+                    .detach(),
                     _ => {}
                 }
                 Ok::<_, Infallible>(Response::new(Body::from(path)))

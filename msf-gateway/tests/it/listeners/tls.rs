@@ -310,7 +310,7 @@ async fn who_is_slow_or_speaks_nonsense_holds_nothing_up() {
     time::sleep(Duration::from_millis(300)).await;
     assert!(is_answered(&mut stream).await);
     drop(stream);
-    crate::common::eventually(|| running.connections() == 0).await;
+    eventually(|| running.connections() == 0).await;
 }
 
 #[tokio::test]
@@ -601,7 +601,7 @@ async fn a_handshake_that_hangs_is_cut_at_the_deadline() {
         .drain_plan(DrainPlan::new(Duration::ZERO, Duration::from_millis(100)));
     let running = server.start().unwrap();
     let _silent = TcpStream::connect(running.addr()).await.unwrap();
-    crate::common::eventually(|| running.connections() == 1).await;
+    eventually(|| running.connections() == 1).await;
     let served = time::timeout(PATIENCE, running.stop())
         .await
         .unwrap()
