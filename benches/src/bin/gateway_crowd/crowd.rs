@@ -184,7 +184,8 @@ async fn connect(
     socket.connect(addr).await
 }
 
-/// The address that one of the crowd comes from: another one for each half of the ports that the system has to give.
+/// The address that one of the crowd comes from: another one for each eighth of the ports that the system has to give, for
+/// those of an earlier crowd are not free again for a minute.
 fn source(at: usize) -> Ipv4Addr {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let mut ports = range
@@ -194,7 +195,7 @@ fn source(at: usize) -> Ipv4Addr {
     let count = first
         .zip(last)
         .map(|(first, last)| last.saturating_sub(first));
-    let each = (count.unwrap_or(28_000) / 2).max(1);
+    let each = (count.unwrap_or(28_000) / 8).max(1);
     let host = u8::try_from(1 + at / each).unwrap_or(u8::MAX);
     Ipv4Addr::new(127, 0, 0, host)
 }
