@@ -65,6 +65,8 @@ pub(crate) struct Shared {
 pub(crate) struct CallSlot {
     pub(crate) service: ServiceClient,
     pub(crate) hash_by: Option<HashBy>,
+    /// Only copies of requests go there.
+    pub(crate) is_mirror: bool,
     /// The first one is the innermost.
     pub(crate) layers: Arc<[RouteLayer]>,
 }
@@ -128,7 +130,8 @@ impl Shared {
                 let own = self
                     .own
                     .answer(Scope::Public, method, uri.path(), uri.query());
-                if own.is_some() {
+                // One that others could read as another request is refused as any, whatever it asks for.
+                if own.is_some() && message::check(request).is_ok() {
                     return own;
                 }
                 // 3. The route, by the one order of `route`. A preflight is a question about the request that it

@@ -24,7 +24,7 @@ use crate::{
     access_log::Exchange,
     body::{Proxied, ResponseBody},
     finish::{Finish, FinishFuture},
-    live::{Built, Slot},
+    live::Slot,
     own::OwnFuture,
     pipeline::{Target, Worker},
 };
@@ -36,7 +36,6 @@ use crate::{
 #[derive(Clone)]
 pub struct GatewayService {
     slot: Arc<Slot>,
-    built: Built,
 }
 
 #[derive(Clone)]
@@ -69,9 +68,8 @@ pin_project! {
 }
 
 impl GatewayService {
-    pub(crate) fn new(slot: Arc<Slot>) -> Self {
-        let built = slot.built();
-        Self { slot, built }
+    pub(crate) const fn new(slot: Arc<Slot>) -> Self {
+        Self { slot }
     }
 }
 
@@ -102,19 +100,19 @@ impl Service<Request<Body>> for GatewayService {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> GatewayFuture {
-        // The one load that a plain request pays for configurations that change.
-        if self.built.revision != self.slot.revision() {
-            self.built = self.slot.built();
-        }
-        if let Some(answer) = self.built.worker.shared.enter(&mut request) {
+        // Two loads are what a request pays for configurations that change. Nothing is kept here: servers clone a service
+        // for each connection and call the clones, and what those that are never called kept would live on for ever.
+        let built = self.slot.built();
+        if let Some(answer) = built.worker.shared.enter(&mut request) {
             return GatewayFuture {
                 state: State::Own { answer },
                 exchange: None,
             };
         }
-        let mut exchange = Exchange::start(&self.built.worker, &mut request);
-        let stack = &mut self.built.stack;
-        let call = || match stack {
+        let mut exchange = Exchange::start(&built.worker, &mut request);
+        let mut stack = built.stack.clone();
+        drop(built);
+        let call = || match &mut stack {
             Stack::Bare(forward) => State::Bare {
                 route: matched(&request),
                 forward: forward.call(request),

@@ -20,7 +20,7 @@ pub(super) struct Addresses {
 
 /// The place of a listener, and an address.
 type Key = (usize, IpAddr);
-type Exempt = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
+type Exempt = Arc<dyn Fn(usize, IpAddr) -> bool + Send + Sync>;
 
 /// The place of one connection among those of its address.
 pub(super) struct Claim {
@@ -29,23 +29,26 @@ pub(super) struct Claim {
 }
 
 impl Addresses {
-    pub(super) fn exempt(&mut self, is_exempt: impl Fn(IpAddr) -> bool + Send + Sync + 'static) {
+    pub(super) fn exempt(
+        &mut self,
+        is_exempt: impl Fn(usize, IpAddr) -> bool + Send + Sync + 'static,
+    ) {
         self.is_exempt = Some(Arc::new(is_exempt));
     }
 
     /// Who cannot be asked about is counted: a panic here would end the server.
-    fn is_exempt(&self, ip: IpAddr) -> bool {
+    fn is_exempt(&self, place: usize, ip: IpAddr) -> bool {
         let Some(is_exempt) = &self.is_exempt else {
             return false;
         };
-        let asked = panic::catch_unwind(AssertUnwindSafe(|| is_exempt(ip)));
+        let asked = panic::catch_unwind(AssertUnwindSafe(|| is_exempt(place, ip)));
         asked.unwrap_or(false)
     }
 
     /// Counts one more connection of an address; `Err` if that has as many as it may.
     pub(super) fn claim(&self, place: usize, ip: IpAddr, max: u32) -> Result<Option<Claim>, Full> {
         let ip = ip.to_canonical();
-        if max == 0 || self.is_exempt(ip) {
+        if max == 0 || self.is_exempt(place, ip) {
             return Ok(None);
         }
         let key = (place, network(ip));
@@ -146,7 +149,7 @@ mod tests {
     fn proxies_may_be_exempt_and_no_cap_counts_nobody() {
         let mut addresses = Addresses::default();
         assert!(addresses.claim(0, ip("192.0.2.1"), 0).unwrap().is_none());
-        addresses.exempt(|ip| ip == IpAddr::from([10, 0, 0, 1]));
+        addresses.exempt(|_place, ip| ip == IpAddr::from([10, 0, 0, 1]));
         for _ in 0..10 {
             assert!(
                 addresses

@@ -77,6 +77,10 @@ impl Front {
     }
 
     /// What HTTP is spoken over, after a handshake if there is TLS, which has a limit of its own.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_async, reason = "only a handshake is waited for")
+    )]
     pub(super) async fn transport(
         &self,
         tcp: TcpStream,

@@ -83,9 +83,12 @@ impl Server {
     }
 
     /// Whose connections are not counted by address: proxies, behind which everybody is. It is asked for each new
-    /// connection.
+    /// connection, by the [place](super::Listener::place) of the listener and the address.
     #[must_use]
-    pub fn uncapped(mut self, is_proxy: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+    pub fn uncapped(
+        mut self,
+        is_proxy: impl Fn(usize, IpAddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
         self.addresses.exempt(is_proxy);
         self
     }

@@ -38,7 +38,8 @@
 //! | `POST /breakers/{service}/release` | the breaker decides by itself again |
 //! | `POST /drain` | the gateway ends as its [drain plan](crate::GatewayServer::drain_plan) says; asked again, it says how far it is |
 //!
-//! Documents are JSON and failures are problems (RFC 9457). There are no secrets in any of them.
+//! Documents are JSON and failures are problems (RFC 9457). Keys that are secrets (tokens, keys, passwords) are
+//! in none of them. What the file says in the clear is shown: header values that it sets, and addresses with what is in them.
 //!
 //! # Who may
 //!

@@ -1,5 +1,7 @@
 //! Clusters that are called.
 
+#[cfg(feature = "health")]
+use std::sync::{Mutex, PoisonError};
 use std::{collections::BTreeMap, sync::Arc};
 
 use msf_client::{Client, InvalidService, ServiceClient, ServiceSettings};
@@ -25,9 +27,8 @@ pub(crate) struct Running {
     /// `None` for a service that no cluster was declared for.
     definition: Option<Cluster>,
     service: ServiceClient,
-    /// They end with the cluster.
     #[cfg(feature = "health")]
-    _checks: Option<msf_registry::health::HealthChecks>,
+    checks: Mutex<Option<msf_registry::health::HealthChecks>>,
 }
 
 impl Running {
@@ -37,7 +38,7 @@ impl Running {
             definition: None,
             service: client.service(name)?,
             #[cfg(feature = "health")]
-            _checks: None,
+            checks: Mutex::default(),
         })
     }
 
@@ -52,7 +53,12 @@ impl Running {
         #[cfg(feature = "health")]
         let mut checks = None;
         let service = match &definition.source {
-            Source::Discovered => client.service_with(&name, &settings),
+            // Of a client of its own, over the same registry and connections: the settings are the cluster's, and
+            // whoever names the service without it must not have them.
+            Source::Discovered => {
+                let client = client.with_registry(client.registry().clone());
+                client.service_with(&name, &settings)
+            }
             Source::Listed(endpoints) => {
                 let listed = listed(&name, endpoints)?;
                 let load_balancing = definition.load_balancing.clone().unwrap_or_default();
@@ -73,13 +79,24 @@ impl Running {
             service: service.map_err(|error| InvalidCluster::Settings(chain(&error)))?,
             definition: Some(definition),
             #[cfg(feature = "health")]
-            _checks: checks,
+            checks: Mutex::new(checks),
         })
     }
 
     /// Whether it may go on in the place of one of this definition.
     pub(crate) fn is_as(&self, definition: &Cluster) -> bool {
         self.definition.as_ref() == Some(definition)
+    }
+
+    /// Asks the instances no more, though a request or an idle worker may hold on to the cluster for long.
+    pub(crate) fn retire(&self) {
+        #[cfg(feature = "health")]
+        drop(
+            self.checks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 
     /// What its requests are kept together by, if they are: where the balance is by hash, something always is.

@@ -58,6 +58,8 @@ mod values;
 
 #[cfg(feature = "testing")]
 pub(crate) use self::build::dry;
+#[cfg(feature = "tls")]
+pub(crate) use self::build::running_places;
 pub use self::{
     auth::{AuthConfig, InternalIdentityConfig, IssuerConfig, RegistryConfig},
     cluster::{
@@ -84,4 +86,7 @@ pub use self::{
     text_match::{PathMatch, ValueMatch},
     values::{SecretText, Size, Texts, Time},
 };
-pub(crate) use self::{build::Assembly, places::Places};
+pub(crate) use self::{
+    build::{Assembly, says_spread},
+    places::Places,
+};

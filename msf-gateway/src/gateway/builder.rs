@@ -295,10 +295,10 @@ impl GatewayBuilder {
     }
 }
 
-/// The services that routes lead to.
+/// The services that routes lead to. What only gets copies is nothing that a client waits for.
 fn services(calls: &[CallSlot]) -> impl Iterator<Item = (ServiceName, ServiceClient)> {
     let service = |call: &CallSlot| (call.service.name().clone(), call.service.clone());
-    calls.iter().map(service)
+    calls.iter().filter(|call| !call.is_mirror).map(service)
 }
 
 impl fmt::Debug for GatewayBuilder {

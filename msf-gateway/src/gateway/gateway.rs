@@ -98,8 +98,16 @@ impl Gateway {
     ///
     /// As [`GatewayBuilder::build`].
     pub fn apply(&self, next: GatewayBuilder) -> Result<Revision, GatewayErrors> {
-        let next = next.build_after(Some(self))?;
-        Ok(self.live.replace(next.shared()))
+        let next = next.build_after(Some(self))?.shared();
+        let before = self.live.current();
+        let revision = self.live.replace(Arc::clone(&next));
+        for (name, running) in &before.clusters {
+            let is_kept = next.clusters.get(name);
+            if !is_kept.is_some_and(|kept| Arc::ptr_eq(kept, running)) {
+                running.retire();
+            }
+        }
+        Ok(revision)
     }
 
     /// Which configuration it runs on.

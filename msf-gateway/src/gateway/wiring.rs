@@ -104,6 +104,7 @@ impl<'a> Wiring<'a> {
                     self.calls.push(CallSlot {
                         service,
                         hash_by,
+                        is_mirror: false,
                         layers,
                     });
                 }
@@ -117,6 +118,7 @@ impl<'a> Wiring<'a> {
                     service,
                     // What a copy meets is nobody's session.
                     hash_by: None,
+                    is_mirror: true,
                     layers: Arc::default(),
                 });
                 Some(self.calls.len() - 1)

@@ -27,10 +27,9 @@ impl Rules {
         set(&mut self.redirects, listener, port);
     }
 
-    /// Whether any listener takes this address for a proxy's.
-    pub(crate) fn trusts(&self, ip: IpAddr) -> bool {
-        let own = self.own.iter().flatten();
-        own.chain([&self.forwarding]).any(|it| it.trusts(ip))
+    /// Whether a listener takes this address for a proxy's.
+    pub(crate) fn trusts(&self, listener: usize, ip: IpAddr) -> bool {
+        self.forwarding(listener).trusts(ip)
     }
 
     pub(crate) fn forwarding(&self, listener: usize) -> &Forwarding {

@@ -21,6 +21,8 @@ use super::{
     revision::Revision,
     status::{LiveStatus, Reload},
 };
+#[cfg(feature = "tls")]
+use crate::config::running_places;
 use crate::{
     admin::Admin,
     config::{Assembly, ConfigErrors, ConfigProblem, GatewayConfig, Places},
@@ -364,9 +366,13 @@ impl LiveGateway {
         let served = self.inner.served.lock();
         let served = served.unwrap_or_else(PoisonError::into_inner).clone();
         let mut next = Vec::new();
-        for (place, served) in served.into_iter().enumerate() {
-            // Whether a listener speaks TLS at all changes with a restart only.
-            if let (Some(served), Some(loaded)) = (served, config.certificates(place)?) {
+        for (served, place) in served
+            .into_iter()
+            .zip(running_places(&self.inner.first, config))
+        {
+            if let (Some(served), Some(place)) = (served, place)
+                && let Some(loaded) = config.certificates(place)?
+            {
                 next.push((served, loaded));
             }
         }

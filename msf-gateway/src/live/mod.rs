@@ -13,7 +13,7 @@
 //!
 //! - Connections of clients, and those to upstreams.
 //! - Of clusters that are defined as before: circuit breakers, latencies, ejections. Of services: everything.
-//! - Of routes with the same id and the same limit: who was counted.
+//! - Of routes with the same id, or without one the same match, and the same limit: who was counted.
 //! - Of an `[auth]` that did not change: the keys that were fetched.
 //!
 //! # What needs a restart
@@ -47,10 +47,7 @@ mod slot;
 mod status;
 
 pub use self::revision::Revision;
-pub(crate) use self::{
-    current::Live,
-    slot::{Built, Slot},
-};
+pub(crate) use self::{current::Live, slot::Slot};
 #[cfg(feature = "config")]
 pub use self::{
     gateway::LiveGateway,

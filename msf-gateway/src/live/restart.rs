@@ -1,6 +1,6 @@
 //! What cannot change while the gateway runs.
 
-use crate::config::GatewayConfig;
+use crate::config::{GatewayConfig, says_spread};
 
 /// The keys of `next` that count only after a restart of a process that started with `first`.
 pub(super) fn needed(first: &GatewayConfig, next: &GatewayConfig) -> Vec<String> {
@@ -29,10 +29,12 @@ pub(super) fn needed(first: &GatewayConfig, next: &GatewayConfig) -> Vec<String>
     }
     for (name, next) in &next.clusters {
         // Whoever finds the instances also spreads the calls, and was told how when the process started.
-        let Some(first) = first.clusters.get(name) else {
+        let Some(first) = first.clusters.get(name).filter(|first| first.discover) else {
+            let is_new = next.discover && says_spread(next);
+            note(is_new, &format!("clusters.{name}"));
             continue;
         };
-        if first.discover && next.discover {
+        if next.discover {
             note(first.lb != next.lb, &format!("clusters.{name}.lb"));
             let is_new = first.slow_start != next.slow_start
                 || first.panic_threshold != next.panic_threshold
@@ -52,4 +54,30 @@ pub(super) fn needed(first: &GatewayConfig, next: &GatewayConfig) -> Vec<String>
 /// What would leave routes without their services: it is refused, rather than applied by half.
 pub(super) fn refused(first: &GatewayConfig, next: &GatewayConfig) -> Option<&'static str> {
     (first.registry != next.registry).then_some("registry")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(cluster: &str) -> GatewayConfig {
+        let text = format!(
+            "[[listeners]]\nbind = \"127.0.0.1:0\"\n[registry]\nfile = \"services.json\"\n{cluster}\n\
+             [[routes]]\nmatch = {{ path = \"/**\" }}\nto = \"carts\"\n"
+        );
+        GatewayConfig::load("gateway.toml", &text).unwrap()
+    }
+
+    /// The registry was told when the process started how each service is balanced.
+    #[test]
+    fn a_discovered_cluster_that_comes_later_is_spread_as_it_says_after_a_restart() {
+        let (without, plain) = (config(""), config("[clusters.carts]\ndiscover = true"));
+        let spread = config("[clusters.carts]\ndiscover = true\nlb = \"maglev\"");
+        for first in [&without, &plain] {
+            assert!(!needed(first, &spread).is_empty());
+        }
+        assert_eq!(needed(&without, &spread), ["clusters.carts"]);
+        assert!(needed(&without, &plain).is_empty());
+        assert!(needed(&spread, &spread).is_empty());
+    }
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use msf_client::transport::Connections;
 use msf_core::{metrics::HttpMetricsLayer, trace::TraceLayer};
 
@@ -28,7 +28,6 @@ pub(crate) struct Slot {
 }
 
 /// What a service is made of.
-#[derive(Clone)]
 pub(crate) struct Built {
     pub(crate) revision: Revision,
     pub(crate) worker: Arc<Worker>,
@@ -71,38 +70,32 @@ impl Slot {
         })
     }
 
-    pub(crate) fn revision(&self) -> Revision {
-        self.live.revision()
-    }
-
     /// What belongs to the present revision, made by whoever comes first.
     ///
-    /// A connection that is older than the revision asks for every request, so there is no lock to share once it
-    /// is there.
-    pub(crate) fn built(&self) -> Built {
+    /// Every request asks, so there is no lock to share once it is there.
+    pub(crate) fn built(&self) -> Guard<Arc<Built>> {
         let built = self.built.load();
-        if built.revision == self.revision() {
-            return Built::clone(&built);
+        if built.revision == self.live.revision() {
+            return built;
         }
         drop(built);
-        self.build()
+        self.build();
+        self.built.load()
     }
 
     #[cold]
-    fn build(&self) -> Built {
+    fn build(&self) {
         let building = self.building.lock();
         let _building = building.unwrap_or_else(PoisonError::into_inner);
-        let built = self.built.load();
-        if built.revision == self.revision() {
-            return Built::clone(&built);
+        if self.built.load().revision == self.live.revision() {
+            return;
         }
         let next = build(
             &self.live,
             self.connections.as_ref(),
             self.observed.as_ref(),
         );
-        self.built.store(Arc::new(next.clone()));
-        next
+        self.built.store(Arc::new(next));
     }
 }
 

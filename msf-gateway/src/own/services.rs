@@ -223,7 +223,8 @@ fn overall<'a>(status: Status, services: impl Iterator<Item = &'a Count>) -> Wor
         unusable += usize::from(count.is_unusable());
         whole += usize::from(count.status == Word::Healthy);
     }
-    if status != Status::Ready || unusable == all {
+    // A gateway that answers by itself needs no service.
+    if status != Status::Ready || (all > 0 && unusable == all) {
         Word::Unhealthy
     } else if whole == all {
         Word::Healthy

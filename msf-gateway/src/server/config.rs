@@ -265,7 +265,7 @@ impl GatewayServer {
         let server = server
             .limits(limits)
             .metrics(self.gateway.metrics())?
-            .uncapped(move |ip| live.current().rules.trusts(ip));
+            .uncapped(move |place, ip| live.current().rules.trusts(place, ip));
         let Some(log) = self.gateway.shared().access_log.clone() else {
             return Ok(server);
         };

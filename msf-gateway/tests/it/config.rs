@@ -920,6 +920,16 @@ fn what_is_wrong_with_zones_and_hashes_is_told_with_a_way_out() {
         ),
         (
             "",
+            "lb = \"maglev\"\nhash_by = \"header:x-user-id\"",
+            "clusters.carts.hash_by: is a header that no client may send, and is removed before",
+        ),
+        (
+            "identity_headers = \"x-shop-\"",
+            "lb = \"maglev\"\nhash_by = \"header:x-shop-cart\"",
+            "clusters.carts.hash_by: is a header that no client may send, and is removed before",
+        ),
+        (
+            "",
             "bounded_load = 1.25",
             "clusters.carts.bounded_load: is for an `lb` by hash; set `lb` to",
         ),

@@ -1,13 +1,13 @@
 //! The paths that the gateway answers itself.
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use msf_client::Client;
 use msf_core::{assert_problem, body::Body, problem::Code};
-use msf_gateway::{Cluster, Gateway, Route};
+use msf_gateway::{Cluster, DirectResponse, Gateway, Mirror, Route};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::common::{System, get, hello, send, start};
+use crate::common::{System, get, hello, raw, send, start};
 
 async fn system() -> System {
     let system = System::new().with("order", hello).await;
@@ -69,6 +69,48 @@ async fn a_gateway_without_any_service_is_unhealthy_and_ready() {
 async fn closed() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
+}
+
+/// A gateway that only redirects is of use without any.
+#[tokio::test]
+async fn a_gateway_that_needs_no_service_is_healthy() {
+    let system = System::new();
+    let answer = DirectResponse::json(StatusCode::OK, "{}");
+    let gateway = system
+        .serve([Route::prefix("/").respond(answer).public()])
+        .await;
+    let answer = get(gateway.addr(), "/health").await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.json::<Value>()["status"], "healthy");
+}
+
+/// Nobody waits for copies.
+#[tokio::test]
+async fn a_service_that_gets_copies_only_is_no_service() {
+    let system = System::new().with("order", hello).await;
+    let mirrored = Route::prefix("/").to("nowhere").public();
+    let gateway = system.serve([mirrored.mirror(Mirror::to("order"))]).await;
+    let answer = get(gateway.addr(), "/health").await;
+    assert_eq!(answer.status(), 503);
+    assert!(answer.json::<Value>()["services"]["order"].is_null());
+}
+
+/// What others could read as another request is refused whatever it asks for.
+#[tokio::test]
+async fn own_paths_take_no_doubtful_message_either() {
+    let gateway = system().await.serve(routes()).await;
+    for (headers, expected) in [
+        (
+            "host: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            "HTTP/1.1 501",
+        ),
+        ("host: a\r\nhost: b\r\n\r\n", "HTTP/1.1 400"),
+        ("host: a\r\nconnection: close\r\n\r\n", "HTTP/1.1 200"),
+    ] {
+        let request = format!("GET /livez HTTP/1.1\r\n{headers}");
+        let answer = raw(gateway.addr(), request.as_bytes()).await;
+        assert!(answer.starts_with(expected), "{headers}: {answer}");
+    }
 }
 
 #[tokio::test]

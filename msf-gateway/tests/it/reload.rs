@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -32,7 +32,7 @@ use msf_core::{
     testing::{TestClient, TestResponse, TestServer},
 };
 use msf_gateway::{
-    Gateway, GatewayBuilder, Route,
+    Cluster, Gateway, GatewayBuilder, Route,
     live::{ConfigProvider, ConfigText, FileProvider, LiveGateway, Reload},
 };
 use msf_registry::{Registry, backend::memory::MemoryRegistry};
@@ -467,6 +467,96 @@ async fn a_reload_forgives_nobody() {
     file.write(&limited(3, ""));
     assert!(matches!(live.reload().await, Reload::Applied(_)));
     assert_eq!(ask().await.status(), 200);
+}
+
+/// Routes without an id have the same path and not the same limit.
+#[tokio::test]
+async fn a_reload_mixes_up_no_limits() {
+    let text = |more: &str| {
+        let route = |method: &str, requests: u32| {
+            format!(
+                "[[routes]]\nmatch = {{ path = \"/a\", methods = \"{method}\" }}\nrespond = {{}}\n\
+                 rate_limit = {{ requests = {requests}, per = \"1h\" }}\n"
+            )
+        };
+        route("POST", 2) + more + &route("GET", 100)
+    };
+    let file = File::new(&text(""));
+    let live = LiveGateway::start(FileProvider::new(&file.path))
+        .await
+        .unwrap();
+    let running = start(live.gateway().clone());
+    let post = async || {
+        let request = Request::post("/a").body(Body::empty()).unwrap();
+        send(running.addr(), request).await.status()
+    };
+    assert_eq!(post().await, 200);
+    assert_eq!(post().await, 200);
+    file.write(&text("body_limit = 5\n"));
+    assert!(matches!(live.reload().await, Reload::Applied(_)));
+    assert_eq!(get(running.addr(), "/a").await.status(), 200);
+    assert_eq!(post().await, 429);
+}
+
+/// What a cluster said about a service ends with the cluster.
+#[tokio::test]
+async fn a_service_that_has_no_cluster_any_more_has_no_settings_either() {
+    let system = System::new()
+        .with("user", |_request| async {
+            time::sleep(Duration::from_millis(200)).await;
+            Response::new(Body::from("slow"))
+        })
+        .await;
+    let client = Client::builder(system.registry.clone()).build().unwrap();
+    let route = || Route::prefix("/").to("user").public();
+    let builder = Gateway::builder(client.clone());
+    let impatient = Cluster::discovered("user").timeout(Duration::from_millis(50));
+    let gateway = system
+        .build(builder.cluster(impatient).route(route()))
+        .await;
+    let running = start(gateway.clone());
+    assert_eq!(get(running.addr(), "/").await.status(), 504);
+    gateway
+        .apply(Gateway::builder(client).route(route()))
+        .unwrap();
+    assert_eq!(get(running.addr(), "/").await.text(), "slow");
+}
+
+/// Nobody is asked any more about a cluster that is gone, however long a connection holds on to it.
+#[tokio::test]
+async fn checks_end_with_their_cluster() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counts = Arc::clone(&asked);
+    let server = TestServer::start(tower::service_fn(move |request: Request<Body>| {
+        if request.uri().path() == "/alive" {
+            counts.fetch_add(1, Ordering::Relaxed);
+        }
+        async { Ok::<_, Infallible>(Response::new(Body::empty())) }
+    }))
+    .await;
+    let good = text(&[("one", server.addr())], "one");
+    let checked = good.replace(
+        "[[routes]]",
+        "health = { check = \"/alive\", interval = \"100ms\" }\n[[routes]]",
+    );
+    let file = File::new(&checked);
+    let live = LiveGateway::start(FileProvider::new(&file.path))
+        .await
+        .unwrap();
+    let running = live.server().unwrap().start().unwrap();
+    let begun = time::Instant::now();
+    while asked.load(Ordering::Relaxed) < 2 {
+        assert!(begun.elapsed() < PATIENCE, "nobody checks");
+        time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(get(running.addr(), "/").await.status(), 200);
+    file.write(&good);
+    assert!(matches!(live.reload().await, Reload::Applied(_)));
+    // One may be on its way.
+    time::sleep(Duration::from_millis(200)).await;
+    let before = asked.load(Ordering::Relaxed);
+    time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(asked.load(Ordering::Relaxed), before);
 }
 
 #[tokio::test]

@@ -272,7 +272,7 @@ async fn a_listener_that_panics_does_not_end_the_server() {
         |server| {
             server
                 .on_refused(|_| panic!("a listener that panics"))
-                .uncapped(|_| panic!("a question that panics"))
+                .uncapped(|_, _| panic!("a question that panics"))
         },
     );
     let mut first = server.connect().await;
@@ -295,7 +295,7 @@ async fn a_listener_that_panics_does_not_end_the_server() {
 #[tokio::test]
 async fn a_proxy_is_not_everybody() {
     let limits = Limits::default().connections_per_address_max(1);
-    let server = Watched::start_as(limits, |server| server.uncapped(|ip| ip.is_loopback()));
+    let server = Watched::start_as(limits, |server| server.uncapped(|_, ip| ip.is_loopback()));
     let mut clients = Vec::new();
     for _ in 0..5 {
         let mut client = server.connect().await;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, num::NonZeroU16};
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use msf_client::transport::Protocol;
 use msf_core::name::ServiceName;
 use msf_registry::{
@@ -9,7 +10,7 @@ use msf_registry::{
 };
 use msf_resilience::circuit_breaker;
 
-use super::report::Report;
+use super::{identity, report::Report};
 use crate::{
     cluster::{Cluster, ClusterHealth, HashBy, InvalidCluster, endpoint},
     config::{
@@ -120,7 +121,7 @@ fn one(
             cluster = cluster.load_balancing(load_balancing);
         }
     }
-    if let Some(by) = hash_by(config, at, report) {
+    if let Some(by) = hash_by(config, root, at, report) {
         cluster = cluster.hash_by(by);
     }
     if let Some(breaker) = &config.breaker {
@@ -214,10 +215,14 @@ fn checked(
     cluster.health(health)
 }
 
-/// Whether it says something about how its calls are spread.
+/// Whether something is said about how its calls are spread.
 pub(super) fn spreads(config: &ClusterConfig, root: &GatewayConfig) -> bool {
+    root.zone.is_some() || says_spread(config)
+}
+
+/// Whether it says so itself.
+pub(crate) fn says_spread(config: &ClusterConfig) -> bool {
     config.lb.is_some()
-        || root.zone.is_some()
         || config.bounded_load.is_some()
         || config.zone_aware.is_some()
         || config.outlier.is_some()
@@ -312,7 +317,12 @@ fn zone_aware(
 }
 
 /// What its requests are kept together by.
-fn hash_by(config: &ClusterConfig, at: &str, report: &mut Report) -> Option<HashBy> {
+fn hash_by(
+    config: &ClusterConfig,
+    root: &GatewayConfig,
+    at: &str,
+    report: &mut Report,
+) -> Option<HashBy> {
     let text = config.hash_by.as_ref()?;
     let is_hashing = matches!(
         config.lb,
@@ -326,7 +336,27 @@ fn hash_by(config: &ClusterConfig, at: &str, report: &mut Report) -> Option<Hash
         report.hint(format!("{at}.hash_by"), NOT_HASHING, HASHING);
         return None;
     }
-    report.check(format!("{at}.hash_by"), text.parse())
+    let by = report.check(format!("{at}.hash_by"), text.parse())?;
+    if let HashBy::Header(name) = &by
+        && is_removed(name, root)
+    {
+        report.hint(
+            format!("{at}.hash_by"),
+            "is a header that no client may send, and is removed before",
+            "a header or cookie of the client's own, or `client`",
+        );
+        return None;
+    }
+    Some(by)
+}
+
+fn is_removed(name: &HeaderName, root: &GatewayConfig) -> bool {
+    // What is wrong with them is reported elsewhere.
+    let identity = identity::headers(&root.identity_headers, &mut Report::default());
+    let mut sent = HeaderMap::new();
+    sent.insert(name, HeaderValue::from_static("1"));
+    identity.strip(&mut sent);
+    sent.is_empty()
 }
 
 /// Reports what is no name of a zone.

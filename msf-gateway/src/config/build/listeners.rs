@@ -35,6 +35,22 @@ pub(super) fn rules(config: &GatewayConfig, report: &mut Report) -> Vec<(Forward
     listeners.map(rule).collect()
 }
 
+/// For each listener that runs, the place of the table that speaks of it now. Tables may have come, gone and changed
+/// places, and what one says about an address must not be applied to another one: it is found by its address, and has
+/// no table while one of the things differs that need a restart.
+pub(crate) fn running_places(first: &GatewayConfig, next: &GatewayConfig) -> Vec<Option<usize>> {
+    let mut left: Vec<usize> = (0..next.listeners.len()).collect();
+    let place = |running: &ListenerConfig| {
+        // Several may ask for any free port: each takes the next table.
+        let found = left
+            .iter()
+            .position(|place| next.listeners[*place].bind == running.bind);
+        let place = left.remove(found?);
+        (next.listeners[place].tls.is_some() == running.tls.is_some()).then_some(place)
+    };
+    first.listeners.iter().map(place).collect()
+}
+
 /// Looks at the settings alone, and opens no file.
 pub(super) fn check(listener: &ListenerConfig, at: &str, report: &mut Report) {
     proxy_protocol(listener, at, report);

@@ -19,6 +19,8 @@ use msf_core::{
     trace::{self, TraceLayer, Trust},
 };
 
+pub(crate) use self::clusters::says_spread;
+pub(crate) use self::listeners::running_places;
 use self::parts::{Kept, Parts};
 pub(super) use self::report::Report;
 use super::{ConfigErrors, ConfigProblem, GatewayConfig};
@@ -79,6 +81,8 @@ pub(super) fn found(config: &GatewayConfig, reported: &Report) -> Vec<ConfigProb
 pub(crate) struct Assembly {
     metrics: Metrics,
     client: Client,
+    /// What the listeners were opened by.
+    first: GatewayConfig,
     kept: Kept,
 }
 
@@ -94,6 +98,7 @@ impl Assembly {
             Some(client) if report.len() == 0 => Ok(Self {
                 metrics: metrics.clone(),
                 client,
+                first: config.clone(),
                 kept: Kept::default(),
             }),
             _ => Err(ConfigErrors::new(report.into_problems())),
@@ -129,10 +134,17 @@ impl Assembly {
             .metrics(&self.metrics)
             .clusters(clusters::clusters(config, &mut report))
             .routes(routes::routes(config, &mut parts, &mut report));
-        for (place, (forwarding, redirect)) in listeners::rules(config, &mut report)
-            .into_iter()
+        let written = listeners::rules(config, &mut report);
+        let places = running_places(&self.first, config).into_iter();
+        let rules: Vec<_> = places
             .enumerate()
-        {
+            .map(|(running, place)| {
+                let before = || self.kept.rules.get(running);
+                let rule = place.map_or_else(before, |place| written.get(place));
+                rule.cloned().unwrap_or_default()
+            })
+            .collect();
+        for (place, (forwarding, redirect)) in rules.clone().into_iter().enumerate() {
             builder = builder.forwarding_at(place, forwarding);
             if let Some(port) = redirect {
                 builder = builder.redirect_to_https(place, port);
@@ -156,6 +168,7 @@ impl Assembly {
             builder = builder.access_log(log);
         }
         let mut kept = parts.next;
+        kept.rules = rules;
         if let Some(auth) = &config.auth {
             let verifier = match &self.kept.verifier {
                 // With the keys that it has fetched.
@@ -207,6 +220,7 @@ pub(crate) fn dry(
     let assembly = Assembly {
         metrics: metrics.clone(),
         client,
+        first: config.clone(),
         kept,
     };
     assembly.builder(config).map(|(builder, _)| builder)

@@ -7,14 +7,34 @@ use msf_core::metrics::Metrics;
 use msf_resilience::rate_limit::{InvalidRateLimiter, Quota, RateLimiter};
 
 use crate::{
-    config::{AuthConfig, InternalIdentityConfig, RateLimitConfig},
+    config::{AuthConfig, InternalIdentityConfig, RateLimitConfig, RouteConfig},
+    headers::forwarded::Forwarding,
     limit::RateKey,
 };
+
+/// Which route a limiter is of: one of an id, or all that a route without one matches, since paths alone are not one's
+/// own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::config) enum LimiterKey {
+    Id(String),
+    Match(String),
+}
+
+impl LimiterKey {
+    pub(super) fn of(route: &RouteConfig) -> Self {
+        match &route.id {
+            Some(id) => Self::Id(id.clone()),
+            None => Self::Match(format!("{:?}", route.r#match)),
+        }
+    }
+}
 
 /// The parts of a gateway that have a memory: who was counted, whose keys were fetched.
 #[derive(Clone, Debug, Default)]
 pub(in crate::config) struct Kept {
-    pub(super) limiters: HashMap<String, (RateLimitConfig, RateLimiter<RateKey>)>,
+    pub(super) limiters: HashMap<LimiterKey, (RateLimitConfig, RateLimiter<RateKey>)>,
+    /// Of the listeners that run: whose word they believe, and the ports of their redirects.
+    pub(super) rules: Vec<(Forwarding, Option<u16>)>,
     pub(super) verifier: Option<(AuthConfig, Verifier)>,
     pub(super) tokens: Option<(InternalIdentityConfig, InternalTokens)>,
     /// With their connections, and what they count while Redis is away.
@@ -42,14 +62,15 @@ impl<'a> Parts<'a> {
     /// The limiter of a route: the same for as long as its limit is, so that a reload forgives nobody.
     pub(super) fn limiter(
         &mut self,
-        route: &str,
+        key: LimiterKey,
+        label: &str,
         config: &RateLimitConfig,
         quota: Quota,
     ) -> Result<RateLimiter<RateKey>, InvalidRateLimiter> {
-        let limiter = match self.before.limiters.get(route) {
+        let limiter = match self.before.limiters.get(&key) {
             Some((before, limiter)) if before == config => limiter.clone(),
             _ => {
-                let mut builder = RateLimiter::builder(quota).name(limiter_name(route));
+                let mut builder = RateLimiter::builder(quota).name(limiter_name(label));
                 if let Some(keys) = config.max_keys {
                     builder = builder.max_keys(keys);
                 }
@@ -60,7 +81,7 @@ impl<'a> Parts<'a> {
             }
         };
         let kept = (config.clone(), limiter.clone());
-        self.next.limiters.insert(route.to_owned(), kept);
+        self.next.limiters.insert(key, kept);
         Ok(limiter)
     }
 }

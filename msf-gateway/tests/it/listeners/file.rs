@@ -216,7 +216,37 @@ async fn a_reload_changes_certificates_and_redirects_without_a_restart() {
     assert!(matches!(live.reload().await, Reload::Applied(_)));
     let waiting = live.status().needs_restart;
     assert!(waiting.contains(&"listeners".to_owned()), "{waiting:?}");
+    // What is written about other addresses has not come to those that are served.
+    assert_eq!(shown().await, pki.shown("b"));
+    assert!(raw(plain, request).await.starts_with("HTTP/1.1 308"));
     running.stop().await.unwrap();
+}
+
+/// Whom one listener trusts has no more connections at another one.
+#[tokio::test]
+async fn a_listener_trusts_for_itself() {
+    let pki = Pki::new("caps");
+    let (_server, routes) = upstream().await;
+    let listener =
+        "[[listeners]]\nbind = \"127.0.0.1:0\"\nlimits = { connections_per_address_max = 1 }\n";
+    let text =
+        format!("workers = 1\n{listener}{listener}trusted_proxies = \"127.0.0.0/8\"\n{routes}");
+    let (_live, running) = live(&pki.path("gateway.toml"), &text).await;
+    let [world, inner] = *running.addrs() else {
+        panic!("{:?}", running.addrs());
+    };
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(inner).await.unwrap();
+        let answer = ask(&mut stream, &get("shop.example")).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        held.push(stream);
+    }
+    let mut first = TcpStream::connect(world).await.unwrap();
+    let answer = ask(&mut first, &get("shop.example")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let request = get("shop.example");
+    assert_eq!(raw(world, request.as_bytes()).await, "");
 }
 
 #[test]

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use msf_resilience::rate_limit::{Quota, RateLimiter};
 
-use super::super::{parts::Parts, report::Report};
+use super::super::{
+    parts::{LimiterKey, Parts},
+    report::Report,
+};
 use crate::{
     config::{RateLimitConfig, RateLimitKey, Time},
     limit::{Key, RateKey},
@@ -12,6 +15,7 @@ use crate::{
 
 pub(super) fn rate_limit(
     config: &RateLimitConfig,
+    route: LimiterKey,
     label: &str,
     at: &str,
     parts: &mut Parts<'_>,
@@ -22,7 +26,7 @@ pub(super) fn rate_limit(
         RateLimitKey::Client => Key::Client,
         RateLimitKey::Subject => Key::Subject,
     };
-    let limiter = report.check(at, parts.limiter(label, config, quota))?;
+    let limiter = report.check(at, parts.limiter(route, label, config, quota))?;
     Some((limiter, key))
 }
 

@@ -15,7 +15,7 @@ pub(super) use self::limit::quota;
 use self::{action::action, call::call, limit::rate_limit, matching::matching, policy::guard};
 use super::{
     headers::{cors, ip, transform},
-    parts::Parts,
+    parts::{LimiterKey, Parts},
     report::Report,
     shared_limit,
 };
@@ -114,7 +114,9 @@ fn one(
     }
     if let Some(limit) = &written.rate_limit {
         let at = format!("{at}.rate_limit");
-        if let Some((limiter, key)) = rate_limit(limit, &label, &at, parts, report) {
+        if let Some((limiter, key)) =
+            rate_limit(limit, LimiterKey::of(written), &label, &at, parts, report)
+        {
             route = route.rate_limit(limiter, key);
         }
     }
