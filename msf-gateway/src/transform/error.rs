@@ -13,8 +13,8 @@ pub enum InvalidTransform {
     /// A text that is no name of a header.
     #[error("{0:?} is no name of a header")]
     HeaderName(String),
-    /// A value with bytes that no header may have.
-    #[error("{0:?} is no value of a header")]
+    /// A value, for this header, with bytes that no header may have. It is not told, for it may be a secret.
+    #[error("the value for {0:?} has bytes that no header may have, such as the end of a line")]
     HeaderValue(String),
     /// A header that belongs to the connection or is the gateway's own business.
     #[error("the header {0:?} is the gateway's own business")]

@@ -84,7 +84,7 @@ impl CheckedHeaders {
         captures: &[&str],
     ) -> Result<Self, InvalidTransform> {
         let pair = |(name, value): &(String, String)| {
-            Ok((name_of(name, side)?, Value::parse(value, captures)?))
+            Ok((name_of(name, side)?, Value::parse(name, value, captures)?))
         };
         let checked = Self {
             remove: transform
@@ -134,9 +134,9 @@ impl CheckedHeaders {
 }
 
 impl Value {
-    fn parse(text: &str, captures: &[&str]) -> Result<Self, InvalidTransform> {
+    fn parse(name: &str, text: &str, captures: &[&str]) -> Result<Self, InvalidTransform> {
         let template = Template::parse(text, captures)?;
-        let invalid = || InvalidTransform::HeaderValue(text.to_owned());
+        let invalid = || InvalidTransform::HeaderValue(name.to_owned());
         if let Some(literal) = template.as_literal() {
             return HeaderValue::from_str(literal)
                 .map(Self::Same)

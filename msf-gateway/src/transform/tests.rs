@@ -154,7 +154,8 @@ fn what_is_no_header_is_an_error() {
     );
     for value in ["a\nb", "a\r\n{id}", "\u{0}"] {
         let error = check(HeaderTransform::new().set("x-a", value));
-        assert_eq!(error, InvalidTransform::HeaderValue(value.to_owned()));
+        assert_eq!(error, InvalidTransform::HeaderValue("x-a".to_owned()));
+        assert!(!error.to_string().contains(value));
     }
     let error = check(HeaderTransform::new().set("x a", "1"));
     assert_eq!(error, InvalidTransform::HeaderName("x a".to_owned()));

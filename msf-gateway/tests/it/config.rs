@@ -920,6 +920,16 @@ fn what_is_wrong_with_zones_and_hashes_is_told_with_a_way_out() {
         ),
         (
             "",
+            "slow_start = { off = true, min = 0.5 }",
+            "clusters.carts.slow_start.off: leaves the other keys of its table without effect",
+        ),
+        (
+            "",
+            "outlier = { off = true, consecutive = 3 }",
+            "clusters.carts.outlier.off: leaves the other keys of its table without effect",
+        ),
+        (
+            "",
             "lb = \"maglev\"\nhash_by = \"header:x-user-id\"",
             "clusters.carts.hash_by: is a header that no client may send, and is removed before",
         ),

@@ -215,6 +215,9 @@ fn checked(
     cluster.health(health)
 }
 
+const OFF_BESIDE: &str = "leaves the other keys of its table without effect";
+const OFF_ALONE: &str = "set `off` alone, or leave it out";
+
 /// Whether something is said about how its calls are spread.
 pub(super) fn spreads(config: &ClusterConfig, root: &GatewayConfig) -> bool {
     root.zone.is_some() || says_spread(config)
@@ -264,7 +267,8 @@ pub(super) fn load_balancing(
         }
     }
     if let Some(slow_start) = &config.slow_start {
-        settings = slowly(settings, slow_start);
+        let at = format!("{at}.slow_start");
+        settings = slowly(settings, slow_start, &at, report);
     }
     if let Some(part) = config.panic_threshold {
         settings = settings.panic_threshold(part);
@@ -370,8 +374,20 @@ const fn is_zone(zone: &str) -> bool {
     !zone.is_empty() && zone.len() <= 64
 }
 
-fn slowly(settings: LoadBalancing, config: &SlowStartConfig) -> LoadBalancing {
+fn slowly(
+    settings: LoadBalancing,
+    config: &SlowStartConfig,
+    at: &str,
+    report: &mut Report,
+) -> LoadBalancing {
     if config.off {
+        let alone = SlowStartConfig {
+            off: true,
+            ..SlowStartConfig::default()
+        };
+        if *config != alone {
+            report.hint(format!("{at}.off"), OFF_BESIDE, OFF_ALONE);
+        }
         return settings.without_slow_start();
     }
     let mut slow_start = SlowStart::default();
@@ -397,6 +413,13 @@ fn ejecting(
         return settings;
     };
     if outlier.off {
+        let alone = OutlierConfig {
+            off: true,
+            ..OutlierConfig::default()
+        };
+        if *outlier != alone {
+            report.hint(format!("{at}.outlier.off"), OFF_BESIDE, OFF_ALONE);
+        }
         return settings.without_outliers();
     }
     let outliers = outliers(outlier);

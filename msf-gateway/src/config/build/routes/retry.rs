@@ -68,6 +68,19 @@ pub(super) fn hedged(route: Route, config: &HedgeConfig, at: &str, report: &mut 
     if after.is_some() && quantile.is_some() {
         report.at(format!("{at}.quantile"), "cannot stand beside `after`");
     }
+    for (key, is_set) in [
+        ("min_samples", samples.is_some()),
+        ("min_delay", delay.is_some()),
+        ("window", window.is_some()),
+    ] {
+        if after.is_some() && is_set {
+            report.hint(
+                format!("{at}.{key}"),
+                "is of no effect beside `after`",
+                "set `quantile` instead of `after`, or leave this out",
+            );
+        }
+    }
     let change = move |mut policy: HedgeBuilder| {
         if let Some(quantile) = quantile {
             policy = policy.after_quantile(quantile);
